@@ -72,6 +72,11 @@ pub fn code<E: TryFrom<i32>>(number: i32, name: fn(&E) -> &'static str, prefix: 
     E::try_from(number).map_or_else(|_| number.to_string(), |value| name(&value).trim_start_matches(prefix).to_owned())
 }
 
+/// A fault of a row without its line, for where the line stands already.
+pub fn without_line(line: u64, fault: &str) -> &str {
+    fault.strip_prefix(&format!("line {line}, ")).unwrap_or(fault)
+}
+
 /// A number of rows.
 pub fn rows(count: u64) -> String {
     format!("{count} {}", if count == 1 { "row" } else { "rows" })

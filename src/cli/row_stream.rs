@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, StreamExt as _};
 
 use super::failure::Failure;
-use super::list::{Fault, List, Row};
+use super::list::{List, Row};
 
 /// The maximum number of rows that are asked and not answered yet.
 const UNDER_WAY: usize = 4096;
@@ -24,16 +24,15 @@ pub fn channel<Q: Send + 'static>() -> (mpsc::Sender<Q>, impl Stream<Item = Q> +
     (questions, poll_fn(move |context| sent.poll_recv(context)))
 }
 
-/// A row, what its question is about, and its answer if it is not asked because of its faults.
+/// A row, what its question is about, and its answer if it is not asked.
 pub type Pending<C, A> = (Row, C, Option<A>);
 
-/// Returns the rows of a list with their questions. `ask` gives the question of a row and what it is about. A row with
-/// faults is not asked, and has them as its answer; a row that is left out has neither.
+/// Returns the rows of a list with their questions. `ask` gives the question of a row and what it is about, or the answer
+/// of a row that is not asked. A row that is left out has neither.
 pub fn questions<'l, C: Default, Q, A>(
     list: &'l List,
     path: &'l Path,
-    ask: impl Fn(&Row) -> Result<(C, Q), Vec<Fault>> + 'l,
-    faulty: impl Fn(String) -> A + 'l,
+    ask: impl Fn(&Row) -> Result<(C, Q), A> + 'l,
 ) -> impl Iterator<Item = Result<(Pending<C, A>, Option<Q>), Failure>> + 'l {
     list.rows().map(move |row| {
         let row = row.map_err(|error| error.failure(path))?;
@@ -42,10 +41,7 @@ pub fn questions<'l, C: Default, Q, A>(
         }
         Ok(match ask(&row) {
             Ok((about, question)) => ((row, about, None), Some(question)),
-            Err(faults) => {
-                let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-                ((row, C::default(), Some(faulty(faults.join("; ")))), None)
-            }
+            Err(answer) => ((row, C::default(), Some(answer)), None),
         })
     })
 }

@@ -1,14 +1,20 @@
 //! The answer to a claim, as the cells that are added to its row.
 
-use crate::cli::claims::provider::provider_text;
-use crate::cli::display_text::{code, day, sentence};
-use crate::proto::google::rpc::{Code, Status};
-use crate::proto::v1::eligibility_item::BillingProvider;
-use crate::proto::v1::eligibility_result::Outcome as Fared;
-use crate::proto::v1::{Eligibility, EligibilityResult, LimitReason, Pinned, Reason, Verdict};
+use std::fmt::Display;
 
-/// The columns added for the answers. `review` reads the provider, the verdict, the revision and the epoch again.
-pub const ANSWER: [&str; 12] = [
+use tonic_types::{ErrorDetails, RpcStatusExt as _};
+
+use super::provider::provider_text;
+use super::row_check::{AnsweredClaim, RowCheck};
+use crate::cli::display_text::{code, day, sentence};
+use crate::cli::list::{Fault, Row};
+use crate::proto::google::rpc::{Code, Status};
+use crate::proto::v1::eligibility_result::Outcome as Fared;
+use crate::proto::v1::{Eligibility, EligibilityItem, EligibilityResult, LimitReason, Pinned, Reason, Verdict};
+
+/// The columns added for the answers. `review` reads the provider, the verdict, the revision, the epoch and the check
+/// again.
+pub const ANSWER: [&str; 13] = [
     "eligible",
     "verdict",
     "sentence",
@@ -21,6 +27,7 @@ pub const ANSWER: [&str; 12] = [
     "known_at_revision",
     "epoch",
     "fault",
+    "row_check",
 ];
 
 /// How the claim of a row fared.
@@ -36,13 +43,26 @@ pub enum Answered {
 }
 
 impl Answered {
-    /// The answer in a result.
-    pub fn of(result: EligibilityResult) -> Answered {
+    /// The answer to a row.
+    pub fn of(row: &Row, result: EligibilityResult) -> Answered {
         match result.outcome {
             Some(Fared::Eligibility(eligibility)) => Answered::Eligibility(eligibility),
-            Some(Fared::Error(status)) if is_of_content(&status) => Answered::Faulty(status.message),
+            Some(Fared::Error(status)) if is_of_content(&status) => Answered::Faulty(content_text(row, &status)),
             Some(Fared::Error(status)) => Answered::Refused(status.message),
             None => Answered::Refused("it was not answered".to_owned()),
+        }
+    }
+
+    /// The outcome of a row with faults.
+    pub fn faulty(faults: &[Fault]) -> Answered {
+        Answered::Faulty(joined(faults))
+    }
+
+    /// Why there is no answer. Empty: there is one.
+    fn why(&self) -> &str {
+        match self {
+            Answered::Eligibility(_) => "",
+            Answered::Faulty(why) | Answered::Refused(why) => why,
         }
     }
 }
@@ -52,33 +72,92 @@ pub fn is_of_content(status: &Status) -> bool {
     [Code::InvalidArgument as i32, Code::OutOfRange as i32].contains(&status.code)
 }
 
-/// The cells of a row.
-pub fn cells(answered: &Answered, provider: Option<&BillingProvider>, pinned: &Pinned) -> Vec<String> {
-    let eligibility = match answered {
-        Answered::Eligibility(eligibility) => eligibility,
-        Answered::Faulty(why) | Answered::Refused(why) => {
-            let mut cells = vec![String::new(); ANSWER.len() - 1];
-            cells.push(why.clone());
-            return cells;
-        }
+/// What the server finds wrong with a row, by the headings of the list.
+pub fn content_text(row: &Row, status: &Status) -> String {
+    let found = details(status).bad_request().map(|request| request.field_violations.clone()).unwrap_or_default();
+    let fault = |field: &str, remedy: String| {
+        let key = match field.rsplit('.').next().unwrap_or(field) {
+            "credential_number" | "subject" => "number",
+            "billing_provider" => "provider_id",
+            "revision" => "known_at_revision",
+            other => other,
+        };
+        row.fault(key, remedy)
     };
+    let faults: Vec<_> = found.into_iter().map(|found| fault(&found.field, found.description)).collect();
+    if faults.is_empty() { status.message.clone() } else { joined(&faults) }
+}
+
+/// The details of a status that came as the result of an item.
+pub fn details(status: &Status) -> ErrorDetails {
+    let Status { code, message, details } = status.clone();
+    tonic_types::Status { code, message, details }.get_error_details()
+}
+
+/// Texts as one.
+pub fn joined(faults: &[impl Display]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The cells of a row: the answer to its claim, and its check. `place`: which row of how many.
+pub fn cells(
+    answered: &Answered,
+    claim: Option<&EligibilityItem>,
+    pinned: &Pinned,
+    (row, rows): (u64, u64),
+) -> Vec<String> {
+    let (Answered::Eligibility(eligibility), Some(claim)) = (answered, claim) else {
+        let mut cells = vec![String::new(); ANSWER.len() - 2];
+        cells.push(answered.why().to_owned());
+        cells.push(RowCheck::of(row, rows, None).to_string());
+        return cells;
+    };
+    let given = verdict(eligibility.verdict);
+    let Pinned { epoch, revision, .. } = pinned;
+    let answered = AnsweredClaim { claim, epoch, revision: *revision, verdict: &given };
+    let check = RowCheck::of(row, rows, Some(answered)).to_string();
     let coverage = eligibility.coverage.clone().unwrap_or_default();
-    let limits = coverage.limit_reasons.iter().map(|limit| code(*limit, LimitReason::as_str_name, "LIMIT_REASON_"));
     let settles_on = eligibility.answer.as_ref().and_then(|answer| answer.settles_on);
     vec![
         eligible(eligibility).to_owned(),
-        verdict(eligibility.verdict),
-        sentence(eligibility.verdict(), &eligibility.reasons),
+        given,
+        claim_sentence(eligibility, claim),
         reasons(&eligibility.reasons),
         eligibility.credential_number.clone(),
-        provider_text(provider),
+        provider_text(claim.billing_provider.as_ref()),
         coverage.payable_units.map_or(String::new(), |units| units.to_string()),
-        limits.collect::<Vec<_>>().join(" "),
+        limits(claim, &coverage.limit_reasons),
         settles_on.map_or(String::new(), day),
         pinned.revision.to_string(),
         pinned.epoch.clone(),
         String::new(),
+        check,
     ]
+}
+
+/// The answer in whole sentences. A provider that is not on file is named first: that is a mistake in the list rather
+/// than an answer about the person.
+pub fn claim_sentence(eligibility: &Eligibility, claim: &EligibilityItem) -> String {
+    let text = sentence(eligibility.verdict(), &eligibility.reasons);
+    if !eligibility.reasons.contains(&Reason::ProviderNotOnFile.into()) {
+        return text;
+    }
+    format!("NO PROVIDER `{}` IS ON FILE. {text}", provider_text(claim.billing_provider.as_ref()))
+}
+
+/// Whether a claim has units that are not checked, because a count beside them is missing.
+pub fn has_unchecked_units(claim: &EligibilityItem) -> bool {
+    let counts = [claim.units, claim.units_billed_that_day, claim.units_billed_that_year];
+    counts.iter().any(Option::is_some) && counts.contains(&None)
+}
+
+/// The limits that a claim exceeds.
+fn limits(claim: &EligibilityItem, exceeded: &[i32]) -> String {
+    if has_unchecked_units(claim) {
+        return "NOT_CHECKED".to_owned();
+    }
+    let names = exceeded.iter().map(|limit| code(*limit, LimitReason::as_str_name, "LIMIT_REASON_"));
+    names.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a claim is eligible, as a word.

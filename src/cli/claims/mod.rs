@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod provider;
 pub mod question;
+pub mod row_check;
 mod summary;
 
 use std::path::PathBuf;
@@ -12,7 +13,6 @@ use clap::builder::NonEmptyStringValueParser;
 use tokio_stream::StreamExt as _;
 
 use self::answer::{Answered, cells};
-use self::provider::provider_text;
 use self::question::{item, names_providers};
 use self::summary::Summary;
 use super::answer_file::AnswerFile;
@@ -25,7 +25,7 @@ use super::{Outcome, block_on, json, print, row_stream};
 use crate::proto::v1::stream_check_billing_eligibility_request::Kind as Asked;
 use crate::proto::v1::stream_check_billing_eligibility_response::Kind as Message;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::proto::v1::{StreamCheckBillingEligibilityRequest, StreamOptions};
+use crate::proto::v1::{EligibilityResult, StreamCheckBillingEligibilityRequest, StreamOptions};
 
 /// The timeout of the stream; long lists take long.
 pub const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
@@ -60,11 +60,14 @@ const EXAMPLE: &str = "\
 Examples:
   cpss-registry claims claims.csv
   cpss-registry claims claims.csv --provider region-1-cmhc --out march.csv
-  cpss-registry claims claims.csv --out again.csv --json
+  cpss-registry claims claims.csv --profile medicaid --out again.csv --json
 
 A row needs the credential number or a prior number, the date of service, and the billing provider: by provider_id, else
 by NPI, else by medicaid_id. Optional: family_name, designation, units, units_billed_that_day, units_billed_that_year.
-A row that cannot be asked has the reason in the column `fault`; the others are asked.
+The units are checked if all three counts are there. A profile is a file such as
+~/.config/cpss-registry/medicaid.toml, with the server, the credentials, and the provider of the rows that name none.
+A row that cannot be asked has the reason in the column `fault`; the others are asked. The column `row_check` lets
+`review` notice rows that were changed or lost after they were answered.
 All rows are answered from one state of knowledge. Keep the file of answers: `review` tells later which answers have
 changed. Only its owner can read it (mode 0600). An existing file is not replaced.";
 
@@ -78,8 +81,8 @@ impl Claims {
         }
         let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
         let file = AnswerFile::begin(&list, &path)?;
-        let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?;
-        print(&if self.json { json(&summary)? } else { summary.text() })?;
+        let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
+        print(&if self.json { json(&summary)? } else { summary.text(&list) })?;
         Ok(summary.outcome())
     }
 
@@ -101,23 +104,25 @@ impl Claims {
         let pinned = pinned.ok_or_else(row_stream::not_pinned)?;
         summary.pin(&pinned);
         let answers = answers.map(|message| match message.map_err(|status| Failure::answered(&status))?.kind {
-            Some(Message::Result(result)) => Ok(Answered::of(result)),
-            Some(Message::Pinned(_)) | None => Ok(Answered::Refused("it was not answered".to_owned())),
+            Some(Message::Result(result)) => Ok(result),
+            Some(Message::Pinned(_)) | None => Ok(EligibilityResult::default()),
         });
         let ask = |row: &Row| {
-            let item = item(row, self.provider.as_deref())?;
-            Ok((item.billing_provider.clone(), message(Asked::Item(item))))
+            let item = item(row, self.provider.as_deref()).map_err(|faults| Answered::faulty(&faults))?;
+            Ok((Some(item.clone()), message(Asked::Item(item))))
         };
-        let rows = row_stream::questions(list, &self.file, ask, Answered::Faulty);
+        let rows = row_stream::questions(list, &self.file, ask);
         let mut progress = Progress::new();
         row_stream::pass(rows, questions, answers, async |rows| {
-            for ((row, provider, fault), answer) in rows {
-                let Some(answered) = fault.or(answer) else {
+            for ((row, claim, fault), result) in rows {
+                let answered = fault.or_else(|| result.map(|result| Answered::of(&row, result)));
+                let Some(answered) = answered else {
                     file.write(&row, &[])?;
                     continue;
                 };
-                summary.add(row.line(), &answered, &provider_text(provider.as_ref()));
-                file.write(&row, &cells(&answered, provider.as_ref(), &pinned))?;
+                summary.add(&row, &answered, claim.as_ref());
+                let place = (summary.rows(), list.size());
+                file.write(&row, &cells(&answered, claim.as_ref(), &pinned, place))?;
             }
             progress.rows("asking", summary.rows(), list.size());
             Ok(())

@@ -1,5 +1,6 @@
 //! The billing provider of a claim, as the cell of an answer.
 
+use crate::cli::list::unguarded;
 use crate::proto::v1::eligibility_item::BillingProvider;
 
 /// A billing provider as the cell of an answer, from which [`asked_provider`] reads it again.
@@ -14,6 +15,7 @@ pub fn provider_text(provider: Option<&BillingProvider>) -> String {
 
 /// The billing provider in the cell of an answer.
 pub fn asked_provider(text: &str) -> Option<BillingProvider> {
+    let text = unguarded(text);
     let of = |prefix: &str| text.strip_prefix(prefix).map(str::to_owned);
     match (of("NPI "), of("MEDICAID ")) {
         (Some(value), _) => Some(BillingProvider::Npi(value)),

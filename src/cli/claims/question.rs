@@ -41,21 +41,34 @@ pub fn names_providers(list: &List) -> bool {
     PROVIDERS.iter().any(|key| list.has(key))
 }
 
+/// The columns that a row fills beside the one that it is asked by: that one, and the other, which is not compared.
+pub fn not_compared(row: &Row) -> Vec<(&'static str, &'static str)> {
+    let beside = |keys: &[&'static str]| {
+        let mut filled = keys.iter().copied().filter(|key| !row.text(key).is_empty());
+        let first = filled.next().unwrap_or_default();
+        filled.map(move |other| (first, other)).collect::<Vec<_>>()
+    };
+    [beside(&["number", "prior_number"]), beside(&PROVIDERS)].concat()
+}
+
+/// The billing provider that a row names.
+pub fn named_provider(row: &Row) -> Option<BillingProvider> {
+    let key = PROVIDERS.into_iter().find(|key| !row.text(key).is_empty())?;
+    let text = row.text(key).to_owned();
+    Some(match key {
+        "npi" => BillingProvider::Npi(text),
+        "medicaid_id" => BillingProvider::MedicaidId(text),
+        _ => BillingProvider::ProviderId(text),
+    })
+}
+
 /// The claim of a row.
 pub fn item(row: &Row, default_provider: Option<&str>) -> Result<EligibilityItem, Vec<Fault>> {
-    let filled = |key: &&str| !row.text(key).is_empty();
-    let provider = match PROVIDERS.into_iter().find(filled) {
-        Some("npi") => BillingProvider::Npi(row.text("npi").to_owned()),
-        Some("medicaid_id") => BillingProvider::MedicaidId(row.text("medicaid_id").to_owned()),
-        Some(key) => BillingProvider::ProviderId(row.text(key).to_owned()),
-        None => match default_provider {
-            Some(id) => BillingProvider::ProviderId(id.to_owned()),
-            None => {
-                let fault = row.fault("provider_id", "enter the billing provider, or name it with --provider");
-                return Err(row.faults().iter().cloned().chain([fault]).collect());
-            }
-        },
-    };
+    let default = || default_provider.map(|id| BillingProvider::ProviderId(id.to_owned()));
+    let provider = named_provider(row).or_else(default).ok_or_else(|| {
+        let fault = row.fault("provider_id", "enter the billing provider, or name it with --provider");
+        row.faults().iter().cloned().chain([fault]).collect::<Vec<_>>()
+    })?;
     with_provider(row, provider)
 }
 
@@ -79,7 +92,7 @@ pub fn with_provider(row: &Row, provider: BillingProvider) -> Result<Eligibility
     });
     let mut units = |key| {
         let text = row.text(key);
-        let count = text.parse().ok();
+        let count = whole_number(text).and_then(|count| count.try_into().ok());
         if count.is_none() && !text.is_empty() {
             faults.push(row.fault(key, "enter a whole number of units"));
         }
@@ -97,4 +110,31 @@ pub fn with_provider(row: &Row, provider: BillingProvider) -> Result<Eligibility
         ..EligibilityItem::default()
     };
     if faults.is_empty() { Ok(item) } else { Err(faults) }
+}
+
+/// Reads a whole number as spreadsheets write it: 4, 4.0, 4.00, or 1,200.
+pub fn whole_number(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let mut groups = whole.split(',');
+    let first = groups.next().unwrap_or_default();
+    let is_grouped =
+        groups.clone().count() == 0 || (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
+    let digits: String = whole.split(',').collect();
+    let is_whole = matches!(fraction, "0" | "00") && digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_grouped && is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_is_read_as_spreadsheets_write_it() {
+        for (text, number) in [("4", 4), ("4.0", 4), ("4.00", 4), ("1,200", 1200), ("12,345,678.0", 12_345_678)] {
+            assert_eq!(whole_number(text), Some(number), "{text}");
+        }
+        for text in ["", "4.5", "4.", "1.000", "1,5", "1,20", "1234,567", "-4", "+4", "x", ",200", "4 units"] {
+            assert_eq!(whole_number(text), None, "{text}");
+        }
+    }
 }

@@ -1,15 +1,17 @@
 //! The summary of a list of claims.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::answer::Answered;
+use super::answer::{Answered, has_unchecked_units};
+use super::provider::provider_text;
+use super::question::not_compared;
 use crate::cli::Outcome;
 use crate::cli::display_text::{self, sentence};
-use crate::cli::list::{List, Understood};
-use crate::proto::v1::{Pinned, Reason, Verdict};
+use crate::cli::list::{List, Row, Understood};
+use crate::proto::v1::{EligibilityItem, Pinned, Reason, Verdict};
 
 /// The maximum number of rows and of providers that are named.
 const MOST_NAMED: usize = 20;
@@ -23,6 +25,14 @@ struct Named {
     sentence: String,
 }
 
+/// A column that rows fill beside the one that they are asked by.
+#[derive(Debug, Serialize)]
+struct NotCompared {
+    asked_by: &'static str,
+    not_compared: &'static str,
+    rows: u64,
+}
+
 /// The counts of the answers, and what a person should know about them.
 #[derive(Debug, Serialize)]
 pub struct Summary {
@@ -34,8 +44,14 @@ pub struct Summary {
     /// Rows that cannot be asked as they stand.
     not_asked: u64,
     refused: u64,
-    /// Claims with more units than the limits leave.
+    /// Eligible claims with more units than the limits leave.
     over_limits: u64,
+    /// Claims whose units are not checked, because a count is missing.
+    units_not_checked: u64,
+    /// Rows that fill a column beside the one that they are asked by.
+    not_compared: Vec<NotCompared>,
+    #[serde(skip)]
+    beside: BTreeMap<(&'static str, &'static str), u64>,
     providers_not_on_file: BTreeSet<String>,
     /// The first rows that are not eligible.
     rows_not_eligible: Vec<Named>,
@@ -57,6 +73,9 @@ impl Summary {
             not_asked: 0,
             refused: 0,
             over_limits: 0,
+            units_not_checked: 0,
+            not_compared: Vec::new(),
+            beside: BTreeMap::new(),
             providers_not_on_file: BTreeSet::new(),
             rows_not_eligible: Vec::new(),
             list: list.understood().clone(),
@@ -77,17 +96,22 @@ impl Summary {
     }
 
     /// Adds a row.
-    pub fn add(&mut self, line: u64, answered: &Answered, provider: &str) {
+    pub fn add(&mut self, row: &Row, answered: &Answered, claim: Option<&EligibilityItem>) {
         self.rows += 1;
+        self.units_not_checked += u64::from(claim.is_some_and(has_unchecked_units));
+        for pair in not_compared(row) {
+            *self.beside.entry(pair).or_default() += 1;
+        }
         let (count, verdict, why) = match answered {
             Answered::Faulty(why) => (&mut self.not_asked, "NOT ASKED", why.clone()),
             Answered::Refused(why) => (&mut self.refused, "REFUSED", why.clone()),
             Answered::Eligibility(eligibility) => {
                 let is_over = eligibility.coverage.as_ref().is_some_and(|limits| !limits.limit_reasons.is_empty());
-                self.over_limits += u64::from(is_over);
+                self.over_limits += u64::from(is_over && eligibility.eligible);
                 let is_unknown = eligibility.reasons.contains(&Reason::ProviderNotOnFile.into());
                 if is_unknown && self.providers_not_on_file.len() < MOST_NAMED {
-                    self.providers_not_on_file.insert(provider.to_owned());
+                    let provider = claim.and_then(|claim| claim.billing_provider.as_ref());
+                    self.providers_not_on_file.insert(provider_text(provider));
                 }
                 let count = match eligibility.verdict() {
                     Verdict::Confirmed => &mut self.eligible,
@@ -102,8 +126,17 @@ impl Summary {
         *count += 1;
         let is_eligible = matches!(answered, Answered::Eligibility(eligibility) if eligibility.eligible);
         if !is_eligible && self.rows_not_eligible.len() < MOST_NAMED {
-            self.rows_not_eligible.push(Named { line, verdict: verdict.to_owned(), sentence: why });
+            self.rows_not_eligible.push(Named { line: row.line(), verdict: verdict.to_owned(), sentence: why });
         }
+    }
+
+    /// Ends the summary: no further row is added.
+    #[must_use]
+    pub fn ended(mut self) -> Summary {
+        let beside = std::mem::take(&mut self.beside);
+        let of = |((asked_by, not_compared), rows)| NotCompared { asked_by, not_compared, rows };
+        self.not_compared = beside.into_iter().map(of).collect();
+        self
     }
 
     /// The worst outcome of any row.
@@ -118,7 +151,7 @@ impl Summary {
     }
 
     /// The summary for people.
-    pub fn text(&self) -> String {
+    pub fn text(&self, list: &List) -> String {
         let mut text = format!("{} claims, known at revision {}\n\n", self.rows, self.known_at_revision);
         let counts = [
             ("eligible", self.eligible),
@@ -135,7 +168,9 @@ impl Summary {
         for provider in &self.providers_not_on_file {
             text.push_str(&format!("\n  NO PROVIDER `{provider}` IS ON FILE: correct it, and ask again\n"));
         }
+        self.add_notes(&mut text, list);
         for Named { line, verdict, sentence } in &self.rows_not_eligible {
+            let sentence = display_text::without_line(*line, sentence);
             text.push_str(&format!("\n  line {line}: {verdict}: {sentence}"));
         }
         let all = self.not_eligible + self.undetermined + self.not_asked + self.refused;
@@ -147,5 +182,19 @@ impl Summary {
         text.push_str(&self.list.paragraph());
         text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
         text
+    }
+
+    /// Adds what was not checked.
+    fn add_notes(&self, text: &mut String, list: &List) {
+        for NotCompared { asked_by, not_compared, rows } in &self.not_compared {
+            let [used, other] = [asked_by, not_compared].map(|key| list.heading(key).unwrap_or(key));
+            let rows = display_text::rows(*rows);
+            text.push_str(&format!("\n  {rows}: asked by `{used}`; `{other}` is filled too, and was not compared\n"));
+        }
+        if self.units_not_checked > 0 {
+            let rows = display_text::rows(self.units_not_checked);
+            let needed = "units, units_billed_that_day and units_billed_that_year";
+            text.push_str(&format!("\n  {rows}: the units were not checked: that takes {needed}\n"));
+        }
     }
 }

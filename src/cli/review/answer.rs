@@ -1,16 +1,16 @@
 //! The review of a claim, as the cells that are added to its row.
 
-use prost::Message as _;
-
-use crate::cli::claims::answer::{eligible, is_of_content, verdict};
+use crate::cli::claims::answer::{content_text, details, eligible, is_of_content, verdict};
 use crate::cli::display_text::{code, moment, sentence};
-use crate::proto::google::rpc::{Code, ErrorInfo, Status};
+use crate::cli::list::Row;
+use crate::proto::google::rpc::Status;
 use crate::proto::v1::review_result::Outcome as Fared;
 use crate::proto::v1::{Eligibility, FactKind, Pinned, Review, ReviewResult};
 
 /// The columns added for the reviews.
-pub const ANSWER: [&str; 12] = [
+pub const ANSWER: [&str; 13] = [
     "flipped",
+    "verdict_differs",
     "verdict_now",
     "eligible_now",
     "sentence_now",
@@ -33,7 +33,14 @@ pub enum Reviewed {
     /// Its answer relied on a history that was left.
     HistoryLeft,
     /// It was asked as a new claim, because its answer relied on a history that was left.
-    AskedAgain(Eligibility),
+    AskedAgain {
+        /// The verdict of the answer.
+        was: String,
+        /// The answer to the new claim.
+        now: Eligibility,
+    },
+    /// `claims` could not ask it: the fault that it had then.
+    NotAnswered(String),
     /// It cannot be asked as it stands.
     Faulty(String),
     /// The server refused it for another reason.
@@ -41,39 +48,42 @@ pub enum Reviewed {
 }
 
 impl Reviewed {
-    /// The review in a result.
-    pub fn of(result: ReviewResult) -> Reviewed {
+    /// The review of a row.
+    pub fn of(row: &Row, result: ReviewResult) -> Reviewed {
         match result.outcome {
-            Some(Fared::Review(review)) => Reviewed::Review(Box::new(review)),
-            Some(Fared::Error(status)) if is_history_changed(&status) => Reviewed::HistoryLeft,
-            Some(Fared::Error(status)) if is_of_content(&status) => Reviewed::Faulty(status.message),
-            Some(Fared::Error(status)) => Reviewed::Refused(status.message),
+            Some(Fared::Review(review)) => Reviewed::reproduced(row, review),
+            Some(Fared::Error(status)) => Reviewed::without_review(row, status),
             None => Reviewed::Refused("it was not answered".to_owned()),
         }
     }
 
-    /// Takes a review for faulty if the row's verdict is not the one that was given at the revision relied on.
-    #[must_use]
-    pub fn checked(self, row_verdict: &str) -> Reviewed {
-        let Reviewed::Review(review) = &self else { return self };
-        let given = then(review);
-        if given == row_verdict {
-            return self;
+    fn without_review(row: &Row, status: Status) -> Reviewed {
+        let info = details(&status).error_info().cloned();
+        match info.filter(|info| info.reason == "HISTORY_CHANGED") {
+            Some(info) if info.metadata.contains_key("last_shared_revision") => Reviewed::HistoryLeft,
+            Some(_) => Reviewed::Faulty(row.fault("epoch", UNKNOWN_EPOCH).to_string()),
+            None if is_of_content(&status) => Reviewed::Faulty(content_text(row, &status)),
+            None => Reviewed::Refused(status.message),
         }
-        let shown: String = row_verdict.chars().take(40).collect();
-        Reviewed::Faulty(format!(
-            "the row says {shown}, but the answer at that revision was {given}: take the file that `claims` wrote"
-        ))
+    }
+
+    /// A review, unless the verdict at the revision relied on is not the one in the row. The row is as `claims` wrote it,
+    /// so the registry answers otherwise than it did.
+    fn reproduced(row: &Row, review: Review) -> Reviewed {
+        let (given, was) = (then(&review), row.text("verdict"));
+        if given == was {
+            return Reviewed::Review(Box::new(review));
+        }
+        let remedy =
+            format!("at that revision the answer is {given}: review as the caller who asked, at the same registry");
+        Reviewed::Faulty(row.fault("verdict", remedy).to_string())
     }
 }
 
-fn is_history_changed(status: &Status) -> bool {
-    let is_it = |any: &prost_types::Any| {
-        any.type_url.ends_with("/google.rpc.ErrorInfo")
-            && ErrorInfo::decode(any.value.as_slice()).is_ok_and(|info| info.reason == "HISTORY_CHANGED")
-    };
-    status.code == Code::FailedPrecondition as i32 && status.details.iter().any(is_it)
-}
+/// What to do with an answer of an epoch that the registry does not know. It may be of a history that was left before the
+/// one that this registry continues.
+const UNKNOWN_EPOCH: &str = "this registry never had that epoch: review the file at the registry that answered it, or \
+                             ask the list again with `claims`";
 
 /// The verdict at the revision relied on.
 pub fn then(review: &Review) -> String {
@@ -95,14 +105,20 @@ pub fn kinds(review: &Review) -> String {
 pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
     let (now, review) = match reviewed {
         Reviewed::Review(review) => (review.now.clone().unwrap_or_default(), Some(review)),
-        Reviewed::AskedAgain(now) => (now.clone(), None),
-        Reviewed::Faulty(why) | Reviewed::Refused(why) => return without_review(why),
-        Reviewed::HistoryLeft => return without_review("its history was left, and it was not asked again"),
+        Reviewed::AskedAgain { now, .. } => (now.clone(), None),
+        Reviewed::NotAnswered(_) => return cells_without_review("`claims` could not ask it: see `fault`"),
+        Reviewed::Faulty(why) | Reviewed::Refused(why) => return cells_without_review(why),
+        Reviewed::HistoryLeft => return cells_without_review("its history was left, and it was not asked again"),
     };
+    let differs = match reviewed {
+        Reviewed::AskedAgain { was, now } => *was != verdict(now.verdict),
+        _ => review.is_some_and(|review| review.flipped),
+    };
+    let yes_or_no = |is_so: bool| if is_so { "yes" } else { "no" };
     let changed = review.and_then(|review| review.changed_at.clone());
-    let flipped = review.map_or("", |review| if review.flipped { "yes" } else { "no" });
     vec![
-        flipped.to_owned(),
+        review.map_or("", |review| yes_or_no(review.flipped)).to_owned(),
+        yes_or_no(differs).to_owned(),
         verdict(now.verdict),
         eligible(&now).to_owned(),
         sentence(now.verdict(), &now.reasons),
@@ -117,7 +133,7 @@ pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
     ]
 }
 
-fn without_review(why: &str) -> Vec<String> {
+fn cells_without_review(why: &str) -> Vec<String> {
     let mut cells = vec![String::new(); ANSWER.len() - 1];
     cells.push(why.to_owned());
     cells

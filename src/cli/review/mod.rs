@@ -1,6 +1,7 @@
 //! `review`: asks the claims of a file of answers again, and tells which answers flipped and since when.
 
 mod answer;
+mod places;
 mod question;
 mod summary;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use tokio_stream::StreamExt as _;
 
 use self::answer::{Reviewed, cells};
-use self::question::item;
+use self::question::{check, item};
 use self::summary::Summary;
 use super::answer_file::AnswerFile;
 use super::claims::TIMEOUT;
@@ -24,12 +25,12 @@ use crate::proto::v1::stream_review_eligibility_request::Kind as Asked;
 use crate::proto::v1::stream_review_eligibility_response::Kind as Message;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
 use crate::proto::v1::{
-    BatchCheckBillingEligibilityRequest, EligibilityItem, KnownAt, Pinned, StreamOptions,
+    BatchCheckBillingEligibilityRequest, EligibilityItem, KnownAt, Pinned, ReviewResult, StreamOptions,
     StreamReviewEligibilityRequest,
 };
 
-/// Review the answers of `claims`: exit 0 if none has flipped, 3 if any has, 4 if rows were asked again, 2 if any row
-/// cannot be reviewed
+/// Review the answers of `claims`: exit 0 if none differs now, 3 if any does, 4 if rows were asked again or never
+/// answered, 2 if any row was changed or lost
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Review {
@@ -57,14 +58,20 @@ Each claim is asked twice: as known when it was answered, and as known now. An a
 `changed_at` is when the record was made since which the verdict is what it is now: from then on the change could be known
 (see 42 CFR 401.305), not from the day of the service or of the report's content.
 A row whose answer relied on a history that a restore left behind is asked as a new claim, and listed apart.
-If `claims` needed --column, give it here too. An existing file is not replaced.";
+A row that was changed after it was answered is not reviewed: its question is not the one that was answered. Sorting whole
+rows, other columns, and saving the file as .xlsx or in another encoding are no changes.
+If `claims` needed --column, give it here too. An existing file is not replaced.
+
+Of several exit codes the first of these counts; the summary always counts everything:
+  2 a row was changed, lost, or cannot be reviewed   1 the server refused a row   3 a verdict differs
+  4 a row was asked again, or `claims` could not ask it   0 all verdicts are what they were";
 
 /// A row, its claim, and why it is not reviewed, if it is not.
 type Pending = row_stream::Pending<Option<EligibilityItem>, Reviewed>;
 
 impl Review {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let list = List::open(&self.file, &question::COLUMNS, &self.list).map_err(|error| error.failure(&self.file))?;
+        let list = question::open(&self.file, &self.list)?;
         let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("review.csv"));
         let file = AnswerFile::begin(&list, &path)?;
         let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
@@ -89,14 +96,14 @@ impl Review {
         let pinned = pinned.ok_or_else(row_stream::not_pinned)?;
         summary.pin(&pinned);
         let answers = answers.map(|message| match message.map_err(|status| Failure::answered(&status))?.kind {
-            Some(Message::Result(result)) => Ok(Reviewed::of(result)),
-            Some(Message::Pinned(_)) | None => Ok(Reviewed::Refused("it was not answered".to_owned())),
+            Some(Message::Result(result)) => Ok(result),
+            Some(Message::Pinned(_)) | None => Ok(ReviewResult::default()),
         });
         let ask = |row: &Row| {
             let item = item(row)?;
             Ok((item.claim.clone(), message(Asked::Item(item))))
         };
-        let rows = row_stream::questions(list, &self.file, ask, Reviewed::Faulty);
+        let rows = row_stream::questions(list, &self.file, ask);
         let mut progress = Progress::new();
         row_stream::pass(rows, questions, answers, async |rows| {
             for (row, reviewed) in ask_again(&client, &pinned, rows).await? {
@@ -104,8 +111,7 @@ impl Review {
                     file.write(&row, &[])?;
                     continue;
                 };
-                let reviewed = reviewed.checked(row.text("verdict"));
-                summary.add(row.line(), &reviewed);
+                summary.add(row.line(), check(&row), &reviewed);
                 file.write(&row, &cells(&reviewed, &pinned))?;
             }
             progress.rows("asking", summary.rows(), list.size());
@@ -122,11 +128,16 @@ impl Review {
 async fn ask_again(
     client: &VerificationServiceClient<Service>,
     pinned: &Pinned,
-    rows: Vec<(Pending, Option<Reviewed>)>,
+    rows: Vec<(Pending, Option<ReviewResult>)>,
 ) -> Result<Vec<(Row, Option<Reviewed>)>, Failure> {
+    let reviewed = |((row, claim, known), result): (Pending, Option<ReviewResult>)| {
+        let reviewed = known.or_else(|| result.map(|result| Reviewed::of(&row, result)));
+        (row, claim, reviewed)
+    };
+    let rows: Vec<_> = rows.into_iter().map(reviewed).collect();
     let is_left = |reviewed: &Option<Reviewed>| matches!(reviewed, Some(Reviewed::HistoryLeft));
-    let left = rows.iter().filter(|(_, reviewed)| is_left(reviewed));
-    let items: Vec<_> = left.filter_map(|((_, claim, _), _)| claim.clone()).collect();
+    let left = rows.iter().filter(|(_, _, reviewed)| is_left(reviewed));
+    let items: Vec<_> = left.filter_map(|(_, claim, _)| claim.clone()).collect();
     let mut results = Vec::new();
     if !items.is_empty() {
         let known_at = KnownAt { epoch: pinned.epoch.clone(), point: Some(Point::Revision(pinned.revision)) };
@@ -135,17 +146,15 @@ async fn ask_again(
         results = answer.map_err(|status| Failure::answered(&status))?.into_inner().results;
     }
     let mut results = results.into_iter();
-    let reviewed = |((row, _, fault), reviewed): (Pending, Option<Reviewed>)| {
-        let reviewed = match fault.or(reviewed) {
-            Some(Reviewed::HistoryLeft) => Some(match results.next().map(Answered::of) {
-                Some(Answered::Eligibility(now)) => Reviewed::AskedAgain(now),
-                Some(Answered::Faulty(why)) => Reviewed::Faulty(why),
-                Some(Answered::Refused(why)) => Reviewed::Refused(why),
-                None => Reviewed::Refused("it was not answered".to_owned()),
-            }),
-            other => other,
-        };
+    let mut again = |row: &Row| match results.next().map(|result| Answered::of(row, result)) {
+        Some(Answered::Eligibility(now)) => Reviewed::AskedAgain { was: row.text("verdict").to_owned(), now },
+        Some(Answered::Faulty(why)) => Reviewed::Faulty(why),
+        Some(Answered::Refused(why)) => Reviewed::Refused(why),
+        None => Reviewed::Refused("it was not answered".to_owned()),
+    };
+    let asked = |(row, _, reviewed): (Row, Option<EligibilityItem>, Option<Reviewed>)| {
+        let reviewed = if is_left(&reviewed) { Some(again(&row)) } else { reviewed };
         (row, reviewed)
     };
-    Ok(rows.into_iter().map(reviewed).collect())
+    Ok(rows.into_iter().map(asked).collect())
 }

@@ -1,9 +1,15 @@
 //! The questions of a file of answers that `claims` wrote.
 
+use std::path::Path;
+
+use super::answer::{ANSWER, Reviewed};
+use crate::cli::claims::answer::joined;
 use crate::cli::claims::provider::asked_provider;
-use crate::cli::claims::question::{CLAIM, with_provider};
-use crate::cli::list::{Columns, Fault, Known, Row};
-use crate::cli::review::answer::ANSWER;
+use crate::cli::claims::question::{CLAIM, named_provider, whole_number, with_provider};
+use crate::cli::claims::row_check::{AnsweredClaim, RowCheck};
+use crate::cli::failure::Failure;
+use crate::cli::list::{Columns, Fault, Known, List, ListArgs, ListError, Row};
+use crate::proto::v1::eligibility_item::BillingProvider;
 use crate::proto::v1::{ReliedOn, ReviewItem};
 
 /// A column as `claims` calls it.
@@ -11,42 +17,94 @@ const fn column(name: &'static str) -> Known {
     Known { key: name, name, aliases: &[], is_number: false }
 }
 
-/// The columns of the claims, and of their answers.
-const KNOWN: [Known; 19] = {
-    let mut known = [column("fault"); 19];
+/// The columns that `claims` adds and that are read again.
+const WRITTEN: [&str; 6] = ["verdict", "asked_provider", "known_at_revision", "epoch", "fault", "row_check"];
+
+/// The columns of the claims, and of their answers. Cells of `number_on_record` are numbers, and are not read.
+const KNOWN: [Known; 20] = {
+    let mut known = [column("number_on_record"); 20];
     let mut at = 0;
     while at < CLAIM.len() {
         known[at] = CLAIM[at];
         at += 1;
     }
-    known[13] = column("verdict");
-    known[14] = column("number_on_record");
-    known[15] = column("asked_provider");
-    known[16] = column("known_at_revision");
-    known[17] = column("epoch");
+    let mut added = 0;
+    while added < WRITTEN.len() {
+        known[at + added] = column(WRITTEN[added]);
+        added += 1;
+    }
     known
 };
 
-/// The columns of a file of answers. A row that was not asked has a fault in place of the answer.
-pub const COLUMNS: Columns = Columns {
-    known: &KNOWN,
-    needs: &[&["number", "prior_number"], &["date_of_service"], &["verdict", "fault"], &["epoch", "fault"]],
-    answers: &ANSWER,
-};
+/// The columns of a file of answers.
+const COLUMNS: Columns =
+    Columns { known: &KNOWN, needs: &[&["number", "prior_number"], &["date_of_service"]], answers: &ANSWER };
 
-/// The claim of a row, and what its answer relied on.
-pub fn item(row: &Row) -> Result<ReviewItem, Vec<Fault>> {
-    if row.text("verdict").is_empty() {
-        return Err(vec![row.fault("verdict", "the claim has no answer to review: ask it with `claims`")]);
+/// What to do with a file that is not as `claims` wrote it.
+const TAKE: &str = "take the file that `claims` wrote; if `claims` needed --column, give it here too";
+
+/// What is wrong with a row whose question is not the one that was answered.
+const CHANGED: &str = "the row was changed after it was answered: take the file that `claims` wrote; if `claims` needed \
+                       --column, give it here too";
+
+/// Opens a file of answers.
+pub fn open(path: &Path, args: &ListArgs) -> Result<List, Failure> {
+    let list = List::open(path, &COLUMNS, args).map_err(|error| {
+        let failure = error.failure(path);
+        if matches!(error, ListError::NoHeadings { .. }) { failure.with_remedy(TAKE) } else { failure }
+    })?;
+    let missing: Vec<_> = WRITTEN.into_iter().filter(|key| !list.has(key)).collect();
+    if missing.is_empty() {
+        return Ok(list);
     }
-    let not_as_written = |key| row.fault(key, "not as `claims` wrote it: take the file that `claims` wrote");
-    let provider = asked_provider(row.text("asked_provider")).ok_or_else(|| vec![not_as_written("asked_provider")])?;
-    let claim = with_provider(row, provider)?;
-    let revision = row.text("known_at_revision").parse().ok();
-    let revision = revision.ok_or_else(|| vec![not_as_written("known_at_revision")])?;
+    let mut lines = vec![format!("{}: there is no column `{}`: {TAKE}", path.display(), missing.join("`, `"))];
+    if missing == ["row_check"] {
+        let again = "ask the list again with `claims --known-at REVISION`, the `known_at_revision` of the file";
+        lines.push(format!("if an earlier release wrote the file, which did not have that column: {again}"));
+    }
+    Err(Failure::usage(lines))
+}
+
+/// The check of a row, if it has one.
+pub fn check(row: &Row) -> Option<RowCheck> {
+    row.text("row_check").parse().ok()
+}
+
+/// The claim of a row, and what its answer relied on. The error: why the row is not asked.
+pub fn item(row: &Row) -> Result<ReviewItem, Reviewed> {
+    let written = check(row).ok_or_else(|| changed(row, "row_check"))?;
+    if row.text("verdict").is_empty() && written == RowCheck::of(written.row, written.rows, None) {
+        return Err(Reviewed::NotAnswered(row.text("fault").to_owned()));
+    }
+    let provider = asked_provider(row.text("asked_provider")).ok_or_else(|| changed(row, "asked_provider"))?;
+    if named_provider(row).is_some_and(|named| !is_alike(&named, &provider)) {
+        return Err(changed(row, "asked_provider"));
+    }
+    let claim = with_provider(row, provider).map_err(|faults| {
+        let faults = faults.into_iter().map(|fault| Fault { remedy: CHANGED.to_owned(), ..fault });
+        Reviewed::Faulty(joined(&faults.collect::<Vec<_>>()))
+    })?;
+    let revision = whole_number(row.text("known_at_revision")).ok_or_else(|| changed(row, "known_at_revision"))?;
     let epoch = row.text("epoch").to_owned();
-    if epoch.is_empty() {
-        return Err(vec![not_as_written("epoch")]);
+    let answered = AnsweredClaim { claim: &claim, epoch: &epoch, revision, verdict: row.text("verdict") };
+    if written != RowCheck::of(written.row, written.rows, Some(answered)) {
+        return Err(changed(row, "row_check"));
     }
     Ok(ReviewItem { claim: Some(claim), relied_on: Some(ReliedOn { epoch, revision: Some(revision) }) })
+}
+
+/// Whether a provider that a row names is the one that was asked. A spreadsheet may have taken zeros from the beginning of
+/// the number in the row.
+fn is_alike(named: &BillingProvider, asked: &BillingProvider) -> bool {
+    let [named, asked] = [named, asked].map(|provider| match provider {
+        BillingProvider::Npi(value) => ("npi", value.trim_start_matches('0')),
+        BillingProvider::MedicaidId(value) => ("medicaid_id", value.trim_start_matches('0')),
+        BillingProvider::ProviderId(id) => ("provider_id", id.as_str()),
+    });
+    named == asked
+}
+
+/// A row that was changed, which shows in a column.
+fn changed(row: &Row, key: &str) -> Reviewed {
+    Reviewed::Faulty(row.fault(key, CHANGED).to_string())
 }

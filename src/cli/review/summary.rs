@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::answer::{Reviewed, kinds, now, then};
+use super::places::{Gap, Places};
 use crate::cli::Outcome;
-use crate::cli::display_text::moment;
+use crate::cli::claims::answer::verdict;
+use crate::cli::claims::row_check::RowCheck;
+use crate::cli::display_text::{moment, without_line};
 use crate::cli::list::{List, Understood};
 use crate::proto::v1::{Pinned, Review};
 
@@ -21,6 +24,14 @@ struct Cause {
     /// When it was recorded: from then on the change could be known.
     recorded_at: String,
     fact_kinds: String,
+    claims: u64,
+}
+
+/// Answers that went from one verdict to another.
+#[derive(Debug, Serialize)]
+struct Transition {
+    was: String,
+    now: String,
     claims: u64,
 }
 
@@ -39,19 +50,37 @@ pub struct Summary {
     flipped: u64,
     became_ineligible: u64,
     became_eligible: u64,
+    /// Which verdicts flipped to which.
+    transitions: Vec<Transition>,
+    #[serde(skip)]
+    by_verdicts: BTreeMap<(String, String), u64>,
     /// Rows that relied on a history that was left, and were asked as new claims.
     asked_again: u64,
+    asked_again_same_verdict: u64,
+    asked_again_other_verdict: u64,
+    /// Rows that `claims` could not ask.
+    not_answered: u64,
     /// Rows that cannot be reviewed as they stand.
     not_asked: u64,
     refused: u64,
+    /// Rows of the file that `claims` wrote that are not there.
+    missing: u64,
+    /// The first runs of them.
+    rows_missing: Vec<Gap>,
+    #[serde(skip)]
+    places: Places,
     /// The records that flipped answers, in order.
     changed_by: Vec<Cause>,
     #[serde(skip)]
     causes: BTreeMap<u64, Cause>,
     /// The first rows that flipped.
     flipped_rows: Vec<Named>,
-    /// The first rows that were asked again.
+    /// The first rows that were asked again, those with another verdict first.
     rows_asked_again: Vec<Named>,
+    #[serde(skip)]
+    rows_with_same_verdict: Vec<Named>,
+    /// The first rows that `claims` could not ask.
+    rows_not_answered: Vec<Named>,
     /// The first rows without a review.
     rows_not_reviewed: Vec<Named>,
     list: Understood,
@@ -69,13 +98,23 @@ impl Summary {
             flipped: 0,
             became_ineligible: 0,
             became_eligible: 0,
+            transitions: Vec::new(),
+            by_verdicts: BTreeMap::new(),
             asked_again: 0,
+            asked_again_same_verdict: 0,
+            asked_again_other_verdict: 0,
+            not_answered: 0,
             not_asked: 0,
             refused: 0,
+            missing: 0,
+            rows_missing: Vec::new(),
+            places: Places::default(),
             changed_by: Vec::new(),
             causes: BTreeMap::new(),
             flipped_rows: Vec::new(),
             rows_asked_again: Vec::new(),
+            rows_with_same_verdict: Vec::new(),
+            rows_not_answered: Vec::new(),
             rows_not_reviewed: Vec::new(),
             list: list.understood().clone(),
             epoch: String::new(),
@@ -94,9 +133,12 @@ impl Summary {
         self.rows
     }
 
-    /// Adds a row.
-    pub fn add(&mut self, line: u64, reviewed: &Reviewed) {
+    /// Adds a row, with its check if it has one.
+    pub fn add(&mut self, line: u64, check: Option<RowCheck>, reviewed: &Reviewed) {
         self.rows += 1;
+        if let Some(check) = check {
+            self.places.see(check);
+        }
         let (named, what) = match reviewed {
             Reviewed::Review(review) if !review.flipped => {
                 self.unchanged += 1;
@@ -106,10 +148,20 @@ impl Summary {
                 self.flip(review);
                 (&mut self.flipped_rows, flip_text(review))
             }
-            Reviewed::AskedAgain(now) => {
+            Reviewed::AskedAgain { was, now } => {
                 self.asked_again += 1;
-                let verdict = crate::cli::claims::answer::verdict(now.verdict);
-                (&mut self.rows_asked_again, format!("now {verdict}"))
+                let now = verdict(now.verdict);
+                if *was == now {
+                    self.asked_again_same_verdict += 1;
+                    (&mut self.rows_with_same_verdict, format!("still {now}"))
+                } else {
+                    self.asked_again_other_verdict += 1;
+                    (&mut self.rows_asked_again, format!("was {was}, now {now}"))
+                }
+            }
+            Reviewed::NotAnswered(fault) => {
+                self.not_answered += 1;
+                (&mut self.rows_not_answered, fault.clone())
             }
             Reviewed::Faulty(why) => {
                 self.not_asked += 1;
@@ -131,6 +183,7 @@ impl Summary {
 
     fn flip(&mut self, review: &Review) {
         self.flipped += 1;
+        *self.by_verdicts.entry((then(review), now(review))).or_default() += 1;
         if review.eligible_changed {
             let is_eligible = review.now.as_ref().is_some_and(|now| now.eligible);
             *(if is_eligible { &mut self.became_eligible } else { &mut self.became_ineligible }) += 1;
@@ -149,16 +202,21 @@ impl Summary {
     #[must_use]
     pub fn ended(mut self) -> Summary {
         self.changed_by = std::mem::take(&mut self.causes).into_values().collect();
+        let of = |((was, now), claims)| Transition { was, now, claims };
+        self.transitions = std::mem::take(&mut self.by_verdicts).into_iter().map(of).collect();
+        self.rows_asked_again.append(&mut self.rows_with_same_verdict);
+        self.rows_asked_again.truncate(MOST_NAMED);
+        (self.missing, self.rows_missing) = self.places.missing();
         self
     }
 
     /// The worst outcome of any row.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Summary { not_asked: 1.., .. } => Outcome::Faulty,
+            Summary { not_asked: 1.., .. } | Summary { missing: 1.., .. } => Outcome::Faulty,
             Summary { refused: 1.., .. } => Outcome::Failed,
-            Summary { flipped: 1.., .. } => Outcome::No,
-            Summary { asked_again: 1.., .. } => Outcome::NotKnown,
+            Summary { flipped: 1.., .. } | Summary { asked_again_other_verdict: 1.., .. } => Outcome::No,
+            Summary { asked_again: 1.., .. } | Summary { not_answered: 1.., .. } => Outcome::NotKnown,
             _ => Outcome::Done,
         }
     }
@@ -166,18 +224,7 @@ impl Summary {
     /// The summary for people.
     pub fn text(&self) -> String {
         let mut text = format!("{} claims, known at revision {}\n\n", self.rows, self.known_at_revision);
-        let counts = [
-            ("unchanged", self.unchanged),
-            ("flipped", self.flipped),
-            ("  no longer eligible", self.became_ineligible),
-            ("  eligible now", self.became_eligible),
-            ("asked again", self.asked_again),
-            ("not asked", self.not_asked),
-            ("refused", self.refused),
-        ];
-        for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
-            text.push_str(&format!("  {what:<20}  {count}\n"));
-        }
+        self.add_counts(&mut text);
         if !self.changed_by.is_empty() {
             text.push_str("\n  changed by these records; each change could be known from the time of its record on:\n");
         }
@@ -186,22 +233,50 @@ impl Summary {
         }
         let records = self.changed_by.len();
         add_more(&mut text, "  records", records as u64, records.min(MOST_NAMED));
+        for Gap { first, last, rows } in &self.rows_missing {
+            let places = if first == last { format!("row {first}") } else { format!("rows {first} to {last}") };
+            text.push_str(&format!("\n  LOST: {places} of the {rows} that `claims` wrote: take that file\n"));
+        }
         for (what, rows, all) in [
             ("flipped", &self.flipped_rows, self.flipped),
             ("asked again, because the history of their answers was left", &self.rows_asked_again, self.asked_again),
             ("not reviewed", &self.rows_not_reviewed, self.not_asked + self.refused),
+            ("without an answer, because `claims` could not ask them", &self.rows_not_answered, self.not_answered),
         ] {
             if all > 0 {
                 text.push_str(&format!("\n  {what}:\n"));
             }
             for Named { line, what } in rows {
-                text.push_str(&format!("    line {line}: {what}\n"));
+                text.push_str(&format!("    line {line}: {}\n", without_line(*line, what)));
             }
             add_more(&mut text, "  rows", all, rows.len());
         }
         text.push_str(&self.list.paragraph());
         text.push_str(&format!("\n  rows with reviews: {}\n", self.reviews.display()));
         text
+    }
+
+    fn add_counts(&self, text: &mut String) {
+        let became = |Transition { was, now, claims }: &Transition| (format!("  {was} became {now}"), *claims);
+        let flips = self.transitions.iter().map(became);
+        let of = |what: &str, count| (what.to_owned(), count);
+        let flipped = [of("unchanged", self.unchanged), of("flipped", self.flipped)];
+        let eligible = [
+            of("  no longer eligible", self.became_ineligible),
+            of("  eligible now", self.became_eligible),
+            of("asked again", self.asked_again),
+            of("  with the same verdict", self.asked_again_same_verdict),
+            of("  with another verdict", self.asked_again_other_verdict),
+            of("not reviewed", self.not_asked),
+            of("refused", self.refused),
+            of("lost", self.missing),
+            of("without an answer", self.not_answered),
+        ];
+        let counts: Vec<_> = flipped.into_iter().chain(flips).chain(eligible).filter(|(_, count)| *count > 0).collect();
+        let width = counts.iter().map(|(what, _)| what.len()).max().unwrap_or_default();
+        for (what, count) in counts {
+            text.push_str(&format!("  {what:<width$}  {count}\n"));
+        }
     }
 }
 

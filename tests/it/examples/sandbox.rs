@@ -136,6 +136,11 @@ impl Sandbox {
         if text.contains("--endpoint") || text.contains("\nCommands:\n") {
             self.prepared("cpss-registry serve --dev --data-dir ./sample");
         }
+        if name == "claims" {
+            let profiles = self.root().join("home/.config/cpss-registry");
+            fs::create_dir_all(&profiles).unwrap();
+            fs::write(profiles.join("medicaid.toml"), "provider = \"region-1-cmhc\"\n").unwrap();
+        }
         if name == "review" {
             self.prepared("cpss-registry claims claims.csv --provider region-1-cmhc");
         }

@@ -4,7 +4,7 @@ mod cases;
 mod damaged;
 mod further_cases;
 mod reconciled;
-mod workbook;
+pub mod workbook;
 mod workbooks;
 
 use std::collections::BTreeSet;

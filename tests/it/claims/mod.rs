@@ -1,5 +1,9 @@
 //! `claims` and `review`: lists of claims with the program itself.
 
+mod changed;
+mod left;
+mod notes;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -100,38 +104,6 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     registry.report(retract(&ended.fact_id, "Reported by mistake")).await;
     let (code, _) = summary(&program("review", &answers, &endpoint, &["--json", "--out", path("d").to_str().unwrap()]));
     assert_eq!(code, Some(0));
-    process.stop();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_of_a_history_that_was_left_are_asked_again_and_changed_rows_are_told() {
-    let scratch = tempfile::tempdir().unwrap();
-    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
-    let endpoint = format!("http://{}", process.listening());
-    let employer = registry.qualified_provider("Pascagoula Example Center").await;
-    let here = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
-    let path = |name: &str| scratch.path().join(name);
-    let rows = format!("{},2026-02-20\n", here.number).repeat(3);
-    fs::write(path("claims.csv"), format!("credential_number,date_of_service\n{rows}")).unwrap();
-    let flags = ["--json", "--provider", &employer.provider_id];
-    let (code, printed) = summary(&program("claims", &path("claims.csv"), &endpoint, &flags));
-    assert_eq!(code, Some(0), "{printed}");
-    let answers = fs::read_to_string(path("claims.answers.csv")).unwrap();
-    let epoch = printed["epoch"].as_str().unwrap();
-    let mut lines: Vec<String> = answers.lines().map(str::to_owned).collect();
-    lines[1] = lines[1].replace(epoch, "00000000-0000-4000-8000-000000000001");
-    fs::write(path("left.csv"), lines.join("\n")).unwrap();
-    let (code, printed) = summary(&program("review", &path("left.csv"), &endpoint, &["--json"]));
-    assert_eq!((code, &printed["asked_again"], &printed["unchanged"]), (Some(4), &1.into(), &2.into()));
-    assert_eq!(printed["rows_asked_again"][0], serde_json::json!({"line": 2, "what": "now CONFIRMED"}));
-    let reviewed = rows_of(&path("left.review.csv"));
-    assert_eq!((reviewed[0]["asked_again"].as_str(), reviewed[0]["flipped"].as_str()), ("yes", ""));
-
-    lines[2] = lines[2].replace("CONFIRMED", "NOT_CONFIRMED");
-    lines[3] = lines[3].replace(epoch, "");
-    fs::write(path("changed.csv"), lines.join("\n")).unwrap();
-    let (code, printed) = summary(&program("review", &path("changed.csv"), &endpoint, &["--json"]));
-    assert_eq!((code, &printed["asked_again"], &printed["not_asked"]), (Some(2), &1.into(), &2.into()), "{printed}");
     process.stop();
 }
 
