@@ -28,7 +28,7 @@ pub enum Format {
 }
 
 /// Spreadsheets take CSV without this mark for text in an older encoding.
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A list that is printed. Rows of CSV and JSON are printed at once; a table needs all rows first.
 pub struct Listing {
@@ -92,7 +92,7 @@ impl Listing {
 }
 
 /// A row of CSV. No cell is a formula, and none can control a terminal.
-fn csv_line(cells: &[String]) -> String {
+pub fn csv_line(cells: &[String]) -> String {
     let cells: Vec<String> = cells.iter().map(|cell| cell_text(&shown(cell), ',')).collect();
     format!("{}\r\n", cells.join(","))
 }

@@ -7,6 +7,9 @@ use tower::{Service, ServiceExt as _};
 /// An error of the transport.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
+/// The size of a page that is asked for.
+pub const PAGE: u32 = 1000;
+
 /// Calls the registry.
 pub type Caller = BoxCloneSyncService<http::Request<Body>, http::Response<Body>, Error>;
 

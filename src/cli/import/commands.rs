@@ -160,8 +160,21 @@ fn credential(cells: &mut Cells<'_>) -> Command {
         term_last_day: cells.day("term_last_day"),
         designations: cells.words("designations", Designation::as_str_name, "DESIGNATION_"),
         rule_set_id: cells.text("rule_set_id"),
-        prior_numbers: cells.list("prior_numbers"),
+        prior_numbers: prior_numbers(cells),
     })
+}
+
+/// The numbers of the earlier certificates. A comma may be a part of a number, but more often it separates two.
+fn prior_numbers(cells: &mut Cells<'_>) -> Vec<String> {
+    let column = "prior_numbers";
+    let text = cells.text(column);
+    if text.contains(',') && !text.contains(';') {
+        cells.refuse(
+            column,
+            "separate the numbers with semicolons; if the comma is a part of one number, write a semicolon behind it",
+        );
+    }
+    cells.list(column)
 }
 
 /// The words of the column `act`.

@@ -23,18 +23,48 @@ pub fn found(kind: Kind, row: &Row, ids: &Ids, earlier: &v1::ImportedEarlier) ->
         "the row was recorded with other content in revision {revision}: correct it in the registry, or write here what \
          was loaded; nothing was recorded"
     );
-    let columns = kind.columns().known.iter().map(|known| known.key);
-    let compared = columns.filter(|column| ![SOURCE_ID, NOT_KEPT].contains(column));
-    let differing = compared.filter_map(|column| {
-        let (on_record, in_file) = (on_record(kind, &earlier.facts, column)?, in_file(row, ids, column));
-        let is_left = FILLED.contains(&column) && in_file.is_empty();
-        (!is_left && on_record != in_file).then(|| (row.fault(column, remedy.clone()), on_record))
-    });
-    let differing: Vec<_> = differing.collect();
+    let differing = differing(kind, row, ids, &earlier.facts, &remedy, |column| FILLED.contains(&column));
     if differing.is_empty() {
         return vec![(row.fault(SOURCE_ID, remedy), format!("revision {revision}"))];
     }
     differing
+}
+
+/// The cells of a row that differ from a provider that is on file under the row's `provider_id`. None: the row names that
+/// provider, and says nothing else about it.
+pub fn with_provider(row: &Row, ids: &Ids, provider: &v1::Provider) -> Vec<(Fault, String)> {
+    let remedy = "another provider is on file under this provider_id, or its data differ: choose another id, or write here \
+                  what is on file";
+    let registration = Fact {
+        provider_id: provider.provider_id.clone(),
+        legal_name: provider.legal_name.clone(),
+        facility_type: provider.facility_type,
+        county: provider.county.clone(),
+        identifiers: provider.identifiers.clone(),
+        note: row.text("note").to_owned(),
+        ..Fact::default()
+    };
+    differing(Kind::Providers, row, ids, &[registration], remedy, |_| true)
+}
+
+/// The cells of a row that differ from facts on record, each with what is on record. `may_be_left` names the columns that
+/// say nothing if they are empty.
+fn differing(
+    kind: Kind,
+    row: &Row,
+    ids: &Ids,
+    facts: &[Fact],
+    remedy: &str,
+    may_be_left: impl Fn(&str) -> bool,
+) -> Vec<(Fault, String)> {
+    let columns = kind.columns().known.iter().map(|known| known.key);
+    let compared = columns.filter(|column| ![SOURCE_ID, NOT_KEPT].contains(column));
+    let differing = compared.filter_map(|column| {
+        let (on_record, in_file) = (on_record(kind, facts, column)?, in_file(row, ids, column));
+        let is_left = may_be_left(column) && in_file.is_empty();
+        (!is_left && on_record != in_file).then(|| (row.fault(column, remedy), on_record))
+    });
+    differing.collect()
 }
 
 /// A cell as it would be on record.
@@ -64,7 +94,7 @@ fn is_day(column: &str) -> bool {
 }
 
 /// A number of an earlier certificate in the form in which it is on record: without dashes and blanks, in upper case.
-fn as_recorded(number: &str) -> String {
+pub fn as_recorded(number: &str) -> String {
     let is_left_out = |letter: char| letter.is_whitespace() || letter == '-';
     number.chars().filter(|letter| !is_left_out(*letter)).collect::<String>().to_uppercase()
 }

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use super::caller::Caller;
+use super::caller::{Caller, PAGE};
 use super::ids::Ids;
 use super::kind::Kind;
 use super::report::{Days, Report};
+use super::unconfirmed::{Unconfirmed, unconfirmed};
 use crate::cli::display_text::{code, day};
 use crate::cli::failure::Failure;
 use crate::cli::{print, print_json_line};
@@ -17,9 +18,6 @@ use crate::proto::v1::credential_service_client::CredentialServiceClient;
 use crate::proto::v1::employment_service_client::EmploymentServiceClient;
 use crate::proto::v1::record_service_client::RecordServiceClient;
 use crate::proto::v1::{ReviewReason, Standing};
-
-/// The size of a page that is asked for.
-const PAGE: u32 = 1000;
 
 /// The credentials of a registry on a day.
 #[derive(Debug, Default)]
@@ -56,6 +54,8 @@ struct Person {
 pub struct Findings {
     today: String,
     standings: Vec<Count>,
+    /// The credentials among them that cannot be confirmed today, by provider.
+    unconfirmed: Vec<Unconfirmed>,
     days: Vec<Days>,
     /// The people whose credentials are revoked on loss of employment after the import, and were not before it.
     revoked: Vec<Person>,
@@ -118,6 +118,7 @@ impl Findings {
         Ok(Findings {
             today: after.today.map(day).unwrap_or_default(),
             standings: standings.collect(),
+            unconfirmed: unconfirmed(caller, after.today).await?,
             days: report.days().collect(),
             revoked,
             likely_duplicates: duplicates(caller, head, ids).await?,
@@ -134,6 +135,7 @@ impl Findings {
             let before = if *before == 0 { String::new() } else { format!("  (before the import: {before})") };
             text.push_str(&format!("  {standing:<26} {after:>9}{before}\n"));
         }
+        self.unconfirmed.iter().for_each(|of| text.push_str(&format!("  {}\n", of.text())));
         text.push_str("\nfirst and last days\n");
         for Days { file, column, first, last } in &self.days {
             text.push_str(&format!("  {file:<15} {column:<15} {first} to {last}\n"));

@@ -136,7 +136,10 @@ impl Ids {
             Some(Entry { line, .. }) => {
                 Err(format!("the row in line {line} of {file} is not on record: correct that row first"))
             }
-            None => Err(format!("no row of {file} has this source_id: add the row there, or correct the id")),
+            None => {
+                let on_file = if kind == Kind::Providers { " (with its provider_id, if it is on file)" } else { "" };
+                Err(format!("no row of {file} has this source_id: add the row there{on_file}, or correct the id"))
+            }
         }
     }
 

@@ -17,6 +17,8 @@ use super::commands;
 use super::conflicts;
 use super::ids::{Ids, Repeated};
 use super::kind::{GROUPS, Kind, SOURCE_ID};
+use super::numbers::Numbers;
+use super::once::{Once, Thing};
 use super::order;
 use super::refusals;
 use super::report::{BadRow, Report};
@@ -29,6 +31,7 @@ use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 use crate::proto::v1::import_records_response::Result as Outcome;
 use crate::proto::v1::import_row::Command;
+use crate::proto::v1::provider_service_client::ProviderServiceClient;
 use crate::proto::v1::record_service_client::RecordServiceClient;
 
 /// The timeout of each file; large ones take long.
@@ -51,10 +54,14 @@ pub struct Load<'a> {
     repetitions: Vec<Repetition<'a>>,
     /// The last revision before the import: what is recorded up to it was done already.
     head: u64,
+    /// What can be on record once, in the rows that were read.
+    once: Once,
     /// The rows that were read.
     pub ids: Ids,
     /// What became of them.
     pub report: Report,
+    /// The list of numbers, if one is written.
+    pub numbers: Option<Numbers>,
 }
 
 /// A row that is sent and not answered.
@@ -63,6 +70,7 @@ struct Sent<'a> {
     row: Row,
     id: Uuid,
     days: Vec<(&'static str, Date)>,
+    things: Vec<Thing>,
 }
 
 /// A row that repeats an earlier one, which may not be answered yet.
@@ -78,7 +86,7 @@ impl<'a> Load<'a> {
     /// Begins to load a directory into a registry.
     pub fn begin(source: &'a Source, caller: &'a Caller, head: u64) -> Load<'a> {
         let (ids, report) = (Ids::of_source(&source.name), Report::default());
-        Load { source, caller, repetitions: Vec::new(), head, ids, report }
+        Load { source, caller, repetitions: Vec::new(), head, once: Once::default(), ids, report, numbers: None }
     }
 
     /// Loads all files. Fails if the registry cannot record a row for now.
@@ -157,7 +165,7 @@ impl<'a> Load<'a> {
             }
             let Some(row) = sent.pop_front() else { break };
             let answer = next(&mut answers).await?;
-            self.take(&row, answer)?;
+            self.take(&row, answer).await?;
             done += 1;
             if done % STEP == 0 {
                 progress.rows(doing, done, total);
@@ -197,9 +205,18 @@ impl<'a> Load<'a> {
         };
         match self.ids.sent(id, kind, row.line(), &request) {
             Repeated::No => {
+                let things = self.once.take(request.command.as_ref(), row.line());
+                if kind == Kind::Deaths
+                    && let Some((_, line)) = self.once.earlier(&things, row.line())
+                {
+                    self.ids.refused(id);
+                    let remedy = format!("line {line} is a death of the same person: remove the wrong one");
+                    self.bad(file, vec![row.fault("specialist", remedy)]);
+                    return None;
+                }
                 let row_of_import = v1::ImportRow { request_id: id.to_string(), ..request };
                 let request = v1::ImportRecordsRequest { row: Some(row_of_import) };
-                Some((Sent { file, row, id, days }, request))
+                Some((Sent { file, row, id, days, things }, request))
             }
             Repeated::Same(line) => {
                 self.repetitions.push(Repetition { file, row, id, line });
@@ -214,8 +231,8 @@ impl<'a> Load<'a> {
     }
 
     /// Takes the result of a row.
-    fn take(&mut self, sent: &Sent<'a>, answer: v1::ImportRecordsResponse) -> Result<(), Failure> {
-        let Sent { file, row, id, days } = sent;
+    async fn take(&mut self, sent: &Sent<'a>, answer: v1::ImportRecordsResponse) -> Result<(), Failure> {
+        let Sent { file, row, id, days, things } = sent;
         if answer.request_id != id.to_string() {
             return Err(Failure::said(vec!["the registry answered another row than was sent".to_owned()]));
         }
@@ -223,7 +240,7 @@ impl<'a> Load<'a> {
             (Some(Outcome::Outcome(outcome)), _) => {
                 let counts = self.report.of(file.kind);
                 *(if outcome.revision > self.head { &mut counts.loaded } else { &mut counts.done_already }) += 1;
-                self.ids.recorded(*id, &outcome);
+                self.recorded(sent, &outcome);
                 self.report.take_days(file.kind, days);
             }
             (Some(Outcome::Error(_)), Some(earlier)) => {
@@ -231,15 +248,45 @@ impl<'a> Load<'a> {
                 let rows = found.into_iter().map(|(fault, cell)| bad_row(file, fault, Some(cell)));
                 self.report.bad(file.kind, rows);
                 if let Some(outcome) = &earlier.outcome {
-                    self.ids.recorded(*id, outcome);
+                    self.recorded(sent, outcome);
                 }
+            }
+            (Some(Outcome::Error(error)), None) if refusals::says(&error, "PROVIDER_EXISTS") => {
+                self.take_provider_on_file(file, row, *id).await?;
             }
             (Some(Outcome::Error(error)), None) if refusals::is_of_row(&error) => {
                 self.ids.refused(*id);
-                self.bad(file, refusals::faults(file.kind, row, &error));
+                let earlier = self.once.earlier(things, row.line());
+                self.bad(file, refusals::faults(file.kind, row, &error, earlier));
             }
             (Some(Outcome::Error(error)), None) => return Err(not_recorded(&error)),
             (None, _) => return Err(Failure::said(vec!["the registry answered a row without a result".to_owned()])),
+        }
+        Ok(())
+    }
+
+    /// Notes that a row is on record.
+    fn recorded(&mut self, Sent { file, row, id, .. }: &Sent<'a>, outcome: &v1::ImportOutcome) {
+        self.ids.recorded(*id, outcome);
+        if let Some(numbers) = self.numbers.as_mut().filter(|_| file.kind == Kind::Credentials) {
+            numbers.add(file, row, &outcome.credential_number, &self.ids);
+        }
+    }
+
+    /// Takes a row whose `provider_id` is on file: other rows may name that provider by it, if the row says the same.
+    async fn take_provider_on_file(&mut self, file: &'a File, row: &Row, id: Uuid) -> Result<(), Failure> {
+        let provider_id = row.text("provider_id").to_owned();
+        let request = v1::GetProviderRequest { provider_id: provider_id.clone(), ..Default::default() };
+        let answered = ProviderServiceClient::new(self.caller.clone()).get_provider(request).await;
+        let provider = answered.map_err(|status| Failure::answered(&status))?.into_inner().provider.unwrap_or_default();
+        let found = conflicts::with_provider(row, &self.ids, &provider);
+        if found.is_empty() {
+            self.report.of(file.kind).done_already += 1;
+            self.ids.recorded(id, &v1::ImportOutcome { provider_id, ..Default::default() });
+        } else {
+            self.ids.refused(id);
+            let rows = found.into_iter().map(|(fault, cell)| bad_row(file, fault, Some(cell)));
+            self.report.bad(file.kind, rows);
         }
         Ok(())
     }

@@ -8,11 +8,14 @@ mod findings;
 mod ids;
 mod kind;
 mod load;
+mod numbers;
+mod once;
 mod order;
 mod refusals;
 mod rehearsal;
 mod report;
 mod source;
+mod unconfirmed;
 
 use std::path::PathBuf;
 
@@ -22,6 +25,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::caller::Caller;
 use self::findings::{Findings, position, standings};
 use self::load::{Load, TIMEOUT};
+use self::numbers::Numbers;
 use self::rehearsal::ScratchDir;
 use self::source::Source;
 use super::connect::Connection;
@@ -50,6 +54,10 @@ pub struct Import {
     /// files]
     #[arg(long, value_name = "DIR", requires = "dry_run")]
     scratch: Option<PathBuf>,
+    /// Write the list of numbers here: a line for each row of credentials that is on record, with its prior numbers as
+    /// written and its credential number
+    #[arg(long, value_name = "FILE.csv", conflicts_with = "dry_run")]
+    out: Option<PathBuf>,
     /// Print one JSON object per bad row, and one with the counts
     #[arg(long)]
     json: bool,
@@ -61,7 +69,7 @@ const EXAMPLE: &str = "\
 Examples:
   cpss-registry import old-records --dry-run
   cpss-registry import old-records --dry-run --onto /mnt/backup/cpss-2026-03-02
-  cpss-registry import old-records
+  cpss-registry import old-records --out numbers.csv
 
 Every row has an id of the old system, source_id. Run the same line again after a stop or a correction: rows that are
 on record are done already, and nothing is recorded twice. deploy/docs/import.md describes the files.";
@@ -78,11 +86,13 @@ impl Import {
         let caller = caller::through(self.connection.open(TIMEOUT).await?);
         let head = position(&caller).await?.revision;
         let mut load = Load::begin(source, &caller, head);
+        load.numbers = self.out.as_deref().map(Numbers::begin).transpose()?;
         let loaded = load.run(progress).await;
         progress.end();
         load.report.sort();
         load.report.print(&source.name, self.json)?;
         loaded?;
+        load.numbers.take().map_or(Ok(()), Numbers::keep)?;
         load.report.outcome(self.dry_run)
     }
 
@@ -121,7 +131,7 @@ impl Import {
         load.report.sort();
         if !self.json {
             let onto = self.onto.as_ref().map_or_else(
-                || "an empty registry".to_owned(),
+                || "an empty registry (what is on file is not known to it: --onto BACKUP)".to_owned(),
                 |backup| format!("a copy of the registry in {}", backup.display()),
             );
             print(&format!("rehearsed into {onto}; nothing was recorded\n\n"))?;

@@ -4,6 +4,7 @@ use prost::Message as _;
 use tonic_types::StatusExt as _;
 
 use super::kind::{Kind, SOURCE_ID};
+use super::once::Thing;
 use crate::cli::list::{Fault, Row};
 use crate::proto::google::rpc;
 
@@ -13,13 +14,18 @@ pub fn is_of_row(error: &rpc::Status) -> bool {
     [InvalidArgument, NotFound, AlreadyExists, FailedPrecondition, OutOfRange].contains(&tonic::Code::from(error.code))
 }
 
+/// Whether a refusal has a reason.
+pub fn says(error: &rpc::Status, reason: &str) -> bool {
+    status(error).get_error_details().error_info().is_some_and(|info| info.reason == reason)
+}
+
 /// The refusal as clients of the contract receive it.
 pub fn status(error: &rpc::Status) -> tonic::Status {
     tonic::Status::with_details(error.code.into(), error.message.clone(), error.encode_to_vec().into())
 }
 
-/// The faults of a refused row.
-pub fn faults(kind: Kind, row: &Row, error: &rpc::Status) -> Vec<Fault> {
+/// The faults of a refused row. `earlier` is what an earlier row says too, with the line of that row.
+pub fn faults(kind: Kind, row: &Row, error: &rpc::Status, earlier: Option<(&Thing, u64)>) -> Vec<Fault> {
     let status = status(error);
     let details = status.get_error_details();
     let violations = details.bad_request().map(|bad| bad.field_violations.as_slice()).unwrap_or_default();
@@ -28,6 +34,10 @@ pub fn faults(kind: Kind, row: &Row, error: &rpc::Status) -> Vec<Fault> {
         return violations.iter().map(|violation| fault(&violation.field, &violation.description)).collect();
     }
     let reason = details.error_info().map_or("", |info| info.reason.as_str());
+    let on_file = details.resource_info().map_or("", |info| info.resource_name.as_str());
+    if let Some((column, remedy)) = said_twice(kind, reason, on_file, earlier) {
+        return vec![row.fault(column, remedy)];
+    }
     let (column, remedy) = remedy(kind, row, reason);
     vec![row.fault(column, format!("{}: {remedy}", error.message))]
 }
@@ -58,6 +68,32 @@ fn column(kind: Kind, row: &Row, field: &str) -> String {
     if at.is_empty() || known == SOURCE_ID { known.to_owned() } else { known.trim_end_matches(']').to_owned() }
 }
 
+/// The column and the remedy of a row that says what another row says, or what is on file.
+fn said_twice(
+    kind: Kind,
+    reason: &str,
+    on_file: &str,
+    earlier: Option<(&Thing, u64)>,
+) -> Option<(&'static str, String)> {
+    let file = kind.name();
+    match (reason, earlier) {
+        ("PRIOR_NUMBER_TAKEN", Some((number, line))) => {
+            Some(("prior_numbers", format!("line {line} of {file} bears `{}` too: correct one of them", number.text)))
+        }
+        ("PRIOR_NUMBER_TAKEN", None) => {
+            Some(("prior_numbers", format!("the credential {on_file} bears such a number: correct the number")))
+        }
+        ("EMPLOYMENT_EXISTS", Some((_, line))) => {
+            let same = "the same person, provider, first day and position";
+            Some((kind.first_day(), format!("line {line} of {file} has {same}: correct one of them, or remove it")))
+        }
+        ("EMPLOYMENT_EXISTS", None) => {
+            Some((kind.first_day(), format!("the job {on_file} is the same: remove the row, or correct it")))
+        }
+        _ => None,
+    }
+}
+
 /// The column that a rule is about, and what to do.
 fn remedy(kind: Kind, row: &Row, reason: &str) -> (&'static str, &'static str) {
     let day = kind.first_day();
@@ -74,10 +110,7 @@ fn remedy(kind: Kind, row: &Row, reason: &str) -> (&'static str, &'static str) {
         "CONTINUING_EDUCATION" => ("continuing_education_hours", "enter the hours of the term before"),
         "CREDENTIAL_VOID" => ("credential", "remove the row: the credential was voided in the registry"),
         "ALREADY_CREDENTIALED" => ("specialist", "a person has one credential: write later terms into terms"),
-        "EMPLOYMENT_EXISTS" => (day, "the same job is on record: remove the row, or correct its day or position"),
-        "PROVIDER_EXISTS" => ("provider_id", "choose another id, or leave it empty"),
         "IDENTIFIER_TAKEN" => (identifier, "correct the identifier: it belongs to another provider"),
-        "PRIOR_NUMBER_TAKEN" => ("prior_numbers", "correct the number: another credential bears it"),
         "NOT_FOUND" => (SOURCE_ID, "a row that this one names was retracted in the registry: remove the row"),
         _ => (SOURCE_ID, "correct the row, or remove it"),
     }

@@ -1,6 +1,6 @@
 //! What became of the rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
@@ -23,13 +23,39 @@ pub struct BadRow {
     pub on_record: Option<String>,
 }
 
+/// How many lines of rows with the same fault are shown.
+const LINES_SHOWN: usize = 5;
+
 impl BadRow {
-    fn text(&self) -> String {
+    /// The row, and the lines of the rows of its file with the same fault.
+    fn text(&self, others: &[u64]) -> String {
         let Fault { line, column, found, remedy } = &self.fault;
         let found = if found.is_empty() { "nothing".to_owned() } else { format!("`{found}`") };
         let on_record = self.on_record.as_ref().map_or(String::new(), |cell| format!(", on record `{cell}`"));
-        format!("  {}:{line}: column {column}: found {found}{on_record}: {remedy}\n", self.file)
+        let mut text = format!("  {}:{line}: column {column}: found {found}{on_record}: {remedy}\n", self.file);
+        if !others.is_empty() {
+            let rows = if others.len() == 1 { "row" } else { "rows" };
+            let shown: Vec<String> = others.iter().take(LINES_SHOWN).map(u64::to_string).collect();
+            let more = if others.len() > LINES_SHOWN { ", …" } else { "" };
+            text.push_str(&format!("    and {} more {rows}, line {}{more}\n", others.len(), shown.join(", ")));
+        }
+        text
     }
+}
+
+/// The bad rows as text. Rows of a file with the same fault are one paragraph: one bad row may be the cause of many.
+fn bad_rows_text(bad_rows: &[BadRow]) -> String {
+    let mut groups: Vec<(&BadRow, Vec<u64>)> = Vec::new();
+    let mut places = HashMap::new();
+    for row in bad_rows {
+        let Fault { column, found, remedy, .. } = &row.fault;
+        let place = *places.entry((&row.file, column, found, remedy, &row.on_record)).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some((_, others)) => others.push(row.fault.line),
+            None => groups.push((row, Vec::new())),
+        }
+    }
+    groups.iter().map(|(row, others)| row.text(others)).collect()
 }
 
 /// The rows of a file.
@@ -139,7 +165,7 @@ impl Report {
         }
         if !self.bad_rows.is_empty() {
             text.push_str("\nbad rows\n");
-            self.bad_rows.iter().for_each(|row| text.push_str(&row.text()));
+            text.push_str(&bad_rows_text(&self.bad_rows));
         }
         print(&text)
     }
@@ -167,5 +193,25 @@ impl Report {
             (bad, _) => format!("{bad} rows are bad; the others {others}"),
         };
         Err(Failure::usage(vec![said]).with_remedy(remedy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_with_the_same_fault_are_told_once_with_their_number_and_first_lines() {
+        let bad = |line: u64, found: &str| {
+            let (column, remedy) = ("provider".to_owned(), "no row of providers has it".to_owned());
+            let fault = Fault { line, column, found: found.to_owned(), remedy };
+            BadRow { file: "employments.csv".to_owned(), fault, on_record: None }
+        };
+        let rows: Vec<BadRow> = (2..502).map(|line| bad(line, "P-9")).chain([bad(502, "P-8")]).collect();
+        let expected = "  employments.csv:2: column provider: found `P-9`: no row of providers has it\n    and 499 more \
+                        rows, line 3, 4, 5, 6, 7, …\n  employments.csv:502: column provider: found `P-8`: no row of \
+                        providers has it\n";
+        assert_eq!(bad_rows_text(&rows), expected);
+        assert!(bad_rows_text(&rows[..2]).ends_with("    and 1 more row, line 3\n"));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `CPSS_IMPORT_ROWS=1000000 cargo test --release --test it import_directory -- --nocapture` imports a million rows.
 
+mod answers;
 mod made;
 
 use std::collections::{BTreeMap, BTreeSet};
