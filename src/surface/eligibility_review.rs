@@ -76,7 +76,9 @@ impl Question for AnsweredClaim<'_> {
             fact_kinds: change.map(|change| context.fact_kinds(&change)).unwrap_or_default(),
         };
         review.write(wire, field, &answered_from(&then), &answered_from(now));
-        Ok(AuditEntry { miss, number: found.number.or(found_then.number), ..found })
+        let other =
+            found_then.number.zip(found_then.verdict).filter(|(then, _)| found.number.is_some_and(|now| now != *then));
+        Ok(AuditEntry { miss, number: found.number.or(found_then.number), other, ..found })
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct AuditEntry {
     pub(super) verdict: Option<&'static str>,
     /// The miss, if the question was one. It has a line of its own.
     pub(super) miss: Option<Miss>,
+    /// Another person whom the answer is about, and the verdict on that person.
+    pub(super) other: Option<(CredentialNumber, &'static str)>,
 }
 
 /// An id that identifies a person.
@@ -126,14 +128,18 @@ impl Contract {
             // Lines are written in order, so this one is in the file once the next one is.
             drop(self.report_miss(context, method, snapshot, found, miss).map_err(|_| status::audit_unavailable())?);
         }
-        let question = Question {
+        let question = |number: Option<CredentialNumber>, verdict| Question {
             call: self.call(context, method, snapshot),
-            number: found.number.map(CredentialNumber::text),
+            number: number.map(CredentialNumber::text),
             named: self.named(&found),
             as_of: found.as_of.map(Day::to_civil),
-            verdict: found.verdict,
+            verdict,
         };
-        written(self.audit.report(question)).await
+        if let Some((number, verdict)) = found.other {
+            let other = self.audit.report(question(Some(number), Some(verdict)));
+            drop(other.map_err(|_| status::audit_unavailable())?);
+        }
+        written(self.audit.report(question(found.number, found.verdict))).await
     }
 
     /// Writes a miss to the audit, before the answer is sent. The question itself has its own line.
@@ -217,11 +223,14 @@ pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(),
     written.await.map_err(|_| status::audit_unavailable())
 }
 
-/// Adds a question to the summary of a batch or a stream. A question without a verdict was invalid.
+/// Adds a question to the summary of a batch or a stream. A question without a verdict was invalid. One about two people
+/// counts as two.
 pub(super) fn add(tally: &mut BatchSummary, found: AuditEntry) -> Result<(), Status> {
     let number = found.number.map(CredentialNumber::text);
     let missed = found.miss.map_or(Ok(()), |miss| tally.missed(number, miss.name()));
-    missed.and_then(|()| tally.add(number, found.verdict)).map_err(|_| status::audit_unavailable())
+    let mut other = || found.other.map_or(Ok(()), |(number, verdict)| tally.add(Some(number.text()), Some(verdict)));
+    let added = missed.and_then(|()| other()).and_then(|()| tally.add(number, found.verdict));
+    added.map_err(|_| status::audit_unavailable())
 }
 
 /// Adds a person to the summary of a list.
