@@ -122,15 +122,22 @@ impl Contract {
             unassigned,
             new,
         };
-        let bytes = sending.left() * size_of::<Change>();
-        if bytes > ALL_LISTS_BYTES {
-            return Err(status::too_large("the impact is too large to be sent: read the changes from the feed"));
-        }
-        if !sending.share.take(bytes) {
-            return Err(status::too_many("too many impacts and staff lists are being sent: try again later"));
-        }
+        let changes = sending.left();
+        take_room(&mut sending.share, changes)?;
         Ok(sending)
     }
+}
+
+/// Takes the memory that changes need.
+fn take_room(share: &mut ListShare, changes: usize) -> Result<(), Status> {
+    let bytes = changes * size_of::<Change>();
+    if bytes > ALL_LISTS_BYTES {
+        return Err(status::too_large("the impact is too large to be sent: read the changes from the feed"));
+    }
+    if !share.take(bytes) {
+        return Err(status::too_many("too many impacts and staff lists are being sent: try again later"));
+    }
+    Ok(())
 }
 
 /// Returns the caller's right to give a command, and what it is judged as.
@@ -227,5 +234,27 @@ impl Drop for Sending {
             let (changes, foreseen) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.foreseen));
             drop_in_background((changes, foreseen, std::mem::take(&mut self.unassigned), self.share.hand_over()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+    use crate::surface::list_budget::ListBudget;
+
+    #[test]
+    fn the_changes_that_are_held_are_limited_of_one_impact_and_of_all() {
+        let reason =
+            |taken: Result<(), Status>| taken.unwrap_err().get_error_details().error_info().unwrap().reason.clone();
+        let most = ALL_LISTS_BYTES / size_of::<Change>();
+        let budget = ListBudget::default();
+        let (mut one, mut other) = (budget.share(), budget.share());
+        assert_eq!(reason(take_room(&mut one, most + 1)), "TOO_LARGE");
+        take_room(&mut one, most).unwrap();
+        assert_eq!(reason(take_room(&mut other, most)), "TOO_MANY");
+        drop(one);
+        take_room(&mut other, most).unwrap();
     }
 }

@@ -1,6 +1,8 @@
 //! PreviewImpact: what a command would change is what its record then changes, all of it, and what the record is said to
 //! have changed; to whoever may give the command or see the record, and to no one else.
 
+mod sent;
+
 use std::collections::BTreeMap;
 
 use cpss_registry::proto::v1;
