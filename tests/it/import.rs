@@ -259,5 +259,18 @@ async fn a_row_with_other_content_is_answered_with_what_the_earlier_row_recorded
     assert_eq!((name.family_name.as_str(), earlier.facts.len()), ("Example", 1));
     let again = codes(&server.client(), vec![person(&id, "Example")]).await;
     assert_eq!(again, [Code::Ok], "the earlier row can still be repeated");
+    // What was read of the person is in the audit, although nothing was recorded.
+    let audit = std::fs::read_to_string(server.data_dir().join("audit/reads.jsonl")).unwrap();
+    let lines: Vec<&str> = audit.lines().filter(|line| line.contains("RecordService/ImportRecords")).collect();
+    let is_named = |line: &&str| line.contains(&recorded.specialist_id) && line.contains("REFUSED");
+    assert_eq!(lines.iter().filter(|line| is_named(line)).count(), 1, "{lines:?}");
+    // A row that is only judged repeats nothing, so it is told nothing about an earlier one.
+    let mut judged = provider("example-taken");
+    let row = judged.row.as_mut().unwrap();
+    (row.request_id, row.validate_only) = (id, true);
+    let mut answers = server.client().record().import_records(tokio_stream::once(judged)).await.unwrap().into_inner();
+    let answer = answers.next_message().await.unwrap().unwrap();
+    let Some(Outcome::Error(taken)) = answer.result else { panic!("{answer:?}") };
+    assert_eq!((Code::from(taken.code), answer.imported_earlier), (Code::AlreadyExists, None));
     server.stop().await;
 }

@@ -1,6 +1,8 @@
 //! Prior numbers compared with the model: random commands about few people and few numbers, and questions about every
 //! state of knowledge that they lead to. `CPSS_PRIOR_NUMBERS` sets the number of histories.
 
+mod imported;
+
 use std::collections::BTreeSet;
 
 use cpss_registry::domain::day::{Day, Period};
@@ -299,18 +301,41 @@ async fn a_staff_list_may_name_people_by_their_prior_numbers() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_prior_number_that_cannot_exist_is_not_on_file_and_never_mistyped() {
+    let server = TestServer::start(TODAY).await;
+    for number in ["7".repeat(33), "-".to_owned(), "7\0".to_owned(), "CPS-1111-1111-1".to_owned()] {
+        let mut question = verify("", None, None);
+        question.item.as_mut().unwrap().subject = Some(verification_item::Subject::PriorNumber(number.clone()));
+        let found = server.client().ask(question).await.verification.unwrap();
+        let reasons = [v1::Reason::CredentialNotOnFile, v1::Reason::ReportingWindowOpen].map(i32::from);
+        assert_eq!((found.reasons.as_slice(), found.credential_number.as_str()), (&reasons[..], ""), "{number:?}");
+    }
+    server.stop().await;
+}
+
 /// The audit names the credential that a question by prior number found, also where the answer does not.
 #[tokio::test]
 async fn the_audit_names_the_credential_that_bears_the_number() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
-    let (_, person) = with_prior_number(&registry).await;
-    for (caller, family_name) in [("payer", ""), ("auditor", "Other"), ("provider:elsewhere", "Example")] {
+    let (employer, person) = with_prior_number(&registry).await;
+    let own = format!("provider:{}", employer.provider_id);
+    // The number in the answer, and the prior numbers, as far as the caller may see them.
+    let number = person.number.as_str();
+    for (caller, family_name, number, prior_numbers) in [
+        ("payer", "", number, Some(vec![])),
+        ("auditor", "Other", number, None),
+        (own.as_str(), "", number, Some(vec!["MS417".to_owned()])),
+        ("provider:elsewhere", "Example", "", None),
+    ] {
         let mut question = verify("", None, None);
         let item = question.item.as_mut().unwrap();
         item.subject = Some(verification_item::Subject::PriorNumber("ms417".to_owned()));
         item.family_name = family_name.to_owned();
-        registry.calling_as(caller).ask(question).await;
+        let found = registry.calling_as(caller).ask(question).await.verification.unwrap();
+        let shown = found.credential.map(|credential| credential.prior_numbers);
+        assert_eq!((found.credential_number.as_str(), shown), (number, prior_numbers), "{caller}");
         let reads = v1::ListReadsRequest {
             credential_number: person.number.clone(),
             client: format!("dev:{caller}"),

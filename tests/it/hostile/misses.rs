@@ -2,6 +2,8 @@
 //! numbers, and reports of jobs. Each script runs on a server without a miss budget, where it succeeds, and on one with
 //! the budget of a production start.
 
+mod previews;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use crate::harness::requests::{
-    BORN, date, issue, name, new_request_id, qualify, register_provider, start_job, verify,
+    BORN, bill, date, issue, name, new_request_id, qualify, register_provider, start_job, verify,
 };
 use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Messages as _, Process, Refusal as _, TODAY};
@@ -306,14 +308,19 @@ async fn of_many_names_for_a_prior_number_five_are_answered_and_none_is_needed_t
     assert_eq!((count(&learned, Learned::Miss), learned[60]), (5, Learned::Refused));
     let noted = town.misses("dev:provider:north");
     assert!(noted.iter().all(|line| line["number"] == *town.hidden.number && line["miss"] == "NAME_MISMATCH"));
-    // Without a name the question is invalid, on file or not, and costs nothing.
-    for number in ["MS-300", "MS-301"] {
+    // Without a name the question is invalid, whether the number is on file, or can exist, and costs nothing.
+    for number in ["MS-300", "MS-301", "- -"] {
         let ask = v1::VerifyCredentialRequest { item: Some(by_prior(number, "")), ..Default::default() };
-        let refused = town.as_north().refusal(ask).await;
-        assert_eq!(
-            (refused.reason().as_str(), refused.fields()),
-            ("INVALID_ARGUMENT", vec!["item.family_name".into()])
-        );
+        let claimed = v1::eligibility_item::Subject::PriorNumber(number.to_owned());
+        let claim = v1::EligibilityItem { subject: Some(claimed), ..bill("", "north", TODAY).item.unwrap() };
+        let claim = v1::CheckBillingEligibilityRequest { item: Some(claim), ..Default::default() };
+        for refused in [town.as_north().refusal(ask).await, town.as_north().refusal(claim).await] {
+            assert_eq!(
+                (refused.reason().as_str(), refused.fields()),
+                ("INVALID_ARGUMENT", vec!["item.family_name".into()]),
+                "{number}"
+            );
+        }
     }
     assert_eq!(town.misses("dev:provider:north").len(), 5);
     // A payer has its overall budget for names, as for credential numbers.
