@@ -1,6 +1,8 @@
 //! FindSpecialists, the possible duplicates of a registration, and likely duplicates in the review list, compared with a
 //! search through everyone that follows the specification step by step.
 
+mod limits;
+
 use std::collections::BTreeMap;
 
 use cpss_registry::proto::google::r#type::Date;
@@ -246,6 +248,26 @@ async fn every_pair_of_likely_duplicates_is_in_the_review_list() {
         }
     }
     assert!(pairs > 10 && of_former_names > 3, "{pairs} pairs, {of_former_names} by a former name");
+    server.stop().await;
+}
+
+/// The index has names that were retracted, and of long names only the beginning: both are compared in full.
+#[tokio::test]
+async fn a_retracted_name_and_one_that_begins_alike_make_nobody_a_duplicate() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let long = "Example".repeat(10);
+    let person = registry.specialist("Odalys", &format!("{long}-Hart")).await;
+    let other = registry.report(register_specialist("Odalys", &format!("{long}-Stone"))).await;
+    assert_eq!(ids(&other.possible_duplicates), <[String; 0]>::default());
+    let renamed = registry.report(change_name(&person, "Odalys", "Example-Marsh")).await;
+    let found = async || {
+        let tried = registry.validate(register_specialist("Odalys", "Example-Marsh")).await;
+        ids(&tried.possible_duplicates)
+    };
+    assert_eq!(found().await, [person.as_str()]);
+    registry.report(retract(&renamed.fact_id, "Example")).await;
+    assert_eq!(found().await, <[String; 0]>::default());
     server.stop().await;
 }
 

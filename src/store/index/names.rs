@@ -153,6 +153,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_key_names_nobody() {
+        let printed = format!("{:?}", key("ada", "example", 5));
+        assert!(!printed.contains("ada") && !printed.contains("example"), "{printed}");
         let id = SpecialistId::from_number(5).number().to_be_bytes();
         assert_eq!(shown(key("ada", "example", 5).bytes()), (NAME, id.as_slice()));
         let born = [born_on(Day::from_number(3_000)), id.to_vec()].concat();
