@@ -29,6 +29,7 @@ use self::columns::{Given, Headings, check_given};
 use self::encoding::Bytes;
 pub use self::encoding::Encoding;
 pub use self::error::{Fault, ListError};
+use self::row::is_like_totals;
 pub use self::row::{LeftOut, Row};
 use self::survey::{Survey, Table};
 pub use self::understood::Understood;
@@ -179,6 +180,10 @@ impl Rows<'_> {
                 return if self.asked == survey.rows { Ok(None) } else { Err(ListError::Changed) };
             };
             if record.line > headings.line {
+                let is_behind_the_last = record.line > survey.last_line && !record.is_blank();
+                if is_behind_the_last && !is_like_totals(&record, headings) {
+                    return Err(ListError::Changed);
+                }
                 let row = Row::of(record, headings, survey.last_line, table.splits_by());
                 self.asked += u64::from(row.left_out().is_none());
                 return Ok(Some(row));

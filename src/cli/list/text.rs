@@ -243,6 +243,7 @@ mod tests {
         assert_eq!(error("a\r\"b\rc\r\"d\r"), format!("line 2: {BEHIND_QUOTE}"));
         let long = format!("a\n\"{}", "b\n".repeat(LONGEST_ROW));
         assert_eq!(error(&long), format!("line 2: {NEVER_CLOSED}"));
+        assert_eq!(error(&format!("{long}\"\n")), format!("line 2: {NEVER_CLOSED}"));
         assert_eq!(error(&"b".repeat(3 * LONGEST_ROW)), "line 1: a row has more than 1 MiB");
     }
 

@@ -3,6 +3,7 @@
 mod cases;
 mod damaged;
 mod further_cases;
+mod limits;
 mod reconciled;
 pub mod workbook;
 mod workbooks;
