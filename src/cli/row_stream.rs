@@ -128,6 +128,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_without_a_row_is_a_failure() {
+        let (questions, sent) = channel();
+        let answers = doubled(sent).chain(tokio_stream::once(Ok(7)));
+        let rows = (0..10).map(|row| Ok((row, Some(row))));
+        let failed = pass(rows, questions, answers, async |_| Ok(())).await.unwrap_err();
+        assert!(failed.to_string().contains("more answers came than rows were sent"), "{failed}");
+    }
+
+    #[tokio::test]
     async fn a_row_without_an_answer_is_a_failure() {
         let (questions, sent) = channel();
         let answers = doubled(sent.take(7_000));

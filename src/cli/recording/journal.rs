@@ -288,6 +288,47 @@ mod tests {
     }
 
     #[test]
+    fn the_digest_of_a_content_depends_on_the_users_key() {
+        let [(_one, first), (_other, second)] = [journal(), journal()];
+        let digests = [&first, &second].map(|journal| journal.begin(b"start Abernathy", false, at(0)).unwrap().digest);
+        assert_ne!(digests[0], digests[1], "nobody can compute it from a name");
+    }
+
+    #[test]
+    fn commands_that_run_at_once_take_turns() {
+        let (_scratch, journal) = journal();
+        let run = |line: usize| {
+            let journal = journal.clone();
+            std::thread::spawn(move || {
+                for report in 0..10 {
+                    let content = format!("{line} {report}");
+                    let entry = journal.begin(content.as_bytes(), false, at(0)).unwrap();
+                    journal.recorded(&entry, recorded()).unwrap();
+                }
+            })
+        };
+        (0..8).map(run).collect::<Vec<_>>().into_iter().for_each(|running| running.join().unwrap());
+        let entries = journal.read().unwrap();
+        assert_eq!(entries.iter().filter(|entry| entry.recorded.is_some()).count(), 80, "no entry is lost");
+    }
+
+    #[test]
+    fn the_journal_is_replaced_as_a_whole() {
+        let (_scratch, journal) = journal();
+        journal.begin(b"start", false, at(0)).unwrap();
+        let before = fs::read(journal.path()).unwrap();
+        let mut reading = File::open(journal.path()).unwrap();
+        journal.begin(b"end", false, at(0)).unwrap();
+        let mut read = Vec::new();
+        reading.read_to_end(&mut read).unwrap();
+        assert_eq!(read, before, "a file that is open is never half of another one");
+        // What an interrupted command left is not read.
+        fs::write(journal.directory.join(format!("{JOURNAL}.new")), "{").unwrap();
+        journal.begin(b"end", false, at(0)).unwrap();
+        assert_eq!(journal.read().unwrap().len(), 2);
+    }
+
+    #[test]
     fn a_damaged_journal_is_reported_with_its_line() {
         let (_scratch, journal) = journal();
         journal.begin(b"start", false, at(0)).unwrap();

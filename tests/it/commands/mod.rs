@@ -1,12 +1,14 @@
 //! The commands of every day, as a user runs them: the program against a registry of its own, with a home of its own.
 
 mod acts;
+mod journal;
 mod listed;
 mod profiles;
 mod reports;
 
 use std::fs;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -40,9 +42,14 @@ impl Desk {
         (Desk { scratch, process }, registry)
     }
 
+    /// The address of the registry.
+    pub fn address(&self) -> SocketAddr {
+        self.process.listening()
+    }
+
     /// The URL of the registry.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.process.listening())
+        format!("http://{}", self.address())
     }
 
     /// A file in the user's home.

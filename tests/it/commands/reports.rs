@@ -10,14 +10,14 @@ use crate::harness::scenes::{Credentialed, HIRED, Qualified};
 use crate::harness::{Client, TODAY};
 
 /// A provider with one member of staff, and its HR.
-struct Place {
-    desk: Desk,
-    registry: Client,
-    employer: Qualified,
-    member: Credentialed,
+pub struct Place {
+    pub desk: Desk,
+    pub registry: Client,
+    pub employer: Qualified,
+    pub member: Credentialed,
 }
 
-async fn place() -> Place {
+pub async fn place() -> Place {
     let (desk, registry) = Desk::new();
     let employer = registry.qualified_provider("Calhoun Example Center").await;
     let member = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await;
@@ -32,12 +32,13 @@ impl Place {
         self.desk.run(&[&line, more].concat())
     }
 
-    async fn facts(&self) -> usize {
+    /// The number of facts about the member of staff.
+    pub async fn facts(&self) -> usize {
         self.registry.ask(facts_of_specialist(&self.member.specialist_id)).await.facts.len()
     }
 }
 
-fn request_id(said: &Said) -> String {
+pub fn request_id(said: &Said) -> String {
     said.err.lines().find_map(|line| line.strip_prefix("request id ")).unwrap_or_else(|| panic!("{said:?}")).to_owned()
 }
 
