@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::config;
 use super::failure::Failure;
+use super::list::date;
 use super::{Outcome, print, print_json_line};
 use crate::domain::day::Day;
 use crate::domain::id::CredentialNumber;
@@ -29,11 +30,11 @@ pub struct SearchAudit {
     /// What this client asked; the client's name in the list of clients
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// Only lines on or after this day, in America/Chicago
-    #[arg(long, value_name = "DATE")]
+    /// Only lines on or after this day in America/Chicago, such as 2026-03-02 or 3/2/2026
+    #[arg(long, value_name = "DATE", value_parser = date::read)]
     from: Option<Date>,
-    /// Only lines on or before this day, in America/Chicago
-    #[arg(long, value_name = "DATE")]
+    /// Only lines on or before this day in America/Chicago
+    #[arg(long, value_name = "DATE", value_parser = date::read)]
     to: Option<Date>,
     /// The audit file [default: the one in the configuration]
     #[arg(long, value_name = "FILE")]

@@ -5,6 +5,11 @@ use crate::proto::google::r#type::Date;
 use crate::proto::v1::change::Change as Kind;
 use crate::proto::v1::{Change, Coverage, ServiceStatus, StandingChange};
 
+/// A credential by its number. One that a command would add has none yet.
+fn of_credential(number: &str) -> &str {
+    if number.is_empty() { "the new credential" } else { number }
+}
+
 /// A change as a sentence. It names the person by the credential.
 pub fn change(change: &Change) -> String {
     match &change.change {
@@ -16,12 +21,12 @@ pub fn change(change: &Change) -> String {
                 Coverage::NotKnown | Coverage::Unspecified => "is not known to cover",
             };
             let days = days(it.first_day, it.last_day);
-            format!("{} {covers} {} {days}", it.provider_id, it.credential_number)
+            format!("{} {covers} {} {days}", it.provider_id, of_credential(&it.credential_number))
         }
         Some(Kind::Designation(it)) => {
             let held = if it.held { "held" } else { "not held" };
             let (of, days) = (designation(it.code()), days(it.first_day, it.last_day));
-            format!("{}: the designation {of} is {held} {days}", it.credential_number)
+            format!("{}: the designation {of} is {held} {days}", of_credential(&it.credential_number))
         }
         Some(Kind::Service(it)) => {
             let status = words(&code(it.service, ServiceStatus::as_str_name, "SERVICE_STATUS_"));
@@ -36,9 +41,22 @@ pub fn change(change: &Change) -> String {
     }
 }
 
+/// The credential that a change is about, and its days. Empty: it is about none.
+pub fn whose_days(change: &Change) -> (&str, Option<Date>, Option<Date>) {
+    match &change.change {
+        Some(Kind::Standing(it)) => (&it.credential_number, it.first_day, it.last_day),
+        Some(Kind::Coverage(it)) => (&it.credential_number, it.first_day, it.last_day),
+        Some(Kind::Designation(it)) => (&it.credential_number, it.first_day, it.last_day),
+        Some(Kind::Service(it)) => ("", it.first_day, it.last_day),
+        Some(Kind::Records(it)) => ("", it.first_day, None),
+        Some(Kind::Provider(_)) | None => ("", None, None),
+    }
+}
+
 fn standing_change(it: &StandingChange) -> String {
     let (to, from) = (standing(it.to_standing()), standing(it.from_standing()));
-    format!("{}: {to} {}, instead of {from}", it.credential_number, days(it.first_day, it.last_day))
+    let number = of_credential(&it.credential_number);
+    format!("{number}: {to} {}, instead of {from}", days(it.first_day, it.last_day))
 }
 
 /// A run of days.
@@ -78,5 +96,8 @@ mod tests {
         };
         let text = change(&Change { change: Some(Kind::Coverage(coverage)) });
         assert_eq!(text, "region-1 does not cover CPS-1 on 2026-03-01");
+        let issued = StandingChange { to_standing: Standing::Current.into(), ..StandingChange::default() };
+        let text = change(&Change { change: Some(Kind::Standing(issued)) });
+        assert!(text.starts_with("the new credential: current"), "{text}");
     }
 }

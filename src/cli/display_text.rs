@@ -12,6 +12,13 @@ pub fn weight(reason: Reason) -> Weight {
     standing::Reason::from_number(reason.into()).map_or(Weight::Information, standing::Reason::weight)
 }
 
+/// Whether a credential with this standing is lost, so that a term alone does not restore it.
+pub fn is_lost(of: Standing) -> bool {
+    use Standing::{Deceased, Relinquished, Retired, RevokedDisciplinary, RevokedLossOfEmployment, Surrendered, Void};
+    let lost = [Deceased, Relinquished, Retired, RevokedDisciplinary, RevokedLossOfEmployment, Surrendered, Void];
+    lost.contains(&of)
+}
+
 /// The text of a reason. The list of reasons is open: a reason that this program does not know is shown by number.
 pub fn reason(reason: Reason) -> &'static str {
     match reason {

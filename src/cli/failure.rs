@@ -7,10 +7,17 @@ use std::process::ExitCode;
 use tonic::Status;
 use tonic_types::StatusExt;
 
+use crate::domain::id::CredentialNumber;
 use crate::proto::google::rpc::Code;
 
 /// The transport's message for a response that is not from a gRPC server.
 const NOT_GRPC: &str = "grpc-status header missing";
+
+/// The transport's messages for a connection that broke.
+const BROKEN: [&str; 3] = ["h2 protocol error", "error reading a body", "transport error"];
+
+/// RPCs that messages of the server name, and the commands that call them.
+const COMMANDS: [(&str, &str); 1] = [("ReportEmploymentEnd", "`report end`")];
 
 /// A command that failed. The first line is the failure itself; the others add details.
 #[derive(Debug)]
@@ -64,11 +71,17 @@ impl Failure {
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
         // The reason is more specific than the code.
         let reason = details.error_info().map_or(code, |info| info.reason.as_str());
-        let message = status.message();
+        let is_broken = details.error_info().is_none() && BROKEN.iter().any(|words| status.message().contains(words));
+        let message = if is_broken {
+            "the connection to the server broke before the answer was complete".to_owned()
+        } else {
+            with_commands(status.message())
+        };
         let mut lines = vec![if message.is_empty() { reason.to_owned() } else { format!("{message} ({reason})") }];
         let mut add = |about: &str, description: &str| {
+            let description = with_commands(description);
             // Details that the message already contains are not repeated.
-            if !message.contains(description) {
+            if !message.contains(&description) {
                 lines.push(format!("{about}: {description}"));
             }
         };
@@ -77,6 +90,9 @@ impl Failure {
         }
         if let Some(precondition) = details.precondition_failure() {
             precondition.violations.iter().for_each(|v| add(&v.subject, &v.description));
+        }
+        if let Some(resource) = details.resource_info().filter(|_| status.code() == tonic::Code::NotFound) {
+            lines.extend(mistyped(&resource.resource_type, &resource.resource_name));
         }
         if details.error_info().is_none() && message.contains(NOT_GRPC) {
             lines.push("the server there is not a registry: is this the right port?".to_owned());
@@ -98,6 +114,21 @@ impl Failure {
         self.lines.push(remedy.to_owned());
         self
     }
+}
+
+/// A message of the server with commands in place of RPCs.
+fn with_commands(message: &str) -> String {
+    COMMANDS.iter().fold(message.to_owned(), |message, (rpc, name)| message.replace(rpc, name))
+}
+
+/// What to do about a number of a credential that cannot exist.
+fn mistyped(kind: &str, number: &str) -> Option<String> {
+    let cannot_exist = kind == "credential" && number.parse::<CredentialNumber>().is_err();
+    cannot_exist.then(|| {
+        "that number cannot exist: look for a typing error (the last letter checks the others); if it is the number of an \
+         earlier certificate, `find --prior-number` shows the number of today"
+            .to_owned()
+    })
 }
 
 impl fmt::Display for Failure {
@@ -130,6 +161,27 @@ mod tests {
         let status = Status::with_error_details(tonic::Code::FailedPrecondition, "this epoch was left", details);
         let printed = Failure::answered(&status).to_string();
         assert_eq!(printed, "error: this epoch was left (HISTORY_CHANGED)\n");
+    }
+
+    #[test]
+    fn a_broken_connection_is_told_in_plain_words() {
+        let status = Status::unknown("h2 protocol error: error reading a body from connection");
+        let expected = "error: the connection to the server broke before the answer was complete (UNKNOWN)\n";
+        assert_eq!(Failure::answered(&status).to_string(), expected);
+    }
+
+    #[test]
+    fn a_number_that_cannot_exist_is_told_from_one_that_is_not_on_file() {
+        let said = |number: &str| {
+            let mut details = ErrorDetails::new();
+            details.set_resource_info("credential", number, "", "not on file, or you may not see it");
+            let status = Status::with_error_details(tonic::Code::NotFound, "no such credential", details);
+            Failure::answered(&status).to_string()
+        };
+        assert!(!said("CPS-28MS-MN2K-Z").contains("cannot exist"));
+        for number in ["CPS-28MS-MN2K-Y", "MS-00417"] {
+            assert!(said(number).contains("that number cannot exist: look for a typing error"), "{}", said(number));
+        }
     }
 
     #[test]

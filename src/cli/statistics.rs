@@ -34,7 +34,11 @@ Examples:
   cpss-registry statistics
   cpss-registry statistics --as-of 6/30/2026 --format csv >statistics.csv
 
-With --json, the last line has the total and the state of knowledge.";
+With --json, the last line has the total and the state of knowledge.
+
+A provider counts as long as it is on file, also after its last qualification has ended. A specialist may practice there
+if the standing is current or limited and the provider covers the specialist. A certificate that has expired without a
+recorded renewal ends neither, although `verify` then answers UNDETERMINED.";
 
 impl Statistics {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
@@ -63,7 +67,7 @@ fn end(mut list: Listing, answered: &GetProgramStatisticsResponse) -> Result<(),
     list.row(cells("all".to_owned(), &total), || message_json::of("GetProgramStatisticsResponse", &rest))?;
     list.end(&[format!(
         "On {}, {} of {} providers have at least one specialist who may practice there ({:.1} %), as known at \
-         revision {}.",
+         revision {}. Providers that have closed count as on file; an expired certificate alone ends nothing.",
         answer.as_of.map(day).unwrap_or_default(),
         total.provider_with_specialist_count,
         total.provider_count,
