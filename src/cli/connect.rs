@@ -104,13 +104,11 @@ impl Connection {
 
     /// The authority and the identity. An identity in the flags replaces that of the profile as a whole.
     fn identity<'a>(&'a self, profile: &'a Profile) -> (Shown, Option<&'a str>) {
-        let ca = self.shown.ca.clone().or_else(|| profile.ca.clone());
-        if self.caller.is_some() || self.shown.cert.is_some() || self.shown.token_file.is_some() {
-            return (Shown { ca, ..self.shown.clone() }, self.caller.as_deref());
+        match &self.caller {
+            Some(caller) => (self.shown.with_authority(profile), Some(caller)),
+            None if self.shown.is_identity() => (self.shown.with_authority(profile), None),
+            None => (self.shown.filled(profile), profile.caller.as_deref()),
         }
-        let Profile { cert, key, token_file, caller, .. } = profile;
-        let shown = Shown { ca, cert: cert.clone(), key: key.clone(), token_file: token_file.clone() };
-        (shown, caller.as_deref())
     }
 
     fn endpoint_or<'a>(&'a self, profile: &'a Profile) -> &'a str {
@@ -198,6 +196,26 @@ fn remedy(reason: &(dyn Error + 'static)) -> Option<&'static str> {
 }
 
 impl Shown {
+    /// Adds the authority and the identity of a profile where the flags have none.
+    pub fn filled(&self, profile: &Profile) -> Shown {
+        let shown = self.with_authority(profile);
+        if self.is_identity() {
+            return shown;
+        }
+        let Profile { cert, key, token_file, .. } = profile;
+        Shown { cert: cert.clone(), key: key.clone(), token_file: token_file.clone(), ..shown }
+    }
+
+    /// Adds the authority of a profile if the flags name none.
+    fn with_authority(&self, profile: &Profile) -> Shown {
+        Shown { ca: self.ca.clone().or_else(|| profile.ca.clone()), ..self.clone() }
+    }
+
+    /// Whether the flags identify the client.
+    fn is_identity(&self) -> bool {
+        self.cert.is_some() || self.token_file.is_some()
+    }
+
     /// The first of these flags that is set.
     fn given(&self) -> Option<&'static str> {
         let flags =

@@ -19,11 +19,16 @@ const BROKEN: [&str; 3] = ["h2 protocol error", "error reading a body", "transpo
 /// RPCs that messages of the server name, and the commands that call them.
 const COMMANDS: [(&str, &str); 1] = [("ReportEmploymentEnd", "`report end`")];
 
+/// The exit codes of failed commands. A shell also shows 130 for a command that the signal itself ended.
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const INTERRUPTED: u8 = 130;
+
 /// A command that failed. The first line is the failure itself; the others add details.
 #[derive(Debug)]
 pub struct Failure {
     lines: Vec<String>,
-    is_usage: bool,
+    exit_code: u8,
 }
 
 impl Failure {
@@ -41,27 +46,32 @@ impl Failure {
             }
             source = reason.source();
         }
-        Failure { lines: vec![line], is_usage: false }
+        Failure { lines: vec![line], exit_code: FAILED }
     }
 
     /// A usage error: the command was given something invalid.
     pub fn usage(lines: Vec<String>) -> Failure {
-        Failure { lines, is_usage: true }
+        Failure { lines, exit_code: USAGE }
     }
 
     /// Marks the failure as a usage error, if `is_usage`.
     pub fn with_usage(self, is_usage: bool) -> Failure {
-        Failure { is_usage, ..self }
+        Failure { exit_code: if is_usage { USAGE } else { FAILED }, ..self }
     }
 
     /// A failure with these lines.
     pub fn said(lines: Vec<String>) -> Failure {
-        Failure { lines, is_usage: false }
+        Failure { lines, exit_code: FAILED }
+    }
+
+    /// A person interrupted the command.
+    pub fn interrupted(line: &str) -> Failure {
+        Failure { lines: vec![line.to_owned()], exit_code: INTERRUPTED }
     }
 
     /// Whether this is a usage error.
     pub fn is_usage(&self) -> bool {
-        self.is_usage
+        self.exit_code == USAGE
     }
 
     /// A failure status from the server: the message, and the reason for programs. INVALID_ARGUMENT counts as a usage
@@ -100,12 +110,12 @@ impl Failure {
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
         }
-        Failure { lines, is_usage: status.code() == tonic::Code::InvalidArgument }
+        Failure { lines, exit_code: FAILED }.with_usage(status.code() == tonic::Code::InvalidArgument)
     }
 
-    /// 2 for a usage error, 1 for any other failure.
+    /// 2 for a usage error, 130 for an interruption, 1 for any other failure.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if self.is_usage { 2 } else { 1 })
+        ExitCode::from(self.exit_code)
     }
 
     /// Adds a line that says what to do.

@@ -38,9 +38,9 @@ pub struct Listing {
 }
 
 impl ListFormat {
-    /// A table, or JSON.
-    pub fn for_people_or_json(json: bool) -> ListFormat {
-        ListFormat { json, format: Format::Table }
+    /// JSON, or a format; if none is given, a table.
+    pub fn of(json: bool, format: Option<Format>) -> ListFormat {
+        ListFormat { json, format: format.unwrap_or(Format::Table) }
     }
 
     /// Begins a list with these columns.

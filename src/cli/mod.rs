@@ -1,7 +1,7 @@
 //! The command line: one file per command.
 //!
 //! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 usage error; 3 the answer is no; 4 the answer is
-//! not known.
+//! not known; 130 interrupted.
 
 mod act;
 mod affected;
@@ -11,6 +11,7 @@ mod backup;
 mod change_text;
 mod check;
 mod claims;
+mod codes;
 mod completions;
 mod config;
 mod connect;
@@ -39,6 +40,8 @@ mod people;
 mod personal;
 mod profile;
 mod progress;
+mod provider_text;
+mod providers;
 mod question;
 mod rebuild;
 mod recording;
@@ -80,7 +83,7 @@ Examples:
   cpss-registry verify CPS-28MS-MN2K-Z --provider region-1-cmhc
 
 Exit codes:
-  0 done, or yes   1 failed   2 usage error   3 the answer is no   4 the answer is not known";
+  0 done, or yes   1 failed   2 usage error   3 the answer is no   4 the answer is not known   130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -109,6 +112,7 @@ enum Command {
     History(history::History),
     Affected(affected::Affected),
     ReviewItems(review_items::ReviewItems),
+    Providers(providers::Providers),
     Statistics(statistics::Statistics),
     Rules(rule_sets::Rules),
     Audit(audit::SearchAudit),
@@ -179,6 +183,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::History(history) => history.run(),
         Command::Affected(affected) => affected.run(),
         Command::ReviewItems(items) => items.run(),
+        Command::Providers(providers) => providers.run(),
         Command::Statistics(statistics) => statistics.run(),
         Command::Rules(rules) => rules.run(),
         Command::Audit(audit) => audit.run(),
@@ -201,6 +206,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Failure::of("cannot start", &error))?.block_on(future)
+}
+
+/// Runs the future of a command that asks nobody, until it ends or is interrupted. Then the future is dropped, with the
+/// files that are not whole yet.
+fn block_on_until_interrupted<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    block_on(async {
+        tokio::select! {
+            ended = future => ended,
+            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("interrupted: nothing was written")),
+        }
+    })
 }
 
 /// Prints a text. A closed pipe is not a failure.

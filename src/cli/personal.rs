@@ -64,6 +64,11 @@ impl Given {
 }
 
 impl PersonalInput {
+    /// Whether the fields come from a file or from standard input, rather than from prompts.
+    pub fn is_given(&self) -> bool {
+        self.person.is_some()
+    }
+
     /// Reads these fields.
     pub fn read(&self, fields: &[Field]) -> Result<Given, Failure> {
         let Some(path) = &self.person else { return prompted(fields) };
@@ -107,7 +112,7 @@ fn parse(text: &str, fields: &[Field]) -> Result<Given, Vec<String>> {
 
 /// Asks for each field on the terminal, until it is given.
 fn prompted(fields: &[Field]) -> Result<Given, Failure> {
-    if !std::io::stdin().is_terminal() {
+    if !can_ask() {
         if fields.iter().all(|field| field.is_optional) {
             return Ok(Given::default());
         }
@@ -140,6 +145,11 @@ fn prompted(fields: &[Field]) -> Result<Given, Failure> {
 fn mistake(field: &Field, text: &str) -> Option<&'static str> {
     let is_date = field.name.ends_with("_date") && !text.is_empty();
     if is_date { read_date(text).err() } else { None }
+}
+
+/// Whether somebody can be asked.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal()
 }
 
 /// Asks on standard error, and reads a line from standard input. `None`: there is no further line.

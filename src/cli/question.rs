@@ -3,6 +3,7 @@
 use clap::builder::NonEmptyStringValueParser;
 use jiff::Timestamp;
 
+use super::codes::read_code;
 use super::dates::read_date;
 use super::profile::Profile;
 use crate::proto::google::r#type::Date;
@@ -107,13 +108,7 @@ fn read_point(text: &str) -> Result<Point, String> {
 
 /// Reads a designation by its name in the contract, a short form of it, or as it is printed: Parent/Caregiver.
 pub fn read_designation(text: &str) -> Result<Designation, String> {
-    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name = words.collect::<Vec<_>>().join("_").to_ascii_uppercase();
-    let known = || (1..).map_while(|number| Designation::try_from(number).ok());
-    let short = |code: Designation| code.as_str_name().trim_start_matches("DESIGNATION_");
-    known()
-        .find(|code| short(*code) == name || code.as_str_name() == name)
-        .ok_or_else(|| format!("not one of {}", known().map(short).collect::<Vec<_>>().join(", ")))
+    read_code(text, Designation::as_str_name, "DESIGNATION_")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::Acting;
+use super::{Acting, Days};
 use crate::cli::Outcome;
 use crate::cli::dates::read_date;
 use crate::cli::failure::Failure;
@@ -13,7 +13,8 @@ use crate::proto::v1::import_row::Command;
 use crate::proto::v1::{
     Designation, GrantDesignationRequest, GrantInactiveStatusRequest, LimitCredentialRequest,
     RecordRelinquishmentRequest, RecordRetirementRequest, RecordSurrenderRequest, ReinstateCredentialRequest,
-    RenewCredentialRequest, RevocationBasis, RevokeCredentialRequest, SuspendCredentialRequest, SuspensionBasis,
+    RenewCredentialRequest, RevocationBasis, RevokeCredentialRequest, SetPriorNumberRequest, SuspendCredentialRequest,
+    SuspensionBasis,
 };
 
 /// The examples of `reinstate`.
@@ -22,17 +23,6 @@ Examples:
   echo 'family_name: Tate' |
     cpss-registry report start CPS-F1VP-N7DH-M --provider region-3-cmhc --first-day $(date +%F) --person -
   cpss-registry act reinstate CPS-F1VP-N7DH-M --effective-from $(date +%F) --yes";
-
-/// The days of a suspension, a limitation or an inactive status.
-#[derive(Clone, Copy, Debug, clap::Args)]
-struct Days {
-    /// The first day, such as 2026-03-02 or 3/2/2026
-    #[arg(long, value_name = "DATE", value_parser = read_date)]
-    first_day: Date,
-    /// The last day [default: until it is ended]
-    #[arg(long, value_name = "DATE", value_parser = read_date)]
-    last_day: Option<Date>,
-}
 
 /// An act that takes effect on a day.
 #[derive(Debug, clap::Args)]
@@ -248,5 +238,38 @@ impl Inactive {
             ..GrantInactiveStatusRequest::default()
         };
         self.acting.record(&Command::GrantInactiveStatus(request))
+    }
+}
+
+/// Record the number of an earlier certificate of the holder; questions and lists may then name it
+#[derive(Debug, clap::Args)]
+#[command(after_help = PRIOR_NUMBER)]
+pub struct PriorNumber {
+    /// The credential number
+    #[arg(value_name = "NUMBER")]
+    number: String,
+    /// The number of the earlier certificate; dashes, blanks and case do not matter
+    #[arg(value_name = "PRIOR_NUMBER")]
+    prior_number: String,
+    #[command(flatten)]
+    acting: Acting,
+}
+
+const PRIOR_NUMBER: &str = "\
+Examples:
+  cpss-registry act prior-number CPS-28MS-MN2K-Z MS-00318 --dry-run
+  cpss-registry act prior-number CPS-28MS-MN2K-Z MS-00318 --yes
+
+A credential may have several prior numbers. No two credentials have the same one: `act retract` takes a wrong one back.";
+
+impl PriorNumber {
+    pub(super) fn run(self) -> Result<Outcome, Failure> {
+        let request = SetPriorNumberRequest {
+            note: self.acting.note(),
+            credential_number: self.number,
+            prior_number: self.prior_number,
+            ..SetPriorNumberRequest::default()
+        };
+        self.acting.record(&Command::SetPriorNumber(request))
     }
 }

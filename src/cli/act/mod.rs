@@ -1,18 +1,24 @@
-//! `act`: what the registrar records about people and credentials, each act shown and confirmed first.
+//! `act`: what the registrar records about people and credentials, and the certifier about providers; each act shown and confirmed first.
 
 mod amend;
 mod credential;
 mod issue;
 mod person;
+mod provider;
+mod transfer;
 
 use clap::Subcommand;
 
 use super::Outcome;
+use super::dates::read_date;
 use super::failure::Failure;
 use super::recording::{Confirmation, Recording};
+use crate::proto::google::r#type::Date;
 use crate::proto::v1::import_row::Command;
 
-/// Record an act of the registrar: issue, renew, suspend, revoke, …; each is shown and confirmed first
+pub use self::provider::read_facility_type;
+
+/// Record an act of the registrar or the certifier: issue, renew, suspend, …; each is shown and confirmed first
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE, subcommand_required = true, arg_required_else_help = true)]
 pub struct Act {
@@ -48,6 +54,17 @@ impl Acting {
     }
 }
 
+/// The days of an act that has effect for a time.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Days {
+    /// The first day, such as 2026-03-02 or 3/2/2026
+    #[arg(long, value_name = "DATE", value_parser = read_date)]
+    first_day: Date,
+    /// The last day [default: until it is ended]
+    #[arg(long, value_name = "DATE", value_parser = read_date)]
+    last_day: Option<Date>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Kind {
     Register(person::Register),
@@ -76,8 +93,11 @@ enum Kind {
     /// Reinstate a credential that was lost; its holder must have a job by then
     #[command(after_help = credential::REINSTATE)]
     Reinstate(credential::Dated),
+    PriorNumber(credential::PriorNumber),
     Name(person::Name),
     Death(person::Death),
+    Transfer(transfer::Transfer),
+    Provider(provider::OnProvider),
     End(amend::End),
     Retract(amend::Retract),
 }
@@ -97,8 +117,11 @@ impl Act {
             Kind::Relinquish(act) => act.relinquish(),
             Kind::Retire(act) => act.retire(),
             Kind::Reinstate(act) => act.reinstate(),
+            Kind::PriorNumber(act) => act.run(),
             Kind::Name(act) => act.run(),
             Kind::Death(act) => act.run(),
+            Kind::Transfer(act) => act.run(),
+            Kind::Provider(act) => act.run(),
             Kind::End(act) => act.run(),
             Kind::Retract(act) => act.run(),
         }

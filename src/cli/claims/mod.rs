@@ -21,7 +21,7 @@ use super::failure::Failure;
 use super::list::{List, ListArgs, Row};
 use super::progress::Progress;
 use super::question::Knowledge;
-use super::{Outcome, block_on, json, print, row_stream};
+use super::{Outcome, block_on_until_interrupted, json, print, row_stream};
 use crate::proto::v1::stream_check_billing_eligibility_request::Kind as Asked;
 use crate::proto::v1::stream_check_billing_eligibility_response::Kind as Message;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
@@ -81,7 +81,7 @@ impl Claims {
         }
         let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("answers.csv"));
         let file = AnswerFile::begin(&list, &path)?;
-        let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
+        let summary = block_on_until_interrupted(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
         print(&if self.json { json(&summary)? } else { summary.text(&list) })?;
         Ok(summary.outcome())
     }

@@ -2,9 +2,10 @@
 
 use crate::cli::change_text::days;
 use crate::cli::display_text::{code, day, designation, designations, full_name, words};
+use crate::cli::provider_text::identifiers;
 use crate::proto::v1::{
-    EmploymentEndReason, FacilityType, Fact, FactKind, IdentifierKind, IssuanceBasis, QualificationBasis,
-    RevocationBasis, SuspensionBasis,
+    EmploymentEndReason, FacilityType, Fact, FactKind, IssuanceBasis, QualificationBasis, RevocationBasis,
+    SuspensionBasis,
 };
 
 /// The kind of a fact, and all that it says.
@@ -16,10 +17,7 @@ pub fn text(fact: &Fact) -> String {
     parts.add("", &fact.legal_name);
     parts.enumerated(fact.facility_type, FacilityType::as_str_name, "FACILITY_TYPE_");
     parts.add("", &fact.county);
-    for identifier in &fact.identifiers {
-        let kind = code(identifier.kind, IdentifierKind::as_str_name, "IDENTIFIER_KIND_");
-        parts.add("", &format!("{} {}", kind.replace('_', " "), identifier.value));
-    }
+    parts.add("", &identifiers(&fact.identifiers));
     parts.add("with ", &fact.provider_id);
     parts.add("", &fact.position);
     parts.enumerated(fact.qualification_basis, QualificationBasis::as_str_name, "QUALIFICATION_BASIS_");

@@ -44,7 +44,7 @@ const UNDER_WAY: usize = 256;
 const STEP: u64 = 500;
 
 /// The remedy if the registry cannot record rows for now.
-const AGAIN: &str = "run the same line again: it goes on where it ended, and records nothing twice";
+pub const AGAIN: &str = "run the same line again: it goes on where it ended, and records nothing twice";
 
 /// A directory that is being loaded.
 pub struct Load<'a> {

@@ -24,7 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::caller::Caller;
 use self::findings::{Findings, position, standings};
-use self::load::{Load, TIMEOUT};
+use self::load::{AGAIN, Load, TIMEOUT};
 use self::numbers::Numbers;
 use self::rehearsal::ScratchDir;
 use self::source::Source;
@@ -87,7 +87,12 @@ impl Import {
         let head = position(&caller).await?.revision;
         let mut load = Load::begin(source, &caller, head);
         load.numbers = self.out.as_deref().map(Numbers::begin).transpose()?;
-        let loaded = load.run(progress).await;
+        let loaded = tokio::select! {
+            loaded = load.run(progress) => loaded,
+            _ = tokio::signal::ctrl_c() => {
+                Err(Failure::interrupted("interrupted: rows that were sent last may be on record, too").with_remedy(AGAIN))
+            }
+        };
         progress.end();
         load.report.sort();
         load.report.print(&source.name, self.json)?;
@@ -112,8 +117,8 @@ impl Import {
             let caller = caller::through(opened.caller());
             let rehearsed = tokio::select! {
                 rehearsed = self.rehearse_in(source, &caller, progress) => rehearsed,
-                _ = terminated.recv() => Err(stopped()),
-                _ = interrupted.recv() => Err(stopped()),
+                _ = terminated.recv() => Err(Failure::said(vec![STOPPED.to_owned()])),
+                _ = interrupted.recv() => Err(Failure::interrupted(STOPPED)),
             };
             drop(caller);
             opened.end().await.map_err(|error| Failure::of("the rehearsal failed", &error))?;
@@ -143,6 +148,4 @@ impl Import {
 }
 
 /// A signal ended the rehearsal.
-fn stopped() -> Failure {
-    Failure::said(vec!["stopped; the scratch registry is removed".to_owned()])
-}
+const STOPPED: &str = "stopped; the scratch registry is removed";

@@ -90,6 +90,9 @@ fn subject(about: &About) -> Option<Subject> {
         About::Employment(job) => Subject::EmploymentId(job.employment_id.clone()),
         About::Credential(credential) => Subject::CredentialNumber(credential.credential_number.clone()),
         About::Specialist(person) => Subject::SpecialistId(person.specialist_id.clone()),
+        About::Provider(provider) => Subject::ProviderId(provider.provider_id.clone()),
+        // They are those of many people.
+        About::Jobs(_) => return None,
         About::Fact(fact) => {
             let Fact { employment_id, credential_number, specialist_id, provider_id, .. } = fact;
             let named = [

@@ -78,8 +78,8 @@ impl Recording {
     async fn run(&self, command: &Command, confirmation: Confirmation) -> Result<Outcome, Failure> {
         let service = self.connection.open(TIMEOUT).await?;
         if self.affected {
-            let row = ImportRow { command: Some(command.clone()), ..ImportRow::default() };
-            print_impact(service, Subject::Command(row), ListFormat::for_people_or_json(self.json)).await?;
+            let row = ImportRow { command: Some(command.clone()), note: self.note.clone(), ..ImportRow::default() };
+            print_impact(service, Subject::Command(row), ListFormat::of(self.json, None)).await?;
             return Ok(Outcome::Done);
         }
         if self.dry_run || confirmation == Confirmation::Asked {
@@ -138,9 +138,12 @@ impl Recording {
         entry: &Entry,
     ) -> Result<Receipt, Failure> {
         let sending = Sending { request_id: &entry.request_id, validate_only: false };
+        let remedy = "whether it was recorded is not known: run the same line again, which records it once";
         let sent = tokio::select! {
             sent = send(service.clone(), command, sending) => sent,
-            _ = tokio::signal::ctrl_c() => Err(Status::cancelled("interrupted before the answer arrived")),
+            _ = tokio::signal::ctrl_c() => {
+                return Err(Failure::interrupted("interrupted before the answer arrived").with_remedy(remedy));
+            }
         };
         let status = match sent {
             Ok(receipt) => return Ok(receipt),
@@ -150,7 +153,6 @@ impl Recording {
             journal.refused(entry)?;
             return Err(hints::refused(service, command, &status).await);
         }
-        let remedy = "whether it was recorded is not known: run the same line again, which records it once";
         Err(Failure::answered(&status).with_remedy(remedy))
     }
 

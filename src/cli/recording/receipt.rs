@@ -4,7 +4,8 @@ use super::send::{Receipt, Subject};
 use crate::cli::change_text::{change, days};
 use crate::cli::display_text::{code, full_name, standing, words};
 use crate::cli::lines::Lines;
-use crate::proto::v1::{Change, Credential, Employment, Fact, FactKind, Specialist};
+use crate::cli::provider_text::{facility_type, identifiers, period};
+use crate::proto::v1::{Change, Credential, Employment, Fact, FactKind, Provider, Specialist};
 
 /// The answer as text, under a sentence.
 pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
@@ -13,6 +14,8 @@ pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
         Some(Subject::Employment(job)) => add_job(&mut lines, job),
         Some(Subject::Credential(credential)) => add_credential(&mut lines, credential),
         Some(Subject::Specialist(person)) => add_person(&mut lines, person),
+        Some(Subject::Provider(provider)) => add_provider(&mut lines, provider),
+        Some(Subject::Jobs(count)) => lines.line("jobs", &count.to_string()),
         Some(Subject::Fact(fact)) => add_fact(&mut lines, fact),
         None => {}
     }
@@ -28,7 +31,7 @@ pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
     if receipt.hides_changes() {
         lines.line("changes", "what it would change is not shown for somebody who is not your staff");
     } else if receipt.change_count == 0 && receipt.foreseen_change_count == 0 {
-        lines.line("changes", "none: every answer stays as it is");
+        lines.line("changes", "none to any standing, coverage or designation");
     }
     if receipt.specialist_count > 1 {
         lines.line("people", &format!("{} are affected", receipt.specialist_count));
@@ -50,11 +53,25 @@ fn add_credential(lines: &mut Lines, credential: &Credential) {
     lines.line("holder", &credential.display_name);
     lines.line("standing", standing(credential.standing()));
     lines.line("term", &days(credential.effective_from, credential.term_last_day));
+    lines.line("prior number", &credential.prior_numbers.join(", "));
 }
 
 fn add_person(lines: &mut Lines, person: &Specialist) {
     lines.line("person", &person.specialist_id);
     lines.line("name", &person.name.as_ref().map(full_name).unwrap_or_default());
+}
+
+fn add_provider(lines: &mut Lines, provider: &Provider) {
+    lines.line("provider", &provider.provider_id);
+    lines.line("name", &provider.legal_name);
+    lines.line("type", &facility_type(provider));
+    lines.line("county", &provider.county);
+    lines.line("identifiers", &identifiers(&provider.identifiers));
+    let mut label = "in effect";
+    for it in &provider.periods {
+        lines.line(label, &period(it));
+        label = "";
+    }
 }
 
 fn add_fact(lines: &mut Lines, fact: &Fact) {
@@ -72,8 +89,9 @@ fn add_changes(lines: &mut Lines, label: &str, changes: &[Change], count: u32) {
         lines.line(label, &change(it));
         label = "";
     }
-    let more = (count as usize).saturating_sub(changes.len());
-    if more > 0 {
-        lines.line(label, &format!("and {more} more"));
+    match (count as usize).saturating_sub(changes.len()) {
+        0 => {}
+        more if changes.is_empty() => lines.line(label, &format!("{more}, which the caller may not see")),
+        more => lines.line(label, &format!("and {more} more")),
     }
 }

@@ -26,6 +26,10 @@ pub enum Subject {
     Credential(v1::Credential),
     /// A person.
     Specialist(v1::Specialist),
+    /// A provider.
+    Provider(v1::Provider),
+    /// The number of jobs that were transferred.
+    Jobs(u32),
     /// A fact.
     Fact(v1::Fact),
 }
@@ -90,7 +94,7 @@ macro_rules! call {
                 let json = message_json::of($response, &response);
                 Ok(Receipt {
                     duplicates: duplicates!(response $($duplicates)?),
-                    subject: response.$field.map(Subject::$subject),
+                    subject: Option::from(response.$field).map(Subject::$subject),
                     fact_id: response.fact_id,
                     epoch: response.epoch,
                     revision: response.revision,
@@ -102,7 +106,9 @@ macro_rules! call {
                     json: json.map_err(|failure| Status::internal(failure.to_string()))?,
                 })
             })+
-            _ => Err(Status::unimplemented("this program gives no such command")),
+            Command::RecordsBegin(_) | Command::Transferred(_) => {
+                Err(Status::unimplemented("this is a row of an import, which has no RPC of its own"))
+            }
         }
     };
 }
@@ -116,6 +122,20 @@ pub async fn send(service: Service, command: &Command, sending: Sending<'_>) -> 
             answers "ReportEmploymentEndResponse" with employment Employment
         CorrectEmployment by employment_service_client::EmploymentServiceClient.correct_employment
             answers "CorrectEmploymentResponse" with employment Employment
+        TransferEmployments by employment_service_client::EmploymentServiceClient.transfer_employments
+            answers "TransferEmploymentsResponse" with employment_count Jobs
+        RegisterProvider by provider_service_client::ProviderServiceClient.register_provider
+            answers "RegisterProviderResponse" with provider Provider
+        UpdateProvider by provider_service_client::ProviderServiceClient.update_provider
+            answers "UpdateProviderResponse" with provider Provider
+        RecordQualification by provider_service_client::ProviderServiceClient.record_qualification
+            answers "RecordQualificationResponse" with provider Provider
+        SuspendProvider by provider_service_client::ProviderServiceClient.suspend_provider
+            answers "SuspendProviderResponse" with provider Provider
+        CertifyPeerService by provider_service_client::ProviderServiceClient.certify_peer_service
+            answers "CertifyPeerServiceResponse" with provider Provider
+        SuspendPeerService by provider_service_client::ProviderServiceClient.suspend_peer_service
+            answers "SuspendPeerServiceResponse" with provider Provider
         RegisterSpecialist by credential_service_client::CredentialServiceClient.register_specialist
             answers "RegisterSpecialistResponse" with specialist Specialist, and possible_duplicates
         ChangeSpecialistName by credential_service_client::CredentialServiceClient.change_specialist_name
@@ -144,6 +164,8 @@ pub async fn send(service: Service, command: &Command, sending: Sending<'_>) -> 
             answers "RecordRetirementResponse" with credential Credential
         ReinstateCredential by credential_service_client::CredentialServiceClient.reinstate_credential
             answers "ReinstateCredentialResponse" with credential Credential
+        SetPriorNumber by credential_service_client::CredentialServiceClient.set_prior_number
+            answers "SetPriorNumberResponse" with credential Credential
         EndPeriod by record_service_client::RecordServiceClient.end_period
             answers "EndPeriodResponse" with fact Fact
         RetractFact by record_service_client::RecordServiceClient.retract_fact

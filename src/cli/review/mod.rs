@@ -19,7 +19,7 @@ use super::connect::{Connection, Service};
 use super::failure::Failure;
 use super::list::{List, ListArgs, Row};
 use super::progress::Progress;
-use super::{Outcome, block_on, json, print, row_stream};
+use super::{Outcome, block_on_until_interrupted, json, print, row_stream};
 use crate::proto::v1::known_at::Point;
 use crate::proto::v1::stream_review_eligibility_request::Kind as Asked;
 use crate::proto::v1::stream_review_eligibility_response::Kind as Message;
@@ -74,7 +74,7 @@ impl Review {
         let list = question::open(&self.file, &self.list)?;
         let path = self.out.clone().unwrap_or_else(|| self.file.with_extension("review.csv"));
         let file = AnswerFile::begin(&list, &path)?;
-        let summary = block_on(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
+        let summary = block_on_until_interrupted(self.ask(&list, file, Summary::begin(&list, path)))?.ended();
         print(&if self.json { json(&summary)? } else { summary.text() })?;
         Ok(summary.outcome())
     }

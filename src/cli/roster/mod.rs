@@ -17,9 +17,10 @@ use self::summary::Summary;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::list::{Encoding, List, ListArgs};
+use super::listing::Format;
 use super::new_file::{NewFile, cannot_write};
 use super::question::Question;
-use super::{Outcome, block_on, json, print, print_aside, print_bytes};
+use super::{Outcome, block_on_until_interrupted, json, print, print_aside, print_bytes};
 use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
 use crate::proto::v1::stream_verify_credentials_response::Kind as Message;
 use crate::proto::v1::verification_result::Outcome as Fared;
@@ -50,6 +51,11 @@ pub struct Roster {
     /// is reported
     #[arg(long, conflicts_with_all = ["out", "compare", "designation"])]
     reconcile: bool,
+    /// How to print the differences; csv: for spreadsheets, with the sentences on standard error [default: table]
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "reconcile")]
+    // Without these, clap takes a flag that excludes --reconcile for its replacement.
+    #[arg(conflicts_with_all = ["json", "out", "compare", "designation"])]
+    format: Option<Format>,
     #[command(flatten)]
     question: Question,
     #[command(flatten)]
@@ -67,10 +73,11 @@ Examples:
   cpss-registry roster staff.csv --out april.csv --compare march.csv
   cpss-registry roster staff.csv --column number=credential_number --out named.csv
   cpss-registry roster staff.csv --reconcile --provider region-1-cmhc
+  cpss-registry roster staff.csv --reconcile --provider region-1-cmhc --format csv >differences.csv
 
 A list may be separated by commas, semicolons, tabs or |, and be UTF-8, UTF-16 or Windows-1252. It needs the credential
-number, a prior number, or the family name and birth date of each person. Blank rows, and sums at the end, are left out
-and named. If any other row cannot be asked, all such rows are printed, and nothing is asked.
+number, a prior number, or the family name and birth date of each person; with --reconcile, one of the numbers. Blank
+rows, and sums at the end, are left out and named. If any other row cannot be asked, all such rows are printed, and nothing is asked.
 All rows are answered from one state of knowledge. Only its owner can read the file of answers (mode 0600). An existing
 file is not replaced.";
 
@@ -87,7 +94,7 @@ impl Roster {
             return Err(cannot_write(&path, &std::io::ErrorKind::AlreadyExists.into()));
         }
         let staff = Staff::read(&self.file, &list, &self.question)?;
-        let (pinned, results) = block_on(self.ask(&staff))?;
+        let (pinned, results) = block_on_until_interrupted(self.ask(&staff))?;
         self.refuse_unknown_provider(&pinned, &results)?;
         let written: Vec<_> = results.iter().map(|result| answers(result, &pinned)).collect();
         let encoding = list.encoding_for(written.iter().flatten().map(String::as_str));

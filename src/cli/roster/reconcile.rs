@@ -7,9 +7,11 @@ use super::question::{bad_rows, person};
 use super::{Roster, TIMEOUT, open};
 use crate::cli::display_text::{self, day};
 use crate::cli::failure::Failure;
-use crate::cli::list::columns::{FAMILY_NAME, FIRST_DAY, GIVEN_NAME, NUMBER, POSITION};
+use crate::cli::list::columns::{FAMILY_NAME, FIRST_DAY, GIVEN_NAME, NUMBER, POSITION, PRIOR_NUMBER};
 use crate::cli::list::{Columns, Fault, List, Row};
-use crate::cli::{Outcome, block_on, print, print_json_line};
+use crate::cli::listing::ListFormat;
+use crate::cli::message_json::Json;
+use crate::cli::{Outcome, block_on, print_json_line};
 use crate::proto::v1::employment_service_client::EmploymentServiceClient;
 use crate::proto::v1::reconcile_roster_request::Kind as Asked;
 use crate::proto::v1::reconcile_roster_response::Kind as Answered;
@@ -18,33 +20,99 @@ use crate::proto::v1::roster_row::Subject;
 use crate::proto::v1::{Employment, ReconcileRosterRequest, RosterDifference, RosterOptions, RosterRow, RosterSummary};
 
 /// The columns of a staff list that is compared with the jobs on record.
-const COLUMNS: Columns =
-    Columns { known: &[NUMBER, FAMILY_NAME, GIVEN_NAME, POSITION, FIRST_DAY], needs: &[&["number"]], answers: &[] };
+const COLUMNS: Columns = Columns {
+    known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, POSITION, FIRST_DAY],
+    needs: &[&["number", "prior_number"]],
+    answers: &[],
+};
 
-/// A difference between the list and the record.
-#[derive(Debug, Serialize)]
+/// The columns of the differences.
+const DIFFERENCE: [&str; 8] = [
+    "difference",
+    "person",
+    "credential_number",
+    "line",
+    "first_day_in_list",
+    "first_day_on_record",
+    "position",
+    "employment_id",
+];
+
+/// A difference between the list and the record. Texts are empty where there is nothing to say.
 struct Difference {
-    difference: Kind,
+    kind: Kind,
     person: String,
     credential_number: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    prior_number: String,
     line: Option<u64>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    employment_id: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    position: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    first_day_on_record: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
     first_day_in_list: String,
+    first_day_on_record: String,
+    position: String,
+    employment_id: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+/// The kinds of differences, in the order in which they are printed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     MissingFromList,
     MissingFromRegistry,
     Differing,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::MissingFromList, Kind::MissingFromRegistry, Kind::Differing];
+
+    fn code(self) -> &'static str {
+        match self {
+            Kind::MissingFromList => "missing_from_list",
+            Kind::MissingFromRegistry => "missing_from_registry",
+            Kind::Differing => "differing",
+        }
+    }
+
+    /// What it means, and what to do.
+    fn sentence(self) -> &'static str {
+        match self {
+            Kind::MissingFromList => "on record, but not in the list. Did they leave? Then report the end of the job.",
+            Kind::MissingFromRegistry => {
+                "in the list, but no such job is on record. Did they start? Then report the start."
+            }
+            Kind::Differing => "in both, with another first day. Correct the list or the job.",
+        }
+    }
+}
+
+impl Difference {
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.kind.code().replace('_', " "),
+            self.person.clone(),
+            self.credential_number.clone(),
+            self.line.map(|line| line.to_string()).unwrap_or_default(),
+            self.first_day_in_list.clone(),
+            self.first_day_on_record.clone(),
+            self.position.clone(),
+            self.employment_id.clone(),
+        ]
+    }
+
+    /// Everything that there is to say, for programs.
+    fn json(&self) -> Json {
+        let texts = [
+            ("difference", self.kind.code()),
+            ("person", &self.person),
+            ("credential_number", &self.credential_number),
+            ("prior_number", &self.prior_number),
+            ("employment_id", &self.employment_id),
+            ("position", &self.position),
+            ("first_day_on_record", &self.first_day_on_record),
+            ("first_day_in_list", &self.first_day_in_list),
+        ];
+        let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
+        let texts = texts.map(|(name, text)| (name.to_owned(), Json::Text(text.to_owned())));
+        let line = self.line.map(|line| ("line".to_owned(), Json::Whole(line.into())));
+        Json::Object(texts.chain(line).collect())
+    }
 }
 
 /// What the comparison counted.
@@ -63,13 +131,16 @@ pub fn run(roster: &Roster) -> Result<Outcome, Failure> {
     let list = open(&roster.file, &COLUMNS, &roster.list)?;
     let rows = read(roster, &list)?;
     let (found, summary) = block_on(ask(roster, &rows))?;
-    let differences: Vec<Difference> = found.into_iter().filter_map(|found| difference(found, &rows)).collect();
+    let mut differences: Vec<Difference> = found.into_iter().filter_map(|found| difference(found, &rows)).collect();
+    differences.sort_by_key(|found| found.kind);
     let counts = counts(&summary);
+    let mut listing = ListFormat::of(roster.json, roster.format).begin(&DIFFERENCE)?;
+    for found in &differences {
+        listing.row(found.cells(), || Ok(found.json()))?;
+    }
+    listing.end(&sentences(&differences, &counts, &list))?;
     if roster.json {
-        differences.iter().try_for_each(print_json_line)?;
         print_json_line(&counts)?;
-    } else {
-        print(&text(&differences, &counts, &list))?;
     }
     Ok(if counts.differences == 0 { Outcome::Done } else { Outcome::No })
 }
@@ -94,9 +165,13 @@ fn sent(row: &Row, at: usize) -> Result<RosterRow, Vec<Fault>> {
     if !row.faults().is_empty() {
         return Err(row.faults().to_vec());
     }
+    let subject = match row.text("number") {
+        "" => Subject::PriorNumber(row.text("prior_number").to_owned()),
+        number => Subject::CredentialNumber(number.to_owned()),
+    };
     Ok(RosterRow {
         correlation_id: at.to_string(),
-        subject: Some(Subject::CredentialNumber(row.text("number").to_owned())),
+        subject: Some(subject),
         family_name: row.text("family_name").to_owned(),
         position: row.text("position").to_owned(),
         first_day: row.date("first_day").map_err(|fault| vec![fault])?,
@@ -131,35 +206,39 @@ async fn ask(roster: &Roster, rows: &[(Row, RosterRow)]) -> Result<(Vec<RosterDi
 fn difference(found: RosterDifference, rows: &[(Row, RosterRow)]) -> Option<Difference> {
     let name = found.display_name;
     let row_of = |sent: &RosterRow| rows.get(sent.correlation_id.parse::<usize>().ok()?).map(|(row, _)| row);
-    let on_record = |difference, employment: Employment| Difference {
-        difference,
+    let on_record = |kind, employment: Employment| Difference {
+        kind,
         person: name.clone(),
         credential_number: employment.credential_number,
+        prior_number: String::new(),
         line: None,
-        employment_id: employment.employment_id,
-        position: employment.position,
-        first_day_on_record: employment.first_day.map(day).unwrap_or_default(),
         first_day_in_list: String::new(),
+        first_day_on_record: employment.first_day.map(day).unwrap_or_default(),
+        position: employment.position,
+        employment_id: employment.employment_id,
     };
     Some(match found.kind? {
         Found::MissingFromList(employment) => on_record(Kind::MissingFromList, employment),
         Found::MissingFromRegistry(sent) => {
             let row = row_of(&sent)?;
             Difference {
-                difference: Kind::MissingFromRegistry,
+                kind: Kind::MissingFromRegistry,
                 person: person(row),
                 credential_number: row.text("number").to_owned(),
+                prior_number: row.text("prior_number").to_owned(),
                 line: Some(row.line()),
-                employment_id: String::new(),
-                position: sent.position,
-                first_day_on_record: String::new(),
                 first_day_in_list: sent.first_day.map(day).unwrap_or_default(),
+                first_day_on_record: String::new(),
+                position: sent.position,
+                employment_id: String::new(),
             }
         }
         Found::Differing(mismatch) => {
             let sent = mismatch.row?;
+            let row = row_of(&sent)?;
             Difference {
-                line: Some(row_of(&sent)?.line()),
+                prior_number: row.text("prior_number").to_owned(),
+                line: Some(row.line()),
                 first_day_in_list: sent.first_day.map(day).unwrap_or_default(),
                 ..on_record(Kind::Differing, mismatch.employment?)
             }
@@ -179,45 +258,21 @@ fn counts(summary: &RosterSummary) -> Counts {
     }
 }
 
-fn text(differences: &[Difference], counts: &Counts, list: &List) -> String {
+fn sentences(differences: &[Difference], counts: &Counts, list: &List) -> Vec<String> {
     let Counts { rows, matched, as_of, known_at_revision: revision, .. } = counts;
     let rows = display_text::rows(*rows);
-    let mut text = format!("{rows}, {matched} with a job on record on {as_of}, known at revision {revision}\n");
-    for (kind, heading) in [
-        (Kind::MissingFromList, "On record, but not in the list. Did they leave? Then report the end of the job."),
-        (
-            Kind::MissingFromRegistry,
-            "In the list, but no such job is on record. Did they start? Then report the start.",
-        ),
-        (Kind::Differing, "The first day differs. Correct the list or the job."),
-    ] {
-        let of_kind: Vec<&Difference> = differences.iter().filter(|found| found.difference == kind).collect();
-        if !of_kind.is_empty() {
-            text.push_str(&format!("\n{heading}\n"));
-        }
-        for found in of_kind {
-            text.push_str(&format!("  {}\n", line(found)));
-        }
-    }
+    let mut sentences =
+        vec![format!("{rows}, {matched} with a job on record on {as_of}, as known at revision {revision}.")];
     if differences.is_empty() {
-        text.push_str("\nThe list and the jobs on record agree.\n");
+        sentences.push("The list and the jobs on record agree.".to_owned());
     }
-    text.push_str(&list.understood().paragraph());
-    text
-}
-
-fn line(found: &Difference) -> String {
-    let Difference { person, credential_number, line, employment_id: id, position, .. } = found;
-    // Somebody who works without a credential has no number yet.
-    let number = if credential_number.is_empty() { String::new() } else { format!(", {credential_number}") };
-    let (recorded, listed) = (&found.first_day_on_record, &found.first_day_in_list);
-    let position = if position.is_empty() { String::new() } else { format!(", {position}") };
-    match (found.difference, line) {
-        (Kind::MissingFromList, _) => format!("{person}{number}: since {recorded}{position} (job {id})"),
-        (Kind::Differing, Some(line)) => {
-            format!("line {line}: {person}{number}: {listed} in the list, {recorded} on record (job {id})")
+    for kind in Kind::ALL {
+        let count = differences.iter().filter(|found| found.kind == kind).count();
+        if count > 0 {
+            let (code, sentence) = (kind.code().replace('_', " "), kind.sentence());
+            sentences.push(format!("{code}: {count} {sentence}"));
         }
-        (_, Some(line)) => format!("line {line}: {person}{position}"),
-        (_, None) => person.clone(),
     }
+    sentences.extend(list.understood().lines());
+    sentences
 }

@@ -5,14 +5,17 @@ mod answer;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
+use tonic::Status;
+use tonic_types::StatusExt as _;
 
 use super::connect::Connection;
 use super::failure::Failure;
+use super::personal::{FAMILY_NAME, PersonalInput, can_ask};
 use super::question::Question;
-use super::{Outcome, block_on, message_json, print, print_json, terminal};
+use super::{Outcome, block_on, message_json, print, print_aside, print_json, terminal};
 use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::proto::v1::{Verification, VerifyCredentialRequest};
+use crate::proto::v1::{Verification, VerificationItem, VerifyCredentialRequest};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -29,6 +32,8 @@ pub struct Verify {
     #[arg(conflicts_with = "credential_number")]
     prior_number: Option<String>,
     #[command(flatten)]
+    input: PersonalInput,
+    #[command(flatten)]
     question: Question,
     #[command(flatten)]
     connection: Connection,
@@ -41,12 +46,17 @@ const EXAMPLE: &str = "\
 Examples:
   cpss-registry verify CPS-28MS-MN2K-Z
   cpss-registry verify --prior-number MS-00417
-  cpss-registry verify cps28msmn2kz --as-of 2026-03-01 --known-at 100 --provider region-1-cmhc";
+  echo \"family_name: O'Neal\" | cpss-registry verify --prior-number MS-00417 --person -
+  cpss-registry verify cps28msmn2kz --as-of 2026-03-01 --known-at 100 --provider region-1-cmhc
+
+With --person, the family name is checked, too. A provider that asks by prior number about somebody who is not its staff
+must give it: on a terminal it is asked for then.";
 
 impl Verify {
     pub(super) fn run(mut self) -> Result<Outcome, Failure> {
         self.question = self.question.filled(self.connection.profile()?);
-        let verification = block_on(self.ask())?;
+        let family_name = if self.input.is_given() { self.family_name()? } else { String::new() };
+        let verification = block_on(self.ask(family_name))?;
         if self.json {
             print_json(&message_json::of("Verification", &verification)?)?;
         } else {
@@ -60,18 +70,39 @@ impl Verify {
         Ok(Outcome::of(verification.verdict()))
     }
 
-    async fn ask(&self) -> Result<Verification, Failure> {
-        let channel = self.connection.open(TIMEOUT).await?;
-        let asked = VerificationServiceClient::new(channel).verify_credential(self.request()).await;
+    fn family_name(&self) -> Result<String, Failure> {
+        Ok(self.input.read(&[FAMILY_NAME])?.text(FAMILY_NAME))
+    }
+
+    async fn ask(&self, family_name: String) -> Result<Verification, Failure> {
+        let mut service = VerificationServiceClient::new(self.connection.open(TIMEOUT).await?);
+        let mut asked = service.verify_credential(self.request(family_name)).await;
+        if let Err(status) = &asked
+            && lacks_family_name(status)
+        {
+            let failure = Failure::answered(status);
+            if !can_ask() {
+                return Err(failure.with_remedy("give it with --person FILE, or --person - for standard input"));
+            }
+            print_aside(&failure.to_string());
+            asked = service.verify_credential(self.request(self.family_name()?)).await;
+        }
         let answer = asked.map_err(|status| Failure::answered(&status))?.into_inner();
-        let missing = || Failure::answered(&tonic::Status::internal("the server answered without a verification"));
+        let missing = || Failure::answered(&Status::internal("the server answered without a verification"));
         answer.verification.ok_or_else(missing)
     }
 
-    fn request(&self) -> VerifyCredentialRequest {
+    fn request(&self, family_name: String) -> VerifyCredentialRequest {
         let prior = self.prior_number.clone().map(Subject::PriorNumber);
         let number = || Subject::CredentialNumber(self.credential_number.clone().unwrap_or_default());
-        let item = self.question.about(prior.unwrap_or_else(number));
+        let item = VerificationItem { family_name, ..self.question.about(prior.unwrap_or_else(number)) };
         VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), ..Default::default() }
     }
+}
+
+/// Whether a question was refused only because it must have the family name.
+fn lacks_family_name(status: &Status) -> bool {
+    let details = status.get_error_details();
+    let violations = details.bad_request().map_or(&[][..], |request| &request.field_violations);
+    matches!(violations, [violation] if violation.field == "item.family_name" && violation.description.starts_with("required"))
 }

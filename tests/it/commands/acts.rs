@@ -121,6 +121,11 @@ async fn a_provider_is_closed_after_its_effect_is_shown() {
         .prints(&employer.qualification);
     let close = ["act", "end", &employer.qualification, "--last-day", TODAY, "--reason", "closed"];
     desk.run(&[&close[..], &["--dry-run"]].concat()).exits(0).prints("2 are affected");
+    let note = "x".repeat(501);
+    for asked in ["--dry-run", "--affected"] {
+        desk.run(&[&close[..], &[asked, "--note", "announced in January"]].concat()).exits(0).prints("2 ");
+        desk.run(&[&close[..], &[asked, "--note", &note]].concat()).exits(2).warns("note");
+    }
     let affected =
         desk.run(&[&close[..], &["--affected"]].concat()).exits(0).prints("2 people are affected: 0 changes");
     assert!(affected.out.contains("Odalys Bledsoe-Example") && affected.out.contains("after today"), "{affected:?}");

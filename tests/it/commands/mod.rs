@@ -3,8 +3,11 @@
 mod acts;
 mod journal;
 mod listed;
+mod prior_numbers;
 mod profiles;
+mod providers;
 mod reports;
+mod terminal;
 
 use std::fs;
 use std::io::Write as _;
@@ -15,6 +18,9 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 use super::harness::{Client, Process, TODAY};
+
+/// The program.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_cpss-registry");
 
 /// A registry, and a user with a home directory.
 pub struct Desk {
@@ -70,7 +76,12 @@ impl Desk {
 
     /// Writes the default profile: this registry, as a caller, with more lines.
     pub fn profile(&self, caller: &str, more: &str) {
-        self.configure("profile.toml", &format!("endpoint = {:?}\nas = {caller:?}\n{more}", self.endpoint()));
+        self.profile_at(&self.endpoint(), caller, more);
+    }
+
+    /// Like [`Desk::profile`], with another address of the registry.
+    pub fn profile_at(&self, endpoint: &str, caller: &str, more: &str) {
+        self.configure("profile.toml", &format!("endpoint = {endpoint:?}\nas = {caller:?}\n{more}"));
     }
 
     /// Runs a command with a text as standard input.
@@ -92,7 +103,11 @@ impl Desk {
 
     /// The program, with the user's home.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        self.at_home(Command::new(PROGRAM))
+    }
+
+    /// A command, with the user's home.
+    pub fn at_home(&self, mut command: Command) -> Command {
         command.env("HOME", self.home("")).env_remove("XDG_CONFIG_HOME").current_dir(self.home(""));
         command
     }

@@ -33,6 +33,10 @@ async fn a_profile_names_server_identity_and_provider_and_flags_win() {
     desk.run(&["verify", &number, "--profile", "auditor"]).exits(0);
     let by_path = desk.configuration("auditor.toml");
     desk.run(&["verify", &number, "--profile", by_path.to_str().unwrap()]).exits(0);
+    desk.run(&["healthcheck", "--profile", "auditor", "--service", "readiness"]).exits(0).prints("SERVING");
+    let health = desk.run(&["healthcheck", "--profile", "auditor", "--json"]).exits(0);
+    assert!(health.out.contains(&desk.endpoint()), "{health:?}");
+    desk.run(&["healthcheck", "--profile", "nobody"]).exits(2).warns("nobody.toml");
     desk.run(&["verify", &number, "--profile", "nobody"]).exits(2).warns("nobody.toml");
     desk.run(&["verify", &number, "--as", "president"]).exits(1).warns("not one of registrar, certifier");
     desk.configure("profile.toml", "endpoint = \"http://127.0.0.1:1\"\ntokenfile = \"token\"\n");

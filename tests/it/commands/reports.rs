@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Desk, Said, all_text_below};
+use crate::harness::proxy::{At, Proxy, Then};
 use crate::harness::requests::facts_of_specialist;
 use crate::harness::scenes::{Credentialed, HIRED, Qualified};
 use crate::harness::{Client, TODAY};
@@ -225,17 +226,15 @@ async fn a_journal_that_cannot_be_written_stops_before_anything_is_sent() {
 async fn a_report_without_an_answer_is_a_retry_when_it_is_run_again() {
     let place = place().await;
     let before = place.facts().await;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    // A server that takes the connection and never answers in HTTP/2.
-    let silent = format!("http://{}", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || drop(listener.accept()));
-    let at_nobody = place.end(&["--endpoint", &silent]);
-    assert_eq!(at_nobody.code, 1, "{at_nobody:?}");
-    server.join().unwrap();
-    assert_eq!(place.facts().await, before);
-    let first = place.end(&[]).exits(0);
-    assert_eq!(request_id(&place.end(&[]).exits(0)), request_id(&first));
-    assert_eq!(place.facts().await, before + 1);
+    let proxy = Proxy::before(place.desk.address(), At::Response, Then::Close);
+    place.desk.profile_at(&proxy.endpoint(), &format!("provider:{}", place.employer.provider_id), "");
+    let lost = place.end(&[]).exits(1).warns("whether it was recorded is not known: run the same line again");
+    assert_eq!(place.facts().await, before + 1, "the registry took the report: {lost:?}");
+    let again = place.end(&[]).exits(0).prints("Recorded as revision ");
+    assert_eq!(request_id(&again), request_id(&lost));
+    let third = place.end(&[]).exits(0).prints("This line was recorded before");
+    assert_eq!(request_id(&third), request_id(&lost));
+    assert_eq!(place.facts().await, before + 1, "it is recorded once");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,7 @@ pub mod log;
 pub mod markdown;
 pub mod process;
 pub mod promised;
+pub mod proxy;
 pub mod raw;
 pub mod refusal;
 pub mod requests;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::roster;
 use crate::harness::requests::end_job;
+use crate::harness::scenes::HIRED;
 use crate::harness::{Process, TODAY};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -31,13 +32,22 @@ async fn a_list_is_compared_with_the_jobs_on_record() {
     assert_eq!(output.status.code(), Some(3), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     for said in [
         "2 rows, 1 with a job on record on ",
-        &format!("Lucinda Bledsoe-Example, {}: since ", forgotten.number),
-        &format!("line 3: Odalys Abernathy-Example, {}: 2026-01-05 in the list, ", listed.number),
-        &format!("line 4: Cuthbert-Example, {}", gone.number),
+        "missing from list: 1 on record, but not in the list. Did they leave? Then report the end of the job.",
+        "missing from registry: 1 in the list, but no such job is on record.",
+        "differing: 1 in both, with another first day.",
         "`Hire Date` is read as first_day",
         "left out: line 5, a sum: Total: 2",
     ] {
         assert!(printed.contains(said), "{said}: {printed}");
+    }
+    let output = roster(&list, &endpoint, &[&flags[..], &["--format", "csv"]].concat());
+    let rows = String::from_utf8(output.stdout).unwrap();
+    for row in [
+        format!("\r\nmissing from list,Lucinda Bledsoe-Example,{},,,{HIRED},", forgotten.number),
+        format!("\r\nmissing from registry,\"Cuthbert-Example, {0}\",{0},4,", gone.number),
+        format!("\r\ndiffering,Odalys Abernathy-Example,{},3,2026-01-05,{HIRED},", listed.number),
+    ] {
+        assert!(rows.contains(&row), "{row}: {rows}");
     }
     let output = roster(&list, &endpoint, &[&flags[..], &["--json"]].concat());
     let lines: Vec<Value> = output
@@ -47,10 +57,10 @@ async fn a_list_is_compared_with_the_jobs_on_record() {
         .map(|line| serde_json::from_slice(line).unwrap())
         .collect();
     let kinds: Vec<_> = lines.iter().map(|line| line["difference"].as_str().unwrap_or("counts")).collect();
-    assert_eq!(kinds, ["missing_from_list", "differing", "missing_from_registry", "counts"]);
-    assert_eq!((&lines[1]["line"], &lines[3]["matched"]), (&3.into(), &1.into()));
+    assert_eq!(kinds, ["missing_from_list", "missing_from_registry", "differing", "counts"]);
+    assert_eq!((&lines[2]["line"], &lines[3]["matched"]), (&3.into(), &1.into()));
 
-    let day = lines[1]["first_day_on_record"].as_str().unwrap().to_owned();
+    let day = lines[2]["first_day_on_record"].as_str().unwrap().to_owned();
     let rows =
         [(&listed.number, day.as_str()), (&forgotten.number, "")].map(|(number, day)| format!("{number},{day}\n"));
     fs::write(&list, format!("Cert #,Start Date\n{}", rows.concat())).unwrap();
