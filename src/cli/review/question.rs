@@ -43,6 +43,10 @@ const COLUMNS: Columns =
 /// What to do with a file that is not as `claims` wrote it.
 const TAKE: &str = "take the file that `claims` wrote; if `claims` needed --column, give it here too";
 
+/// What is wrong with a row without a check. It may be a row that was added, such as a sum.
+const NOT_WRITTEN: &str = "`claims` did not write this row, or it was changed after it was answered: take the file that \
+                           `claims` wrote";
+
 /// What is wrong with a row whose question is not the one that was answered.
 const CHANGED: &str = "the row was changed after it was answered: take the file that `claims` wrote; if `claims` needed \
                        --column, give it here too";
@@ -72,7 +76,7 @@ pub fn check(row: &Row) -> Option<RowCheck> {
 
 /// The claim of a row, and what its answer relied on. The error: why the row is not asked.
 pub fn item(row: &Row) -> Result<ReviewItem, Reviewed> {
-    let written = check(row).ok_or_else(|| changed(row, "row_check"))?;
+    let written = check(row).ok_or_else(|| Reviewed::Faulty(row.fault("row_check", NOT_WRITTEN).to_string()))?;
     if row.text("verdict").is_empty() && written == RowCheck::of(written.row, written.rows, None) {
         return Err(Reviewed::NotAnswered(row.text("fault").to_owned()));
     }
