@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tonic::Code;
+
 use super::connect::Connection;
 use super::display_text::{day, full_name, standing};
 use super::failure::Failure;
@@ -17,7 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 const COLUMNS: [&str; 5] = ["name", "other_names", "birth_date", "credentials", "specialist_id"];
 
-/// Find people on file, with or without a credential: exit 0 if anybody matches, 3 if nobody does
+/// Find people on file, with or without a credential: exit 0 if anybody matches, 3 if nobody does. For registrars and
+/// auditors
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Find {
@@ -52,7 +55,10 @@ impl Find {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let given = match self.prior_number {
             Some(_) => Given::default(),
-            None => self.input.read(&[FAMILY, GIVEN, BORN])?,
+            None => {
+                block_on(self.check_right())?;
+                self.input.read(&[FAMILY, GIVEN, BORN])?
+            }
         };
         let mut list = self.format.begin(&COLUMNS)?;
         let mut count = 0_u64;
@@ -66,6 +72,16 @@ impl Find {
             _ => format!("{count} people match."),
         }])?;
         Ok(if count > 0 { Outcome::Done } else { Outcome::No })
+    }
+
+    /// Asks for nothing, so that somebody who may not search is refused before typing a name. For the others
+    /// only a name or a date is missing.
+    async fn check_right(&self) -> Result<(), Failure> {
+        let mut client = CredentialServiceClient::new(self.connection.open(TIMEOUT).await?);
+        match client.find_specialists(FindSpecialistsRequest::default()).await {
+            Err(status) if status.code() != Code::InvalidArgument => Err(Failure::answered(&status)),
+            _ => Ok(()),
+        }
     }
 
     async fn ask(

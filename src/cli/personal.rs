@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::dates::read_date;
 use super::failure::Failure;
+use super::list::text_of;
 use super::print_aside;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::PersonName;
@@ -73,13 +74,15 @@ impl PersonalInput {
     pub fn read(&self, fields: &[Field]) -> Result<Given, Failure> {
         let Some(path) = &self.person else { return prompted(fields) };
         let cannot = |error| Failure::usage(vec![format!("--person: cannot read {}: {error}", path.display())]);
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         if path.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text).map_err(cannot)?;
+            std::io::stdin().read_to_end(&mut bytes).map_err(cannot)?;
         } else {
-            text = std::fs::read_to_string(path).map_err(cannot)?;
+            bytes = std::fs::read(path).map_err(cannot)?;
         }
-        parse(text.trim_start_matches('\u{feff}'), fields).map_err(|wrong| {
+        let not_text = || cannot(std::io::Error::other("it is neither UTF-8, UTF-16 nor Windows-1252"));
+        let text = text_of(&bytes).ok_or_else(not_text)?;
+        parse(&text, fields).map_err(|wrong| {
             let place = if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
             let lines = std::iter::once(format!("--person: {place} does not have the fields of this command"));
             Failure::usage(lines.chain(wrong).collect())
@@ -129,7 +132,9 @@ fn prompted(fields: &[Field]) -> Result<Given, Failure> {
             let answer = ask(&format!("{}: ", field.prompt))?;
             match answer {
                 None => return Err(Failure::usage(vec![format!("{}: not given", field.name)])),
-                Some(text) if text.is_empty() && !field.is_optional => {}
+                Some(text) if text.is_empty() && !field.is_optional => {
+                    print_aside("it may not be left empty; to stop, press Ctrl-C\n");
+                }
                 Some(text) => match mistake(field, &text) {
                     Some(remedy) => print_aside(&format!("{remedy}\n")),
                     None => break text,

@@ -112,14 +112,17 @@ impl Encoding {
         }
     }
 
-    fn decoder(self) -> Decoder {
-        let encoding = match self.charset {
+    fn standard(self) -> &'static encoding_rs::Encoding {
+        match self.charset {
             Charset::Utf8 => UTF_8,
             Charset::Utf16Le => UTF_16LE,
             Charset::Utf16Be => UTF_16BE,
             Charset::Windows1252 => WINDOWS_1252,
-        };
-        encoding.new_decoder_without_bom_handling()
+        }
+    }
+
+    fn decoder(self) -> Decoder {
+        self.standard().new_decoder_without_bom_handling()
     }
 
     /// Whether the encoding has all letters of a text.
@@ -146,6 +149,14 @@ impl Encoding {
             },
         }
     }
+}
+
+/// The text of a short file, in the encoding that a list of these bytes would have. `None`: it has other bytes too.
+pub fn text_of(bytes: &[u8]) -> Option<String> {
+    let encoding = Encoding::of(&Bytes::Held(bytes.into())).ok()?;
+    let text = bytes.strip_prefix(encoding.mark())?;
+    let (text, is_damaged) = encoding.standard().decode_without_bom_handling(text);
+    (!is_damaged).then(|| text.into_owned())
 }
 
 /// The text of a list, piece by piece.

@@ -27,7 +27,7 @@ pub use self::answers::{AnswerWriter, cell_text, unguarded};
 pub use self::columns::{Columns, Known};
 use self::columns::{Given, Headings, check_given};
 use self::encoding::Bytes;
-pub use self::encoding::Encoding;
+pub use self::encoding::{Encoding, text_of};
 pub use self::error::{Fault, ListError};
 use self::row::is_like_totals;
 pub use self::row::{LeftOut, Row};
