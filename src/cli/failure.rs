@@ -113,6 +113,15 @@ impl Failure {
         Failure { lines, exit_code: FAILED }.with_usage(status.code() == tonic::Code::InvalidArgument)
     }
 
+    /// A failure status of a call about a provider. One that is not on file is a typing error in the command.
+    pub fn about_provider(status: &Status) -> Failure {
+        let details = status.get_error_details();
+        let unknown = details.resource_info().filter(|resource| resource.resource_type == "provider");
+        let Some(provider) = unknown else { return Failure::answered(status) };
+        let line = format!("no provider `{}` is on file (NOT_FOUND)", provider.resource_name);
+        Failure::usage(vec![line, "check --provider, or `provider` and `as` in the profile".to_owned()])
+    }
+
     /// 2 for a usage error, 130 for an interruption, 1 for any other failure.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit_code)

@@ -123,6 +123,10 @@ impl EmploymentService for Contract {
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let as_of = day_asked(&snapshot, "as_of", asked.as_of)?;
+        // Every job of a list with a mistyped provider would otherwise read as one that was not reported.
+        let id = asked.provider.as_str();
+        let file = snapshot.provider(id).filter(|file| file.state.row.is_some());
+        file.ok_or_else(|| status::not_found("provider", id))?;
         let filter = EmploymentFilter {
             provider: Some(asked.provider),
             as_of: Some(as_of),

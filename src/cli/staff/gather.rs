@@ -56,7 +56,7 @@ pub async fn gather(connection: &Connection, provider: &str, moment: &Moment) ->
         }
         Ok(Gathered { members, answer })
     };
-    gathered.await.map_err(|status: Status| Failure::answered(&status))
+    gathered.await.map_err(|status: Status| Failure::about_provider(&status))
 }
 
 /// The jobs with a provider. An empty list is compared with the registry: all jobs are missing from it, and the registry
