@@ -4,6 +4,7 @@ use crate::cli::change_text::days;
 use crate::cli::display_text::{self, code, day, designations, standing};
 use crate::cli::failure::Failure;
 use crate::cli::message_json::{self, Json};
+use crate::domain::name::{fold, fold_family};
 use crate::domain::standing::Weight;
 use crate::proto::v1::{Employment, Reason, Standing, Verification};
 
@@ -49,6 +50,20 @@ impl Member {
         self.verification.iter().any(|it| it.reasons.contains(&Reason::TermEndsSoon.into()))
     }
 
+    /// Whether the term has ended.
+    pub fn has_ended(&self) -> bool {
+        self.verification.as_ref().is_some_and(|it| it.standing == Some(Standing::Lapsed.into()))
+    }
+
+    /// By what members are sorted: the last word of the name but for Jr, Sr, II and the like, then the whole name.
+    pub fn sort_key(&self) -> (String, String) {
+        let family = fold_family(&self.display_name);
+        let words: Vec<String> =
+            self.display_name.split([' ', ',']).map(fold).filter(|word| !word.is_empty()).collect();
+        let last = words.iter().rfind(|word| family.ends_with(word.as_str())).cloned().unwrap_or_default();
+        (last, family)
+    }
+
     /// Whether the end of the job revokes the credential.
     pub fn is_revoked_by_end(&self) -> bool {
         let is_revoked = |it: &Verification| it.standing == Some(Standing::RevokedLossOfEmployment.into());
@@ -88,6 +103,7 @@ impl Member {
             ("employment".to_owned(), message_json::of("Employment", &self.job)?),
             ("verification".to_owned(), verification.unwrap_or(Json::Null)),
             ("term_ends_soon".to_owned(), Json::Bool(self.ends_soon())),
+            ("term_has_ended".to_owned(), Json::Bool(self.has_ended())),
             ("revoked_by_planned_end".to_owned(), Json::Bool(self.is_revoked_by_end())),
         ]))
     }
@@ -102,10 +118,13 @@ impl Member {
 
     fn notes(&self) -> String {
         let mut notes = Vec::new();
+        let credential = self.verification.as_ref().and_then(|it| it.credential.as_ref());
+        let last = credential.and_then(|credential| credential.term_last_day).map(day);
         if self.ends_soon() {
-            let credential = self.verification.as_ref().and_then(|it| it.credential.as_ref());
-            let last = credential.and_then(|credential| credential.term_last_day).map(day);
-            notes.push(last.map_or_else(|| "term ends soon".to_owned(), |last| format!("term ends {last}")));
+            notes.push(last.clone().map_or_else(|| "term ends soon".to_owned(), |last| format!("term ends {last}")));
+        }
+        if self.has_ended() {
+            notes.push(last.map_or_else(|| "term ended".to_owned(), |last| format!("term ended {last}")));
         }
         if self.is_revoked_by_end() {
             notes.push("the end of this job revokes the credential".to_owned());
@@ -114,5 +133,21 @@ impl Member {
         let unknown = reasons.filter(|reason| display_text::weight(*reason) == Weight::Unknown);
         notes.extend(unknown.map(|reason| display_text::reason(reason).trim_end_matches('.').to_owned()));
         notes.join("; ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_are_sorted_by_family_name_without_accents_and_suffixes() {
+        let named = |name: &str| Member::new(name.to_owned(), Employment::default());
+        let mut staff =
+            ["Yolanda Zimmer", "Ana Álvarez", "Lee Abbot III", "Ada Abbot", "Prince", "Omar Øystein, Jr."].map(named);
+        staff.sort_by_cached_key(Member::sort_key);
+        let sorted: Vec<&str> = staff.iter().map(|member| member.display_name.as_str()).collect();
+        let expected = ["Ada Abbot", "Lee Abbot III", "Ana Álvarez", "Omar Øystein, Jr.", "Prince", "Yolanda Zimmer"];
+        assert_eq!(sorted, expected);
     }
 }

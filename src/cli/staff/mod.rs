@@ -8,7 +8,7 @@ use super::display_text::day;
 use super::failure::Failure;
 use super::listing::ListFormat;
 use super::question::Moment;
-use super::{Outcome, block_on};
+use super::{Outcome, block_on, table, terminal};
 use crate::proto::v1::Answer;
 
 use self::gather::{Gathered, gather};
@@ -40,7 +40,7 @@ impl Staff {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let provider = self.provider.clone().or(self.connection.profile()?.provider).unwrap_or_default();
         let Gathered { mut members, answer } = block_on(Box::pin(gather(&self.connection, &provider, &self.moment)))?;
-        members.sort_by_key(|member| member.display_name.to_lowercase());
+        members.sort_by_cached_key(Member::sort_key);
         let mut list = self.format.begin(if self.format.is_csv() { &FOR_SPREADSHEETS } else { &FOR_PEOPLE })?;
         for member in &members {
             let cells = if self.format.is_csv() { member.for_spreadsheets() } else { member.for_people() };
@@ -62,13 +62,16 @@ fn sentences(provider: &str, members: &[Member], answer: &Answer) -> Vec<String>
     };
     let mut sentences = vec![format!("{jobs}, as known at revision {}.", answer.known_at_revision)];
     for (what, of) in [
-        ("The term ends soon of", Member::ends_soon as fn(&Member) -> bool),
+        ("The term has ended of", Member::has_ended as fn(&Member) -> bool),
+        ("The term ends soon of", Member::ends_soon),
         ("A planned end revokes the credential of", Member::is_revoked_by_end),
     ] {
         let mut names: Vec<&str> = members.iter().filter(|it| of(it)).map(|it| it.display_name.as_str()).collect();
         names.dedup();
         if !names.is_empty() {
-            sentences.push(format!("{what} {}.", names.join(", ")));
+            // Many names would be one line that is too long to read.
+            let sentence = format!("{what} {}.", names.join(", "));
+            sentences.push(table::sentence(&sentence, Some(terminal::table_width())));
         }
     }
     sentences

@@ -185,7 +185,8 @@ async fn a_start_takes_names_and_birth_dates_from_input_and_the_journal_has_none
     let unasked = unasked.warns("family_name, birth_date: give them in a file with --person FILE");
     assert!(!unasked.err.contains("request id"), "nothing was sent: {unasked:?}");
     let by_number = ["report", "start", number, "--first-day", TODAY, "--position", "Second job", "--person", "p.txt"];
-    fs::write(place.desk.home("p.txt"), "family_name: Abernathy-Example\n").unwrap();
+    // As an editor in Windows-1252 writes it.
+    fs::write(place.desk.home("p.txt"), b"family_name: Abern\xe1thy-Example\n").unwrap();
     place.desk.run(&by_number).exits(0);
 
     let staff = place.desk.run(&["staff"]).exits(0).prints("3 jobs with").prints("Lucinda Bledsoe-Example");
@@ -261,5 +262,12 @@ async fn staff_shows_terms_that_end_soon_and_whom_planned_ends_revoke() {
     assert!(late.out.contains("Nobody has a job with"), "{late:?}");
     let elsewhere = ["staff", "--provider", &other.provider_id, "--as", "registrar", "--as-of", "8/1/2027"];
     place.desk.run(&elsewhere).exits(0).prints("The term ends soon of Yolanda Zimmer-Example.");
+    let lapsed = ["staff", "--provider", &other.provider_id, "--as", "registrar", "--as-of", "10/1/2027"];
+    place
+        .desk
+        .run(&lapsed)
+        .exits(0)
+        .prints("The term has ended of Yolanda Zimmer-Example.")
+        .prints("term ended 2027-09-30");
     place.desk.run(&["staff", "--provider", &other.provider_id]).exits(1).warns("PERMISSION_DENIED");
 }

@@ -98,7 +98,7 @@ const ROOMS: &[Room] = &[
             "server",
             "proto",
             "domain::id::CredentialNumber",
-            "domain::name::fold_family",
+            "domain::name",
             "domain::prior_number::PriorNumber",
             "domain::standing",
             "domain::text",
