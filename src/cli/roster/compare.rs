@@ -6,10 +6,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::question::{Answered, bad_rows, person};
-use crate::cli::display_text::{code, sentence};
+use crate::cli::display_text::{code, day, sentence};
 use crate::cli::failure::Failure;
 use crate::cli::list::columns::{BIRTH_DATE, FAMILY_NAME, GIVEN_NAME, NUMBER, PRIOR_NUMBER};
 use crate::cli::list::{Columns, Known, ListArgs, Row};
+use crate::domain::name::fold;
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::{Verdict, VerificationResult};
 
@@ -47,6 +48,7 @@ pub struct LastAnswers {
 #[derive(Clone, Debug)]
 struct LastAnswer {
     person: String,
+    name: Option<String>,
     verdict: String,
     as_of: String,
 }
@@ -56,10 +58,20 @@ struct LastAnswer {
 pub struct Changes {
     /// People whose verdict is another one.
     changed: Vec<Change>,
+    /// People who are in both lists, with another number.
+    renumbered: Vec<Renumbered>,
     /// People who are new in the list.
     new: Vec<String>,
     /// People who are no longer in the list.
     gone: Vec<String>,
+}
+
+/// Somebody whose number is another one.
+#[derive(Debug, Serialize)]
+struct Renumbered {
+    line: u64,
+    person: String,
+    was: String,
 }
 
 /// A verdict that is another one.
@@ -86,8 +98,8 @@ impl LastAnswers {
                 continue;
             }
             let verdict = Some(row.text("verdict")).filter(|verdict| !verdict.is_empty()).unwrap_or("REFUSED");
-            let answer =
-                LastAnswer { person: person(&row), verdict: verdict.to_owned(), as_of: row.text("as_of").to_owned() };
+            let (verdict, as_of) = (verdict.to_owned(), row.text("as_of").to_owned());
+            let answer = LastAnswer { person: person(&row), name: name(&row), verdict, as_of };
             people.push((identity(&row, row.text("number_on_record")), answer));
         }
         if faults.is_empty() { Ok(LastAnswers { people }) } else { Err(bad_rows(path, &list, &faults)) }
@@ -99,32 +111,67 @@ impl LastAnswers {
         for (identity, answer) in self.people.iter().rev() {
             earlier.entry(identity.as_str()).or_default().push(answer);
         }
-        let (mut changes, mut met) = (Changes::default(), HashSet::new());
+        let (mut changes, mut met, mut new) = (Changes::default(), HashSet::new(), Vec::new());
         for (row, result) in answered.pairs() {
-            let (number, is, sentence) = today(result);
-            let identity = identity(row, number);
+            let identity = identity(row, today(result).0);
             let last = earlier.get_mut(identity.as_str()).and_then(|answers| match answers.len() {
                 0 | 1 => answers.first().copied(),
                 _ => answers.pop(),
             });
             match last {
-                None => changes.new.push(person(row)),
-                Some(last) if last.verdict != is => changes.changed.push(Change {
-                    line: row.line(),
-                    person: person(row),
-                    was: last.verdict.clone(),
-                    was_as_of: last.as_of.clone(),
-                    is,
-                    sentence,
-                }),
-                Some(_) => {}
+                None => new.push((row, result)),
+                Some(last) => changes.changed.extend(change(row, last, result)),
             }
             met.insert(identity);
         }
         let gone = self.people.iter().filter(|(identity, _)| !met.contains(identity));
+        let gone: Vec<&LastAnswer> = gone.map(|(_, answer)| answer).collect();
+        let names: Vec<Option<String>> = new.iter().map(|(row, _)| name(row)).collect();
+        let paired = paired(&names, &gone);
+        for (at, (row, result)) in new.into_iter().enumerate() {
+            match paired.get(&at).map(|last| gone[*last]) {
+                None => changes.new.push(person(row)),
+                Some(last) => {
+                    let was = last.person.clone();
+                    changes.renumbered.push(Renumbered { line: row.line(), person: person(row), was });
+                    changes.changed.extend(change(row, last, result));
+                }
+            }
+        }
+        let is_paired: HashSet<usize> = paired.into_values().collect();
+        let gone = gone.into_iter().enumerate().filter(|(at, _)| !is_paired.contains(at));
         changes.gone = gone.map(|(_, answer)| answer.person.clone()).collect();
         changes
     }
+}
+
+/// The change of a verdict, if it is another one.
+fn change(row: &Row, last: &LastAnswer, result: &VerificationResult) -> Option<Change> {
+    let (_, is, sentence) = today(result);
+    (last.verdict != is).then(|| Change {
+        line: row.line(),
+        person: person(row),
+        was: last.verdict.clone(),
+        was_as_of: last.as_of.clone(),
+        is,
+        sentence,
+    })
+}
+
+/// Who is new by number, by who is gone by number, where one of each alone has a name and birth date.
+fn paired(new: &[Option<String>], gone: &[&LastAnswer]) -> HashMap<usize, usize> {
+    let mut places: HashMap<&str, (Vec<usize>, Vec<usize>)> = HashMap::new();
+    for (at, name) in new.iter().enumerate().filter_map(|(at, name)| Some((at, name.as_deref()?))) {
+        places.entry(name).or_default().0.push(at);
+    }
+    for (at, name) in gone.iter().enumerate().filter_map(|(at, last)| Some((at, last.name.as_deref()?))) {
+        places.entry(name).or_default().1.push(at);
+    }
+    let pairs = places.into_values().filter_map(|(new, gone)| match (&new[..], &gone[..]) {
+        ([new], [gone]) => Some((*new, *gone)),
+        _ => None,
+    });
+    pairs.collect()
 }
 
 /// The number on record, the verdict, and the sentence of a result.
@@ -141,26 +188,32 @@ fn today(result: &VerificationResult) -> (&str, String, String) {
 
 /// What identifies the person of a row: the number on record, else what the list says, without case and punctuation.
 fn identity(row: &Row, number_on_record: &str) -> String {
-    let folded = |text: &str| -> String {
-        text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    let named =
-        || ["number", "prior_number", "family_name", "given_name", "birth_date"].map(|key| folded(row.text(key)));
-    match number_on_record {
-        "" => match named() {
-            [number, prior, ..] if number.is_empty() && !prior.is_empty() => prior,
-            [number, ..] if !number.is_empty() => number,
-            person => person.join(" "),
-        },
-        number => folded(number),
+    let [number, prior] = ["number", "prior_number"].map(|key| row.text(key));
+    let number = [number_on_record, number, prior].into_iter().find(|number| !number.is_empty());
+    match number {
+        Some(number) => fold(number),
+        None => [fold(row.text("family_name")), fold(row.text("given_name")), born(row)].join(" "),
     }
+}
+
+/// The name of a row, with the birth date. `None`: too little is known to tell people apart.
+fn name(row: &Row) -> Option<String> {
+    let [family, given] = ["family_name", "given_name"].map(|key| fold(row.text(key)));
+    let born = born(row);
+    let is_enough = !family.is_empty() && !(given.is_empty() && born.is_empty());
+    is_enough.then(|| [family, given, born].join(" "))
+}
+
+/// The birth date of a row, however it is written.
+fn born(row: &Row) -> String {
+    row.date("birth_date").map_or_else(|_| fold(row.text("birth_date")), |date| date.map(day).unwrap_or_default())
 }
 
 impl Changes {
     /// Adds the changes to a summary.
     pub fn add_to(&self, text: &mut String) {
-        let Changes { changed, new, gone } = self;
-        if changed.is_empty() && new.is_empty() && gone.is_empty() {
+        let Changes { changed, renumbered, new, gone } = self;
+        if changed.is_empty() && renumbered.is_empty() && new.is_empty() && gone.is_empty() {
             text.push_str("\n  nothing changed since the earlier answers\n");
             return;
         }
@@ -168,9 +221,12 @@ impl Changes {
             let (was, is) = (was.replace('_', " "), is.replace('_', " "));
             format!("changed: line {line}: {person}: was {was} on {was_as_of}, is {is}: {sentence}")
         });
+        let renumbered = renumbered
+            .iter()
+            .map(|Renumbered { line, person, was }| format!("another number: line {line}: {person}: was {was}"));
         let new = new.iter().map(|person| format!("new in the list: {person}"));
         let gone = gone.iter().map(|person| format!("no longer in the list: {person}"));
-        let lines: Vec<String> = changed.chain(new).chain(gone).collect();
+        let lines: Vec<String> = changed.chain(renumbered).chain(new).chain(gone).collect();
         for line in lines.iter().take(MOST_PRINTED) {
             text.push_str(&format!("\n  {line}"));
         }
