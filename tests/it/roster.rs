@@ -153,14 +153,43 @@ async fn a_list_is_never_shortened_silently() {
     assert!(!said.contains("check --provider"), "{said}");
 
     fs::remove_file(&answers).unwrap();
-    fs::write(&list, format!("credential_number,family_name\n{number},Someone\n{number}7,Example\n")).unwrap();
-    let output = roster(&list, &endpoint, &["--provider", "region-1-cmch"]);
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(3));
-    assert!(said.contains("not known whether the provider `region-1-cmch` is on file: check --provider"), "{said}");
-    fs::remove_file(&answers).unwrap();
+    let nobody = format!("credential_number,family_name\n{number},Someone\n{number}7,Example\n");
+    refused(&nobody, &["--provider", "region-1-cmch"], "--provider: no provider `region-1-cmch` is on file");
+    for (caller, is_said) in [("registrar", false), ("payer", true)] {
+        let output = roster(&list, &endpoint, &["--provider", &employer.provider_id, "--as", caller]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert_eq!(said.contains("so no answer depends on the provider"), is_said, "{caller}: {said}");
+        fs::remove_file(&answers).unwrap();
+    }
     let output = roster(&list, &endpoint, &["--provider", ""]);
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_screen_says_what_is_not_compared() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let number = registry.credentialed("Yolanda", "Example", &[&employer]).await.number;
+    let list = scratch.path().join("staff.csv");
+    let said = |content: &str, more: &[&str]| {
+        fs::write(&list, content).unwrap();
+        drop(fs::remove_file(scratch.path().join("staff.answers.csv")));
+        String::from_utf8(roster(&list, &endpoint, more).stdout).unwrap()
+    };
+    let wrong_beside = said(&format!("Cert #,Family,First Name,DOB\n{number},Example,Nobody,1/1/1901\n"), &[]);
+    assert!(wrong_beside.contains("CONFIRMED              1"), "{wrong_beside}");
+    assert!(wrong_beside.contains("not compared in rows with a number: `First Name`, `DOB`"), "{wrong_beside}");
+    let no_names = said(&format!("Cert #,Employee Name,Dept\n{number},Nobody,Ward 2\n"), &[]);
+    assert!(no_names.contains("no column of family names: names are not checked"), "{no_names}");
+    assert!(no_names.contains("the column `Employee Name` is not used") && !no_names.contains("`Dept`"), "{no_names}");
+    let lost = said(&format!("Cert #,Last Name\n{number},Example\n{NOT_ON_FILE},Mu?oz\n"), &[]);
+    assert!(lost.contains("line 3: a name has a `?`") && !lost.contains("not compared"), "{lost}");
+    let late = said(&format!("Cert #\n{number}\n"), &["--as-of", "2027-08-01"]);
+    assert!(late.contains("the term of 1 person ends soon"), "{late}");
     process.stop();
 }
 

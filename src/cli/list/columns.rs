@@ -52,7 +52,7 @@ pub const PRIOR_NUMBER: Known = text(
 pub const FAMILY_NAME: Known = text(
     "family_name",
     "family_name",
-    &["Last Name", "Last", "Surname", "LName", "Employee Last Name", "Staff Last Name"],
+    &["Last Name", "Last", "Surname", "Family", "LName", "Employee Last Name", "Staff Last Name"],
 );
 
 /// The given name.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_stream::StreamExt as _;
+use tonic::Code;
 
 use self::answer::answers;
 use self::question::{Answered, Staff};
@@ -21,11 +22,15 @@ use super::listing::Format;
 use super::new_file::{NewFile, cannot_write};
 use super::question::Question;
 use super::{Outcome, block_on_until_interrupted, json, print, print_aside, print_bytes};
+use crate::proto::v1::known_at::Point;
+use crate::proto::v1::provider_service_client::ProviderServiceClient;
 use crate::proto::v1::stream_verify_credentials_request::Kind as Asked;
 use crate::proto::v1::stream_verify_credentials_response::Kind as Message;
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::proto::v1::{Pinned, Reason, StreamOptions, StreamVerifyCredentialsRequest, VerificationResult};
+use crate::proto::v1::{
+    GetProviderRequest, KnownAt, Pinned, Reason, StreamOptions, StreamVerifyCredentialsRequest, VerificationResult,
+};
 
 /// The timeout of the stream; long lists take long.
 const TIMEOUT: Duration = Duration::from_secs(3600);
@@ -95,15 +100,14 @@ impl Roster {
         }
         let staff = Staff::read(&self.file, &list, &self.question)?;
         let (pinned, results) = block_on_until_interrupted(self.ask(&staff))?;
-        self.refuse_unknown_provider(&pinned, &results)?;
+        let unjudged_provider = self.refuse_unknown_provider(&pinned, &results)?;
         let written: Vec<_> = results.iter().map(|result| answers(result, &pinned)).collect();
         let encoding = list.encoding_for(written.iter().flatten().map(String::as_str));
         let answered = Answered { staff: &staff, results: &results };
         let mut summary = Summary::of(&answered, &list, pinned, path);
         summary.reencoded = encoding != list.encoding();
         summary.changes = last.map(|last| last.compared(&answered));
-        let provider = Some(self.question.provider()).filter(|provider| !provider.is_empty());
-        summary.unjudged_provider = provider.filter(|_| !results.iter().any(is_about_provider)).map(str::to_owned);
+        summary.unjudged_provider = unjudged_provider;
         let said = if self.json { json(&summary)? } else { summary.text() };
         write(&list, &staff, &written, encoding, &summary.answers)?;
         if is_stdout(&summary.answers) {
@@ -138,14 +142,39 @@ impl Roster {
     }
 
     /// Refuses a provider that is not on file: that is a typing error in the command, not an answer about the people.
-    fn refuse_unknown_provider(&self, pinned: &Pinned, results: &[VerificationResult]) -> Result<(), Failure> {
-        if !results.iter().any(|result| has_reason(result, Reason::ProviderNotOnFile)) {
-            return Ok(());
+    /// Where no answer depends on the provider it is asked for; returns it if the caller may not ask that either.
+    fn refuse_unknown_provider(
+        &self,
+        pinned: &Pinned,
+        results: &[VerificationResult],
+    ) -> Result<Option<String>, Failure> {
+        let provider = self.question.provider();
+        let is_unknown = results.iter().any(|result| has_reason(result, Reason::ProviderNotOnFile));
+        let status = if provider.is_empty() || !is_unknown && results.iter().any(is_about_provider) {
+            return Ok(None);
+        } else if is_unknown {
+            Code::NotFound
+        } else {
+            block_on_until_interrupted(self.look_up(provider, pinned))?
+        };
+        match status {
+            Code::Ok => Ok(None),
+            Code::NotFound => Err(Failure::usage(vec![format!(
+                "--provider: no provider `{provider}` is on file as known at revision {}; no answers were written",
+                pinned.revision
+            )])),
+            _ => Ok(Some(provider.to_owned())),
         }
-        let (provider, revision) = (self.question.provider(), pinned.revision);
-        Err(Failure::usage(vec![format!(
-            "--provider: no provider `{provider}` is on file as known at revision {revision}; no answers were written"
-        )]))
+    }
+
+    /// Looks a provider up, and returns how that went.
+    async fn look_up(&self, provider: &str, pinned: &Pinned) -> Result<Code, Failure> {
+        let point = Some(Point::Revision(pinned.revision));
+        let known_at = Some(KnownAt { epoch: pinned.epoch.clone(), point });
+        let request =
+            GetProviderRequest { provider_id: provider.to_owned(), known_at, ..GetProviderRequest::default() };
+        let found = ProviderServiceClient::new(self.connection.open(TIMEOUT).await?).get_provider(request).await;
+        Ok(found.map_or_else(|status| status.code(), |_| Code::Ok))
     }
 }
 

@@ -65,6 +65,43 @@ pub fn bad_rows(path: &Path, list: &List, faults: &[Fault]) -> Failure {
     Failure::usage(lines)
 }
 
+/// What is not compared with the record, although the list has it or should have it.
+pub fn not_checked(list: &List) -> Vec<String> {
+    let understood = &list.understood().columns;
+    let has_number = list.has("number") || list.has("prior_number");
+    let beside = ["given_name", "birth_date"].iter().filter_map(|name| understood.get(name));
+    let beside: Vec<String> = beside.map(|heading| format!("`{heading}`")).collect();
+    let mut lines = Vec::new();
+    if has_number && !beside.is_empty() {
+        lines.push(format!("not compared in rows with a number: {}", beside.join(", ")));
+    }
+    if list.has("family_name") {
+        return lines;
+    }
+    if has_number {
+        lines.push("no column of family names: names are not checked".to_owned());
+    }
+    let names = list.other_headings().filter(|heading| heading.to_lowercase().contains("name"));
+    lines.extend(names.map(|heading| {
+        format!("the column `{heading}` is not used; if it has family names: --column family_name=\"{heading}\"")
+    }));
+    lines
+}
+
+/// The rows whose names have lost a letter, as a sentence. Empty: there are none.
+pub fn lost_letters<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<String> {
+    let is_lost = |text: &str| text.contains('?') && text.chars().any(char::is_alphabetic);
+    let lost = rows.filter(|row| ["family_name", "given_name"].iter().any(|key| is_lost(row.text(key))));
+    let lines: Vec<String> = lost.map(|row| row.line().to_string()).collect();
+    let (first, more) = (lines.iter().take(MOST_LINES), lines.len().saturating_sub(MOST_LINES));
+    let places = first.cloned().chain((more > 0).then(|| format!("{more} more"))).collect::<Vec<_>>().join(", ");
+    let what = "a name has a `?`: the program that wrote the list did not have the letter. Save it as .xlsx or UTF-8";
+    (!lines.is_empty()).then(|| format!("line {places}: {what}"))
+}
+
+/// The maximum number of lines that a sentence names.
+const MOST_LINES: usize = 20;
+
 /// The question of a row: by number, else by prior number, else by name and birth date.
 fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> {
     if !row.faults().is_empty() {

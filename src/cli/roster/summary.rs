@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answer::why_refused;
 use super::compare::Changes;
-use super::question::{Answered, person};
+use super::question::{Answered, lost_letters, not_checked, person};
 use super::{has_reason, is_stdout};
 use crate::cli::Outcome;
 use crate::cli::display_text::{self, code, sentence};
@@ -39,6 +39,7 @@ pub struct Summary {
     undetermined: usize,
     refused: usize,
     mistyped: usize,
+    term_ends_soon: usize,
     /// The first people who are not confirmed.
     people_not_confirmed: Vec<NotConfirmed>,
     /// The provider in the question, if no answer says whether it is on file.
@@ -48,6 +49,8 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Changes>,
     list: Understood,
+    /// What is not compared with the record.
+    not_checked: Vec<String>,
     epoch: String,
     known_at_revision: u64,
     /// The file with the answers.
@@ -60,7 +63,7 @@ impl Summary {
     /// The summary of results that were written to a file.
     pub fn of(answered: &Answered<'_>, list: &List, pinned: Pinned, answers: PathBuf) -> Summary {
         let count = |wanted: Option<Verdict>| answered.results.iter().filter(|one| verdict_of(one) == wanted).count();
-        let mistyped = answered.results.iter().filter(|result| has_reason(result, Reason::NumberMistyped)).count();
+        let with = |reason| answered.results.iter().filter(|result| has_reason(result, reason)).count();
         Summary {
             rows: answered.results.len(),
             confirmed: count(Some(Verdict::Confirmed)),
@@ -68,11 +71,13 @@ impl Summary {
             not_confirmed: count(Some(Verdict::NotConfirmed)),
             undetermined: count(Some(Verdict::Undetermined)) + count(Some(Verdict::Unspecified)),
             refused: count(None),
-            mistyped,
+            mistyped: with(Reason::NumberMistyped),
+            term_ends_soon: with(Reason::TermEndsSoon),
             people_not_confirmed: answered.pairs().filter_map(not_confirmed).take(MOST_NAMED).collect(),
             unjudged_provider: None,
             changes: None,
             list: list.understood().clone(),
+            not_checked: not_checked(list).into_iter().chain(lost_letters(answered.staff.asked())).collect(),
             epoch: pinned.epoch,
             known_at_revision: pinned.revision,
             answers,
@@ -108,14 +113,24 @@ impl Summary {
         if self.mistyped > 0 {
             text.push_str(&format!("\n  {} of the numbers cannot exist: look for typing errors\n", self.mistyped));
         }
+        match self.term_ends_soon {
+            0 => {}
+            1 => text.push_str("\n  the term of 1 person ends soon: see the column term_last_day of the answers\n"),
+            count => text.push_str(&format!(
+                "\n  the terms of {count} people end soon: see the column term_last_day of the answers\n"
+            )),
+        }
         if let Some(provider) = &self.unjudged_provider {
-            let unknown = "no row has an answer about a person, so it is not known whether the provider";
-            text.push_str(&format!("\n  {unknown} `{provider}` is on file: check --provider\n"));
+            let why = "no row names somebody on file correctly";
+            text.push_str(&format!("\n  {why}, so no answer depends on the provider `{provider}`\n"));
         }
         if let Some(changes) = &self.changes {
             changes.add_to(&mut text);
         }
         text.push_str(&self.list.paragraph());
+        if !self.not_checked.is_empty() {
+            text.push_str(&format!("\n  {}\n", self.not_checked.join("\n  ")));
+        }
         if !is_stdout(&self.answers) {
             text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
         }
