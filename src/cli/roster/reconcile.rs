@@ -189,7 +189,7 @@ async fn ask(roster: &Roster, rows: &[(Row, RosterRow)]) -> Result<(Vec<RosterDi
     let asked = tokio_stream::iter(std::iter::once(Asked::Options(options)).chain(rows));
     let asked = asked.map(|kind| ReconcileRosterRequest { kind: Some(kind) });
     let answers = EmploymentServiceClient::new(channel).reconcile_roster(asked).await;
-    let mut answers = answers.map_err(|status| Failure::answered(&status))?.into_inner();
+    let mut answers = answers.map_err(|status| Failure::about_provider(&status))?.into_inner();
     let (mut differences, mut summary) = (Vec::new(), None);
     while let Some(message) = answers.next().await {
         match message.map_err(|status| Failure::answered(&status))?.kind {

@@ -1,6 +1,7 @@
 //! `roster --reconcile` and `roster --compare`.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -128,5 +129,63 @@ async fn a_list_is_compared_with_the_answers_of_last_month() {
     ];
     let output = roster(&path("april.csv"), &endpoint, &flags);
     assert_eq!(output.status.code(), Some(2), "a list without answers is not an earlier file of answers");
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_date_written_otherwise_and_a_number_put_right_are_no_other_person() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let stays = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await.number;
+    let path = |name: &str| scratch.path().join(name);
+    let columns = "Cert #,Last Name,First Name,DOB\n";
+    let stranger = "Nobody-Example,Ramona";
+    let mistyped = format!("{stays}7");
+    fs::write(
+        path("march.csv"),
+        format!("{columns}{mistyped},Abernathy-Example,Odalys,2/29/1984\n,{stranger},1/2/1990\n"),
+    )
+    .unwrap();
+    assert_eq!(roster(&path("march.csv"), &endpoint, &[]).status.code(), Some(3));
+    let april = format!("{columns}{stays},Abernathy-Exámple,Odalys,1984-02-29\n,{stranger},1990-01-02\n");
+    fs::write(path("april.csv"), april).unwrap();
+    let last = path("march.answers.csv");
+    let output = roster(&path("april.csv"), &endpoint, &["--compare", last.to_str().unwrap()]);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let number =
+        format!("another number: line 2: Odalys Abernathy-Exámple, {stays}: was Odalys Abernathy-Example, {mistyped}");
+    assert!(printed.contains(&number), "{printed}");
+    assert!(printed.contains("is CONFIRMED"), "{printed}");
+    assert!(!printed.contains("new in the list") && !printed.contains("no longer in the list"), "{printed}");
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_not_on_file_is_refused_and_has_not_nobody() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let number = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await.number;
+    let list = scratch.path().join("staff.csv");
+    fs::write(&list, format!("Cert #\n{number}\n")).unwrap();
+    let mistyped: [&[&str]; 2] = [&["--provider", "region-1-cmch"], &["--as", "provider:region-1-cmch"]];
+    for flags in mistyped {
+        let reconciled = roster(&list, &endpoint, &[&["--reconcile"], flags].concat());
+        let staff = tokio::task::block_in_place(|| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+            command.args(["staff", "--endpoint", &endpoint]).args(flags).output().unwrap()
+        });
+        for output in [reconciled, staff] {
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+            assert!(
+                said.contains("no provider `region-1-cmch` is on file") && said.contains("check --provider"),
+                "{said}"
+            );
+        }
+    }
     process.stop();
 }
