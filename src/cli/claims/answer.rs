@@ -32,10 +32,9 @@ pub const ANSWER: [&str; 13] = [
 
 /// How the claim of a row fared.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most have the larger one")]
 pub enum Answered {
     /// It was answered.
-    Eligibility(Eligibility),
+    Eligibility(Box<Eligibility>),
     /// It cannot be asked as it stands.
     Faulty(String),
     /// The server refused it for another reason.
@@ -46,7 +45,7 @@ impl Answered {
     /// The answer to a row.
     pub fn of(row: &Row, result: EligibilityResult) -> Answered {
         match result.outcome {
-            Some(Fared::Eligibility(eligibility)) => Answered::Eligibility(eligibility),
+            Some(Fared::Eligibility(eligibility)) => Answered::Eligibility(Box::new(eligibility)),
             Some(Fared::Error(status)) if is_of_content(&status) => Answered::Faulty(content_text(row, &status)),
             Some(Fared::Error(status)) => Answered::Refused(status.message),
             None => Answered::Refused("it was not answered".to_owned()),

@@ -26,7 +26,6 @@ pub const ANSWER: [&str; 13] = [
 
 /// How the review of a row fared.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "most have the larger one")]
 pub enum Reviewed {
     /// It was reviewed.
     Review(Box<Review>),
@@ -37,7 +36,7 @@ pub enum Reviewed {
         /// The verdict of the answer.
         was: String,
         /// The answer to the new claim.
-        now: Eligibility,
+        now: Box<Eligibility>,
     },
     /// `claims` could not ask it: the fault that it had then.
     NotAnswered(String),
@@ -105,7 +104,7 @@ pub fn kinds(review: &Review) -> String {
 pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
     let (now, review) = match reviewed {
         Reviewed::Review(review) => (review.now.clone().unwrap_or_default(), Some(review)),
-        Reviewed::AskedAgain { now, .. } => (now.clone(), None),
+        Reviewed::AskedAgain { now, .. } => (Eligibility::clone(now), None),
         Reviewed::NotAnswered(_) => return cells_without_review("`claims` could not ask it: see `fault`"),
         Reviewed::Faulty(why) | Reviewed::Refused(why) => return cells_without_review(why),
         Reviewed::HistoryLeft => return cells_without_review("its history was left, and it was not asked again"),

@@ -200,8 +200,8 @@ fn identity(row: &Row, number_on_record: &str) -> String {
 fn name(row: &Row) -> Option<String> {
     let [family, given] = ["family_name", "given_name"].map(|key| fold(row.text(key)));
     let born = born(row);
-    let is_enough = !family.is_empty() && !(given.is_empty() && born.is_empty());
-    is_enough.then(|| [family, given, born].join(" "))
+    let is_too_little = family.is_empty() || given.is_empty() && born.is_empty();
+    (!is_too_little).then(|| [family, given, born].join(" "))
 }
 
 /// The birth date of a row, however it is written.

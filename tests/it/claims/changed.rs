@@ -125,7 +125,7 @@ fn counts(printed: &Value) -> [u64; 4] {
 
 /// The answers as a workbook, with dates and numbers as a spreadsheet keeps them.
 fn as_workbook(cells: &Cells) -> Vec<u8> {
-    let put = |text: &String| match text.strip_prefix("2026-02-").map(|day| day.parse::<u32>()) {
+    let put = |text: &String| match text.strip_prefix("2026-02-").map(str::parse::<u32>) {
         // 2026-02-01 is day 46054 of spreadsheets.
         Some(Ok(day)) => Put::Day(f64::from(46_053 + day)),
         _ if text.is_empty() => Put::Blank,
@@ -166,12 +166,15 @@ async fn a_file_of_answers_may_be_sorted_and_saved_in_another_form() {
     answered.process.stop();
 }
 
+/// What is done, how many rows are then changed, and the edit.
+type Edit<'a> = (&'a str, u64, &'a dyn Fn(&mut Cells));
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_whose_question_was_changed_is_not_reviewed() {
     let answered = Answered::begin().await;
     let number = answered.cells[1][place(&answered.cells, "Cert #")].clone();
     let other = answered.cells[5][place(&answered.cells, "asked_provider")].clone();
-    let edits: [(&str, u64, &dyn Fn(&mut Cells)); 19] = [
+    let edits: [Edit<'_>; 19] = [
         ("numbers sorted alone", 3, &|cells| turn(cells, "Cert #")),
         ("dates sorted alone", 3, &|cells| turn(cells, "DOS")),
         ("checks sorted alone", 4, &|cells| turn(cells, "row_check")),
