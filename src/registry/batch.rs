@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::errors::ReadError;
 use super::head::Head;
@@ -44,6 +44,8 @@ pub(super) struct Batch<'a> {
     pub(super) timelines: HashMap<CredentialNumber, Arc<Timeline>>,
     /// Records must be dated after this instant.
     pub(super) not_before: Timestamp,
+    /// How far the clock is ahead of that of the log.
+    pub(super) clock_ahead: SignedDuration,
 }
 
 impl<'a> Batch<'a> {
@@ -65,6 +67,7 @@ impl<'a> Batch<'a> {
             providers: HashMap::new(),
             timelines: HashMap::new(),
             not_before,
+            clock_ahead: SignedDuration::ZERO,
         })
     }
 

@@ -77,9 +77,8 @@ impl From<ReadError> for LoadError {
 impl From<NotCommitted> for LoadError {
     fn from(error: NotCommitted) -> LoadError {
         match error {
-            NotCommitted::Refused { full: true } => LoadError::NotRecorded(SubmitError::StoreFull),
-            NotCommitted::Refused { full: false } => LoadError::NotRecorded(SubmitError::NotWritten),
             NotCommitted::Failed(failure) => LoadError::Failed(failure),
+            other => LoadError::NotRecorded(other.into()),
         }
     }
 }
@@ -154,7 +153,7 @@ impl LoadBatch<'_, '_> {
     /// Decides a command, whose request id must be new. The receipt is valid once the batch is durable.
     pub fn submit(&mut self, submission: Submission) -> Result<Receipt, SubmitError> {
         let request = self.writer.request_key(&submission);
-        self.batch.submit(submission, request)
+        self.batch.submit(&submission, request)
     }
 
     /// Returns the number of records in the batch.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use futures_util::future::Either;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::errors::{ReadError, SubmitError};
 use super::handle::Registry;
+use super::message::{Message, Outcome, Reply};
 use super::receipt::Receipt;
 use super::submission::{QueueSlot, Submission};
-use super::writer::{Message, Outcome, Reply};
 use crate::domain::record::Foreseen;
 
 impl Registry {
@@ -72,7 +72,7 @@ impl Registry {
     /// no damage.
     pub async fn takes_writes(&self) -> bool {
         let is_held = self.shared.due_through(&self.shared.head.load()).is_err() || self.shared.damage.is_present();
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel(None);
         let asked = self.writer.send(Message::Probe(reply)).await;
         !is_held && asked.is_ok() && answer.await.unwrap_or(false)
     }

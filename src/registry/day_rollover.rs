@@ -7,13 +7,12 @@
 use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
-use tokio::sync::oneshot;
 
 use super::errors::{Held, ReadError, SubmitError};
 use super::handle::Registry;
 use super::head::Head;
+use super::message::{Message, Reply};
 use super::shared::Shared;
-use super::writer::Message;
 use crate::domain::day::Day;
 
 /// The number of days after the last record that are opened without an operator's consent.
@@ -45,7 +44,7 @@ impl Shared {
 impl Registry {
     /// Opens every day up to `through`.
     pub async fn open_days(&self, through: Day) -> Result<(), SubmitError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::channel(None);
         let message = Message::OpenDays(through, reply);
         self.writer.send(message).await.map_err(|_| SubmitError::Read(ReadError::Interrupted))?;
         answer.await.unwrap_or(Err(SubmitError::OutcomeUnknown))

@@ -25,6 +25,9 @@ use crate::store::index::View as _;
 /// The maximum number that run at once; further ones wait.
 pub(super) const DRY_RUNS: usize = 4;
 
+/// How often a dry run is decided before it is refused, because other processes append to the log each time.
+const TRIES: usize = 16;
+
 /// The number of facts of people that a dry run caches: about 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;
 
@@ -42,15 +45,26 @@ pub struct Impact {
 }
 
 impl Registry {
-    /// Decides a command against the published head. Records nothing. The receipt has at most `kept` of the changes
-    /// foreseen.
+    /// Decides a command against the head. Records nothing. The receipt has at most `kept` of the changes foreseen.
+    ///
+    /// In a log that is shared, other processes may have recorded something that this one has not published. Then the
+    /// command is decided again.
     pub(super) async fn validate(&self, submission: Submission, kept: usize) -> Result<Receipt, SubmitError> {
-        self.run_outside_writer(move |shared| {
-            let head = Head::clone(&shared.head.load());
-            let batch = Batch::new(shared, head, Timestamp::UNIX_EPOCH, SpecialistCache::with_capacity(FACTS_KEPT))?;
-            batch.validate(submission, kept)
-        })
-        .await
+        let submission = Arc::new(submission);
+        for _ in 0..TRIES {
+            let submission = Arc::clone(&submission);
+            let decided = self.run_outside_writer(move |shared| {
+                let head = Head::clone(&shared.head.load());
+                let (decided_on, files) = (head.revision, SpecialistCache::with_capacity(FACTS_KEPT));
+                let batch = Batch::new(shared, head, Timestamp::UNIX_EPOCH, files)?;
+                Ok((batch.validate(&submission, kept), decided_on))
+            });
+            let (decided, decided_on) = decided.await?;
+            if !self.shared.is_log_shared || self.follow().await? == decided_on {
+                return decided;
+            }
+        }
+        Err(SubmitError::Busy)
     }
 
     /// Returns the receipt of a request that was recorded before, if the caller has the role that recorded it.
@@ -116,7 +130,7 @@ impl Shared {
         }
         let before = self.head_at(record.revision.previous())?.ok_or(ReadError::Interrupted)?;
         let files = SpecialistCache::with_capacity(FACTS_KEPT);
-        Batch::new(self, before, Timestamp::UNIX_EPOCH, files)?.foreseen_by(record)
+        Ok(Batch::new(self, before, Timestamp::UNIX_EPOCH, files)?.foreseen_by(record)?)
     }
 
     /// Returns the head as it was at a revision; `None` if no day was open or no rules were adopted.

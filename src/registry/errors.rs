@@ -1,6 +1,7 @@
 //! The errors of the registry, distinguished by what a caller can do about them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -49,7 +50,10 @@ pub enum PinError {
     InTheFuture,
     /// The answer for the instant could not be made final, because the instant could not be written to the disk.
     #[error("the instant cannot be written to the disk")]
-    NotKept(#[source] std::io::Error),
+    NotKept(#[source] Arc<AppendError>),
+    /// The log could not be followed to the revision.
+    #[error("the log could not be followed")]
+    NotFollowed(#[source] SubmitError),
     /// History forked from the epoch before the revision, so the revision is not part of this history.
     #[error("history changed after revision {last_shared}")]
     HistoryChanged {
@@ -102,6 +106,12 @@ pub enum SubmitError {
     /// The disk refused; nothing was recorded. Retry.
     #[error("nothing could be written")]
     NotWritten,
+    /// The shared log cannot be reached, or not be written to; nothing was recorded. Retry.
+    #[error("the shared log cannot be reached, or not be written to")]
+    LogUnreachable,
+    /// The shared log does not contain records that this process knows; nothing was recorded.
+    #[error("the shared log does not contain records that were acknowledged")]
+    LogLost,
     /// The scrub found damage in the log. Writes are refused until a scrub succeeds.
     #[error("the log is damaged, or a part of it cannot be read: restore the registry from a backup")]
     StoreDamaged,
@@ -142,6 +152,12 @@ pub enum SubmitErrorSource {
     /// The index did not accept the records.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// This program computes other changes for a record than the process that recorded it.
+    #[error(
+        "the record of revision {0} changes something else here than in the process that recorded it: run the same \
+         release everywhere"
+    )]
+    OtherChanges(Revision),
     /// The index or the log could not be read.
     #[error(transparent)]
     Read(ReadError),
@@ -202,6 +218,9 @@ pub enum OpenError {
         /// The version of this program.
         version: u32,
     },
+    /// This program computes other changes for a record than the process that recorded it.
+    #[error(transparent)]
+    Failed(WriterFailed),
     /// The first records could not be written.
     #[error("the first records could not be written")]
     Begin(#[source] SubmitError),
@@ -234,6 +253,7 @@ impl From<WriterFailed> for OpenError {
     fn from(WriterFailed(cause): WriterFailed) -> OpenError {
         match cause {
             SubmitErrorSource::Append(_) => OpenError::Begin(SubmitError::OutcomeUnknown),
+            failure @ SubmitErrorSource::OtherChanges(_) => OpenError::Failed(WriterFailed(failure)),
             SubmitErrorSource::Index(error) => error.into(),
             SubmitErrorSource::Read(error) => error.into(),
         }

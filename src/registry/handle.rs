@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::clock::Clock;
 use super::head::Head;
+use super::message::Message;
 use super::scrub::{Pace, Scrub, Scrubber};
 use super::seal::SEAL_BYTES;
 use super::shared::Shared;
 use super::turns::Turns;
-use super::writer::Message;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 
 /// A handle to the registry. Clones share one registry.

@@ -10,7 +10,7 @@
 //!   and [`search`]: how a snapshot answers;
 //! * `batch`: records that are decided but not yet durable; `decision_context`: the state that commands are decided
 //!   against; `impact`: what a record changes; `staging`: decides commands and adds their records to the batch;
-//!   `writer`: makes the batch durable;
+//!   `message`: what the writer is asked; `writer`: makes the batch durable, and follows the records of others;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`] and
 //!   `open`.
 //!
@@ -33,11 +33,13 @@ mod due_dates;
 mod errors;
 pub mod feed;
 pub mod filters;
+mod following;
 mod handle;
 pub mod head;
 mod historical_cache;
 mod impact;
 pub mod list;
+mod message;
 mod open;
 mod opening_backoff;
 pub mod people;
@@ -49,6 +51,8 @@ mod read_ahead;
 mod receipt;
 mod recent_records;
 pub mod registry_history;
+#[cfg(test)]
+mod replicas;
 pub mod review;
 pub mod scrub;
 pub mod seal;

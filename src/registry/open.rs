@@ -17,6 +17,7 @@ use super::errors::{OpenError, ReadError, SubmitError, WriterFailed};
 use super::handle::Registry;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
+use super::message::{Message, Reply};
 use super::opening_backoff::OpeningBackoff;
 use super::preface::{Preface, SEMANTICS_VERSION};
 use super::read_ahead::ReadAhead;
@@ -29,7 +30,7 @@ use super::specialist_cache::SpecialistCache;
 use super::timeline_cache::TimelineCache;
 use super::turns::Turns;
 use super::watchers::Watchers;
-use super::writer::{Message, Reply, Writer};
+use super::writer::Writer;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -199,18 +200,31 @@ pub(super) fn open_writer(
     // Check before touching anything in the directory of another registry. If the first record cannot be read, only the
     // index can tell the id, and it is checked after the store is open.
     check_registry_id(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
-    let store = Store::open(&options.data_dir, options.store, progress)?;
-    let mut shared = resident(&store, clock, &rule_sets)?;
+    let store = Store::open(&options.data_dir, options.store.clone(), progress)?;
+    writer_of(store, &options, clock, Preface { semantics_version, rule_sets }, epoch)
+}
+
+/// Returns the writer of an open store, after it has recorded everything that must come first.
+pub(super) fn writer_of(
+    mut store: Store,
+    options: &Options,
+    clock: Clock,
+    preface: Preface,
+    epoch: Uuid,
+) -> Result<Writer, OpenError> {
+    let mut shared = resident(&store, clock, &preface.rule_sets)?;
+    let news = Arc::clone(&shared.news);
+    store.on_news(Box::new(move || news.notify_one()));
     check_registry_id(&options.data_dir, shared.head.load().history.registry_id(), options.registry)?;
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
-    shared.catch_up_due_dates(semantics_version)?;
+    shared.catch_up_due_dates(preface.semantics_version)?;
     let mut writer = Writer {
         shared: Arc::new(shared),
         store,
         specialist_cache: SpecialistCache::with_capacity(FACTS_KEPT),
         refused_at: None,
         refusals: Incident::new(),
-        preface: Preface { semantics_version, rule_sets },
+        preface,
     };
     if writer.store.head() == Revision::ZERO {
         begin(&mut writer, epoch)?;
@@ -260,9 +274,13 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         token: None,
     };
     published.token = published.token_of(store.tip());
+    // Other processes may have recorded something since that this one does not know yet.
+    let answered_through = if store.is_shared() { Timestamp::UNIX_EPOCH } else { store.answered_through() };
     let shared = Shared {
         sealer: Sealer::of(store.request_key()),
         log: store.log_reader(),
+        is_log_shared: store.is_shared(),
+        news: Arc::default(),
         head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),
         read_ahead: ReadAhead::default(),
@@ -272,7 +290,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         open_days_through: Day::BEGINNING,
         opening_backoff: OpeningBackoff::default(),
         damage: Arc::new(Damage::noted(store.damage_note())),
-        answered_through: AtomicI64::new(store.answered_through().as_microsecond()),
+        answered_through: AtomicI64::new(answered_through.as_microsecond()),
         is_prefaced: AtomicBool::new(true),
         timeline_cache: TimelineCache::default(),
         providers: papaya::HashMap::default(),
@@ -295,7 +313,7 @@ fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
     let Preface { semantics_version, rule_sets } = &writer.preface;
     let began = RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
     let mut facts = vec![Fact::Registry(began)];
-    facts.extend(Preface::adoptions(rule_sets.iter().cloned()));
+    facts.extend(Preface::adoptions(rule_sets.iter().cloned()).map(Fact::Registry));
     facts.push(Fact::Registry(RegistryFact::DayOpened { date: writer.shared.clock.civil_day() }));
     if *semantics_version > 1 {
         facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: *semantics_version }));
@@ -323,9 +341,23 @@ fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
             head.today
         }
     };
-    let (reply, opened) = oneshot::channel();
+    let (reply, opened) = Reply::channel(None);
     handle(writer, Message::OpenDays(through, reply))?;
     match answered(opened) {
+        Err(OpenError::Begin(
+            refusal @ (SubmitError::LogUnreachable
+            | SubmitError::LogLost
+            | SubmitError::OutcomeUnknown
+            | SubmitError::Busy),
+        )) if writer.store.is_shared() => {
+            let error = &refusal as &dyn std::error::Error;
+            tracing::error!(
+                event = "civil_day_waits_for_log",
+                error,
+                "cannot open the new civil day, and writes are refused, until the shared log takes them"
+            );
+            Ok(())
+        }
         Err(OpenError::Begin(refusal @ (SubmitError::StoreFull | SubmitError::NotWritten))) => {
             let error = &refusal as &dyn std::error::Error;
             tracing::error!(

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::errors::{PinError, ReadError};
 use super::handle::Registry;
+use super::message::{Message, Reply};
 use super::snapshot::{AtLeast, KnownAt, Snapshot};
 use super::token::Token;
-use super::writer::Message;
 use crate::domain::id::Revision;
 use crate::store::index::View as _;
 
@@ -23,7 +22,7 @@ impl Registry {
             KnownAt::Head => Ok(self.pin_head()),
             KnownAt::Revision(epoch, revision) => {
                 self.refuse_other_history(epoch, revision)?;
-                self.refuse_beyond_head(revision)?;
+                self.refuse_beyond_head(revision).await?;
                 Ok(self.pin_revision(revision).await?)
             }
             KnownAt::Time(epoch, instant) => {
@@ -59,7 +58,7 @@ impl Registry {
     /// revision before the head.
     pub async fn require(&self, at_least: AtLeast) -> Result<(), PinError> {
         match at_least {
-            AtLeast::Revision(asked) => self.refuse_beyond_head(asked),
+            AtLeast::Revision(asked) => self.refuse_beyond_head(asked).await,
             AtLeast::Token(token) if self.head().token == Some(token) => Ok(()),
             AtLeast::Token(token) => self.require_token(token).await,
         }
@@ -68,7 +67,7 @@ impl Registry {
     async fn require_token(&self, token: Token) -> Result<(), PinError> {
         let revision = token.revision;
         self.refuse_other_history(Some(token.epoch), revision)?;
-        self.refuse_beyond_head(revision)?;
+        self.refuse_beyond_head(revision).await?;
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || shared.token_at(revision));
         let known = read.await.map_err(|_| ReadError::Interrupted)??;
@@ -78,8 +77,13 @@ impl Registry {
         Err(PinError::AnotherRecord { at: revision })
     }
 
-    fn refuse_beyond_head(&self, asked: Revision) -> Result<(), PinError> {
-        let head = self.head_revision();
+    /// Refuses a revision that has not been recorded. In a log that is shared with other processes, they may have
+    /// recorded it.
+    async fn refuse_beyond_head(&self, asked: Revision) -> Result<(), PinError> {
+        let mut head = self.head_revision();
+        if asked > head && self.shared.is_log_shared {
+            head = self.follow().await.map_err(PinError::NotFollowed)?;
+        }
         if asked > head { Err(PinError::BeyondHead { asked, head }) } else { Ok(()) }
     }
 
@@ -111,7 +115,7 @@ impl Registry {
         if instant < self.head().recorded_at {
             return Ok(());
         }
-        let (reply, settled) = oneshot::channel();
+        let (reply, settled) = Reply::channel(None);
         let sent = self.writer.send(Message::Settle(instant, reply)).await;
         sent.map_err(|_| ReadError::Interrupted)?;
         settled.await.map_err(|_| ReadError::Interrupted)?.map_err(PinError::NotKept)

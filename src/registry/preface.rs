@@ -4,11 +4,9 @@
 //! The preface is then recorded first, with the due days, as soon as the disk has room.
 
 use super::batch::Batch;
-use super::errors::SubmitError;
+use super::errors::ReadError;
 use super::head::Head;
-use super::semantics_upgrade;
-use super::staging::Draft;
-use crate::domain::fact::{Fact, RegistryFact, Reporter};
+use crate::domain::fact::RegistryFact;
 use crate::domain::id::Revision;
 use crate::rules::RuleText;
 
@@ -34,20 +32,23 @@ impl Preface {
     }
 
     /// Returns the facts that adopt some rule sets.
-    pub(super) fn adoptions(rule_sets: impl Iterator<Item = RuleText>) -> impl Iterator<Item = Fact> {
-        rule_sets.map(|text| {
-            Fact::Registry(RegistryFact::RuleSetAdopted { id: text.set.id, digest: text.digest, content: text.content })
+    pub(super) fn adoptions(rule_sets: impl Iterator<Item = RuleText>) -> impl Iterator<Item = RegistryFact> {
+        rule_sets.map(|text| RegistryFact::RuleSetAdopted {
+            id: text.set.id,
+            digest: text.digest,
+            content: text.content,
         })
     }
 
     /// Adds what is not recorded yet to a batch.
-    pub(super) fn add_to(&self, batch: &mut Batch<'_>) -> Result<(), SubmitError> {
-        semantics_upgrade::adopt(batch, self.semantics_version)?;
+    pub(super) fn add_to(&self, batch: &mut Batch<'_>) -> Result<(), ReadError> {
+        let version = self.semantics_version;
+        if batch.head.history.semantics_version() != version {
+            batch.add_own(RegistryFact::SemanticsAdopted { version })?;
+        }
         let new: Vec<_> = self.new_rule_sets(&batch.head).cloned().collect();
         for adoption in Preface::adoptions(new.into_iter()) {
-            let draft =
-                Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts: vec![adoption] };
-            batch.add(draft)?;
+            batch.add_own(adoption)?;
         }
         Ok(())
     }

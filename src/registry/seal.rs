@@ -1,9 +1,9 @@
 //! Seals: with them the registry recognizes what it issued itself, even after a restart and on every replica.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
-use crate::store::Key;
+use crate::store::{Key, mac};
 
 /// The length of a seal in bytes.
 pub const SEAL_BYTES: usize = 16;
@@ -47,12 +47,6 @@ impl Sealer {
 /// Returns a keyed digest of some content.
 pub(super) fn keyed_digest(key: &Key, content: &[u8]) -> [u8; 32] {
     mac(key).chain_update(content).finalize().into_bytes().into()
-}
-
-fn mac(key: &Key) -> Hmac<Sha256> {
-    let mut block = hmac::digest::Key::<Hmac<Sha256>>::default();
-    block[..key.len()].copy_from_slice(key);
-    Hmac::<Sha256>::new(&block)
 }
 
 #[cfg(test)]

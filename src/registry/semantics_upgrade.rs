@@ -8,38 +8,34 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::batch::Batch;
-use super::errors::{ReadError, SubmitError};
+use super::errors::ReadError;
 use super::head::Head;
 use super::shared::Shared;
 use crate::domain::diff::{PublishedState, differences};
-use crate::domain::fact::RegistryFact;
 use crate::domain::id::{ProviderId, Revision};
 use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::record::Change;
 use crate::domain::specialist::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::View as _;
 use crate::store::record;
 
-/// Records the adoption of this semantics version, if an earlier one is in force. The batch must be empty. Reads the
-/// whole log, once per version.
-pub(super) fn adopt(batch: &mut Batch<'_>, version: u32) -> Result<(), SubmitError> {
-    let known = batch.head.history.semantics_version();
-    if known == version {
-        return Ok(());
-    }
+/// Returns the changes that the adoption of a semantics version publishes on top of a head, and the number of people in
+/// them. Reads the whole log, once per version.
+pub(super) fn changes(shared: &Shared, head: &Head, version: u32) -> Result<(Vec<Change>, u32), ReadError> {
+    let known = head.history.semantics_version();
     tracing::info!(event = "semantics_adopted", from = known, to = version, "adopted a new semantics version");
-    let (before, after) = what_differs(batch.shared, &batch.head)?;
+    let (before, after) = what_differs(shared, head)?;
     let different = differences(&before, &after);
     let people = different.specialist_count();
-    let (changes, _) = different.split(batch.head.today);
+    let (changes, _) = different.split(head.today);
     tracing::info!(
         event = "semantics_changes_published",
         changes = changes.len(),
         people,
         "published the changes of the new semantics version to copies"
     );
-    batch.add_own(RegistryFact::SemanticsAdopted { version }, changes, people, Vec::new())
+    Ok((changes, people))
 }
 
 /// Returns the state that copies hold and the state now, for every subject for which they differ. Reads the disk.

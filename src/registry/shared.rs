@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::clock::Clock;
 use super::errors::ReadError;
@@ -36,6 +36,10 @@ pub(super) struct Shared {
     /// Seals page tokens.
     pub(super) sealer: Sealer,
     pub(super) log: Arc<dyn ReadLog>,
+    /// True if other processes may append to the log.
+    pub(super) is_log_shared: bool,
+    /// Notified when other processes may have appended something.
+    pub(super) news: Arc<Notify>,
     pub(super) clock: Clock,
     /// The last day that an operator lets the calendar open, however far ahead the clock is.
     pub(super) open_days_through: Day,

@@ -1,6 +1,8 @@
 //! Staging: decides commands, computes what their records change, and adds the records to the batch.
+//!
+//! A record that another replica appended is staged by the same code. What it changes is computed again, and compared.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,15 +14,17 @@ use super::head::Head;
 use super::impact::StateAfter;
 use super::receipt::{Affected, Receipt};
 use super::registry_history::RegistryHistory;
+use super::semantics_upgrade;
 use super::submission::Submission;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
 use crate::domain::diff::{PublishedState, differences};
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
+use crate::domain::id::Revision;
 use crate::domain::record::{Change, Foreseen, Record, RequestKey, instant_after};
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::SpecialistFile;
-use crate::store::index::{Entry, Moved};
+use crate::store::index::{Entry, Moved, View as _};
 
 /// A record to be staged.
 pub(super) struct Draft {
@@ -30,91 +34,126 @@ pub(super) struct Draft {
     pub(super) facts: Vec<Fact>,
 }
 
-/// The effects of a draft, computed but not staged.
-struct Evaluated {
+impl Draft {
+    /// Returns a draft of the registry itself.
+    pub(super) fn own(facts: Vec<Fact>) -> Draft {
+        Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts }
+    }
+
+    /// Returns the draft that a record was made from.
+    fn of(record: &Record) -> Draft {
+        let Record { reporter, request, note, facts, .. } = record.clone();
+        Draft { reporter, request, note, facts }
+    }
+
+    /// Returns the record of a draft, without what it changes.
+    fn into_record(self, revision: Revision, recorded_at: Timestamp) -> Record {
+        let Draft { reporter, request, note, facts } = self;
+        let (changes, foreseen) = (Vec::new(), Foreseen::default());
+        Record { revision, recorded_at, reporter, request, note, facts, changes, foreseen, specialist_count: 0 }
+    }
+}
+
+/// A draft's record and what follows from it, computed but not staged.
+struct Effect {
     record: Record,
     history: Arc<RegistryHistory>,
     rule_sets: Arc<RuleSets>,
     affected: Affected,
-    /// The published state of the affected subjects, before and after the draft.
+    /// The published state of the affected subjects, before and after the record.
     before: PublishedState,
     after: PublishedState,
-    /// The files of the affected people, including the draft's facts.
+    /// The files of the affected people, including the record's facts.
     files: Vec<Arc<SpecialistFile>>,
-    receipt: Receipt,
+    /// The subjects besides the affected ones that may have another due date.
+    due: Vec<(Entry, Option<Day>)>,
 }
 
 impl Batch<'_> {
     /// Returns the instant of the next record.
     fn next_instant(&self) -> Timestamp {
-        instant_after(self.head.recorded_at.max(self.not_before), self.shared.clock.now())
+        let now = self.shared.clock.now();
+        let now = now.saturating_sub(self.clock_ahead).unwrap_or(now);
+        instant_after(self.head.recorded_at.max(self.not_before), now)
     }
 
     /// Decides a command and stages its record.
-    pub(super) fn submit(&mut self, submission: Submission, request: RequestKey) -> Result<Receipt, SubmitError> {
+    pub(super) fn submit(&mut self, submission: &Submission, request: RequestKey) -> Result<Receipt, SubmitError> {
         let (draft, _) = self.decide(submission, Some(request))?;
-        self.add(draft)
+        Ok(self.add(draft)?)
     }
 
     /// Decides a command and returns the receipt that its record would have, with at most `kept` of the changes
     /// foreseen. Stages nothing.
-    pub(super) fn validate(&self, submission: Submission, kept: usize) -> Result<Receipt, SubmitError> {
+    pub(super) fn validate(&self, submission: &Submission, kept: usize) -> Result<Receipt, SubmitError> {
         let (draft, unassigned) = self.decide(submission, None)?;
-        Ok(self.evaluate(draft, kept)?.receipt.for_validation(self.head.revision, unassigned))
+        let effect = self.evaluate(draft, self.next_instant(), kept)?;
+        Ok(Receipt::new(&effect.record, &effect.affected).for_validation(self.head.revision, unassigned))
     }
 
     /// Returns all changes that a record foresaw, if it is the record after the head of this batch. The record itself
     /// keeps only the first of them.
-    pub(super) fn foreseen_by(&self, record: &Record) -> Result<Vec<Change>, SubmitError> {
-        let draft = Draft {
-            reporter: record.reporter.clone(),
-            request: record.request.clone(),
-            note: String::new(),
-            facts: record.facts.clone(),
-        };
-        Ok(self.evaluate(draft, usize::MAX)?.record.foreseen.first)
+    pub(super) fn foreseen_by(&self, record: &Record) -> Result<Vec<Change>, ReadError> {
+        let draft = Draft { note: String::new(), ..Draft::of(record) };
+        Ok(self.evaluate(draft, record.recorded_at, usize::MAX)?.record.foreseen.first)
     }
 
     /// Decides a command. Returns the record to stage, and the ids that it would newly assign.
     fn decide(
         &self,
-        submission: Submission,
+        submission: &Submission,
         request: Option<RequestKey>,
     ) -> Result<(Draft, BTreeSet<String>), SubmitError> {
         let Submission { reporter, note, command, numbers, .. } = submission;
-        let file = self.file_for(&command, &reporter)?;
-        let mut context = BatchContext { batch: self, reporter: &reporter, mint: Mint::new(numbers) };
-        let facts = decide(&command, &file, &mut context)?;
+        let file = self.file_for(command, reporter)?;
+        let mut context = BatchContext { batch: self, reporter, mint: Mint::new(*numbers) };
+        let facts = decide(command, &file, &mut context)?;
         let minted = context.mint.finish()?;
-        Ok((Draft { reporter, request, note, facts }, minted))
+        Ok((Draft { reporter: reporter.clone(), request, note: note.clone(), facts }, minted))
     }
 
     /// Computes what a draft changes, and stages it.
-    pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, SubmitError> {
-        let Evaluated { record, history, rule_sets, affected, before, after, files, receipt } =
-            self.evaluate(draft, Foreseen::KEPT)?;
-        let moved = self.moved(&affected, &before, &after)?;
-        self.advance(record, history, rule_sets, affected.today, moved)?;
-        files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
-        self.timelines.extend(affected.timelines);
-        self.providers.extend(affected.providers);
+    pub(super) fn add(&mut self, draft: Draft) -> Result<Receipt, ReadError> {
+        let effect = self.effect_of(draft, self.next_instant())?;
+        let receipt = Receipt::new(&effect.record, &effect.affected);
+        self.stage(effect)?;
         Ok(receipt)
     }
 
+    /// Stages a fact of the registry itself.
+    pub(super) fn add_own(&mut self, fact: RegistryFact) -> Result<(), ReadError> {
+        let effect = self.effect_of(Draft::own(vec![Fact::Registry(fact)]), self.next_instant())?;
+        self.stage(effect)
+    }
+
+    /// Stages a record that another replica appended. Returns false, and stages nothing, if the record would change
+    /// something else here than it changed there.
+    pub(super) fn follow(&mut self, record: &Record) -> Result<bool, ReadError> {
+        let effect = self.effect_of(Draft::of(record), record.recorded_at)?;
+        let is_same = effect.record == *record;
+        if is_same {
+            self.stage(effect)?;
+        }
+        Ok(is_same)
+    }
+
+    /// Computes what a draft changes.
+    fn effect_of(&self, draft: Draft, at: Timestamp) -> Result<Effect, ReadError> {
+        match *draft.facts.as_slice() {
+            [Fact::Registry(RegistryFact::DayOpened { date })] => self.effect_of_opening(date, draft, at),
+            [Fact::Registry(RegistryFact::SemanticsAdopted { version })] => {
+                let record = draft.into_record(self.head.revision.next(), at);
+                let (changes, specialist_count) = semantics_upgrade::changes(self.shared, &self.head, version)?;
+                self.effect_of_own(Record { changes, specialist_count, ..record }, Vec::new())
+            }
+            _ => self.evaluate(draft, at, Foreseen::KEPT),
+        }
+    }
+
     /// Computes what a draft changes, with at most `kept` of the changes foreseen.
-    fn evaluate(&self, draft: Draft, kept: usize) -> Result<Evaluated, SubmitError> {
-        let revision = self.head.revision.next();
-        let mut record = Record {
-            revision,
-            recorded_at: self.next_instant(),
-            reporter: draft.reporter,
-            request: draft.request,
-            note: draft.note,
-            facts: draft.facts,
-            changes: Vec::new(),
-            foreseen: Foreseen::default(),
-            specialist_count: 0,
-        };
+    fn evaluate(&self, draft: Draft, at: Timestamp, kept: usize) -> Result<Effect, ReadError> {
+        let mut record = draft.into_record(self.head.revision.next(), at);
+        let revision = record.revision;
         let history = self.history_after(&record)?;
         let rule_sets = history.rule_sets(revision).map_or_else(|| Arc::clone(&self.head.rule_sets), Arc::clone);
         let rule_sets_changed = !Arc::ptr_eq(&rule_sets, &self.head.rule_sets);
@@ -130,12 +169,12 @@ impl Batch<'_> {
         record.specialist_count = different.specialist_count();
         (record.changes, record.foreseen) = different.split_keeping(today, kept);
         let affected = Affected { people, timelines, providers, today };
-        let receipt = Receipt::new(&record, &affected);
-        Ok(Evaluated { record, history, rule_sets, affected, before, after, files, receipt })
+        Ok(Effect { record, history, rule_sets, affected, before, after, files, due: Vec::new() })
     }
 
-    /// Stages the opening of a day, with the changes that are due on it.
-    pub(super) fn open_day(&mut self, day: Day, due: Vec<Entry>) -> Result<(), SubmitError> {
+    /// Computes the changes that are due on a day that is opened. Those of earlier days are already recorded.
+    fn effect_of_opening(&self, day: Day, draft: Draft, at: Timestamp) -> Result<Effect, ReadError> {
+        let due = self.pending.due(day, day)?;
         let mut published = PublishedState::default();
         for entry in &due {
             match entry {
@@ -151,52 +190,52 @@ impl Batch<'_> {
                 }
             }
         }
-        let moved = due.into_iter().map(|entry| {
+        let next = due.into_iter().map(|entry| {
             let next = match &entry {
                 Entry::Credential(number) => published.next_change_of_credential(*number, day),
                 Entry::Provider(id) => published.next_change_of_provider(id, day),
             };
-            self.pending.moved(entry, next)
+            (entry, next)
         });
-        let moved = moved.collect::<Result<_, _>>()?;
-        self.add_own(RegistryFact::DayOpened { date: day }, published.on_opening(day), 0, moved)
+        let (next, record) = (next.collect(), draft.into_record(self.head.revision.next(), at));
+        self.effect_of_own(Record { changes: published.on_opening(day), ..record }, next)
     }
 
-    /// Stages a record of the registry itself whose fact does not change the rule sets.
-    pub(super) fn add_own(
-        &mut self,
-        fact: RegistryFact,
-        changes: Vec<Change>,
-        people: u32,
-        moved: Vec<Moved>,
-    ) -> Result<(), SubmitError> {
-        let record = Record {
-            revision: self.head.revision.next(),
-            recorded_at: self.next_instant(),
-            reporter: Reporter::registry(),
-            request: None,
-            note: String::new(),
-            facts: vec![Fact::Registry(fact)],
-            changes,
-            foreseen: Foreseen::default(),
-            specialist_count: people,
-        };
+    /// Returns the effect of a record of the registry itself that changes neither a file nor the rule sets.
+    fn effect_of_own(&self, record: Record, due: Vec<(Entry, Option<Day>)>) -> Result<Effect, ReadError> {
         let history = self.history_after(&record)?;
         let today = history.today(record.revision).unwrap_or(self.head.today);
+        let affected =
+            Affected { people: BTreeMap::new(), timelines: BTreeMap::new(), providers: HashMap::new(), today };
+        let (before, after) = (PublishedState::default(), PublishedState::default());
         let rule_sets = Arc::clone(&self.head.rule_sets);
-        self.advance(record, history, rule_sets, today, moved)
+        Ok(Effect { record, history, rule_sets, affected, before, after, files: Vec::new(), due })
+    }
+
+    /// Stages a record with everything that follows from it. If this fails, nothing is staged and the batch continues
+    /// without it.
+    fn stage(&mut self, effect: Effect) -> Result<(), ReadError> {
+        let moved = self.moved(&effect)?;
+        let Effect { record, history, rule_sets, affected, files, .. } = effect;
+        self.pending.add_with_due_dates(&record, moved)?;
+        let Record { revision, recorded_at, .. } = record;
+        let (was, today) = (self.head.today, affected.today);
+        let day_ends_at = if today == was { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
+        self.head = Head { revision, recorded_at, today, day_ends_at, rule_sets, history, token: None };
+        self.records.push(record);
+        files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
+        self.timelines.extend(affected.timelines);
+        self.providers.extend(affected.providers);
+        Ok(())
     }
 
     /// Returns the due dates that change: those of the affected subjects whose next change falls on another day than
     /// before.
-    fn moved(
-        &self,
-        affected: &Affected,
-        before: &PublishedState,
-        after: &PublishedState,
-    ) -> Result<Vec<Moved>, SubmitError> {
+    fn moved(&self, effect: &Effect) -> Result<Vec<Moved>, ReadError> {
+        let Effect { affected, before, after, due, .. } = effect;
         let (was, today) = (self.head.today, affected.today);
-        let mut moved = Vec::new();
+        let given = due.iter().cloned().map(|(entry, due)| self.pending.moved(entry, due));
+        let mut moved = given.collect::<Result<Vec<_>, _>>()?;
         for number in affected.timelines.keys() {
             let due = after.next_change_of_credential(*number, today);
             if before.next_change_of_credential(*number, was) != due {
@@ -212,32 +251,11 @@ impl Batch<'_> {
         Ok(moved)
     }
 
-    /// Stages a record and the due dates that it changes. If this fails, nothing is staged and the batch continues
-    /// without it.
-    fn advance(
-        &mut self,
-        record: Record,
-        history: Arc<RegistryHistory>,
-        rule_sets: Arc<RuleSets>,
-        today: Day,
-        moved: Vec<Moved>,
-    ) -> Result<(), SubmitError> {
-        self.pending.add_with_due_dates(&record, moved)?;
-        let day_ends_at =
-            if today == self.head.today { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
-        let Record { revision, recorded_at, .. } = record;
-        self.head = Head { revision, recorded_at, today, day_ends_at, rule_sets, history, token: None };
-        self.records.push(record);
-        Ok(())
-    }
-
-    fn history_after(&self, record: &Record) -> Result<Arc<RegistryHistory>, SubmitError> {
+    fn history_after(&self, record: &Record) -> Result<Arc<RegistryHistory>, ReadError> {
         let mut history = Arc::clone(&self.head.history);
         for fact in &record.facts {
             if let Fact::Registry(fact) = fact {
-                Arc::make_mut(&mut history)
-                    .add(record.revision, fact)
-                    .map_err(|error| SubmitError::Read(ReadError::Rules(error)))?;
+                Arc::make_mut(&mut history).add(record.revision, fact)?;
             }
         }
         Ok(history)

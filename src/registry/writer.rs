@@ -3,90 +3,43 @@
 //! The writer drains a bounded queue and decides each command against all earlier records. It then makes the batch
 //! durable as one frame of the log, folds it into the index and the timelines, publishes the head, and replies. A
 //! caller that disconnects does not undo a commit.
+//!
+//! Other processes may append to the same log. A batch that was decided without knowing their records is not appended:
+//! the writer follows them, as if they were its own, and decides again. A batch that appends nothing, and refuses
+//! something, is answered only if the head that it was decided on was then still the head of the log.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::batch::Batch;
-use super::errors::{ReadError, SubmitError, WriterFailed};
+use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
 use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::message::{Message, Outcome};
 use super::preface::Preface;
-use super::receipt::Receipt;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
 use super::staging::Draft;
-use super::submission::{QueueSlot, Submission};
+use super::submission::Submission;
 use crate::domain::day::Day;
-use crate::domain::fact::{Fact, Reporter};
-use crate::domain::id::Revision;
+use crate::domain::fact::RegistryFact;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
-use crate::store::record::Tip;
+use crate::store::record::{self, Tip};
 
 /// The maximum number of messages that are decided as one batch.
 const BATCH: usize = 256;
 
+/// How often a batch is decided before its commands are refused, because other processes append to the log each time.
+const TRIES: usize = 16;
+
 /// How long after a refused batch a probe reports that the disk does not accept writes.
 const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
-
-/// Sends the outcome of a command to its caller.
-pub(super) struct Reply {
-    answer: oneshot::Sender<Result<Outcome, SubmitError>>,
-    /// The queue slot that the command holds until it is answered; `None` if it did not have to wait for one.
-    _slot: Option<QueueSlot>,
-}
-
-impl Reply {
-    /// Returns a reply and the receiver of its outcome.
-    pub(super) fn channel(slot: Option<QueueSlot>) -> (Reply, oneshot::Receiver<Result<Outcome, SubmitError>>) {
-        let (answer, receiver) = oneshot::channel();
-        (Reply { answer, _slot: slot }, receiver)
-    }
-
-    /// Sends the outcome. It is dropped if the caller has disconnected.
-    fn send(self, outcome: Result<Outcome, SubmitError>) {
-        drop(self.answer.send(outcome));
-    }
-}
-
-/// The outcome of a command that was not refused.
-pub(super) enum Outcome {
-    /// The command is recorded now.
-    Decided(Box<Receipt>),
-    /// The same request was recorded before, at this revision. Its receipt is rebuilt outside the writer.
-    Recorded(Revision),
-}
-
-/// A message to the writer.
-pub(super) enum Message {
-    /// Decide a command.
-    Submit(Box<Submission>, Reply),
-    /// Record facts of the registry itself.
-    Record(Vec<Fact>, Reply),
-    /// Open every day up to this one.
-    OpenDays(Day, oneshot::Sender<Result<(), SubmitError>>),
-    /// Ensure that no later record is dated at or before this instant, even after a restart.
-    Settle(Timestamp, oneshot::Sender<io::Result<()>>),
-    /// Report whether a command would be recorded.
-    Probe(oneshot::Sender<bool>),
-    /// Process the queued messages, then end.
-    Close,
-}
-
-/// A decided message that waits for the commit of its batch.
-pub(super) enum Decided {
-    Command(Reply, Result<Outcome, SubmitError>),
-    Opened(oneshot::Sender<Result<(), SubmitError>>, Result<(), SubmitError>),
-    Settled(oneshot::Sender<io::Result<()>>, io::Result<()>),
-    Probed(oneshot::Sender<bool>, bool),
-}
 
 /// The writer thread and its state.
 pub(super) struct Writer {
@@ -102,21 +55,68 @@ pub(super) struct Writer {
     pub(super) preface: Preface,
 }
 
-/// Why a batch was not committed.
+/// Why a batch was not committed. Nothing was recorded, unless the writer failed.
 pub(super) enum NotCommitted {
-    /// The disk refused the batch and nothing was recorded. `full`: because it has no room.
-    Refused { full: bool },
+    /// Other processes appended to the log. Follow them and decide again.
+    HeadMoved,
+    /// The log refused the batch.
+    Refused(Refusal),
+    /// The batch could not be decided, because the index or the log cannot be read.
+    Undecided(ReadError),
     /// The writer must not write any more.
     Failed(WriterFailed),
+}
+
+/// Why the log refused a batch.
+#[derive(Clone, Copy)]
+pub(super) enum Refusal {
+    /// The disk has no room.
+    Full,
+    /// The disk refused.
+    NotWritten,
+    /// Other processes appended something each time.
+    Busy,
+    /// The shared log cannot be reached, or not be written to.
+    Unreachable,
+    /// The shared log lost records.
+    Lost,
+    /// The shared log may or may not have the batch.
+    InDoubt,
+}
+
+impl Refusal {
+    fn error(self) -> SubmitError {
+        match self {
+            Refusal::Full => SubmitError::StoreFull,
+            Refusal::NotWritten => SubmitError::NotWritten,
+            Refusal::Busy => SubmitError::Busy,
+            Refusal::Unreachable => SubmitError::LogUnreachable,
+            Refusal::Lost => SubmitError::LogLost,
+            Refusal::InDoubt => SubmitError::OutcomeUnknown,
+        }
+    }
+}
+
+impl From<ReadError> for NotCommitted {
+    fn from(error: ReadError) -> NotCommitted {
+        NotCommitted::Undecided(error)
+    }
 }
 
 impl From<NotCommitted> for SubmitError {
     fn from(refusal: NotCommitted) -> SubmitError {
         match refusal {
-            NotCommitted::Refused { full: true } => SubmitError::StoreFull,
-            NotCommitted::Refused { full: false } => SubmitError::NotWritten,
+            NotCommitted::HeadMoved => SubmitError::Busy,
+            NotCommitted::Refused(refusal) => refusal.error(),
+            NotCommitted::Undecided(error) => error.into(),
             NotCommitted::Failed(_) => SubmitError::OutcomeUnknown,
         }
+    }
+}
+
+impl NotCommitted {
+    fn failed(error: impl Into<SubmitErrorSource>) -> NotCommitted {
+        NotCommitted::Failed(WriterFailed(error.into()))
     }
 }
 
@@ -142,59 +142,86 @@ impl Writer {
     /// they are read from the index again.
     pub(super) fn new_batch<'s>(&mut self, shared: &'s Arc<Shared>) -> Result<Batch<'s>, ReadError> {
         let head = Head::clone(&shared.head.load());
-        Batch::new(shared, head, self.store.answered_through(), self.specialist_cache.take())
+        let mut batch = Batch::new(shared, head, self.store.not_before(), self.specialist_cache.take())?;
+        batch.clock_ahead = self.store.clock_ahead();
+        Ok(batch)
     }
 
     /// Decides a batch, commits it and replies. Returns true if the writer was asked to close.
-    pub(super) fn process(&mut self, messages: Vec<Message>) -> Result<bool, WriterFailed> {
-        let shared = Arc::clone(&self.shared);
-        let mut batch = match self.new_batch(&shared) {
-            Ok(batch) => batch,
-            Err(error) => return self.refuse_all(messages, error),
-        };
-        let mut decided = Vec::with_capacity(messages.len());
-        let mut closing = false;
-        for message in messages {
-            match message {
-                Message::Submit(submission, reply) => {
-                    let outcome = self.submit(&mut batch, *submission);
-                    decided.push(Decided::Command(reply, outcome));
+    pub(super) fn process(&mut self, mut messages: Vec<Message>) -> Result<bool, WriterFailed> {
+        let closing = messages.iter().any(|message| matches!(message, Message::Close));
+        for _ in 0..TRIES {
+            match self.attempt(&mut messages) {
+                Ok(tips) => {
+                    let head = self.shared.head.load();
+                    messages.iter_mut().for_each(|message| message.add_token(&head, &tips));
+                    messages.into_iter().for_each(Message::answer);
+                    return Ok(closing);
                 }
-                Message::Record(facts, reply) => {
-                    let draft = Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts };
-                    let outcome = batch.add(draft).map(|receipt| Outcome::Decided(Box::new(receipt)));
-                    decided.push(Decided::Command(reply, outcome));
+                Err(NotCommitted::HeadMoved) => {}
+                Err(NotCommitted::Refused(refusal)) => {
+                    self.refuse(messages, || refusal.error());
+                    return Ok(closing);
                 }
-                Message::OpenDays(through, reply) => {
-                    let opened = self.catch_up(&mut batch, through);
-                    decided.push(Decided::Opened(reply, opened));
+                Err(NotCommitted::Undecided(error)) => return self.refuse_all(messages, error),
+                Err(NotCommitted::Failed(failure)) => {
+                    self.refuse(messages, || SubmitError::OutcomeUnknown);
+                    return Err(failure);
                 }
-                Message::Settle(instant, reply) => {
-                    let kept = self.store.advance_answered(instant);
-                    batch.not_before = self.store.answered_through();
-                    decided.push(Decided::Settled(reply, kept));
-                }
-                Message::Probe(reply) => decided.push(Decided::Probed(reply, self.takes_writes())),
-                Message::Close => closing = true,
             }
         }
-        let committed = self.commit(batch);
-        // Every record dated at or before this instant is published now; none will be added later.
-        shared.answered_through.store(self.store.answered_through().as_microsecond(), Ordering::Release);
-        match committed {
-            Ok(tips) => {
-                let head = shared.head.load();
-                decided.into_iter().for_each(|decided| decided.with_token(&head, &tips).answer());
-            }
-            Err(NotCommitted::Refused { full }) => {
-                self.refuse(decided, || if full { SubmitError::StoreFull } else { SubmitError::NotWritten });
-            }
-            Err(NotCommitted::Failed(failure)) => {
-                self.refuse(decided, || SubmitError::OutcomeUnknown);
-                return Err(failure);
-            }
-        }
+        self.refuse(messages, || Refusal::Busy.error());
         Ok(closing)
+    }
+
+    /// Decides every message on top of all records that this process knows, and commits the batch. Returns the tip of
+    /// each record.
+    fn attempt(&mut self, messages: &mut [Message]) -> Result<Vec<Tip>, NotCommitted> {
+        self.follow()?;
+        self.settle(messages)?;
+        let shared = Arc::clone(&self.shared);
+        let mut batch = self.new_batch(&shared)?;
+        for message in &mut *messages {
+            self.decide(&mut batch, message);
+        }
+        if batch.records.is_empty() && messages.iter().any(Message::depends_on_head) {
+            self.store.confirm().map_err(|error| self.not_committed(error))?;
+        }
+        self.commit(batch)
+    }
+
+    /// Decides a message on top of a batch.
+    fn decide(&self, batch: &mut Batch<'_>, message: &mut Message) {
+        match message {
+            Message::Submit(submission, reply) => reply.decide(self.submit(batch, submission)),
+            Message::Record(facts, reply) => {
+                let recorded = batch.add(Draft::own(facts.clone()));
+                reply.decide(recorded.map(|receipt| Outcome::Decided(Box::new(receipt))).map_err(SubmitError::Read));
+            }
+            Message::OpenDays(through, reply) => reply.decide(self.catch_up(batch, *through)),
+            Message::Follow(reply) => reply.decide(Ok(batch.head.revision)),
+            Message::Probe(reply) => reply.decide(self.takes_writes()),
+            Message::Settle(..) | Message::Heard | Message::Close => {}
+        }
+    }
+
+    /// Makes the answers to questions by time final, up to the latest instant that a message asks for.
+    fn settle(&mut self, messages: &mut [Message]) -> Result<(), NotCommitted> {
+        let Some(latest) = messages.iter().filter_map(Message::unsettled).max() else { return Ok(()) };
+        let settled = match self.store.settle(latest) {
+            Ok(through) => {
+                self.follow()?;
+                if self.store.head() < through {
+                    return Err(NotCommitted::HeadMoved);
+                }
+                // Every record dated at or before this instant is published now; none will be added later.
+                self.shared.answered_through.fetch_max(latest.as_microsecond(), Ordering::AcqRel);
+                Ok(())
+            }
+            Err(error) => Err(Arc::new(error)),
+        };
+        messages.iter_mut().for_each(|message| message.settle(&settled));
+        Ok(())
     }
 
     /// True if the disk has room and has not refused a batch within [`REFUSES_ON`].
@@ -207,20 +234,17 @@ impl Writer {
     /// Refuses a batch because the index is broken. A disk that runs full breaks the index; only a restart rebuilds it,
     /// and the rebuild needs room. While the disk is full the process stays up and answers from memory. Once there is
     /// room, or on close, the process must end, and it ends with this error.
-    fn refuse_all(&self, messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
-        let is_full = !self.store.has_room();
-        let refusal = || if is_full { SubmitError::StoreFull } else { SubmitError::NotWritten };
-        let mut closing = false;
-        for message in messages {
-            match message {
-                Message::Submit(_, reply) | Message::Record(_, reply) => reply.send(Err(refusal())),
-                Message::OpenDays(_, reply) => drop(reply.send(Err(refusal()))),
-                Message::Probe(reply) => drop(reply.send(false)),
-                Message::Settle(..) => {}
-                Message::Close => closing = true,
+    fn refuse_all(&self, mut messages: Vec<Message>, error: ReadError) -> Result<bool, WriterFailed> {
+        let refusal = if self.store.has_room() { Refusal::NotWritten } else { Refusal::Full };
+        let closing = messages.iter().any(|message| matches!(message, Message::Close));
+        for message in &mut messages {
+            message.refuse(refusal.error());
+            if let Message::Probe(reply) = message {
+                reply.decide(false);
             }
         }
-        if is_full && !closing { Ok(false) } else { Err(WriterFailed(error.into())) }
+        messages.into_iter().for_each(Message::answer);
+        if matches!(refusal, Refusal::Full) && !closing { Ok(false) } else { Err(WriterFailed(error.into())) }
     }
 
     /// Stages the preface, unless it is recorded, and every day after today up to `through`.
@@ -238,23 +262,22 @@ impl Writer {
     /// Opens every day after today up to `through`, in order.
     pub(super) fn open_days(batch: &mut Batch<'_>, through: Day) -> Result<(), SubmitError> {
         while batch.head.today < through {
-            let day = batch.head.today.next();
-            // Changes that were due on an earlier day are already recorded.
-            batch.open_day(day, batch.pending.due(day, day)?)?;
+            let date = batch.head.today.next();
+            batch.add_own(RegistryFact::DayOpened { date })?;
         }
         Ok(())
     }
 
     /// Decides a command on top of the batch, unless the same request was recorded before.
-    fn submit(&self, batch: &mut Batch<'_>, submission: Submission) -> Result<Outcome, SubmitError> {
-        let Submission { method, request_id, .. } = submission;
+    fn submit(&self, batch: &mut Batch<'_>, submission: &Submission) -> Result<Outcome, SubmitError> {
+        let (method, request_id) = (submission.method, submission.request_id);
         let recorded = batch.pending.request(&submission.reporter.client, method, request_id)?;
         let (key, content) = (self.store.request_key(), &submission.content);
         match recorded {
             Some((_, digest)) if !content.has_digest(key, &digest, request_id) => Err(SubmitError::RequestIdReused),
             Some((revision, _)) => Ok(Outcome::Recorded(revision)),
             None => {
-                let request = self.request_key(&submission);
+                let request = self.request_key(submission);
                 Ok(Outcome::Decided(Box::new(batch.submit(submission, request)?)))
             }
         }
@@ -269,23 +292,37 @@ impl Writer {
         }
     }
 
-    /// Replies after the disk refused a batch. From the first granted change on, every outcome becomes the disk error:
-    /// a later rejection may have depended on a record that was not written. Earlier outcomes are sent as decided, and
-    /// so are requests whose records were durable before.
-    fn refuse(&self, decided: Vec<Decided>, error: impl Fn() -> SubmitError) {
+    /// Replies after the log refused a batch. From the first granted change on, every outcome becomes the error: a later
+    /// rejection may have depended on a record that was not written. Earlier outcomes are sent as decided, unless other
+    /// processes may have recorded something meanwhile. Requests whose records were durable before are answered.
+    fn refuse(&self, messages: Vec<Message>, error: impl Fn() -> SubmitError) {
         let durable = self.shared.head.load().revision;
-        let mut is_built_on = false;
-        for decided in decided {
-            if decided.was_recorded_before(durable) {
-                decided.answer();
-                continue;
+        let mut is_built_on = self.store.is_shared();
+        for mut message in messages {
+            is_built_on |= message.is_granted() && !message.was_recorded_before(durable);
+            if is_built_on && !message.was_recorded_before(durable) {
+                message.refuse(error());
             }
-            is_built_on |= decided.is_granted();
-            match decided {
-                Decided::Command(reply, _) if is_built_on => reply.send(Err(error())),
-                Decided::Opened(reply, _) if is_built_on => drop(reply.send(Err(error()))),
-                other => other.answer(),
+            message.answer();
+        }
+    }
+
+    /// Applies and publishes the records that other processes appended, as far as they are known to be durable.
+    fn follow(&mut self) -> Result<(), NotCommitted> {
+        loop {
+            let followed = self.store.follow().map_err(|error| self.not_committed(error))?;
+            if followed.is_empty() {
+                return Ok(());
             }
+            let shared = Arc::clone(&self.shared);
+            let mut batch = self.new_batch(&shared)?;
+            for (revision, bytes) in followed {
+                let record = record::decode(revision, &bytes).map_err(ReadError::from)?;
+                if !batch.follow(&record)? {
+                    return Err(NotCommitted::failed(SubmitErrorSource::OtherChanges(revision)));
+                }
+            }
+            self.publish(batch)?;
         }
     }
 
@@ -295,32 +332,47 @@ impl Writer {
             self.specialist_cache = batch.specialist_cache.into_inner();
             return Ok(Vec::new());
         }
-        let failed = |error| NotCommitted::Failed(WriterFailed(error));
-        let tips = match self.store.commit(&batch.records) {
-            Ok(tips) => {
-                self.refused_at = None;
-                if self.refusals.resolve() {
-                    tracing::info!(event = "commit_recovered", "commits succeed again");
-                }
-                tips
-            }
-            Err(error @ AppendError::OutcomeUnknown(_)) => return Err(failed(error.into())),
-            Err(error) => {
-                if let Some(times) = self.refusals.occurred() {
-                    tracing::warn!(
-                        event = "commit_failed",
-                        times,
-                        error = &error as &dyn std::error::Error,
-                        "commit failed, nothing was recorded"
-                    );
-                }
-                self.refused_at = Some(self.shared.clock.now());
-                return Err(NotCommitted::Refused { full: matches!(error, AppendError::DiskFull) });
-            }
+        let tips = self.store.commit(&batch.records).map_err(|error| self.not_committed(error))?;
+        self.refused_at = None;
+        if self.refusals.resolve() {
+            tracing::info!(event = "commit_recovered", "commits succeed again");
+        }
+        self.publish(batch)?;
+        Ok(tips)
+    }
+
+    /// Notes why the log did not accept a batch.
+    fn not_committed(&mut self, error: AppendError) -> NotCommitted {
+        let refusal = match error {
+            AppendError::ClockSkewed { by } if self.store.adjust_clock(by) => return NotCommitted::HeadMoved,
+            AppendError::HeadMoved { .. } | AppendError::NotBefore { .. } => return NotCommitted::HeadMoved,
+            AppendError::OutcomeUnknown(_) | AppendError::Diverged { .. } => return NotCommitted::failed(error),
+            AppendError::DiskFull => Refusal::Full,
+            AppendError::InDoubt => Refusal::InDoubt,
+            AppendError::Lost { .. } => Refusal::Lost,
+            AppendError::Unreachable(_)
+            | AppendError::NotOpened { .. }
+            | AppendError::ClockSkewed { .. }
+            | AppendError::Damaged(_) => Refusal::Unreachable,
+            AppendError::NotARecord(_) | AppendError::NotWritten(_) | AppendError::TooLarge => Refusal::NotWritten,
         };
+        if let Some(times) = self.refusals.occurred() {
+            tracing::warn!(
+                event = "commit_failed",
+                times,
+                error = &error as &dyn std::error::Error,
+                "commit failed, nothing was recorded"
+            );
+        }
+        self.refused_at = Some(self.shared.clock.now());
+        NotCommitted::Refused(refusal)
+    }
+
+    /// Folds a batch that is durable, and publishes its head.
+    fn publish(&mut self, batch: Batch<'_>) -> Result<(), NotCommitted> {
         let Batch { pending, records, head, providers, timelines, specialist_cache, .. } = batch;
         self.specialist_cache = specialist_cache.into_inner();
-        self.shared.index.fold(pending).map_err(|error| failed(error.into()))?;
+        self.shared.index.fold(pending).map_err(NotCommitted::failed)?;
         for file in providers.into_values() {
             self.shared.insert_provider(ResidentProvider { changed_at: head.revision, file });
         }
@@ -333,41 +385,6 @@ impl Writer {
         }
         let token = head.token_of(self.store.tip());
         self.shared.publish(Head { token, ..head });
-        Ok(tips)
-    }
-}
-
-impl Decided {
-    /// True if the request was recorded before and its record is durable.
-    fn was_recorded_before(&self, durable: Revision) -> bool {
-        matches!(self, Decided::Command(_, Ok(Outcome::Recorded(revision))) if *revision <= durable)
-    }
-
-    /// True if it asked for a change and was accepted.
-    fn is_granted(&self) -> bool {
-        match self {
-            Decided::Command(_, outcome) => outcome.is_ok(),
-            Decided::Opened(_, opened) => opened.is_ok(),
-            Decided::Settled(..) | Decided::Probed(..) => false,
-        }
-    }
-
-    /// Adds the token to the receipt of a record that is durable now.
-    fn with_token(mut self, head: &Head, tips: &[Tip]) -> Decided {
-        if let Decided::Command(_, Ok(Outcome::Decided(receipt))) = &mut self {
-            let at = tips.binary_search_by_key(&receipt.revision, |tip| tip.revision).ok();
-            receipt.token = at.and_then(|at| head.token_of(tips.get(at)?));
-        }
-        self
-    }
-
-    /// Replies. The outcome is dropped if the caller has disconnected.
-    fn answer(self) {
-        match self {
-            Decided::Command(reply, outcome) => reply.send(outcome),
-            Decided::Opened(reply, outcome) => drop(reply.send(outcome)),
-            Decided::Settled(reply, kept) => drop(reply.send(kept)),
-            Decided::Probed(reply, answer) => drop(reply.send(answer)),
-        }
+        Ok(())
     }
 }

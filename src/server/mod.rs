@@ -169,7 +169,7 @@ pub async fn run(
     };
     let Opened { registry, writer } = opened;
     let days = registry.clone();
-    let calendar = tokio::spawn(restarted("calendar", move || keep_calendar(days.clone())));
+    let calendar = tokio::spawn(restarted("calendar", move || keep_up(days.clone())));
     let waking = registry.clone();
     let waking = tokio::spawn(restarted("watchers", move || wake_watchers(waking.clone())));
     let writer = tokio::task::spawn_blocking(move || writer.join());
@@ -289,8 +289,9 @@ fn start_workers(
     Workers::start(listeners, stop, || vital.part("worker")).map_err(ServeError::Listener)
 }
 
-async fn keep_calendar(registry: Registry) {
-    registry.keep_calendar().await;
+/// Opens the days that begin, and publishes what other processes record.
+async fn keep_up(registry: Registry) {
+    tokio::join!(registry.keep_calendar(), registry.keep_following());
 }
 
 /// Keeps the reported health up to date: reads are served while the audit can record them, and writes while the disk

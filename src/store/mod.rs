@@ -23,11 +23,14 @@ mod data_dir;
 mod engine;
 mod first_record;
 mod identity;
+mod keyed;
 mod rebuild;
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
@@ -41,10 +44,14 @@ use engine::log_engine;
 use first_record::open_with_log_to_upgrade;
 pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress};
-use log::{AppendError, Log, LogEngine, LogOptions, OpenLogError, ReadError, ReadLog, UpgradeError};
+pub use keyed::mac;
+use log::{AppendError, Log, LogEngine, LogOptions, OpenLogError, ReadError, ReadLog, UpgradeError, Wake};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
+
+/// The greatest difference between this process's clock and that of a shared log at which records are still dated.
+const PLAUSIBLE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Which registry to open. A new registry needs an empty or missing directory; the string is the command that creates
 /// it.
@@ -126,6 +133,9 @@ pub struct Store {
     salts: Salts,
     request_key: Key,
     answered: Answered,
+    /// The instant through which other processes are known to have answered questions by time.
+    not_before: Timestamp,
+    clock_ahead: SignedDuration,
     /// Locks the directory against other processes until the store is closed.
     directory: DataDir,
     /// Set for a new registry. It is the last field, so that everything else is closed before it removes the directory.
@@ -165,7 +175,18 @@ impl Store {
         let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
         let answered = Answered::read(directory.root());
         let (tip, salts) = (log.tip(), options.salts);
-        Ok(Store { log, index: Arc::new(index), tip, salts, request_key, answered, directory, unfinished })
+        Ok(Store {
+            log,
+            index: Arc::new(index),
+            tip,
+            salts,
+            request_key,
+            answered,
+            not_before: Timestamp::UNIX_EPOCH,
+            clock_ahead: SignedDuration::ZERO,
+            directory,
+            unfinished,
+        })
     }
 
     /// Marks a new registry as complete, durably. Does nothing for an existing registry.
@@ -195,9 +216,36 @@ impl Store {
         let sealed = |record: &Record| Ok(record::encode(record, &self.salts.salt(record.revision)?));
         let batch = records.iter().map(sealed).collect::<io::Result<Vec<_>>>().map_err(AppendError::NotWritten)?;
         let after = Tip { revision: first.revision.previous(), ..self.tip };
-        let tips = self.log.append(&after, &batch)?;
+        let tips = self.log.append(&after, &batch).inspect_err(|error| {
+            if let AppendError::NotBefore { answered_through } = error {
+                self.not_before = self.not_before.max(*answered_through);
+            }
+        })?;
         self.tip = tips.last().copied().unwrap_or(self.tip);
         Ok(tips)
+    }
+
+    /// True if other processes may append to the log.
+    pub fn is_shared(&self) -> bool {
+        self.log.is_shared()
+    }
+
+    /// Returns the next records that other processes appended, as stored. The caller then folds them with
+    /// [`Index::fold`].
+    pub fn follow(&mut self) -> Result<Vec<(Revision, Vec<u8>)>, AppendError> {
+        let followed = self.log.follow()?;
+        self.tip = followed.last().map_or(self.tip, |(tip, _)| *tip);
+        Ok(followed.into_iter().map(|(tip, bytes)| (tip.revision, bytes)).collect())
+    }
+
+    /// Has `wake` called whenever other processes may have appended something.
+    pub fn on_news(&mut self, wake: Wake) {
+        self.log.on_news(wake);
+    }
+
+    /// Ensures that the last record that this process knows is the head of the log.
+    pub fn confirm(&mut self) -> Result<(), AppendError> {
+        self.log.confirm(&self.tip)
     }
 
     /// True if the disk has space for more records.
@@ -225,14 +273,38 @@ impl Store {
         DamageNote::of(self.directory.root())
     }
 
-    /// No new record may be dated at or before this instant, because questions by time were answered for it.
-    pub fn answered_through(&self) -> jiff::Timestamp {
+    /// This process may answer questions by time up to this instant, once it knows the records that
+    /// [`Store::settle`] returned.
+    pub fn answered_through(&self) -> Timestamp {
         self.answered.through()
     }
 
+    /// No new record may be dated at or before this instant, because questions by time were answered for it.
+    pub fn not_before(&self) -> Timestamp {
+        self.not_before.max(self.answered.through())
+    }
+
+    /// How far this process's clock is ahead of the clock of a shared log, as far as that mattered.
+    pub fn clock_ahead(&self) -> SignedDuration {
+        self.clock_ahead
+    }
+
+    /// Takes into account that the clock is further ahead. Returns false if it is too far ahead to be right.
+    pub fn adjust_clock(&mut self, by: SignedDuration) -> bool {
+        let adjusted = self.clock_ahead.saturating_add(by);
+        let is_plausible = adjusted <= PLAUSIBLE;
+        if is_plausible {
+            self.clock_ahead = adjusted;
+        }
+        is_plausible
+    }
+
     /// Records that questions by time are about to be answered up to an instant. It is durable when this returns.
-    pub fn advance_answered(&mut self, instant: jiff::Timestamp) -> io::Result<()> {
-        self.answered.advance(instant)
+    /// Returns the last record that must be known to answer them.
+    pub fn settle(&mut self, instant: Timestamp) -> Result<Revision, AppendError> {
+        let tip = self.log.settle(instant)?;
+        self.answered.advance(instant).map_err(AppendError::NotWritten)?;
+        Ok(tip.revision)
     }
 
     /// Closes the index cleanly, so that the next start need not rebuild it. All readers must have been dropped.

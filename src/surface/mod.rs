@@ -136,7 +136,8 @@ fn unpinned(field: &str, error: PinError) -> Status {
             status::revision_out_of_range(&format!("{field}.revision"), asked, head)
         }
         PinError::InTheFuture => status::time_out_of_range(&format!("{field}.time")),
-        PinError::NotKept(error) => not_kept(&error),
+        PinError::NotKept(error) => not_kept(&*error),
+        PinError::NotFollowed(_) => status::log_unreachable(Duration::from_secs(1)),
         PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
         PinError::AnotherRecord { at } => status::token_of_another_record(at),
         PinError::UnknownEpoch => status::unknown_epoch(),
@@ -183,10 +184,9 @@ fn day_asked(snapshot: &Snapshot, field: impl Display, as_of: Option<Day>) -> Re
 }
 
 /// Refuses a question by time whose instant cannot be stored: its answer might change later.
-fn not_kept(error: &std::io::Error) -> Status {
+fn not_kept(error: &(dyn std::error::Error + 'static)) -> Status {
     static NOT_KEPT: Incident = Incident::new();
     if let Some(times) = NOT_KEPT.occurred() {
-        let error = error as &dyn std::error::Error;
         tracing::warn!(
             event = "answered_time_not_stored",
             times,

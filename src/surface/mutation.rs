@@ -141,6 +141,8 @@ pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
         SubmitError::Busy => status::writer_busy(RETRY_AFTER),
         SubmitError::StoreFull => status::store_full(),
         SubmitError::NotWritten => status::not_written(RETRY_AFTER),
+        SubmitError::LogUnreachable => status::log_unreachable(RETRY_AFTER),
+        SubmitError::LogLost => status::diverged(),
         SubmitError::StoreDamaged => status::store_damaged(),
         SubmitError::CalendarHeld(_) => status::calendar_held(),
         SubmitError::OutcomeUnknown => status::outcome_unknown(),

@@ -310,6 +310,18 @@ pub fn not_written(retry_after: Duration) -> Status {
     try_later(Code::Unavailable, "NOT_WRITTEN", "the write failed and nothing was recorded: try again", retry_after)
 }
 
+/// The shared log does not take a write, or cannot be read up to its head; nothing was recorded.
+pub fn log_unreachable(retry_after: Duration) -> Status {
+    let message = "the shared log cannot be reached, and nothing was recorded: try again";
+    try_later(Code::Unavailable, "LOG_UNREACHABLE", message, retry_after)
+}
+
+/// The shared log does not contain records that this process knows; nothing was recorded.
+pub fn diverged() -> Status {
+    let message = "the shared log lost records, and nothing was recorded: the operator has been notified";
+    status(Code::Unavailable, "DIVERGED", message)
+}
+
 /// A command may or may not have been recorded.
 pub fn outcome_unknown() -> Status {
     let message = "it is not known whether this was recorded: send it again with the same request_id";

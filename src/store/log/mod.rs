@@ -7,20 +7,24 @@
 //! * corrupted bytes are never read as a record;
 //! * every batch names the history that it builds on, by its chain.
 //!
-//! An engine stores a log. Today there is one, which uses files. To add another, implement the traits of this file in a
-//! new folder here, run the suite in `conformance` for it, and select it in `store::engine`. Every engine stores a
-//! batch as a `frame`.
+//! An engine stores a log. `file` uses files; [`replicated`] is the part of an engine for a log that several processes
+//! share in a database. To add another engine, implement the traits of this file in a new folder here, run the suite in
+//! `conformance` for it, and select it in `store::engine`. Every engine stores a batch as a `frame`.
 
 #[cfg(test)]
 mod conformance;
 mod file;
 pub(in crate::store) mod frame;
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
+pub mod replicated;
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::record::{Hash, Tip, Undecodable};
 use crate::domain::id::Revision;
@@ -31,6 +35,9 @@ pub use frame::{Form, WholeFrame};
 
 /// Records in log order, as stored. After an error the iterator ends.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;
+
+/// Wakes the reader that follows the log. It does not block.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
 
 /// Converts the bytes of a record to the current form.
 pub type Convert<'a> = dyn FnMut(Revision, &[u8]) -> Result<Vec<u8>, UpgradeError> + 'a;
@@ -76,14 +83,34 @@ pub enum Extent {
     Everything,
 }
 
-/// The single writer of the log.
+/// The writer of the log in this process.
+///
+/// The writers of other processes may append to the same log, if its engine lets them. What they appended is read with
+/// [`Log::follow`]; until then, this writer's tip stays where it is, and its appends are refused.
 pub trait Log: Send {
-    /// The last record, and the chain up to it.
+    /// The last record that this writer appended or followed, and the chain up to it.
     fn tip(&self) -> Tip;
 
     /// Makes a batch of encoded records durable, atomically, directly after the tip `after`. Returns the tip of each
     /// record.
     fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError>;
+
+    /// True if other processes may append to the log.
+    fn is_shared(&self) -> bool;
+
+    /// Reads on: returns the next durable records that others appended, each with its tip, and moves the tip to the
+    /// last of them. Returns some whole batches at a time, and nothing if there are none.
+    fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError>;
+
+    /// Has `wake` called whenever there may be something to follow.
+    fn on_news(&mut self, wake: Wake);
+
+    /// Ensures that a tip was the head of the log at a moment after this was called.
+    fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError>;
+
+    /// Ensures that nobody else dates a later record at or before an instant. Returns a tip that includes every record
+    /// that is dated so.
+    fn settle(&mut self, through: Timestamp) -> Result<Tip, AppendError>;
 
     /// True if the disk has space for more records.
     fn has_room(&self) -> bool;
@@ -232,6 +259,44 @@ pub enum AppendError {
         /// The head of both histories.
         at: Revision,
     },
+    /// The first record is dated at or before an instant that questions by time were answered for. Nothing was
+    /// appended. Decide again, with a later date.
+    #[error("questions by time were answered through {answered_through}, and a record is dated before")]
+    NotBefore {
+        /// The instant.
+        answered_through: Timestamp,
+    },
+    /// The database that keeps the log cannot be reached, or refused. Nothing was appended. Retry.
+    #[error("the shared log cannot be reached")]
+    Unreachable(#[source] Box<dyn Error + Send + Sync>),
+    /// The database that keeps the log was started or restored, and some replicas have not yet compared it with what
+    /// they know. Nothing was appended. Retry.
+    #[error("the shared log waits for the replicas {waiting_for:?}")]
+    NotOpened {
+        /// The replicas.
+        waiting_for: Vec<String>,
+    },
+    /// The clock is ahead of the database's. Nothing was appended. Correct the clock.
+    #[error("the clock is {by:#} ahead of the clock of the shared log")]
+    ClockSkewed {
+        /// The difference.
+        by: SignedDuration,
+    },
+    /// The shared log does not contain what this replica knows was acknowledged: the database was restored. Nothing was
+    /// appended.
+    #[error("this replica knows the records up to {ours}, and the shared log, with head {head}, does not contain them")]
+    Lost {
+        /// The last record that the replica knows.
+        ours: Revision,
+        /// The head of the log.
+        head: Revision,
+    },
+    /// The database contains what its rules forbid. Nothing was appended, and retrying cannot help.
+    #[error("the shared log is damaged")]
+    Damaged(#[source] Box<dyn Error + Send + Sync>),
+    /// The batch may or may not be in the shared log. Before anything else is appended, the log finds out.
+    #[error("it is not known yet whether the last batch is in the shared log")]
+    InDoubt,
     /// The batch contains something that is not an encoded record. Nothing was appended.
     #[error("the batch contains something that is not a record: {0}")]
     NotARecord(&'static str),
@@ -247,6 +312,17 @@ pub enum AppendError {
     /// A sync failed. The batch may or may not survive a restart, and nothing more can be appended. End the process.
     #[error("it is not known whether the last batch is durable")]
     OutcomeUnknown(#[source] io::Error),
+}
+
+/// Returns an error unless the head of a log is the tip that something was decided on.
+fn require_head(head: &Tip, decided_on: &Tip) -> Result<(), AppendError> {
+    if decided_on.revision != head.revision {
+        return Err(AppendError::HeadMoved { expected: decided_on.revision, head: head.revision });
+    }
+    if decided_on.chain != head.chain {
+        return Err(AppendError::Diverged { at: head.revision });
+    }
+    Ok(())
 }
 
 /// The reasons why the log cannot be read.

@@ -7,6 +7,7 @@
 //!
 //! `chain(r) = SHA-256(chain(r − 1) ‖ digest(r))`, and `chain(0)` is 32 zero bytes.
 
+use jiff::Timestamp;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
@@ -56,10 +57,22 @@ pub fn digest(sealed: &[u8]) -> Result<Hash, &'static str> {
     Ok(hashed.finalize().into())
 }
 
+/// The time of an encoded record. It is read from the envelope alone.
+pub fn recorded_at(sealed: &[u8]) -> Result<Timestamp, &'static str> {
+    let sealed = SealedRecord::decode(sealed).map_err(|_| "a record cannot be decoded")?;
+    Timestamp::from_nanosecond(sealed.recorded_at_nanos.into()).map_err(|_| "the time of a record is out of range")
+}
+
 /// An encoded record with these bytes as its public part, for tests of the log. It cannot be decoded further.
 #[cfg(test)]
 pub(crate) fn sealed(public_part: Vec<u8>) -> Vec<u8> {
+    sealed_at(0, public_part)
+}
+
+/// The same, with a time in seconds since 1970.
+#[cfg(test)]
+pub(crate) fn sealed_at(second: i64, public_part: Vec<u8>) -> Vec<u8> {
+    let (format_version, recorded_at_nanos) = (super::FORMAT_VERSION, second * 1_000_000_000);
     let personal = Some(Personal::PersonalPart(vec![9; 16]));
-    SealedRecord { format_version: super::FORMAT_VERSION, public_part, personal, ..SealedRecord::default() }
-        .encode_to_vec()
+    SealedRecord { format_version, recorded_at_nanos, public_part, personal, ..SealedRecord::default() }.encode_to_vec()
 }

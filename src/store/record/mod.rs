@@ -26,9 +26,9 @@ use crate::domain::record::{Foreseen, Record, RequestKey};
 use crate::proto::storage::sealed_record::Personal;
 use crate::proto::storage::{self, PersonalFields};
 
+pub use digest::{Hash, Tip, digest, recorded_at};
 #[cfg(test)]
-pub(crate) use digest::sealed;
-pub use digest::{Hash, Tip, digest};
+pub(crate) use digest::{sealed, sealed_at};
 use parts::missing;
 pub use salts::Salts;
 use unreadable::{Read, Unreadable};

@@ -119,6 +119,8 @@ fn situations_have_the_codes_of_the_contract() {
         (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),
         (draining(), Code::Unavailable, "DRAINING", true),
         (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
+        (log_unreachable(soon), Code::Unavailable, "LOG_UNREACHABLE", true),
+        (diverged(), Code::Unavailable, "DIVERGED", false),
         (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
         (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
         (store_damaged(), Code::Unavailable, "STORE_DAMAGED", false),

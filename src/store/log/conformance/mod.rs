@@ -4,17 +4,21 @@
 mod rigs;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 
+use self::replicas::only_the_head_is_confirmed;
 use self::rigs::{ASIDE, Failure, Files, Rig};
 use super::memory::MemoryEngine;
 use super::*;
-use crate::store::record::{digest, sealed};
+use crate::store::record::{digest, sealed_at};
 
 type Batch = Vec<Vec<u8>>;
 
 fn batch(seed: u8, records: u8) -> Batch {
-    (0..records).map(|at| sealed(vec![seed; usize::from(at) * 17 + 1])).collect()
+    static LAST_SECOND: AtomicI64 = AtomicI64::new(0);
+    let second = LAST_SECOND.fetch_add(1, Ordering::Relaxed) + 1;
+    (0..records).map(|at| sealed_at(second, vec![seed; usize::from(at) * 17 + 1])).collect()
 }
 
 /// Appends some batches. Returns their records.
@@ -340,15 +344,22 @@ fn a_log_in_the_current_form_is_not_upgraded(rig: &dyn Rig) {
     assert_eq!(rig.frames(), frames);
 }
 
-/// Generates a test of each function for each engine.
+/// Generates a test of each function for an engine.
+macro_rules! tests {
+    ($engine:ty { $($test:ident),* }) => {$(
+        #[test]
+        fn $test() {
+            super::$test(&<$engine>::new(1));
+        }
+    )*};
+}
+
+/// Generates the tests of every function for each engine.
 macro_rules! conform {
     ($($rig:ident: $engine:ty { $($test:ident),* })*) => {$(
         mod $rig {
             use super::*;
-            $(#[test]
-            fn $test() {
-                super::$test(&<$engine>::new(1));
-            })*
+            tests!($engine { $($test),* });
 
             #[test]
             fn a_log_is_copied_from_another_one() {
@@ -363,6 +374,7 @@ macro_rules! conform {
             a_new_log_is_empty,
             appended_records_are_read_with_their_chain,
             a_batch_for_another_history_is_refused,
+            only_the_head_is_confirmed,
             a_refused_batch_is_absent_and_the_log_accepts_more,
             after_an_unknown_outcome_nothing_is_appended_and_the_batch_is_complete_or_absent,
             acknowledged_records_survive_every_restart,
@@ -378,14 +390,4 @@ macro_rules! conform {
 
 conform!(files: Files, in_memory: MemoryEngine);
 
-/// Two writers of one log: the one that decided on an old head must decide again.
-#[test]
-fn a_writer_with_an_old_head_is_refused() {
-    let engine = MemoryEngine::default();
-    let [mut ours, mut theirs] = [engine.open().unwrap(), engine.open().unwrap()];
-    let decided_on = ours.tip();
-    append(&mut *theirs, 2..3);
-    assert!(matches!(ours.append(&decided_on, &batch(1, 1)), Err(AppendError::HeadMoved { head: Revision(3), .. })));
-    ours.append(&theirs.tip(), &batch(1, 1)).unwrap();
-    assert_eq!(theirs.reader().head(), Revision(4));
-}
+mod replicas;

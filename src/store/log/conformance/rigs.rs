@@ -6,8 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::store::disk::simulated::{Call, Fault, SimulatedDisk};
 use crate::store::log::memory::{self, MemoryEngine};
+use crate::store::log::replicated::simulated::plain::PlainDatabase;
+use crate::store::log::replicated::statements::Database;
+use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::log::{FileEngine, Form, LogEngine, LogOptions, frame};
 
 /// How a log can fail.
@@ -131,6 +136,49 @@ impl Rig for Files {
     fn set_aside(&self) -> usize {
         let segments = self.disk.files().into_iter().filter(|(path, _)| path.starts_with(ASIDE));
         segments.filter(|(path, _)| path.extension().is_some()).map(|(_, bytes)| bytes.len()).sum()
+    }
+}
+
+/// A replica with a copy in memory, of a log in a database that never fails.
+pub struct Replica {
+    copy: MemoryEngine,
+    database: PlainDatabase,
+}
+
+impl Replica {
+    pub fn of(database: PlainDatabase) -> Replica {
+        Replica { copy: MemoryEngine::default(), database }
+    }
+}
+
+impl Rig for Replica {
+    fn new(_: u64) -> Replica {
+        Replica::of(PlainDatabase::new())
+    }
+
+    fn engine(&self) -> Box<dyn LogEngine> {
+        let database = self.database.clone();
+        let databases = Box::new(move || Box::new(database.clone()) as Box<dyn Database>);
+        let hearing = Arc::new(Hearing::new([7; 32]));
+        Box::new(ReplicatedEngine::new(Box::new(self.copy.clone()), databases, hearing, Timestamp::MIN))
+    }
+
+    fn fail(&self, failure: Option<Failure>) {
+        Rig::fail(&self.copy, failure);
+    }
+
+    fn restart(&self) {}
+
+    fn frames(&self) -> Vec<Vec<u8>> {
+        self.copy.frames()
+    }
+
+    fn keep(&self, frames: &[Vec<u8>]) {
+        self.copy.keep(frames);
+    }
+
+    fn set_aside(&self) -> usize {
+        self.copy.set_aside()
     }
 }
 

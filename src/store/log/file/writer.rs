@@ -6,13 +6,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::high_water_mark::HighWaterMark;
 use super::open::{self, BeginError};
 use super::reader::FileReader;
 use super::segment::{Segment, Shared};
 use crate::store::disk::{Disk, DiskFile};
 use crate::store::log::frame::{self, Form};
-use crate::store::log::{AppendError, Log, OpenLogError, ReadLog};
+use crate::store::log::{AppendError, Log, OpenLogError, ReadLog, Wake, require_head};
 use crate::store::record::Tip;
 
 /// How the log uses the disk.
@@ -138,12 +140,7 @@ impl Log for FileLog {
         if self.outcome_unknown {
             return Err(AppendError::OutcomeUnknown(io::Error::other("an earlier sync failed")));
         }
-        if after.revision != self.tip.revision {
-            return Err(AppendError::HeadMoved { expected: after.revision, head: self.tip.revision });
-        }
-        if after.chain != self.tip.chain {
-            return Err(AppendError::Diverged { at: after.revision });
-        }
+        require_head(&self.tip, after)?;
         if batch.is_empty() {
             return Ok(Vec::new());
         }
@@ -165,6 +162,25 @@ impl Log for FileLog {
         self.shared.publish(self.tip.revision);
         self.marker.write(self.tip.revision);
         Ok(tips)
+    }
+
+    /// Nobody else writes to the files.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
+        Ok(Vec::new())
+    }
+
+    fn on_news(&mut self, _: Wake) {}
+
+    fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
+        require_head(&self.tip, decided_on)
+    }
+
+    fn settle(&mut self, _: Timestamp) -> Result<Tip, AppendError> {
+        Ok(self.tip)
     }
 
     fn close(&mut self) {

@@ -7,14 +7,16 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
+
 use self::offline::{OfflineMemory, damage_at};
 use super::frame;
 use super::{
     AppendError, ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd,
-    ReadError, ReadLog, Records, UpgradeError,
+    ReadError, ReadLog, Records, UpgradeError, Wake, require_head,
 };
 use crate::domain::id::Revision;
-use crate::store::record::{Hash, Tip};
+use crate::store::record::{Hash, Tip, digest, recorded_at};
 
 /// The segment name in every damage.
 const NAME: &str = "memory";
@@ -48,7 +50,17 @@ pub struct State {
     /// The number of frames that readers see.
     visible: usize,
     published: Option<Revision>,
+    /// No record may be dated at or before this instant.
+    answered_through: Option<Timestamp>,
+    wakes: Vec<Wake>,
     fault: Option<Fault>,
+}
+
+impl State {
+    /// Forgets which records were acknowledged, as a copy does that is not synced.
+    pub fn forget_published(&mut self) {
+        self.published = None;
+    }
 }
 
 impl MemoryEngine {
@@ -60,6 +72,10 @@ impl MemoryEngine {
     /// The contents of the log.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn head(&self) -> Result<Tip, AppendError> {
+        Ok(self.snapshot(true).map_err(unreadable)?.scan().0)
     }
 
     fn snapshot(&self, visible_only: bool) -> Result<OfflineMemory, ReadError> {
@@ -131,6 +147,13 @@ impl LogEngine for MemoryEngine {
     }
 }
 
+/// The records in a frame.
+pub fn records_of(frame: &[u8]) -> Vec<Vec<u8>> {
+    let first = frame::Header::read(frame).map(|header| header.first).unwrap_or_default();
+    let frame = frame::Frame::check(frame, frame::Expected::at(first, frame::Form::Current));
+    frame.map(|frame| frame.records.iter().map(|(_, record)| record.to_vec()).collect()).unwrap_or_default()
+}
+
 struct MemoryLog {
     engine: MemoryEngine,
     tip: Tip,
@@ -146,19 +169,17 @@ impl Log for MemoryLog {
         if self.outcome_unknown {
             return Err(AppendError::OutcomeUnknown(io::Error::other("the outcome of an earlier append is unknown")));
         }
-        let (head, _) =
-            self.engine.snapshot(true).map_err(|error| AppendError::NotWritten(io::Error::other(error)))?.scan();
-        if after.revision != head.revision {
-            return Err(AppendError::HeadMoved { expected: after.revision, head: head.revision });
-        }
-        if after.chain != head.chain {
-            return Err(AppendError::Diverged { at: after.revision });
-        }
+        let head = self.engine.head()?;
+        require_head(&head, after)?;
         if batch.is_empty() {
             return Ok(Vec::new());
         }
         let (frame, tips) = frame::encode(after, batch)?;
         let mut state = self.engine.state();
+        let first_at = recorded_at(&batch[0]).map_err(AppendError::NotARecord)?;
+        if let Some(answered_through) = state.answered_through.filter(|answered| *answered >= first_at) {
+            return Err(AppendError::NotBefore { answered_through });
+        }
         match state.fault {
             Some(Fault::Refused) => return Err(AppendError::NotWritten(io::Error::other("on demand"))),
             Some(Fault::Full) => return Err(AppendError::DiskFull),
@@ -173,7 +194,38 @@ impl Log for MemoryLog {
         state.visible = state.frames.len();
         self.tip = tips.last().copied().unwrap_or(head);
         state.published = Some(self.tip.revision);
+        state.wakes.iter().for_each(|wake| wake());
         Ok(tips)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
+        let head = self.engine.head()?;
+        let unknown: Result<Vec<_>, _> = self.reader().read(self.tip.revision.next(), head.revision).collect();
+        let mut followed = Vec::new();
+        for (_, bytes) in unknown.map_err(unreadable)? {
+            self.tip = self.tip.follow(&digest(&bytes).map_err(AppendError::NotARecord)?);
+            followed.push((self.tip, bytes));
+        }
+        Ok(followed)
+    }
+
+    fn on_news(&mut self, wake: Wake) {
+        self.engine.state().wakes.push(wake);
+    }
+
+    fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
+        require_head(&self.engine.head()?, decided_on)
+    }
+
+    fn settle(&mut self, through: Timestamp) -> Result<Tip, AppendError> {
+        let head = self.engine.head()?;
+        let mut state = self.engine.state();
+        state.answered_through = state.answered_through.max(Some(through));
+        Ok(head)
     }
 
     fn has_room(&self) -> bool {
@@ -250,6 +302,10 @@ impl PreparedEnd for MemoryEnd {
         state.frames.push(self.frame);
         Ok(())
     }
+}
+
+fn unreadable(error: ReadError) -> AppendError {
+    AppendError::NotWritten(io::Error::other(error))
 }
 
 fn refused(source: io::Error) -> ChangeError {

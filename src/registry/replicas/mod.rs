@@ -1,0 +1,4 @@
+//! Tests: several registries that share one log, each with a copy of its own.
+
+mod replica;
+mod two_writers;

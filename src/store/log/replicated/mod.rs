@@ -1,0 +1,380 @@
+//! A log that several replicas share in a database. Each replica keeps a copy of it.
+//!
+//! What is visible in a database need not last: an old primary that was replaced goes on showing what it had. So only a
+//! *confirmed tip* counts, and what is before it. A tip is confirmed by a durable statement of this replica that read it
+//! in its own snapshot, or by the replica that appended it, with a seal. Where frames are read does not matter: they
+//! enter the copy once their chain leads to a confirmed tip. What a plain read shows confirms nothing, denies nothing,
+//! and raises no alarm.
+//!
+//! The statements are in [`statements`]. Everything that follows from them is here, for every database.
+
+mod engine;
+mod hearing;
+#[cfg(test)]
+pub(crate) mod simulated;
+pub mod statements;
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::frame::{self, Expected, Form, Frame};
+use super::{AppendError, Log, ReadLog, Wake, require_head};
+use crate::domain::id::Revision;
+use crate::store::record::{self, Tip};
+
+pub use engine::ReplicatedEngine;
+pub use hearing::Hearing;
+use statements::{AHEAD, Append, Barrier, Database, Head, Known, Session, StatementError};
+
+/// How many bytes of frames are read at once.
+const PAGE: usize = 1024 * 1024;
+
+/// How often an unknown outcome is looked into before it is reported. Each attempt opens another session.
+const ATTEMPTS: usize = 3;
+
+/// The log of a replica.
+pub struct ReplicatedLog {
+    database: Box<dyn Database>,
+    session: Option<Box<dyn Session>>,
+    /// The confirmed frames.
+    copy: Box<dyn Log>,
+    /// What other replicas tell.
+    hearing: Arc<Hearing>,
+    /// The latest tip that is confirmed. The copy may end before it.
+    confirmed: Tip,
+    /// The turn of the head when it was last read. `None` before, and while the database is not opened.
+    turn: Option<u64>,
+    /// The greatest beat that was acknowledged.
+    beat: u64,
+    /// The latest instant that questions by time were answered for here.
+    answered_through: Timestamp,
+    /// The append whose outcome is unknown. Nothing is appended before it is known.
+    doubt: Option<Doubt>,
+}
+
+/// An append whose outcome is unknown.
+struct Doubt {
+    /// The revision before its frame.
+    after: Revision,
+    /// The tip after it.
+    tip: Tip,
+}
+
+impl ReplicatedLog {
+    /// Opens the log of a replica on top of its copy, and fills the copy from the database. If the database cannot be
+    /// reached, the copy is what is known.
+    pub fn open(
+        copy: Box<dyn Log>,
+        database: Box<dyn Database>,
+        hearing: Arc<Hearing>,
+        answered_through: Timestamp,
+    ) -> ReplicatedLog {
+        let mut log = ReplicatedLog {
+            database,
+            session: None,
+            confirmed: copy.tip(),
+            copy,
+            hearing,
+            turn: None,
+            beat: 0,
+            answered_through,
+            doubt: None,
+        };
+        if let Err(error) = log.catch_up() {
+            let error = &error as &dyn Error;
+            tracing::warn!(event = "log_not_reached", error, "the shared log is not reached: starting from the copy");
+        }
+        log
+    }
+
+    fn catch_up(&mut self) -> Result<(), AppendError> {
+        self.barrier()?;
+        while !self.follow()?.is_empty() {}
+        Ok(())
+    }
+
+    /// Runs a statement in the session, and opens one if there is none. A session is not used after an error.
+    fn run<T>(
+        &mut self,
+        statement: impl FnOnce(&mut dyn Session) -> Result<T, StatementError>,
+    ) -> Result<T, StatementError> {
+        let mut session = match self.session.take() {
+            Some(session) => session,
+            None => {
+                self.hearing.forget();
+                self.database.connect()?
+            }
+        };
+        let result = statement(&mut *session)?;
+        self.session = Some(session);
+        Ok(result)
+    }
+
+    /// Reads the head durably, and compares the copy with the database.
+    fn barrier(&mut self) -> Result<Barrier, AppendError> {
+        let barrier = self.one_barrier()?;
+        if barrier.head.answered_through >= self.answered_through {
+            return Ok(barrier);
+        }
+        // The database was restored to before an instant that this replica answered for.
+        let through = self.answered_through;
+        if !self.run(|session| session.settle_again(through)).map_err(not_done)? {
+            return Err(AppendError::ClockSkewed { by: through.duration_since(barrier.clock) });
+        }
+        self.one_barrier()
+    }
+
+    fn one_barrier(&mut self) -> Result<Barrier, AppendError> {
+        let known = Known { beat: self.beat, tip: self.copy.tip(), answered_through: self.answered_through };
+        let none = || AppendError::Unreachable("the database has no row for this replica".into());
+        let barrier = self.run(|session| session.barrier(&known)).map_err(not_done)?.ok_or_else(none)?;
+        // Every tip that was confirmed before is in the history of a later one, unless the database was restored.
+        let (ours, theirs) = (self.confirmed, barrier.head.tip);
+        let is_other = barrier.chain_at_tip.is_some_and(|chain| chain != known.tip.chain)
+            || (ours.revision == theirs.revision && ours.chain != theirs.chain);
+        if is_other
+            || barrier.chain_at_tip.is_none()
+            || theirs.revision < ours.revision
+            || barrier.beat_before < self.beat
+        {
+            return Err(AppendError::Lost { ours: ours.revision, head: theirs.revision });
+        }
+        self.beat = barrier.beat_before.saturating_add(1);
+        self.note(&barrier.head);
+        if !barrier.is_open {
+            self.turn = None;
+        }
+        Ok(barrier)
+    }
+
+    /// Like [`ReplicatedLog::barrier`], at a database that may be written to.
+    fn barrier_when_open(&mut self) -> Result<Barrier, AppendError> {
+        let barrier = self.barrier()?;
+        if barrier.is_open {
+            return Ok(barrier);
+        }
+        let waiting_for = self.run(|session| session.open()).map_err(not_done)?;
+        if !waiting_for.is_empty() {
+            return Err(AppendError::NotOpened { waiting_for });
+        }
+        match self.barrier()? {
+            barrier if barrier.is_open => Ok(barrier),
+            _ => Err(AppendError::NotOpened { waiting_for }),
+        }
+    }
+
+    /// Notes what a durable statement read.
+    fn note(&mut self, head: &Head) {
+        self.turn = Some(head.turn);
+        if head.tip.revision > self.confirmed.revision {
+            self.confirmed = head.tip;
+        }
+    }
+
+    /// Finds out what became of an append in doubt. Returns true if its frame is in the log. If it is not, it never
+    /// will be.
+    fn resolve(&mut self, doubt: &Doubt) -> Result<bool, AppendError> {
+        self.barrier_when_open()?;
+        // The turn waits for an append that is under way, and makes a later one fail. The frame is read in a later
+        // statement, because the turn's own snapshot may be older, and in the same session, because another one may
+        // be with another node.
+        let (after, tip) = (doubt.after, doubt.tip);
+        let read = self.run(|session| {
+            let head = session.turn()?;
+            Ok((head, session.frames(after, 1)?))
+        });
+        let (head, frames) = read.map_err(not_done)?;
+        self.note(&head);
+        let expected = Expected::at(after.next(), Form::Current);
+        let found = frames.first().and_then(|bytes| Frame::check(bytes, expected).ok()?.tip());
+        Ok(found == Some(tip))
+    }
+
+    /// Resolves the doubt that is left from an earlier append, if there is one. If its frame is in the log, it is
+    /// followed like those of others.
+    fn resolve_earlier(&mut self) -> Result<(), AppendError> {
+        if let Some(doubt) = self.doubt.take()
+            && let Err(error) = self.resolve(&doubt)
+        {
+            self.doubt = Some(doubt);
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Finds out, in a few attempts, whether an append in doubt succeeded.
+    fn resolve_now(&mut self, doubt: Doubt) -> Result<bool, AppendError> {
+        for _ in 0..ATTEMPTS {
+            match self.resolve(&doubt) {
+                Err(AppendError::Unreachable(_)) => {}
+                Err(_) => break,
+                Ok(is_there) => return Ok(is_there),
+            }
+        }
+        self.doubt = Some(doubt);
+        Err(AppendError::InDoubt)
+    }
+
+    /// Returns why an append touched no row.
+    fn why_not(&mut self, append: &Append<'_>) -> AppendError {
+        let barrier = match self.barrier_when_open() {
+            Ok(barrier) => barrier,
+            Err(error) => return error,
+        };
+        let Head { tip, answered_through, .. } = barrier.head;
+        let ahead = append.last_at.duration_since(barrier.clock);
+        if let Err(moved) = require_head(&tip, &append.after) {
+            moved
+        } else if answered_through >= append.first_at {
+            AppendError::NotBefore { answered_through }
+        } else if append.turn == barrier.head.turn && ahead > AHEAD {
+            AppendError::ClockSkewed { by: ahead }
+        } else {
+            AppendError::HeadMoved { expected: append.after.revision, head: tip.revision }
+        }
+    }
+
+    /// Adds a frame to the copy. The database has it, so if the copy cannot take it, the process must end, and a later
+    /// one reads it again.
+    fn keep(&mut self, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
+        let after = self.copy.tip();
+        let unknown = |error| AppendError::OutcomeUnknown(io::Error::other(error));
+        let tips = self.copy.append(&after, batch).map_err(unknown)?;
+        let tip = self.copy.tip();
+        if tip.revision > self.confirmed.revision {
+            self.confirmed = tip;
+        }
+        Ok(tips)
+    }
+
+    /// Reads frames from the end of the copy up to a confirmed tip. Returns the records of each.
+    fn read_up_to(&mut self, confirmed: Tip) -> Result<Vec<Vec<Vec<u8>>>, AppendError> {
+        let other = |why: &str| AppendError::Unreachable(why.into());
+        let (mut tip, mut batches) = (self.copy.tip(), Vec::new());
+        while tip.revision < confirmed.revision {
+            let frames = self.run(|session| session.frames(tip.revision, PAGE)).map_err(not_done)?;
+            if frames.is_empty() {
+                self.session = None;
+                return Err(other("the node does not have the confirmed frames"));
+            }
+            for bytes in frames {
+                if tip.revision >= confirmed.revision {
+                    break;
+                }
+                let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
+                let Ok(frame) = Frame::check(&bytes, expected) else {
+                    self.session = None;
+                    return Err(other("the node has another history"));
+                };
+                tip = frame.tip().unwrap_or(tip);
+                batches.push(frame.records.iter().map(|(_, record)| record.to_vec()).collect());
+            }
+        }
+        if tip == confirmed {
+            return Ok(batches);
+        }
+        self.session = None;
+        Err(other("the node has another history"))
+    }
+}
+
+impl Log for ReplicatedLog {
+    fn tip(&self) -> Tip {
+        self.copy.tip()
+    }
+
+    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
+        self.resolve_earlier()?;
+        require_head(&self.copy.tip(), after)?;
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Vec::new()) };
+        let at = |record: &[u8]| record::recorded_at(record).map_err(AppendError::NotARecord);
+        let (first_at, last_at) = (at(first)?, at(last)?);
+        let (frame, tips) = frame::encode(after, batch)?;
+        let tip = tips.last().copied().unwrap_or(*after);
+        let turn = match self.turn {
+            Some(turn) => turn,
+            None => self.barrier_when_open()?.head.turn,
+        };
+        let append = Append { after: *after, tip, turn, first_at, last_at, frame: &frame };
+        match self.run(|session| session.append(&append)) {
+            Ok(true) => {}
+            Ok(false) => return Err(self.why_not(&append)),
+            Err(StatementError::Unknown(_)) => {
+                if !self.resolve_now(Doubt { after: after.revision, tip })? {
+                    return Err(AppendError::HeadMoved { expected: after.revision, head: self.confirmed.revision });
+                }
+            }
+            Err(error) => return Err(not_done(error)),
+        }
+        self.keep(batch)?;
+        let notice = self.hearing.tell(&tip);
+        // Who does not hear it reads the frame at the next barrier.
+        drop(self.run(|session| session.notify(&notice)));
+        Ok(tips)
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
+        if let Some(heard) = self.hearing.take()
+            && heard.revision > self.confirmed.revision
+        {
+            self.confirmed = heard;
+        }
+        if self.confirmed.revision <= self.copy.tip().revision {
+            return Ok(Vec::new());
+        }
+        let mut followed = Vec::new();
+        for batch in self.read_up_to(self.confirmed)? {
+            let tips = self.keep(&batch)?;
+            followed.extend(tips.into_iter().zip(batch));
+        }
+        Ok(followed)
+    }
+
+    fn on_news(&mut self, wake: Wake) {
+        self.hearing.on_news(wake);
+    }
+
+    fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
+        self.resolve_earlier()?;
+        let barrier = self.barrier_when_open()?;
+        require_head(&barrier.head.tip, decided_on)
+    }
+
+    fn settle(&mut self, through: Timestamp) -> Result<Tip, AppendError> {
+        self.resolve_earlier()?;
+        if let Some(head) = self.run(|session| session.settle(through)).map_err(not_done)? {
+            self.note(&head);
+            self.answered_through = self.answered_through.max(through);
+            return Ok(head.tip);
+        }
+        let barrier = self.barrier_when_open()?;
+        Err(AppendError::ClockSkewed { by: through.duration_since(barrier.clock) })
+    }
+
+    fn has_room(&self) -> bool {
+        self.copy.has_room()
+    }
+
+    fn reader(&self) -> Arc<dyn ReadLog> {
+        self.copy.reader()
+    }
+
+    fn close(&mut self) {
+        self.copy.close();
+    }
+}
+
+/// The error for a statement that changes nothing that matters if it is done later, or that was not done.
+fn not_done(error: StatementError) -> AppendError {
+    match error {
+        StatementError::NotDone(source) | StatementError::Unknown(source) => AppendError::Unreachable(source),
+        StatementError::Damaged(source) => AppendError::Damaged(source),
+    }
+}

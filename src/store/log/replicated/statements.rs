@@ -1,0 +1,134 @@
+//! The statements that a database must offer, so that several replicas can share a log in it.
+//!
+//! What a statement means is fixed here; what follows from it is decided in this folder, for every database. All
+//! statements block. A replica has one statement under way at a time, in one session.
+//!
+//! The database keeps one row for the head of the log: the last revision, the chain up to it, its time, the turn, the
+//! time that was answered through, and the incarnation that may be written. It keeps a row for each frame, and a row
+//! for each replica.
+
+use std::error::Error;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::id::Revision;
+use crate::store::record::{Hash, Tip};
+
+/// How far ahead of the database's clock a record may be dated.
+pub const AHEAD: SignedDuration = SignedDuration::from_secs(1);
+
+/// A database with a log.
+pub trait Database: Send {
+    /// Opens a session with a node that says it is the primary. Sets what the session needs, and refuses a node whose
+    /// settings switch a guarantee off.
+    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError>;
+}
+
+/// A session with one node of the database. After an error it is not used again.
+pub trait Session: Send {
+    /// Appends a frame and moves the head to it, in one statement. Returns false if no row was touched, and the frame
+    /// will then never be there. The head must be what the frame builds on. Its turn must be the given one, and it must
+    /// be opened for the database's present incarnation. The times of the head must be before the first record's, and
+    /// the last record's time at most [`AHEAD`] of the database's clock, or no later than the times of the head require.
+    fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
+
+    /// Writes to the replica's row, durably: counts the beat, and notes what the replica knows. If that is part of the
+    /// database's history, also notes the incarnation as checked. What it returns was read in the snapshot of the same
+    /// statement. `None` if no row was touched: then it proves nothing.
+    fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError>;
+
+    /// Opens the database for writing, durably, if every replica has checked its present incarnation. Returns the
+    /// replicas that have not.
+    fn open(&mut self) -> Result<Vec<String>, StatementError>;
+
+    /// Raises the time that was answered through, durably. `None` if no row was touched, because the time is later than
+    /// the database's clock, or the database is not opened for its present incarnation.
+    fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError>;
+
+    /// Puts back a time that was answered through, durably, if a restore lost it. The database may be closed. Returns
+    /// false if the time is too far ahead of the database's clock.
+    fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError>;
+
+    /// Raises the turn, durably, so that no append sent with an earlier turn can succeed any more. It waits for those
+    /// that are under way. Returns the head after it.
+    fn turn(&mut self) -> Result<Head, StatementError>;
+
+    /// Reads frames after a revision, in order, about as many bytes as asked for, and at least one frame if there is
+    /// one. They may not be durable.
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError>;
+
+    /// Tells every replica that listens, without waiting for anything.
+    fn notify(&mut self, text: &str) -> Result<(), StatementError>;
+}
+
+/// A frame to append.
+#[derive(Clone, Copy, Debug)]
+pub struct Append<'a> {
+    /// What the frame builds on.
+    pub after: Tip,
+    /// The last record of the frame.
+    pub tip: Tip,
+    /// The turn of the head when it was last read.
+    pub turn: u64,
+    /// The time of the first record.
+    pub first_at: Timestamp,
+    /// The time of the last record.
+    pub last_at: Timestamp,
+    /// All bytes of the frame.
+    pub frame: &'a [u8],
+}
+
+/// What a replica knows, to be compared with the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The greatest beat that the database has acknowledged to this replica. Zero if none.
+    pub beat: u64,
+    /// The last record in the replica's copy. It ends a frame, or is before the first record.
+    pub tip: Tip,
+    /// The greatest time that the replica knows as answered through.
+    pub answered_through: Timestamp,
+}
+
+/// The head of the log, as a durable statement read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The last record, and the chain up to it.
+    pub tip: Tip,
+    /// The turn.
+    pub turn: u64,
+    /// The time of the last record.
+    pub recorded_at: Timestamp,
+    /// No record may be dated at or before this time.
+    pub answered_through: Timestamp,
+}
+
+/// What a barrier returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Barrier {
+    /// The head.
+    pub head: Head,
+    /// The beat before this barrier. This one's is the next.
+    pub beat_before: u64,
+    /// The chain up to the record that the replica named. `None` if no frame ends with that record; before the first
+    /// record, 32 zero bytes.
+    pub chain_at_tip: Option<Hash>,
+    /// True if the head is opened for the present incarnation, so that it may be written to.
+    pub is_open: bool,
+    /// The database's clock.
+    pub clock: Timestamp,
+}
+
+/// Why a statement has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum StatementError {
+    /// Surely nothing was done, and nothing will be: the statement was not sent, or the server refused it.
+    #[error("the database refused, or cannot be reached")]
+    NotDone(#[source] Box<dyn Error + Send + Sync>),
+    /// It is not known whether it was done, and it may still be: the connection was lost, the time was over, or a
+    /// warning came with the result.
+    #[error("it is not known what became of a statement")]
+    Unknown(#[source] Box<dyn Error + Send + Sync>),
+    /// The database contains what its rules forbid.
+    #[error("the database is damaged")]
+    Damaged(#[source] Box<dyn Error + Send + Sync>),
+}
