@@ -1,4 +1,5 @@
 //! Tests: several registries that share one log, each with a copy of its own.
 
 mod replica;
+mod simulation;
 mod two_writers;

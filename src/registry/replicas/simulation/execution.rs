@@ -1,0 +1,118 @@
+//! How statements are executed.
+
+use jiff::Timestamp;
+
+use super::line::{Request, Response};
+use super::world::{Answer, Statement, World};
+use crate::store::log::memory::records_of;
+use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
+use crate::store::log::replicated::simulated::rules::Rule;
+use crate::store::log::replicated::statements::{Append, Barrier, Known};
+use crate::store::record::Tip;
+
+impl World {
+    /// Executes a statement: it sees what is visible now, and its entry waits for the standby.
+    pub fn execute(&mut self, id: u64) -> Vec<Answer> {
+        let mut statement = self.take(id);
+        let node = &self.nodes[statement.node];
+        let (state, incarnation, clock) = (node.state(), node.incarnation, node.clock(self.now));
+        let is_open = state.opened == Some(incarnation) || self.is_broken(Rule::RollCall);
+        let (entry, response) = match &statement.request {
+            Request::Append { after, tip, turn, first_at, last_at, frame } => {
+                let append =
+                    Append { after: *after, tip: *tip, turn: *turn, first_at: *first_at, last_at: *last_at, frame };
+                let done = state.accepts(&append, clock, incarnation, self.broken);
+                let appended = || Entry::Append(Frame::new(*after, *tip, frame.clone(), &records_of(frame)));
+                (done.then(appended), Response::Appended(done))
+            }
+            Request::Barrier(known) => {
+                self.barrier(&state, statement.sender, known, clock, incarnation, statement.seen)
+            }
+            Request::Open => {
+                let checked = |replica: &usize| {
+                    state.replicas.get(replica).is_some_and(|(_, checked)| *checked == Some(incarnation))
+                };
+                let waiting_for: Vec<_> = (0..self.replicas).filter(|at| !checked(at)).collect();
+                let opened = waiting_for.is_empty().then_some(Entry::Open(incarnation));
+                (opened, Response::Opened(waiting_for.iter().map(usize::to_string).collect()))
+            }
+            Request::SettleAgain(through) => (Some(Entry::Fence(*through)), Response::SettledAgain(true)),
+            Request::Settle(through) if is_open && *through <= clock.max(state.head().recorded_at) => {
+                let mut head = state.head();
+                head.answered_through = head.answered_through.max(*through);
+                (Some(Entry::Fence(*through)), Response::Settled(Some(head)))
+            }
+            Request::Settle(_) => (None, Response::Settled(None)),
+            Request::Turn => {
+                let mut head = state.head();
+                head.turn += 1;
+                (Some(Entry::Turn), Response::Turned(head))
+            }
+            Request::Frames(after) => (None, Response::Frames(self.frames(&state, &statement, after.0))),
+            Request::Notify(text) => {
+                let others = (0..self.replicas).filter(|to| *to != statement.sender);
+                self.notes.extend(others.map(|to| (to, text.clone())));
+                (None, Response::Notified)
+            }
+            Request::Connect => unreachable!(),
+        };
+        let Some(entry) = entry else { return self.answer(statement, response) };
+        let waits = !(matches!(entry, Entry::Beat(..)) && self.is_broken(Rule::DurableBarrier));
+        let node = &mut self.nodes[statement.node];
+        if !waits {
+            node.wal.push(entry);
+            return self.answer(statement, response);
+        }
+        node.waiting.insert(node.wal.len());
+        statement.executed = Some((node.wal.len(), response));
+        node.wal.push(entry);
+        self.statements.push(statement);
+        Vec::new()
+    }
+
+    fn barrier(
+        &self,
+        state: &State,
+        replica: usize,
+        known: &Known,
+        clock: Timestamp,
+        incarnation: u64,
+        seen: Tip,
+    ) -> (Option<Entry>, Response) {
+        let answered_through = known.answered_through;
+        let mut known = *known;
+        if self.is_broken(Rule::AnsweredTime) {
+            known.answered_through = Timestamp::MIN;
+        }
+        let (mut barrier, holds): (Barrier, bool) = state.barrier(replica, &known, clock, incarnation);
+        barrier.is_open |= self.is_broken(Rule::OpenedHead) || self.is_broken(Rule::RollCall);
+        if self.is_broken(Rule::AnsweredTime) {
+            barrier.head.answered_through = barrier.head.answered_through.max(answered_through);
+        }
+        if self.is_broken(Rule::OwnSnapshot) && seen.revision > barrier.head.tip.revision {
+            barrier.head.tip = seen;
+        }
+        if self.is_broken(Rule::DurableBarrier) {
+            // A plain read knows of no beats.
+            barrier.beat_before = known.beat;
+        }
+        (Some(Entry::Beat(replica, holds.then_some(incarnation))), Response::Barrier(barrier))
+    }
+
+    fn frames(&self, state: &State, statement: &Statement, after: u64) -> Vec<Vec<u8>> {
+        let turned = &self.sessions.get(&statement.session).map(|(_, frames)| frames.clone()).unwrap_or_default();
+        let elsewhere;
+        let frames = if self.is_broken(Rule::LaterStatement) && !turned.is_empty() {
+            turned
+        } else if self.is_broken(Rule::SameSession) || self.is_broken(Rule::OwnSnapshot) {
+            let mut rng = self.rng.clone();
+            let primaries: Vec<_> = (0..self.nodes.len()).filter(|at| self.is_primary(*at)).collect();
+            elsewhere = self.nodes[rng.choice(primaries).unwrap()].state().frames;
+            &elsewhere
+        } else {
+            &state.frames
+        };
+        let later = frames.iter().filter(|frame| frame.after.revision.0 >= after);
+        later.map(|frame| frame.bytes.clone()).collect()
+    }
+}

@@ -1,0 +1,210 @@
+//! A history: the replicas, what they are doing, and what clients learned.
+
+use std::fs;
+use std::sync::{Arc, OnceLock};
+
+use jiff::{SignedDuration, Timestamp};
+use tempfile::TempDir;
+
+use super::super::replica::{BEGIN, Replica, person};
+use super::checks::{Knowledge, Violation};
+use super::client::{Question, Seen, ask};
+use super::line::{Job, Paused, Process, Start};
+use super::world::{Answer, World};
+use crate::domain::id::SpecialistId;
+use crate::registry::receipt::Resource;
+use crate::store::log::memory::{MemoryEngine, records_of};
+use crate::store::log::replicated::Hearing;
+use crate::store::log::replicated::simulated::node::Frame;
+use crate::store::log::replicated::simulated::rules::Rule;
+use crate::store::record::{Tip, digest};
+
+/// The key of every replica.
+pub const KEY: [u8; 32] = [7; 32];
+
+/// What may happen in a history, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    pub nodes: usize,
+    pub replicas: usize,
+    pub steps: usize,
+    pub cancels: usize,
+    pub give_ups: usize,
+    pub crashes: usize,
+    pub fail_overs: usize,
+    pub restores: usize,
+    pub kills: usize,
+    /// How far behind the clock of the second node is.
+    pub slower: SignedDuration,
+}
+
+/// What a replica is doing.
+pub enum State {
+    Down,
+    Idle,
+    /// It waits for the response to a statement.
+    Waiting,
+}
+
+/// A place for a replica, with what survives when it is killed.
+pub struct Seat {
+    pub process: Option<Process<Done>>,
+    pub state: State,
+    pub copy: MemoryEngine,
+    pub hearing: Arc<Hearing>,
+    pub directory: TempDir,
+    pub answered_through: Timestamp,
+    /// What it was asked, and what was acknowledged before.
+    pub asked: Vec<Question>,
+    pub known: Knowledge,
+}
+
+/// What a replica reports.
+pub enum Done {
+    Opened,
+    Seen(Result<Vec<Seen>, String>),
+    Answers(String),
+}
+
+/// A history.
+pub struct History {
+    pub world: World,
+    pub knowledge: Knowledge,
+    pub seats: Vec<Seat>,
+    pub budget: Budget,
+    pub calls: u64,
+}
+
+/// The first records of the registry: its frames, and the person in them.
+pub struct Begun {
+    pub frames: Vec<Frame>,
+    pub who: SpecialistId,
+}
+
+pub fn begun() -> &'static Begun {
+    static BEGUN: OnceLock<Begun> = OnceLock::new();
+    BEGUN.get_or_init(|| {
+        let engine = MemoryEngine::default();
+        let mut replica = Replica::open(&engine);
+        let Resource::Specialist(known) = replica.record(1, person("Mirela")).resource else { unreachable!() };
+        let (mut tip, mut frames) = (Tip::ORIGIN, Vec::new());
+        for bytes in &engine.state().frames {
+            let (after, records) = (tip, records_of(bytes));
+            tip = records.iter().fold(tip, |tip, record| tip.follow(&digest(record).unwrap()));
+            frames.push(Frame::new(after, tip, bytes.clone(), &records));
+        }
+        Begun { frames, who: known.id }
+    })
+}
+
+impl History {
+    pub fn new(seed: u64, broken: Option<Rule>, budget: Budget) -> History {
+        let begin: Timestamp = BEGIN.parse().unwrap();
+        let now = begin + SignedDuration::from_secs(60);
+        let mut world = World::new(seed, broken, now, budget.nodes, budget.replicas, &begun().frames);
+        world.nodes[1].ahead = -budget.slower;
+        let seat = |_| {
+            let copy = MemoryEngine::default();
+            copy.state().frames = begun().frames.iter().map(|frame| frame.bytes.clone()).collect();
+            Seat {
+                process: None,
+                state: State::Down,
+                copy,
+                hearing: Arc::new(Hearing::new(KEY)),
+                directory: tempfile::tempdir_in("/dev/shm").unwrap(),
+                answered_through: Timestamp::MIN,
+                asked: Vec::new(),
+                known: Knowledge::default(),
+            }
+        };
+        let seats = (0..budget.replicas).map(seat).collect();
+        History { world, knowledge: Knowledge::default(), seats, budget, calls: 0 }
+    }
+
+    pub fn check(&self) -> Result<(), Violation> {
+        let copies = self.seats.iter().map(|seat| seat.copy.state().frames.clone());
+        self.knowledge.check(&self.world, &copies.collect::<Vec<_>>())
+    }
+
+    pub fn ask(&mut self, replica: usize, questions: Vec<Question>) -> Result<(), Violation> {
+        let (now, asked, who) = (self.world.now, questions.clone(), begun().who);
+        let seat = &mut self.seats[replica];
+        seat.asked = questions;
+        seat.known = self.knowledge.clone();
+        let job: Job<Done> = Box::new(move |replica| {
+            replica.set_clock(now);
+            Done::Seen(ask(replica, who, &asked))
+        });
+        seat.process.as_ref().unwrap().give(job);
+        self.go_on(replica)
+    }
+
+    pub fn start(&mut self, replica: usize) -> Result<(), Violation> {
+        let now = self.world.now;
+        let seat = &mut self.seats[replica];
+        // The index is folded again from the copy.
+        let index = seat.directory.path().join("index");
+        if index.exists() {
+            fs::remove_dir_all(index).unwrap();
+        }
+        let start = Start {
+            directory: seat.directory.path().to_owned(),
+            copy: seat.copy.clone(),
+            hearing: Arc::clone(&seat.hearing),
+            answered_through: seat.answered_through,
+        };
+        let first: Job<Done> = Box::new(move |replica| {
+            replica.set_clock(now);
+            Done::Opened
+        });
+        seat.process = Some(Process::start(start, first));
+        self.go_on(replica)
+    }
+
+    /// Lets a replica run until it pauses.
+    pub fn go_on(&mut self, replica: usize) -> Result<(), Violation> {
+        loop {
+            let paused = self.seats[replica].process.as_ref().unwrap().wait();
+            match paused {
+                Paused::Sent(session, request) => match self.world.send(replica, session, request) {
+                    Some(response) => self.seats[replica].process.as_ref().unwrap().respond(response),
+                    None => {
+                        self.seats[replica].state = State::Waiting;
+                        return Ok(());
+                    }
+                },
+                Paused::Done(done) => {
+                    self.seats[replica].state = State::Idle;
+                    return self.done(replica, done);
+                }
+                Paused::Killed => unreachable!("it is killed when it is dropped"),
+                Paused::Panicked(message) => return Err(Violation::Failed(message)),
+            }
+        }
+    }
+
+    fn done(&mut self, replica: usize, done: Done) -> Result<(), Violation> {
+        let Done::Seen(seen) = done else { return Ok(()) };
+        let seen = seen.map_err(Violation::Failed)?;
+        let seat = &mut self.seats[replica];
+        for (question, seen) in seat.asked.iter().zip(&seen) {
+            if let (Question::At(instant), Seen::Revision(_)) = (question, seen) {
+                seat.answered_through = seat.answered_through.max(*instant);
+            }
+            seat.known.judge(*question, *seen, self.world.is_restored)?;
+            self.knowledge.learn(*question, *seen);
+        }
+        Ok(())
+    }
+
+    /// Gives replicas the responses to their statements.
+    pub fn respond(&mut self, answers: Vec<Answer>) -> Result<(), Violation> {
+        for (replica, response) in answers {
+            if let Some(process) = &self.seats[replica].process {
+                process.respond(response);
+                self.go_on(replica)?;
+            }
+        }
+        Ok(())
+    }
+}
