@@ -21,6 +21,7 @@ mod dates;
 mod display_text;
 mod evaluate;
 mod export;
+mod facts;
 mod failure;
 mod find;
 mod generate;

@@ -1,9 +1,11 @@
 //! Who a credential number stands for.
 
 use super::connect::Service;
+use super::facts::facts_of;
 use super::failure::Failure;
-use crate::proto::v1::GetCredentialRequest;
+use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
+use crate::proto::v1::{GetCredentialRequest, PersonName};
 
 /// The id of a person, by the id itself or by the credential number.
 pub async fn specialist_of(service: Service, who: String) -> Result<String, Failure> {
@@ -14,4 +16,11 @@ pub async fn specialist_of(service: Service, who: String) -> Result<String, Fail
     let answered = VerificationServiceClient::new(service).get_credential(request).await;
     let answered = answered.map_err(|status| Failure::answered(&status))?.into_inner();
     Ok(answered.credential.unwrap_or_default().specialist_id)
+}
+
+/// The name of a person: the one that was recorded last and is not retracted.
+pub async fn name_of(service: Service, specialist_id: String) -> Result<PersonName, Failure> {
+    let found = facts_of(service, Some(Subject::SpecialistId(specialist_id)), None).await?;
+    let names = found.facts.into_iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name);
+    Ok(names.last().unwrap_or_default())
 }

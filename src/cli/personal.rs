@@ -51,6 +51,11 @@ impl Given {
         self.0.remove(field.name).unwrap_or_default()
     }
 
+    /// Takes the text of a field, if it was given, also as an empty one.
+    pub fn text_if_given(&mut self, field: Field) -> Option<String> {
+        self.0.remove(field.name)
+    }
+
     /// Takes the date of a field.
     pub fn date(&mut self, field: Field) -> Result<Option<Date>, Failure> {
         let text = self.text(field);
@@ -141,7 +146,9 @@ fn prompted(fields: &[Field]) -> Result<Given, Failure> {
                 },
             }
         };
-        given.0.insert(field.name, answer);
+        if !answer.is_empty() {
+            given.0.insert(field.name, answer);
+        }
     }
     Ok(given)
 }

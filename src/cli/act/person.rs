@@ -6,12 +6,12 @@ use super::Acting;
 use crate::cli::connect::Connection;
 use crate::cli::dates::read_date;
 use crate::cli::failure::Failure;
-use crate::cli::people::specialist_of;
-use crate::cli::personal::{BIRTH_DATE, FAMILY_NAME, GIVEN_NAME, PersonalInput, SUFFIX};
+use crate::cli::people::{name_of, specialist_of};
+use crate::cli::personal::{BIRTH_DATE, FAMILY_NAME, Field, GIVEN_NAME, PersonalInput, SUFFIX};
 use crate::cli::{Outcome, block_on};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::import_row::Command;
-use crate::proto::v1::{ChangeSpecialistNameRequest, RecordDeathRequest, RegisterSpecialistRequest};
+use crate::proto::v1::{ChangeSpecialistNameRequest, PersonName, RecordDeathRequest, RegisterSpecialistRequest};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -43,7 +43,7 @@ impl Register {
     }
 }
 
-/// Record a person's new name; it is asked for
+/// Record a person's new name; it is asked for, and what is not given of it stays
 #[derive(Debug, clap::Args)]
 #[command(after_help = NAME)]
 pub struct Name {
@@ -59,14 +59,32 @@ pub struct Name {
 const NAME: &str = "\
 Example:
   printf 'given_name: Bernice\\nfamily_name: Oakes\\n' |
-    cpss-registry act name CPS-28MS-MN2K-Z --person - --yes";
+    cpss-registry act name CPS-28MS-MN2K-Z --person - --yes
+
+A line `given_name:` or `suffix:` without a text removes that part of the name.";
+
+/// The parts of a name that stay if they are not given.
+const GIVEN: Field = Field { prompt: "Given name (empty: as it is)", ..GIVEN_NAME };
+const AFTER: Field = Field { prompt: "Suffix, such as Jr (empty: as it is)", ..SUFFIX };
 
 impl Name {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let name = self.input.read(&[GIVEN_NAME, FAMILY_NAME, SUFFIX])?.name();
+        let mut given = self.input.read(&[GIVEN, FAMILY_NAME, AFTER])?;
+        let connection = &self.acting.recording.connection;
+        let (specialist_id, today) = block_on(async {
+            let service = connection.open(TIMEOUT).await?;
+            let id = specialist_of(service.clone(), self.who).await?;
+            let name = name_of(service, id.clone()).await?;
+            Ok((id, name))
+        })?;
+        let name = PersonName {
+            given_name: given.text_if_given(GIVEN).unwrap_or(today.given_name),
+            family_name: given.text(FAMILY_NAME),
+            suffix: given.text_if_given(AFTER).unwrap_or(today.suffix),
+        };
         let request = ChangeSpecialistNameRequest {
             note: self.acting.note(),
-            specialist_id: specialist(&self.acting.recording.connection, self.who)?,
+            specialist_id,
             name: Some(name),
             ..ChangeSpecialistNameRequest::default()
         };

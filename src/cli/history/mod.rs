@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use super::connect::{Connection, Service};
 use super::display_text::moment;
+use super::facts::facts_of;
 use super::failure::Failure;
 use super::listing::ListFormat;
-use super::pages::all_pages;
 use super::people::specialist_of;
 use super::question::Knowledge;
 use super::{Outcome, block_on, message_json, terminal};
 use crate::proto::google::r#type::Date;
-use crate::proto::v1::known_at::Point;
 use crate::proto::v1::list_facts_request::Subject;
-use crate::proto::v1::record_service_client::RecordServiceClient;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::proto::v1::{Fact, FactKind, KnownAt, ListFactsRequest, ListStandingPeriodsRequest};
+use crate::proto::v1::{Fact, FactKind, KnownAt, ListStandingPeriodsRequest};
 
 use self::timeline::Timeline;
 
@@ -89,29 +87,14 @@ impl History {
     async fn ask(&self, facts: &mut Vec<Fact>) -> Result<Vec<Timeline>, Failure> {
         let service = self.connection.open(TIMEOUT).await?;
         let subject = self.of.subject(&service).await?;
-        let mut client = RecordServiceClient::new(service.clone());
-        let (mut known_at, mut today) = (self.knowledge.known_at(), None);
-        let ask = async |page_token: String| {
-            let (subject, known_at_request) = (subject.clone(), known_at.clone());
-            let request = ListFactsRequest { subject, known_at: known_at_request, page_size: 1000, page_token };
-            let page = client.list_facts(request).await?.into_inner();
-            let answer = page.answer.unwrap_or_default();
-            let point = Some(Point::Revision(answer.known_at_revision));
-            known_at = Some(KnownAt { epoch: answer.epoch, point });
-            today = answer.as_of;
-            Ok((page.facts, page.next_page_token))
-        };
-        let take = |fact: Fact| {
-            facts.push(fact);
-            Ok(())
-        };
-        all_pages(ask, take).await?;
+        let found = facts_of(service.clone(), subject, self.knowledge.known_at()).await?;
+        *facts = found.facts;
         let issued = facts.iter().filter(|fact| fact.kind() == FactKind::CredentialIssued);
         let issued = issued.map(|fact| fact.credential_number.clone());
         let numbers: Vec<String> = self.of.number.clone().map_or_else(|| issued.collect(), |number| vec![number]);
         let mut timelines = Vec::new();
         for number in numbers {
-            timelines.push(timeline(service.clone(), number, known_at.clone(), today).await?);
+            timelines.push(timeline(service.clone(), number, found.known_at.clone(), found.today).await?);
         }
         Ok(timelines)
     }

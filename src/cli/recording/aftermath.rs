@@ -1,14 +1,11 @@
 //! What became of a record since it was made: a line that is run again must not read as if it were in force.
 
-use tonic::Status;
-
 use super::send::{Receipt, Subject as About};
 use crate::cli::connect::Service;
+use crate::cli::facts::facts_of;
 use crate::cli::failure::Failure;
-use crate::cli::pages::all_pages;
 use crate::proto::v1::list_facts_request::Subject;
-use crate::proto::v1::record_service_client::RecordServiceClient;
-use crate::proto::v1::{Fact, FactKind, ListFactsRequest};
+use crate::proto::v1::{Fact, FactKind};
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,21 +65,10 @@ pub async fn same_report(service: Service, receipt: &Receipt) -> Option<u64> {
 
 /// The facts about what a receipt is about.
 async fn facts(service: Service, receipt: &Receipt) -> Result<Vec<Fact>, Failure> {
-    let mut facts = Vec::new();
-    let Some(subject) = receipt.subject.as_ref().and_then(subject) else { return Ok(facts) };
-    let mut client = RecordServiceClient::new(service);
-    let ask = async |page_token: String| -> Result<_, Status> {
-        let subject = Some(subject.clone());
-        let request = ListFactsRequest { subject, page_size: 1000, page_token, ..ListFactsRequest::default() };
-        let page = client.list_facts(request).await?.into_inner();
-        Ok((page.facts, page.next_page_token))
-    };
-    let take = |fact| {
-        facts.push(fact);
-        Ok(())
-    };
-    all_pages(ask, take).await?;
-    Ok(facts)
+    match receipt.subject.as_ref().and_then(subject) {
+        Some(subject) => Ok(facts_of(service, Some(subject), None).await?.facts),
+        None => Ok(Vec::new()),
+    }
 }
 
 fn subject(about: &About) -> Option<Subject> {

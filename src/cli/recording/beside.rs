@@ -23,6 +23,8 @@ pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Re
     let mut facts = found.facts;
     // What the act itself recorded, and what was recorded after it, is left out.
     facts.retain(|fact| fact.fact_id != receipt.fact_id && fact.revision <= receipt.revision);
+    let number = number_of(receipt, &facts);
+    facts.retain(|fact| fact.credential_number.is_empty() || fact.credential_number == number);
     Ok(match command {
         Command::ChangeSpecialistName(request) => {
             let names = facts.iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name.as_ref());
@@ -43,16 +45,28 @@ pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Re
     })
 }
 
-/// Whose facts an act is seen beside. `None`: there is nothing to say about such an act.
+/// The person whose facts an act is seen beside. `None`: there is nothing to say about such an act.
 fn about(command: &Command, receipt: &Receipt) -> Option<About> {
-    match (command, &receipt.subject) {
-        (Command::ChangeSpecialistName(request), _) => Some(About::SpecialistId(request.specialist_id.clone())),
-        (Command::SuspendCredential(request), _) => Some(About::CredentialNumber(request.credential_number.clone())),
-        (Command::RenewCredential(request), _) => Some(About::CredentialNumber(request.credential_number.clone())),
-        (Command::EndPeriod(_) | Command::RetractFact(_), Some(Subject::Fact(fact))) => {
-            Some(fact.credential_number.clone()).filter(|number| !number.is_empty()).map(About::CredentialNumber)
+    let person = match (command, &receipt.subject) {
+        (Command::ChangeSpecialistName(request), _) => &request.specialist_id,
+        (Command::SuspendCredential(_) | Command::RenewCredential(_), Some(Subject::Credential(credential))) => {
+            &credential.specialist_id
         }
-        _ => None,
+        (Command::EndPeriod(_) | Command::RetractFact(_), Some(Subject::Fact(fact))) => &fact.specialist_id,
+        _ => return None,
+    };
+    Some(person.clone()).filter(|person| !person.is_empty()).map(About::SpecialistId)
+}
+
+/// The credential that an act is about. Empty: none.
+fn number_of(receipt: &Receipt, facts: &[Fact]) -> String {
+    match &receipt.subject {
+        Some(Subject::Credential(credential)) => credential.credential_number.clone(),
+        Some(Subject::Fact(fact)) => {
+            let target = facts.iter().find(|target| target.fact_id == fact.target_fact_id);
+            target.map(|target| target.credential_number.clone()).unwrap_or_default()
+        }
+        _ => String::new(),
     }
 }
 

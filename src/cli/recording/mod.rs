@@ -1,6 +1,7 @@
 //! Recording one command: asked first what it would change, confirmed, sent with the id of the journal, and reported.
 
 mod aftermath;
+mod beside;
 mod hints;
 mod journal;
 mod receipt;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use prost::Message as _;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use self::aftermath::Aftermath;
@@ -18,7 +20,7 @@ use self::send::{Receipt, Sending, send};
 use super::connect::{Connection, Service};
 use super::failure::Failure;
 use super::impact::print_impact;
-use super::listing::ListFormat;
+use super::listing::{Format, ListFormat};
 use super::message_json::Json;
 use super::{Outcome, block_on, personal, print, print_aside, print_json, profile, terminal};
 use crate::proto::v1::ImportRow;
@@ -40,6 +42,9 @@ pub struct Recording {
     /// Show everyone whom it would affect, with names, and record nothing
     #[arg(long, conflicts_with = "dry_run")]
     affected: bool,
+    /// How to print whom it would affect; csv: for spreadsheets, with credential numbers and days
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "affected", conflicts_with = "json")]
+    format: Option<Format>,
     /// Record it as a new request, although the same line was recorded in the last 30 days
     #[arg(long, conflicts_with_all = ["dry_run", "affected"])]
     again: bool,
@@ -67,6 +72,7 @@ struct Report<'a> {
     request_id: Option<&'a str>,
     is_recorded_before: bool,
     sentence: &'a str,
+    beside: &'a [beside::Line],
 }
 
 impl Recording {
@@ -79,7 +85,7 @@ impl Recording {
         let service = self.connection.open(TIMEOUT).await?;
         if self.affected {
             let row = ImportRow { command: Some(command.clone()), note: self.note.clone(), ..ImportRow::default() };
-            print_impact(service, Subject::Command(row), ListFormat::of(self.json, None)).await?;
+            print_impact(service, Subject::Command(row), ListFormat::of(self.json, self.format)).await?;
             return Ok(Outcome::Done);
         }
         if self.dry_run || confirmation == Confirmation::Asked {
@@ -88,13 +94,14 @@ impl Recording {
                 Ok(receipt) => receipt,
                 Err(status) => return Err(hints::refused(&service, command, &status).await),
             };
+            let beside = &beside::lines(service.clone(), command, &receipt).await?;
             if self.dry_run {
                 print_notes(&hints::after(&service, command, &receipt).await);
                 let sentence = "Nothing is recorded yet. This is what would change:";
-                self.say(&receipt, &Report { request_id: None, is_recorded_before: false, sentence })?;
+                self.say(&receipt, &Report { request_id: None, is_recorded_before: false, sentence, beside })?;
                 return Ok(Outcome::Done);
             }
-            print_aside(&receipt::text("This is what would change:", &receipt, terminal::width()));
+            print_aside(&receipt::text("This is what would change:", &receipt, beside, terminal::width()));
             if !is_confirmed()? {
                 print_aside("Nothing was recorded.\n");
                 return Ok(Outcome::Failed);
@@ -120,11 +127,17 @@ impl Recording {
             print_aside(&failure.to_string());
         }
         if entry.is_retry {
-            refuse_what_is_over(service, &receipt).await?;
+            refuse_what_is_over(service.clone(), &receipt).await?;
         } else {
             print_notes(&hints::after(&service, command, &receipt).await);
         }
-        let report = Report { request_id: Some(&entry.request_id), is_recorded_before, sentence: &sentence };
+        let beside = &beside::lines(service, command, &receipt).await.unwrap_or_else(|failure| {
+            // It is recorded, whatever else can be said about it.
+            print_aside(&failure.to_string());
+            Vec::new()
+        });
+        let request_id = Some(&*entry.request_id);
+        let report = Report { request_id, is_recorded_before, sentence: &sentence, beside };
         self.say(&receipt, &report).map_err(|failure| failure.with_remedy(&sentence))?;
         Ok(Outcome::Done)
     }
@@ -153,6 +166,11 @@ impl Recording {
             journal.refused(entry)?;
             return Err(hints::refused(service, command, &status).await);
         }
+        if is_turned_away(&status) {
+            // The entry stays: an earlier try of the same line may be on record.
+            let remedy = if entry.is_retry { "this time nothing was recorded" } else { "nothing was recorded" };
+            return Err(Failure::answered(&status).with_remedy(remedy));
+        }
         Err(Failure::answered(&status).with_remedy(remedy))
     }
 
@@ -167,7 +185,7 @@ impl Recording {
 
     fn say(&self, receipt: &Receipt, report: &Report<'_>) -> Result<(), Failure> {
         if !self.json {
-            return print(&receipt::text(report.sentence, receipt, terminal::width()));
+            return print(&receipt::text(report.sentence, receipt, report.beside, terminal::width()));
         }
         let request_id = report.request_id.map_or(Json::Null, |id| Json::Text(id.to_owned()));
         let mut fields = vec![
@@ -201,6 +219,15 @@ async fn refuse_what_is_over(service: Service, receipt: &Receipt) -> Result<(), 
 fn is_refusal(status: &Status) -> bool {
     use Code::{AlreadyExists, FailedPrecondition, InvalidArgument, NotFound};
     matches!(status.code(), InvalidArgument | FailedPrecondition | NotFound | AlreadyExists)
+}
+
+/// Whether a status says that this request was not judged, and that nothing was recorded for it.
+fn is_turned_away(status: &Status) -> bool {
+    const REASONS: [&str; 7] =
+        ["TOO_FAST", "TOO_MANY", "TOO_LARGE", "WRITER_BUSY", "STORE_FULL", "CALENDAR_HELD", "NOT_WRITTEN"];
+    let is_not_allowed = matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated | Code::Unimplemented);
+    let details = status.get_error_details();
+    is_not_allowed || details.error_info().is_some_and(|info| REASONS.contains(&info.reason.as_str()))
 }
 
 fn is_confirmed() -> Result<bool, Failure> {

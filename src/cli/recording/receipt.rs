@@ -1,23 +1,27 @@
 //! The answer to a command, for people.
 
+use super::beside::Line;
 use super::send::{Receipt, Subject};
 use crate::cli::change_text::{change, days};
-use crate::cli::display_text::{code, full_name, standing, words};
+use crate::cli::display_text::{code, day, full_name, standing, words};
 use crate::cli::lines::Lines;
 use crate::cli::provider_text::{facility_type, identifiers, period};
 use crate::proto::v1::{Change, Credential, Employment, Fact, FactKind, Provider, Specialist};
 
-/// The answer as text, under a sentence.
-pub fn text(sentence: &str, receipt: &Receipt, limit: Option<usize>) -> String {
+/// The answer as text, under a sentence. What is on record beside it stands in place of lines with the same labels.
+pub fn text(sentence: &str, receipt: &Receipt, beside: &[Line], limit: Option<usize>) -> String {
     let mut lines = Lines::under(sentence, limit);
     match &receipt.subject {
         Some(Subject::Employment(job)) => add_job(&mut lines, job),
         Some(Subject::Credential(credential)) => add_credential(&mut lines, credential),
-        Some(Subject::Specialist(person)) => add_person(&mut lines, person),
+        Some(Subject::Specialist(person)) => add_person(&mut lines, person, beside),
         Some(Subject::Provider(provider)) => add_provider(&mut lines, provider),
         Some(Subject::Jobs(count)) => lines.line("jobs", &count.to_string()),
         Some(Subject::Fact(fact)) => add_fact(&mut lines, fact),
         None => {}
+    }
+    for (label, text) in beside {
+        lines.line(label, text);
     }
     let mut label = "on file";
     for person in &receipt.duplicates {
@@ -52,13 +56,16 @@ fn add_credential(lines: &mut Lines, credential: &Credential) {
     lines.line("credential", &credential.credential_number);
     lines.line("holder", &credential.display_name);
     lines.line("standing", standing(credential.standing()));
-    lines.line("term", &days(credential.effective_from, credential.term_last_day));
+    lines.line("issued", &credential.effective_from.map(day).unwrap_or_default());
+    lines.line("term", &credential.term_last_day.map(|last| format!("to {}", day(last))).unwrap_or_default());
     lines.line("prior number", &credential.prior_numbers.join(", "));
 }
 
-fn add_person(lines: &mut Lines, person: &Specialist) {
+fn add_person(lines: &mut Lines, person: &Specialist, beside: &[Line]) {
     lines.line("person", &person.specialist_id);
-    lines.line("name", &person.name.as_ref().map(full_name).unwrap_or_default());
+    if beside.iter().all(|(label, _)| *label != "name") {
+        lines.line("name", &person.name.as_ref().map(full_name).unwrap_or_default());
+    }
 }
 
 fn add_provider(lines: &mut Lines, provider: &Provider) {

@@ -7,6 +7,7 @@ mod prior_numbers;
 mod profiles;
 mod providers;
 mod reports;
+mod shown;
 mod terminal;
 
 use std::fs;
