@@ -5,6 +5,7 @@ use super::ids::Ids;
 use super::kind::{Kind, SOURCE_ID};
 use crate::cli::display_text::{code, day};
 use crate::cli::list::{Fault, Row};
+use crate::domain::prior_number::PriorNumber;
 use crate::proto::v1;
 use crate::proto::v1::{
     Designation, FacilityType, Fact, FactKind, IdentifierKind, QualificationBasis, RevocationBasis, SuspensionBasis,
@@ -93,15 +94,15 @@ fn is_day(column: &str) -> bool {
     ["effective_from", "valid_through"].contains(&column)
 }
 
-/// A number of an earlier certificate in the form in which it is on record: without dashes and blanks, in upper case.
+/// A number of an earlier certificate in the form in which it is on record.
 pub fn as_recorded(number: &str) -> String {
-    let is_left_out = |letter: char| letter.is_whitespace() || letter == '-';
-    number.chars().filter(|letter| !is_left_out(*letter)).collect::<String>().to_uppercase()
+    number.parse().map_or_else(|_| number.trim().to_owned(), |folded: PriorNumber| folded.to_string())
 }
 
 fn joined(parts: impl Iterator<Item = String>) -> String {
     let mut parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
     parts.sort();
+    parts.dedup();
     parts.join("; ")
 }
 

@@ -1,5 +1,6 @@
 //! Reviews of claims: which verdicts flipped, since which record, and what each caller sees of it.
 
+mod causes;
 mod random;
 
 use cpss_registry::proto::v1;
@@ -261,43 +262,6 @@ async fn the_audit_names_whom_a_review_finds_then_and_now() {
     let items = vec![answered(claim(), adas.revision)];
     registry.calling_as("payer").ask(v1::BatchReviewEligibilityRequest { items, ..Default::default() }).await;
     assert_eq!((reads(&ada.number, "payer").await, reads(&bob.number, "payer").await), (1, 1));
-    server.stop().await;
-}
-
-/// A record about the provider of a claim can flip the answer although it never employed the holder.
-#[tokio::test]
-async fn a_provider_that_never_employed_the_holder_can_be_the_cause() {
-    let server = TestServer::start(TODAY).await;
-    let registry = server.client();
-    let west = registry.qualified_provider("Example West").await;
-    let person = registry.credentialed("Ada", "Example-Tester", &[&west]).await;
-    let identifier = v1::Identifier { kind: v1::IdentifierKind::MedicaidId.into(), value: "M-1".to_owned() };
-    let other = v1::RegisterProviderRequest { identifiers: vec![identifier], ..register_provider("Example North") };
-    let other = registry.report(other).await.provider.unwrap().provider_id;
-    let begun = v1::ImportRow {
-        request_id: new_request_id(),
-        command: Some(v1::import_row::Command::RecordsBegin(v1::RecordsBegin { first_day: Some(date(TODAY)) })),
-        ..Default::default()
-    };
-    let rows = tokio_stream::once(v1::ImportRecordsRequest { row: Some(begun) });
-    registry.record().import_records(rows).await.unwrap().into_inner().message().await.unwrap();
-    let relied_on = registry.head().await;
-    let closed = v1::SuspendPeerServiceRequest {
-        request_id: new_request_id(),
-        provider_id: other.clone(),
-        first_day: Some(date("2026-02-02")),
-        ..Default::default()
-    };
-    let closed = registry.report(closed).await;
-    use v1::eligibility_item::BillingProvider;
-    for provider in [BillingProvider::MedicaidId("M-1".to_owned()), BillingProvider::ProviderId(other)] {
-        let claim = v1::EligibilityItem { billing_provider: Some(provider), ..claim(&person.number, &west) };
-        let found = reviewed(&registry, claim, relied_on).await;
-        let then = found.then.as_ref().unwrap();
-        assert_eq!((then.verdict(), then.eligible), (v1::Verdict::Undetermined, false), "before the records");
-        let kinds = vec![FactKind::PeerServiceSuspended];
-        assert_eq!(change(&found), (true, false, Some(closed.revision), kinds));
-    }
     server.stop().await;
 }
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod made;
+mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -337,6 +338,9 @@ async fn a_directory_that_cannot_be_understood_loads_nothing() {
         ("manifest.toml", "source = \"\"\n", "manifest.toml: source: found ``"),
         ("manifest.toml", "source = \"a\"\nbegin = 1\n", "manifest.toml: line 2: unknown field"),
         ("manifest.toml", "source = \"a\"\nrecords_begin = 1\n", "manifest.toml: line 2:"),
+        ("manifest.toml", &format!("source = \"{}\"\n", "a".repeat(101)), "write the name of the old system, 1 to 100"),
+        ("manifest.toml", "source = \"a\\u200bb\"\n", "visible characters"),
+        ("specialists.xlsx", people, "specialists.xlsx: there are two files of specialists"),
     ] {
         let directory = place.write(&[("specialists.csv", people)]);
         fs::write(directory.join(name), text).unwrap();
