@@ -17,6 +17,8 @@ pub struct Row {
     headings: Arc<Headings>,
     left_out: Option<LeftOut>,
     faults: Vec<Fault>,
+    /// How many of the faults, the first ones, are in what the row has. The others are in what it lacks.
+    mistakes: usize,
 }
 
 /// Why a row is not asked although nothing is wrong with it.
@@ -33,8 +35,12 @@ impl Row {
     pub(super) fn of(record: Record, headings: &Arc<Headings>, last_line: u64, separator: Option<char>) -> Row {
         let left_out =
             if record.is_blank() { Some(LeftOut::Blank) } else { (record.line > last_line).then_some(LeftOut::Totals) };
-        let faults = if left_out.is_none() { faults(&record, headings, separator) } else { Vec::new() };
-        Row { record, headings: Arc::clone(headings), left_out, faults }
+        let mut faults = if left_out.is_none() { mistakes(&record, headings, separator) } else { Vec::new() };
+        let mistakes = faults.len();
+        if left_out.is_none() && !is_like_totals(&record, headings) {
+            faults.extend(lacking(&record, headings));
+        }
+        Row { record, headings: Arc::clone(headings), left_out, faults, mistakes }
     }
 
     /// The line of the row, starting at 1. In a workbook: the row of the sheet.
@@ -50,6 +56,11 @@ impl Row {
     /// Why the row cannot be asked. Empty: it can.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// The faults in what the row has, without those in what it lacks.
+    pub fn mistakes(&self) -> &[Fault] {
+        &self.faults[..self.mistakes]
     }
 
     /// The text of a known column, trimmed. Empty: the cell is blank, or the list has no such column.
@@ -104,12 +115,9 @@ pub(super) fn is_like_totals(record: &Record, headings: &Headings) -> bool {
     record.begins_like_totals() && !record.cells.iter().enumerate().any(speaks_of_someone)
 }
 
-/// Why a row cannot be asked.
-fn faults(record: &Record, headings: &Headings, separator: Option<char>) -> Vec<Fault> {
-    let fault = |place: usize, remedy: &str| {
-        let found = record.cells.get(place).map_or("", |cell| cell.text.as_str());
-        Fault::of(record.line, headings.shown(place), found, remedy)
-    };
+/// What is wrong in what a row has.
+fn mistakes(record: &Record, headings: &Headings, separator: Option<char>) -> Vec<Fault> {
+    let fault = |place: usize, remedy: &str| fault(record, headings, place, remedy);
     if is_like_totals(record, headings) {
         let first = record.cells.iter().position(|cell| !cell.is_blank()).unwrap_or_default();
         return vec![fault(first, "a sum may stand at the end of the list only: remove the row")];
@@ -135,12 +143,22 @@ fn faults(record: &Record, headings: &Headings, separator: Option<char>) -> Vec<
             faults.push(fault(place, remedy));
         }
     }
-    let is_filled = |place: &usize| record.cells.get(*place).is_some_and(|cell| !cell.is_blank());
-    for group in headings.needs().filter(|group| !group.iter().any(is_filled)) {
-        let name = group.first().map(|place| headings.shown(*place)).unwrap_or_default();
-        faults.extend(group.first().map(|place| fault(*place, &format!("enter the {name}, or remove the row"))));
-    }
     faults
+}
+
+/// What a row must have and lacks.
+fn lacking(record: &Record, headings: &Headings) -> impl Iterator<Item = Fault> {
+    let is_filled = move |place: &usize| record.cells.get(*place).is_some_and(|cell| !cell.is_blank());
+    let empty = headings.needs().filter(move |group| !group.iter().any(is_filled));
+    empty.filter_map(|group| group.first().copied()).map(move |place| {
+        let remedy = format!("enter the {}, or remove the row", headings.shown(place));
+        fault(record, headings, place, &remedy)
+    })
+}
+
+fn fault(record: &Record, headings: &Headings, place: usize, remedy: &str) -> Fault {
+    let found = record.cells.get(place).map_or("", |cell| cell.text.as_str());
+    Fault::of(record.line, headings.shown(place), found, remedy)
 }
 
 /// What is wrong with a cell of a known column.

@@ -3,15 +3,17 @@
 use serde::Serialize;
 use tokio_stream::StreamExt as _;
 
-use super::question::{bad_rows, person};
+use super::difference::{DIFFERENCE, Difference, Kind};
+use super::near::explained;
+use super::question::{bad_rows, not_checked};
 use super::{Roster, TIMEOUT, open};
 use crate::cli::display_text::{self, day};
 use crate::cli::failure::Failure;
 use crate::cli::list::columns::{FAMILY_NAME, FIRST_DAY, GIVEN_NAME, NUMBER, POSITION, PRIOR_NUMBER};
 use crate::cli::list::{Columns, Fault, List, Row};
 use crate::cli::listing::ListFormat;
-use crate::cli::message_json::Json;
 use crate::cli::{Outcome, block_on, print_json_line};
+use crate::domain::name::fold;
 use crate::proto::v1::employment_service_client::EmploymentServiceClient;
 use crate::proto::v1::reconcile_roster_request::Kind as Asked;
 use crate::proto::v1::reconcile_roster_response::Kind as Answered;
@@ -26,101 +28,13 @@ const COLUMNS: Columns = Columns {
     answers: &[],
 };
 
-/// The columns of the differences.
-const DIFFERENCE: [&str; 8] = [
-    "difference",
-    "person",
-    "credential_number",
-    "line",
-    "first_day_in_list",
-    "first_day_on_record",
-    "position",
-    "employment_id",
-];
-
-/// A difference between the list and the record. Texts are empty where there is nothing to say.
-struct Difference {
-    kind: Kind,
-    person: String,
-    credential_number: String,
-    prior_number: String,
-    line: Option<u64>,
-    first_day_in_list: String,
-    first_day_on_record: String,
-    position: String,
-    employment_id: String,
-}
-
-/// The kinds of differences, in the order in which they are printed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    MissingFromList,
-    MissingFromRegistry,
-    Differing,
-}
-
-impl Kind {
-    const ALL: [Kind; 3] = [Kind::MissingFromList, Kind::MissingFromRegistry, Kind::Differing];
-
-    fn code(self) -> &'static str {
-        match self {
-            Kind::MissingFromList => "missing_from_list",
-            Kind::MissingFromRegistry => "missing_from_registry",
-            Kind::Differing => "differing",
-        }
-    }
-
-    /// What it means, and what to do.
-    fn sentence(self) -> &'static str {
-        match self {
-            Kind::MissingFromList => "on record, but not in the list. Did they leave? Then report the end of the job.",
-            Kind::MissingFromRegistry => {
-                "in the list, but no such job is on record. Did they start? Then report the start."
-            }
-            Kind::Differing => "in both, with another first day. Correct the list or the job.",
-        }
-    }
-}
-
-impl Difference {
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.kind.code().replace('_', " "),
-            self.person.clone(),
-            self.credential_number.clone(),
-            self.line.map(|line| line.to_string()).unwrap_or_default(),
-            self.first_day_in_list.clone(),
-            self.first_day_on_record.clone(),
-            self.position.clone(),
-            self.employment_id.clone(),
-        ]
-    }
-
-    /// Everything that there is to say, for programs.
-    fn json(&self) -> Json {
-        let texts = [
-            ("difference", self.kind.code()),
-            ("person", &self.person),
-            ("credential_number", &self.credential_number),
-            ("prior_number", &self.prior_number),
-            ("employment_id", &self.employment_id),
-            ("position", &self.position),
-            ("first_day_on_record", &self.first_day_on_record),
-            ("first_day_in_list", &self.first_day_in_list),
-        ];
-        let texts = texts.into_iter().filter(|(_, text)| !text.is_empty());
-        let texts = texts.map(|(name, text)| (name.to_owned(), Json::Text(text.to_owned())));
-        let line = self.line.map(|line| ("line".to_owned(), Json::Whole(line.into())));
-        Json::Object(texts.chain(line).collect())
-    }
-}
-
 /// What the comparison counted.
 #[derive(Debug, Serialize)]
 struct Counts {
     rows: u64,
     matched: u64,
-    differences: u64,
+    differences: usize,
+    not_compared: usize,
     as_of: String,
     epoch: String,
     known_at_revision: u64,
@@ -129,11 +43,13 @@ struct Counts {
 /// Compares the list with the jobs on record, and prints the differences.
 pub fn run(roster: &Roster) -> Result<Outcome, Failure> {
     let list = open(&roster.file, &COLUMNS, &roster.list)?;
-    let rows = read(roster, &list)?;
+    let (rows, unnumbered) = read(roster, &list)?;
     let (found, summary) = block_on(ask(roster, &rows))?;
     let mut differences: Vec<Difference> = found.into_iter().filter_map(|found| difference(found, &rows)).collect();
+    differences.extend(unnumbered.iter().map(|row| Difference::of_row(Kind::NotCompared, row)));
+    let mut differences = explained(differences, rows.iter().map(|(row, _)| row).chain(&unnumbered));
     differences.sort_by_key(|found| found.kind);
-    let counts = counts(&summary);
+    let counts = counts(&summary, differences.len() - unnumbered.len(), unnumbered.len());
     let mut listing = ListFormat::of(roster.json, roster.format).begin(&DIFFERENCE)?;
     for found in &differences {
         listing.row(found.cells(), || Ok(found.json()))?;
@@ -142,40 +58,48 @@ pub fn run(roster: &Roster) -> Result<Outcome, Failure> {
     if roster.json {
         print_json_line(&counts)?;
     }
-    Ok(if counts.differences == 0 { Outcome::Done } else { Outcome::No })
+    Ok(match counts {
+        Counts { differences: 1.., .. } => Outcome::No,
+        Counts { not_compared: 1.., .. } => Outcome::NotKnown,
+        _ => Outcome::Done,
+    })
 }
 
-/// The rows of the list, as they are sent.
-fn read(roster: &Roster, list: &List) -> Result<Vec<(Row, RosterRow)>, Failure> {
-    let (mut rows, mut faults) = (Vec::new(), Vec::new());
+/// The rows of the list, as they are sent, and those without a number.
+fn read(roster: &Roster, list: &List) -> Result<(Vec<(Row, RosterRow)>, Vec<Row>), Failure> {
+    let (mut rows, mut unnumbered, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for row in list.rows() {
         let row = row.map_err(|error| error.failure(&roster.file))?;
         if row.left_out().is_some() {
             continue;
         }
         match sent(&row, rows.len()) {
-            Ok(sent) => rows.push((row, sent)),
+            Ok(Some(sent)) => rows.push((row, sent)),
+            Ok(None) => unnumbered.push(row),
             Err(found) => faults.extend(found),
         }
     }
-    if faults.is_empty() { Ok(rows) } else { Err(bad_rows(&roster.file, list, &faults)) }
+    if faults.is_empty() { Ok((rows, unnumbered)) } else { Err(bad_rows(&roster.file, list, &faults)) }
 }
 
-fn sent(row: &Row, at: usize) -> Result<RosterRow, Vec<Fault>> {
-    if !row.faults().is_empty() {
-        return Err(row.faults().to_vec());
+/// A row as it is sent. `None`: it has no number.
+fn sent(row: &Row, at: usize) -> Result<Option<RosterRow>, Vec<Fault>> {
+    if !row.mistakes().is_empty() {
+        return Err(row.mistakes().to_vec());
     }
-    let subject = match row.text("number") {
-        "" => Subject::PriorNumber(row.text("prior_number").to_owned()),
-        number => Subject::CredentialNumber(number.to_owned()),
+    let first_day = row.date("first_day").map_err(|fault| vec![fault])?;
+    let subject = match (row.text("number"), row.text("prior_number")) {
+        ("", "") => return Ok(None),
+        ("", prior_number) => Subject::PriorNumber(prior_number.to_owned()),
+        (number, _) => Subject::CredentialNumber(number.to_owned()),
     };
-    Ok(RosterRow {
+    Ok(Some(RosterRow {
         correlation_id: at.to_string(),
         subject: Some(subject),
         family_name: row.text("family_name").to_owned(),
         position: row.text("position").to_owned(),
-        first_day: row.date("first_day").map_err(|fault| vec![fault])?,
-    })
+        first_day,
+    }))
 }
 
 async fn ask(roster: &Roster, rows: &[(Row, RosterRow)]) -> Result<(Vec<RosterDifference>, RosterSummary), Failure> {
@@ -210,29 +134,17 @@ fn difference(found: RosterDifference, rows: &[(Row, RosterRow)]) -> Option<Diff
         kind,
         person: name.clone(),
         credential_number: employment.credential_number,
-        prior_number: String::new(),
-        line: None,
-        first_day_in_list: String::new(),
         first_day_on_record: employment.first_day.map(day).unwrap_or_default(),
         position: employment.position,
         employment_id: employment.employment_id,
+        ..Difference::default()
     };
     Some(match found.kind? {
         Found::MissingFromList(employment) => on_record(Kind::MissingFromList, employment),
-        Found::MissingFromRegistry(sent) => {
-            let row = row_of(&sent)?;
-            Difference {
-                kind: Kind::MissingFromRegistry,
-                person: person(row),
-                credential_number: row.text("number").to_owned(),
-                prior_number: row.text("prior_number").to_owned(),
-                line: Some(row.line()),
-                first_day_in_list: sent.first_day.map(day).unwrap_or_default(),
-                first_day_on_record: String::new(),
-                position: sent.position,
-                employment_id: String::new(),
-            }
-        }
+        Found::MissingFromRegistry(sent) => Difference {
+            first_day_in_list: sent.first_day.map(day).unwrap_or_default(),
+            ..Difference::of_row(Kind::MissingFromRegistry, row_of(&sent)?)
+        },
         Found::Differing(mismatch) => {
             let sent = mismatch.row?;
             let row = row_of(&sent)?;
@@ -246,12 +158,13 @@ fn difference(found: RosterDifference, rows: &[(Row, RosterRow)]) -> Option<Diff
     })
 }
 
-fn counts(summary: &RosterSummary) -> Counts {
+fn counts(summary: &RosterSummary, differences: usize, not_compared: usize) -> Counts {
     let answer = summary.answer.clone().unwrap_or_default();
     Counts {
         rows: summary.row_count,
         matched: summary.matched_count,
-        differences: summary.difference_count,
+        differences,
+        not_compared,
         as_of: answer.as_of.map(day).unwrap_or_default(),
         epoch: answer.epoch,
         known_at_revision: answer.known_at_revision,
@@ -274,5 +187,27 @@ fn sentences(differences: &[Difference], counts: &Counts, list: &List) -> Vec<St
         }
     }
     sentences.extend(list.understood().lines());
+    sentences.extend(not_checked(list));
+    sentences.extend(unused_ends(list));
     sentences
+}
+
+/// The columns with the ends of jobs, which are not compared.
+fn unused_ends(list: &List) -> impl Iterator<Item = String> {
+    const ENDS: [&str; 9] = [
+        "enddate",
+        "dateended",
+        "lastday",
+        "dateleft",
+        "termdate",
+        "terminationdate",
+        "dateterminated",
+        "separationdate",
+        "dateofseparation",
+    ];
+    let ends = list.other_headings().filter(|heading| {
+        let heading = fold(heading);
+        ENDS.iter().any(|end| heading.contains(end))
+    });
+    ends.map(|heading| format!("the column `{heading}` is not used: report the end of a job with `report end`"))
 }

@@ -189,3 +189,73 @@ async fn a_provider_that_is_not_on_file_is_refused_and_has_not_nobody() {
     }
     process.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mistake_in_the_list_is_not_somebody_who_left_or_came() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let [misnamed, mistyped, twice] = [("Odalys", "Abernathy"), ("Lucinda", "Bledsoe"), ("Yolanda", "Cuthbert")];
+    let (mut numbers, mut jobs) = (Vec::new(), Vec::new());
+    for (given, family) in [misnamed, mistyped, twice] {
+        let member = registry.credentialed(given, &format!("{family}-Example"), &[&employer]).await;
+        numbers.push(member.number);
+        jobs.push(member.jobs[0].clone());
+    }
+    let wrong = format!("{}7", numbers[1]);
+    let list = scratch.path().join("staff.csv");
+    let rows = [
+        "Cert #,Last Name,First Name,End Date".to_owned(),
+        format!("{},Abernathi-Example,Odalys,", numbers[0]),
+        format!("{wrong},Bledsoe-Example,Lucinda,"),
+        format!("{},Cuthbert-Example,Yolanda,", numbers[2]),
+        format!("{},Cuthbert-Example,Yolanda,12/31/2026", numbers[2].to_lowercase()),
+        "CPS-77,Dunwoody-Example,Ramona,".to_owned(),
+        ",Eastman-Example,Ramona,".to_owned(),
+    ];
+    fs::write(&list, format!("{}\n", rows.join("\n"))).unwrap();
+    let flags = ["--reconcile", "--provider", &employer.provider_id];
+    let output = roster(&list, &endpoint, &flags);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    for said in [
+        "other name: 1 in the list with the number of another name. Which is right?",
+        "mistyped: 2 in the list with a number that cannot exist or is mistyped.",
+        "repeated: 1 in the list again, with no second job on record.",
+        "not compared: 1 in the list without a number",
+        "not compared in rows with a number: `First Name`",
+        "the column `End Date` is not used",
+    ] {
+        assert!(printed.contains(said), "{said}: {printed}");
+    }
+    assert!(!printed.contains("Did they"), "{printed}");
+    let output = roster(&list, &endpoint, &[&flags[..], &["--format", "csv"]].concat());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let cell = |text: &str| format!(",{text}\r\n");
+    for (begin, end) in [
+        ("other name,", format!(",{},on record it is the number of Odalys Abernathy-Example\r\n", jobs[0])),
+        ("mistyped,", format!(",{},\"is it {}, Lucinda Bledsoe-Example?\"\r\n", jobs[1], numbers[1])),
+        ("mistyped,", cell("such a number cannot exist")),
+        ("repeated,", cell("repeats line 4")),
+        ("not compared,", cell("")),
+    ] {
+        let is_it = |line: &str| line.starts_with(begin) && line.ends_with(&end);
+        assert!(printed.split_inclusive('\n').any(is_it), "{begin}{end}: {printed}");
+    }
+    let output = roster(&list, &endpoint, &[&flags[..], &["--json"]].concat());
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<_> = lines.iter().map(|line| line["difference"].as_str().unwrap_or("counts")).collect();
+    assert_eq!(kinds, ["other_name", "mistyped", "mistyped", "repeated", "not_compared", "counts"]);
+    assert_eq!((&lines[5]["differences"], &lines[5]["not_compared"]), (&4.into(), &1.into()));
+    assert_eq!((&lines[3]["line"], &lines[3]["other_line"]), (&5.into(), &4.into()));
+
+    let named = [("Abernathy", 0), ("Bledsoe", 1), ("Cuthbert", 2)];
+    let named = named.map(|(family, at)| format!("{},{family}-Example\n", numbers[at])).concat();
+    fs::write(&list, format!("Cert #,Last Name\n{named},Eastman-Example\n")).unwrap();
+    let output = roster(&list, &endpoint, &flags);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(4), "somebody who is not compared: {printed}");
+    process.stop();
+}
