@@ -21,6 +21,6 @@ pub async fn specialist_of(service: Service, who: String) -> Result<String, Fail
 /// The name of a person: the one that was recorded last and is not retracted.
 pub async fn name_of(service: Service, specialist_id: String) -> Result<PersonName, Failure> {
     let found = facts_of(service, Some(Subject::SpecialistId(specialist_id)), None).await?;
-    let names = found.facts.into_iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name);
-    Ok(names.last().unwrap_or_default())
+    let mut names = found.facts.into_iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name);
+    Ok(names.next_back().unwrap_or_default())
 }

@@ -151,9 +151,9 @@ impl LoadBatch<'_, '_> {
     }
 
     /// Decides a command, whose request id must be new. The receipt is valid once the batch is durable.
-    pub fn submit(&mut self, submission: Submission) -> Result<Receipt, SubmitError> {
-        let request = self.writer.request_key(&submission);
-        self.batch.submit(&submission, request)
+    pub fn submit(&mut self, submission: &Submission) -> Result<Receipt, SubmitError> {
+        let request = self.writer.request_key(submission);
+        self.batch.submit(submission, request)
     }
 
     /// Returns the number of records in the batch.

@@ -190,7 +190,7 @@ pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
 
 /// Opens the store and the writer, and records everything that must come first. A new registry begins with `epoch`.
 pub(super) fn open_writer(
-    options: Options,
+    mut options: Options,
     clock: Clock,
     semantics_version: u32,
     epoch: Uuid,
@@ -200,7 +200,7 @@ pub(super) fn open_writer(
     // Check before touching anything in the directory of another registry. If the first record cannot be read, only the
     // index can tell the id, and it is checked after the store is open.
     check_registry_id(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
-    let store = Store::open(&options.data_dir, options.store.clone(), progress)?;
+    let store = Store::open(&options.data_dir, std::mem::take(&mut options.store), progress)?;
     writer_of(store, &options, clock, Preface { semantics_version, rule_sets }, epoch)
 }
 

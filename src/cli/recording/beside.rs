@@ -27,9 +27,9 @@ pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Re
     facts.retain(|fact| fact.credential_number.is_empty() || fact.credential_number == number);
     Ok(match command {
         Command::ChangeSpecialistName(request) => {
-            let names = facts.iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name.as_ref());
+            let mut names = facts.iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name.as_ref());
             let new = request.name.as_ref().map(full_name).unwrap_or_default();
-            names.last().map(|old| ("name", format!("{} -> {new}", full_name(old)))).into_iter().collect()
+            names.next_back().map(|old| ("name", format!("{} -> {new}", full_name(old)))).into_iter().collect()
         }
         Command::SuspendCredential(request) => {
             let others = suspensions(&facts, "").filter(|other| other.meets(request.first_day, request.last_day));

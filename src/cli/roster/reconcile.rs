@@ -65,8 +65,10 @@ pub fn run(roster: &Roster) -> Result<Outcome, Failure> {
     })
 }
 
-/// The rows of the list, as they are sent, and those without a number.
-fn read(roster: &Roster, list: &List) -> Result<(Vec<(Row, RosterRow)>, Vec<Row>), Failure> {
+/// The rows of a list with the message that is sent for each, and the rows without a number.
+type Read = (Vec<(Row, RosterRow)>, Vec<Row>);
+
+fn read(roster: &Roster, list: &List) -> Result<Read, Failure> {
     let (mut rows, mut unnumbered, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for row in list.rows() {
         let row = row.map_err(|error| error.failure(&roster.file))?;

@@ -361,7 +361,7 @@ impl Recorder<'_, '_, '_> {
             command,
             numbers: Numbers::From(self.run.rng.draw()),
         };
-        match self.batch.submit(submission) {
+        match self.batch.submit(&submission) {
             Ok(receipt) => {
                 self.run.summary.facts += receipt.fact_ids.len() as u64;
                 self.run.summary.specialists += u64::from(is_registration);

@@ -56,12 +56,12 @@ impl World {
             }
             Request::Connect => unreachable!(),
         };
-        let Some(entry) = entry else { return self.answer(statement, response) };
+        let Some(entry) = entry else { return self.answer(&statement, response) };
         let waits = !(matches!(entry, Entry::Beat(..)) && self.is_broken(Rule::DurableBarrier));
         let node = &mut self.nodes[statement.node];
         if !waits {
             node.wal.push(entry);
-            return self.answer(statement, response);
+            return self.answer(&statement, response);
         }
         node.waiting.insert(node.wal.len());
         statement.executed = Some((node.wal.len(), response));

@@ -156,7 +156,7 @@ impl World {
         self.statements.remove(at)
     }
 
-    pub fn answer(&mut self, statement: Statement, response: Response) -> Vec<Answer> {
+    pub fn answer(&mut self, statement: &Statement, response: Response) -> Vec<Answer> {
         if matches!(response, Response::Unknown) {
             self.sessions.remove(&statement.session);
         }
@@ -184,7 +184,7 @@ impl World {
         let statement = self.take(id);
         let (at, response) = statement.executed.clone().unwrap();
         self.nodes[statement.node].waiting.remove(&at);
-        self.answer(statement, response)
+        self.answer(&statement, response)
     }
 
     /// The wait for the standby is cancelled: the entry is visible, and a warning says that it may not last.
@@ -193,7 +193,7 @@ impl World {
         let (at, response) = statement.executed.clone().unwrap();
         self.nodes[statement.node].waiting.remove(&at);
         let response = if self.is_broken(Rule::Warning) { response } else { Response::Unknown };
-        self.answer(statement, response)
+        self.answer(&statement, response)
     }
 
     /// The replica gives up. The statement goes on.
