@@ -42,9 +42,15 @@ impl Terminal {
         let line = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap();
         let (keys, line) = (File::from(keys), File::from(line));
         let end = || Stdio::from(line.try_clone().unwrap());
-        // setsid makes it the terminal of the command, so that Ctrl-C reaches the command.
+        // setsid makes it the terminal of the command, so that Ctrl-C reaches the command. env undoes what the shell of
+        // a job in the background does: it lets the job ignore Ctrl-C.
         let mut command = desk.at_home(Command::new("setsid"));
-        let command = command.args(["--ctty", PROGRAM]).args(arguments).stdin(end()).stdout(end()).stderr(end());
+        let command = command
+            .args(["--ctty", "env", "--default-signal=INT", PROGRAM])
+            .args(arguments)
+            .stdin(end())
+            .stdout(end())
+            .stderr(end());
         let child = command.spawn().unwrap();
         let screen = Arc::new(Mutex::new(String::new()));
         let (mut shown, written) = (keys.try_clone().unwrap(), Arc::clone(&screen));
