@@ -149,8 +149,14 @@ impl<'a> Load<'a> {
         loop {
             while sent.len() < UNDER_WAY
                 && let Some(to) = &sender
-                && !matches!(rows.peek(), Some(Ok((file, row))) if self.ids.is_awaited_by(file.kind, row))
             {
+                // It waits for the rows that it names, which are under way.
+                if !sent.is_empty()
+                    && let Some(Ok((file, row))) = rows.peek()
+                    && self.ids.is_awaited_by(file.kind, row)
+                {
+                    break;
+                }
                 match rows.next().transpose().map_err(cannot_read)? {
                     None => sender = None,
                     Some((file, row)) => match self.read(file, row) {
