@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError};
+use super::following::TRIES;
 use super::handle::Registry;
 use super::head::Head;
 use super::receipt::Receipt;
@@ -24,9 +25,6 @@ use crate::store::index::View as _;
 
 /// The maximum number that run at once; further ones wait.
 pub(super) const DRY_RUNS: usize = 4;
-
-/// How often a dry run is decided before it is refused, because other processes append to the log each time.
-const TRIES: usize = 16;
 
 /// The number of facts of people that a dry run caches: about 40 MB.
 const FACTS_KEPT: usize = 128 * 1024;

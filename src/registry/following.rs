@@ -7,6 +7,9 @@ use super::handle::Registry;
 use super::message::{Message, Reply};
 use crate::domain::id::Revision;
 
+/// How often something is decided before it is refused, because other processes append to the log each time.
+pub(super) const TRIES: usize = 16;
+
 /// How often the log is looked at, whether there is news or not: news may get lost.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
+use super::following::TRIES;
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::message::{Message, Outcome};
 use super::preface::Preface;
@@ -34,9 +35,6 @@ use crate::store::record::{self, Tip};
 
 /// The maximum number of messages that are decided as one batch.
 const BATCH: usize = 256;
-
-/// How often a batch is decided before its commands are refused, because other processes append to the log each time.
-const TRIES: usize = 16;
 
 /// How long after a refused batch a probe reports that the disk does not accept writes.
 const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
