@@ -20,3 +20,8 @@ pub fn civil(date: Date) -> Option<civil::Date> {
     let part = |number: i32| i8::try_from(number).ok();
     civil::Date::new(i16::try_from(date.year).ok()?, part(date.month)?, part(date.day)?).ok()
 }
+
+/// Whether both days are there, and one is before the other.
+pub fn is_before(one: Option<Date>, other: Option<Date>) -> bool {
+    matches!((one.and_then(civil), other.and_then(civil)), (Some(one), Some(other)) if one < other)
+}

@@ -5,7 +5,7 @@ use super::facts::facts_of;
 use super::failure::Failure;
 use crate::proto::v1::list_facts_request::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::proto::v1::{GetCredentialRequest, PersonName};
+use crate::proto::v1::{Fact, GetCredentialRequest, PersonName};
 
 /// The id of a person, by the id itself or by the credential number.
 pub async fn specialist_of(service: Service, who: String) -> Result<String, Failure> {
@@ -18,9 +18,14 @@ pub async fn specialist_of(service: Service, who: String) -> Result<String, Fail
     Ok(answered.credential.unwrap_or_default().specialist_id)
 }
 
-/// The name of a person: the one that was recorded last and is not retracted.
+/// The name of a person, as on record.
 pub async fn name_of(service: Service, specialist_id: String) -> Result<PersonName, Failure> {
     let found = facts_of(service, Some(Subject::SpecialistId(specialist_id)), None).await?;
-    let mut names = found.facts.into_iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name);
-    Ok(names.next_back().unwrap_or_default())
+    Ok(name_in(&found.facts).cloned().unwrap_or_default())
+}
+
+/// The name in facts about a person: the one that was recorded last and is not retracted.
+pub fn name_in(facts: &[Fact]) -> Option<&PersonName> {
+    let mut names = facts.iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name.as_ref());
+    names.next_back()
 }

@@ -1,4 +1,5 @@
-//! `act`: what the registrar records about people and credentials, and the certifier about providers; each act shown and confirmed first.
+//! `act`: what the registrar records about people and credentials, and the certifier about providers. Each act is shown
+//! and confirmed first.
 
 mod amend;
 mod credential;

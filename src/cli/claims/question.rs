@@ -8,7 +8,7 @@ use crate::proto::v1::EligibilityItem;
 use crate::proto::v1::eligibility_item::{BillingProvider, Subject};
 
 const fn column(key: &'static str, aliases: &'static [&'static str]) -> Known {
-    Known { key, name: key, aliases, is_number: false }
+    Known { aliases, ..Known::plain(key) }
 }
 
 /// The columns of a claim.

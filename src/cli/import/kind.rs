@@ -49,15 +49,11 @@ pub const EXTENSIONS: [&str; 2] = ["csv", "xlsx"];
 /// The column with the id of a row in the old system.
 pub const SOURCE_ID: &str = "source_id";
 
-const fn column(name: &'static str) -> Known {
-    Known { key: name, name, aliases: &[], is_number: false }
-}
-
 /// The columns of a file: those that every row must fill, and the others.
 macro_rules! columns {
     ($name:ident: $($needed:literal)+; $($other:literal)*) => {
         static $name: Columns = Columns {
-            known: &[$(column($needed),)+ $(column($other),)* column("note")],
+            known: &[$(Known::plain($needed),)+ $(Known::plain($other),)* Known::plain("note")],
             needs: &[$(&[$needed],)+],
             answers: &[],
         };

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::caller::{Caller, PAGE};
-use crate::cli::dates::civil;
+use crate::cli::dates::{civil, is_before};
 use crate::cli::display_text::day;
 use crate::cli::failure::Failure;
 use crate::cli::pages::all_pages;
@@ -62,12 +62,10 @@ pub async fn unconfirmed(caller: &Caller, today: Option<Date>) -> Result<Vec<Unc
 
 /// The providers with a qualification today whose certificate has expired, and the last day of that certificate.
 async fn with_expired_certificate(caller: &Caller, today: Option<Date>) -> Result<Vec<(v1::Provider, Date)>, Failure> {
-    let Some(today) = today.and_then(civil) else { return Ok(Vec::new()) };
-    let is_before = |date: Option<Date>| date.and_then(civil).is_some_and(|date| date < today);
     let has_expired = |period: &&v1::ProviderPeriod| {
-        let includes_today =
-            period.first_day.and_then(civil).is_some_and(|first| first <= today) && !is_before(period.last_day);
-        period.kind() == ProviderPeriodKind::Qualification && includes_today && is_before(period.valid_through)
+        let is_past = |day: Option<Date>| is_before(day, today);
+        let includes_today = !is_before(today, period.first_day) && !is_past(period.last_day);
+        period.kind() == ProviderPeriodKind::Qualification && includes_today && is_past(period.valid_through)
     };
     let mut client = ProviderServiceClient::new(caller.clone());
     let ask = async |page_token: String| {

@@ -18,6 +18,13 @@ pub struct Known {
     pub is_number: bool,
 }
 
+impl Known {
+    /// A column whose heading is its key.
+    pub const fn plain(key: &'static str) -> Known {
+        Known { key, name: key, aliases: &[], is_number: false }
+    }
+}
+
 /// The columns of a command.
 #[derive(Debug)]
 pub struct Columns {

@@ -4,10 +4,11 @@
 use super::send::{Receipt, Subject};
 use crate::cli::change_text::days;
 use crate::cli::connect::Service;
-use crate::cli::dates::{civil, of_civil};
+use crate::cli::dates::{civil, is_before, of_civil};
 use crate::cli::display_text::{full_name, is_lost, standing};
 use crate::cli::facts::facts_of;
 use crate::cli::failure::Failure;
+use crate::cli::people::name_in;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::import_row::Command;
 use crate::proto::v1::list_facts_request::Subject as About;
@@ -27,9 +28,8 @@ pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Re
     facts.retain(|fact| fact.credential_number.is_empty() || fact.credential_number == number);
     Ok(match command {
         Command::ChangeSpecialistName(request) => {
-            let mut names = facts.iter().filter(|fact| !fact.retracted).filter_map(|fact| fact.name.as_ref());
             let new = request.name.as_ref().map(full_name).unwrap_or_default();
-            names.next_back().map(|old| ("name", format!("{} -> {new}", full_name(old)))).into_iter().collect()
+            name_in(&facts).map(|old| ("name", format!("{} -> {new}", full_name(old)))).into_iter().collect()
         }
         Command::SuspendCredential(request) => {
             let others = suspensions(&facts, "").filter(|other| other.meets(request.first_day, request.last_day));
@@ -68,11 +68,6 @@ fn number_of(receipt: &Receipt, facts: &[Fact]) -> String {
         }
         _ => String::new(),
     }
-}
-
-/// Whether both days are there, and one is before the other.
-fn is_before(one: Option<Date>, other: Option<Date>) -> bool {
-    matches!((one.and_then(civil), other.and_then(civil)), (Some(one), Some(other)) if one < other)
 }
 
 /// A suspension as it stands.

@@ -7,7 +7,7 @@ use super::aftermath::same_report;
 use super::send::{Receipt, Subject};
 use crate::cli::change_text::days;
 use crate::cli::connect::Service;
-use crate::cli::dates::civil;
+use crate::cli::dates::is_before;
 use crate::cli::display_text::day;
 use crate::cli::failure::Failure;
 use crate::proto::google::r#type::Date;
@@ -30,7 +30,7 @@ pub async fn after(service: &Service, command: &Command, receipt: &Receipt) -> V
         listed.map(tonic::Response::into_inner).unwrap_or_default();
     let mut hints: Vec<String> = reported_days(command)
         .into_iter()
-        .filter(|(_, date)| is_after(*date, answer.as_ref().and_then(|answer| answer.as_of)))
+        .filter(|(_, date)| is_before(answer.as_ref().and_then(|answer| answer.as_of), Some(*date)))
         .map(|(what, date)| format!("{what}, {}, is in the future", day(date)))
         .collect();
     if matches!(command, Command::ReportEmploymentStart(_)) {
@@ -95,8 +95,4 @@ fn reported_days(command: &Command) -> Vec<(&'static str, Date)> {
     };
     let days = [("the first day of work", first), ("the last day of work", last)];
     days.into_iter().filter_map(|(what, date)| Some((what, date?))).collect()
-}
-
-fn is_after(date: Date, today: Option<Date>) -> bool {
-    civil(date).zip(today.and_then(civil)).is_some_and(|(date, today)| date > today)
 }

@@ -12,17 +12,12 @@ use crate::cli::list::{Columns, Fault, Known, List, ListArgs, ListError, Row};
 use crate::proto::v1::eligibility_item::BillingProvider;
 use crate::proto::v1::{ReliedOn, ReviewItem};
 
-/// A column as `claims` calls it.
-const fn column(name: &'static str) -> Known {
-    Known { key: name, name, aliases: &[], is_number: false }
-}
-
 /// The columns that `claims` adds and that are read again.
 const WRITTEN: [&str; 6] = ["verdict", "asked_provider", "known_at_revision", "epoch", "fault", "row_check"];
 
 /// The columns of the claims, and of their answers. Cells of `number_on_record` are numbers, and are not read.
 const KNOWN: [Known; 20] = {
-    let mut known = [column("number_on_record"); 20];
+    let mut known = [Known::plain("number_on_record"); 20];
     let mut at = 0;
     while at < CLAIM.len() {
         known[at] = CLAIM[at];
@@ -30,7 +25,7 @@ const KNOWN: [Known; 20] = {
     }
     let mut added = 0;
     while added < WRITTEN.len() {
-        known[at + added] = column(WRITTEN[added]);
+        known[at + added] = Known::plain(WRITTEN[added]);
         added += 1;
     }
     known

@@ -14,10 +14,6 @@ use crate::domain::name::fold;
 use crate::proto::v1::verification_result::Outcome as Fared;
 use crate::proto::v1::{Verdict, VerificationResult};
 
-const fn own(name: &'static str) -> Known {
-    Known { key: name, name, aliases: &[], is_number: false }
-}
-
 /// The columns of a file of answers.
 const COLUMNS: Columns = Columns {
     known: &[
@@ -26,10 +22,10 @@ const COLUMNS: Columns = Columns {
         FAMILY_NAME,
         GIVEN_NAME,
         BIRTH_DATE,
-        own("verdict"),
-        own("number_on_record"),
-        own("as_of"),
-        own("refused"),
+        Known::plain("verdict"),
+        Known::plain("number_on_record"),
+        Known::plain("as_of"),
+        Known::plain("refused"),
     ],
     needs: &[&["number", "prior_number", "birth_date"], &["verdict", "refused"]],
     answers: &[],
