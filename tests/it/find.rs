@@ -10,7 +10,7 @@ use cpss_registry::proto::v1;
 use tonic::Code;
 
 use super::harness::requests::{
-    change_name, date, issue, known_at, name, new_request_id, register_specialist, retract, start_job,
+    change_name, date, issue, known_at, name, register_specialist, retract, set_prior_number, start_job,
 };
 use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
 use super::harness::{Client, Refusal as _, TODAY, TestServer};
@@ -283,12 +283,7 @@ async fn people_are_found_by_the_prior_numbers_of_all_their_credentials() {
         let issued = registry.report(issue(&person, EFFECTIVE_FROM)).await;
         holders.push((person, issued.credential.unwrap().credential_number, issued.fact_id));
     }
-    let set = |(_, number, _): &(String, String, String)| v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: number.clone(),
-        prior_number: "ms-0042".to_owned(),
-        ..Default::default()
-    };
+    let set = |(_, number, _): &(String, String, String)| set_prior_number(number, "ms-0042");
     let by = |prior: &str| v1::FindSpecialistsRequest { prior_number: prior.to_owned(), ..Default::default() };
     let [first, second] = [&holders[0], &holders[1]];
     let of_first = registry.report(set(first)).await;

@@ -264,7 +264,7 @@ async fn a_row_with_other_content_is_answered_with_what_the_earlier_row_recorded
     let lines: Vec<&str> = audit.lines().filter(|line| line.contains("RecordService/ImportRecords")).collect();
     let is_named = |line: &&str| line.contains(&recorded.specialist_id) && line.contains("REFUSED");
     assert_eq!(lines.iter().filter(|line| is_named(line)).count(), 1, "{lines:?}");
-    // A row that is only judged repeats nothing, so it is told nothing about an earlier one.
+    // A dry run repeats no request, so its result says nothing about an earlier row.
     let mut judged = provider("example-taken");
     let row = judged.row.as_mut().unwrap();
     (row.request_id, row.validate_only) = (id, true);

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio_stream::StreamExt as _;
 use tonic::Status;
 
-use super::harness::requests::{date, issue, known_at, new_request_id, retract, verify};
+use super::harness::requests::{date, issue, known_at, retract, set_prior_number, verify};
 use super::harness::scenes::{Credentialed, EFFECTIVE_FROM, Qualified};
 use super::harness::{Client, Refusal, TODAY, TestServer};
 use super::histories::Random;
@@ -149,13 +149,8 @@ impl Played {
     async fn send(&self, command: &Command, validate_only: bool) -> Result<(String, u64, String), Status> {
         match command {
             Command::Set(number, prior) => {
-                let request = v1::SetPriorNumberRequest {
-                    request_id: new_request_id(),
-                    credential_number: number.to_string(),
-                    prior_number: (*prior).to_owned(),
-                    validate_only,
-                    ..Default::default()
-                };
+                let request =
+                    v1::SetPriorNumberRequest { validate_only, ..set_prior_number(&number.to_string(), prior) };
                 self.registry.call(request).await.map(|it| (it.fact_id, it.revision, String::new()))
             }
             Command::Retract(at) => {
@@ -261,13 +256,7 @@ async fn prior_numbers_are_accepted_and_answered_as_the_model_says() {
 async fn with_prior_number(registry: &Client) -> (Qualified, Credentialed) {
     let employer = registry.qualified_provider("Bogue Chitto Example Center").await;
     let person = registry.credentialed("Odalys", "Example", &[&employer]).await;
-    let set = v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: person.number.clone(),
-        prior_number: "MS-417".to_owned(),
-        ..Default::default()
-    };
-    registry.report(set).await;
+    registry.report(set_prior_number(&person.number, "MS-417")).await;
     (employer, person)
 }
 

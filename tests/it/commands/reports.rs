@@ -231,6 +231,8 @@ async fn a_report_without_an_answer_is_a_retry_when_it_is_run_again() {
     place.desk.profile_at(&proxy.endpoint(), &format!("provider:{}", place.employer.provider_id), "");
     let lost = place.end(&[]).exits(1).warns("whether it was recorded is not known: run the same line again");
     assert_eq!(place.facts().await, before + 1, "the registry took the report: {lost:?}");
+    let journal = fs::read_to_string(place.desk.configuration("requests.jsonl")).unwrap();
+    assert!(journal.contains(&request_id(&lost)) && !journal.contains("recorded"), "{journal}");
     let again = place.end(&[]).exits(0).prints("Recorded as revision ");
     assert_eq!(request_id(&again), request_id(&lost));
     let third = place.end(&[]).exits(0).prints("This line was recorded before");

@@ -1,4 +1,4 @@
-//! What a registrar is told before and after an act, and of a refusal.
+//! What a registrar sees before and after an act, and after a refusal.
 
 use super::Desk;
 use crate::harness::TODAY;

@@ -9,6 +9,7 @@ use tonic::Code;
 
 use crate::harness::requests::{
     answered, bill, change_name, date, end_job, known_at, new_request_id, register_provider, retract, review,
+    set_prior_number,
 };
 use crate::harness::scenes::Qualified;
 use crate::harness::{Client, Promised as _, Refusal as _, TODAY, TestServer};
@@ -128,7 +129,7 @@ async fn a_provider_sees_only_the_kinds_of_facts_about_jobs_with_it_or_about_its
         last_day: Some(date("2026-02-16")),
         ..Default::default()
     };
-    // Two jobs are moved: each kind of fact is told once.
+    // Two jobs are moved. The review lists each kind of fact once.
     registry.job(&person.specialist_id, &east.provider_id, "2025-01-06").await;
     registry.report(merger).await;
     let both = vec![FactKind::EmploymentEnded, FactKind::EmploymentStarted];
@@ -184,12 +185,7 @@ async fn prior_numbers_are_read_as_known_at_each_revision() {
     let west = registry.qualified_provider("Example West").await;
     let ada = registry.credentialed("Ada", "Example-Tester", &[&west]).await;
     let bob = registry.credentialed("Bob", "Example-Tester", &[&west]).await;
-    let set = |number: &str| v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: number.to_owned(),
-        prior_number: "MS-417".to_owned(),
-        ..Default::default()
-    };
+    let set = |number: &str| set_prior_number(number, "MS-417");
     let claim = || v1::EligibilityItem {
         subject: Some(v1::eligibility_item::Subject::PriorNumber("ms 417".to_owned())),
         ..claim("", &west)
@@ -233,12 +229,7 @@ async fn the_audit_names_whom_a_review_finds_then_and_now() {
     let west = registry.qualified_provider("Example West").await;
     let ada = registry.credentialed("Ada", "Example-Tester", &[&west]).await;
     let bob = registry.credentialed("Bob", "Example-Tester", &[&west]).await;
-    let set = |number: &str| v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: number.to_owned(),
-        prior_number: "MS-417".to_owned(),
-        ..Default::default()
-    };
+    let set = |number: &str| set_prior_number(number, "MS-417");
     let claim = || v1::EligibilityItem {
         subject: Some(v1::eligibility_item::Subject::PriorNumber("MS-417".to_owned())),
         ..claim("", &west)

@@ -8,8 +8,8 @@ use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::eligibility_item::{BillingProvider, Subject};
 
 use crate::harness::requests::{
-    answered, change_name, date, facts_of_provider, facts_of_specialist, issue, known_at, new_request_id,
-    register_provider, retract, start_job,
+    answered, change_name, date, facts_of_provider, facts_of_specialist, issue, known_at, register_provider, retract,
+    set_prior_number, start_job,
 };
 use crate::harness::{Client, Promised as _, TODAY, TestServer};
 use crate::reask::Story;
@@ -64,13 +64,7 @@ async fn move_prior_number(client: &Client, story: &mut Story) {
         }
         return;
     }
-    let set = v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: number.unwrap_or_default(),
-        prior_number: PRIOR_NUMBER.to_owned(),
-        ..Default::default()
-    };
-    drop(client.call(set).await);
+    drop(client.call(set_prior_number(&number.unwrap_or_default(), PRIOR_NUMBER)).await);
 }
 
 /// Gives the Medicaid id to one provider. Refused while another has it.

@@ -50,7 +50,7 @@ async fn a_registration_shows_ten_possible_duplicates_and_a_retry_the_same_ones(
         third = third.or((registered.len() == 3).then_some((request, answer)));
     }
     let (request, answer) = third.unwrap();
-    assert_eq!(registry.ask(request).await, answer, "whoever was registered since");
+    assert_eq!(registry.ask(request).await, answer, "people who were registered later do not change it");
     server.stop().await;
 }
 

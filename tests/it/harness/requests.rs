@@ -174,6 +174,16 @@ pub fn end_period(fact_id: &str, last_day: &str, reason: &str) -> v1::EndPeriodR
     }
 }
 
+/// Sets a prior number of a credential.
+pub fn set_prior_number(credential_number: &str, prior_number: &str) -> v1::SetPriorNumberRequest {
+    v1::SetPriorNumberRequest {
+        request_id: new_request_id(),
+        credential_number: credential_number.to_owned(),
+        prior_number: prior_number.to_owned(),
+        ..Default::default()
+    }
+}
+
 /// Retracts a fact.
 pub fn retract(fact_id: &str, reason: &str) -> v1::RetractFactRequest {
     v1::RetractFactRequest {

@@ -19,7 +19,7 @@ use tonic::Status;
 use tonic_types::StatusExt as _;
 
 use crate::harness::requests::{
-    BORN, bill, date, issue, name, new_request_id, qualify, register_provider, start_job, verify,
+    BORN, bill, date, issue, name, new_request_id, qualify, register_provider, set_prior_number, start_job, verify,
 };
 use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Messages as _, Process, Refusal as _, TODAY};
@@ -252,25 +252,19 @@ async fn of_many_names_for_a_number_five_are_answered_and_of_many_numbers_an_hou
 /// Old certificates were numbered in sequence: trying all numbers costs a provider and a payer a miss for each gap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_prior_numbers_that_nobody_bears_an_hourly_budget_is_answered() {
-    let set = |number: &str, prior: &str| v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: number.to_owned(),
-        prior_number: prior.to_owned(),
-        ..Default::default()
-    };
     for (caller, family, budget) in [("provider:north", FAMILY, 200), ("payer", "", 50)] {
         let tried: Vec<_> = (1..=400).map(|at| by_prior(&format!("MS-{at}"), family)).collect();
         let client_name = format!("dev:{caller}");
         let before = Town::begin(&[]).await;
-        before.registry.report(set(&before.hidden.number, "MS-300")).await;
+        before.registry.report(set_prior_number(&before.hidden.number, "MS-300")).await;
         let learned = in_batches(&before.registry.calling_as(caller), &tried).await;
         assert_eq!((count(&learned, Learned::Miss), learned[299]), (399, Learned::Hit), "{caller}: she is found");
         before.process.stop();
 
         let after = Town::begin(BUDGET).await;
-        after.registry.report(set(&after.hidden.number, "MS-300")).await;
-        after.registry.report(set(&after.hidden.number, "MS-2")).await;
-        after.registry.report(set(&after.own.number, "MS-own")).await;
+        after.registry.report(set_prior_number(&after.hidden.number, "MS-300")).await;
+        after.registry.report(set_prior_number(&after.hidden.number, "MS-2")).await;
+        after.registry.report(set_prior_number(&after.own.number, "MS-own")).await;
         let client = after.registry.calling_as(caller);
         let learned = in_batches(&client, &tried).await;
         let misses = count(&learned, Learned::Miss);
@@ -294,13 +288,7 @@ async fn of_prior_numbers_that_nobody_bears_an_hourly_budget_is_answered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_names_for_a_prior_number_five_are_answered_and_none_is_needed_to_learn_nothing() {
     let town = Town::begin(BUDGET).await;
-    let set = v1::SetPriorNumberRequest {
-        request_id: new_request_id(),
-        credential_number: town.hidden.number.clone(),
-        prior_number: "MS-300".to_owned(),
-        ..Default::default()
-    };
-    town.registry.report(set).await;
+    town.registry.report(set_prior_number(&town.hidden.number, "MS-300")).await;
     let guesses: Vec<_> = (0..60).map(|at| by_prior("ms300", &format!("Guess-{at}"))).collect();
     let right = by_prior("MS 300", FAMILY);
     let items: Vec<_> = guesses.iter().cloned().chain([right.clone()]).collect();
