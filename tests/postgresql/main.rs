@@ -1,0 +1,15 @@
+//! A real PostgreSQL, as the shared log of several replicas. Each test starts its own servers.
+//!
+//! Plain `cargo test` leaves this binary out, because it needs PostgreSQL: `tests/postgresql/run.sh` runs it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    dead_code,
+    reason = "a test says what it found, and fails by panicking"
+)]
+
+mod server;
+mod server_tests;

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Tests with a real PostgreSQL. Installs Debian's if there is none.
+#
+#     tests/postgresql/run.sh [NAMES-OF-TESTS]
+#
+# CPSS_POSTGRESQL_BIN is the directory of another version's programs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+if [[ -z ${CPSS_POSTGRESQL_BIN:-} && -z $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]]; then
+    root=()
+    [[ $(id -u) -eq 0 ]] || root=(sudo)
+    # The package would start a server of its own.
+    "${root[@]}" mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | "${root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    "${root[@]}" apt-get update -qq
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql
+fi
+
+timeout 1800 cargo test --locked --quiet --test postgresql -- "$@"

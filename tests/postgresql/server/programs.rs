@@ -1,0 +1,62 @@
+//! The programs of PostgreSQL, run by a user without rights.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Debian's user without rights. PostgreSQL refuses to run as root.
+const NOBODY: u32 = 65_534;
+
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// The directory of the programs: `CPSS_POSTGRESQL_BIN`, or the newest version that Debian has installed.
+fn directory() -> PathBuf {
+    if let Some(directory) = env::var_os("CPSS_POSTGRESQL_BIN") {
+        return directory.into();
+    }
+    let versions = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    let version = |entry: fs::DirEntry| entry.file_name().to_str()?.parse::<u32>().ok();
+    let newest = versions.filter_map(version).max();
+    let newest = newest.unwrap_or_else(|| {
+        panic!("no PostgreSQL in {DEBIAN}: run `apt-get install postgresql`, or set CPSS_POSTGRESQL_BIN")
+    });
+    Path::new(DEBIAN).join(newest.to_string()).join("bin")
+}
+
+/// The path of a program of PostgreSQL.
+pub fn path(name: &str) -> PathBuf {
+    directory().join(name)
+}
+
+/// A program of PostgreSQL.
+pub fn program(name: &str) -> Command {
+    unprivileged(path(name))
+}
+
+/// A program that runs without rights and without the environment of the test.
+pub fn unprivileged(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").current_dir("/").stdin(Stdio::null());
+    if rustix::process::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
+}
+
+/// Gives a file to the user that the programs run as.
+pub fn give(path: &Path) {
+    if rustix::process::geteuid().is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+/// Runs a program to its end. It must succeed.
+pub fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}: {said}", output.status);
+}

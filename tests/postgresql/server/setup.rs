@@ -1,0 +1,91 @@
+//! New servers: empty ones, standbys, and restored backups.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::authority::Certificates;
+use super::programs::{give, program, run};
+use super::{HOST, PASSWORD, SUPERUSER, Server, until};
+
+impl Server {
+    /// Starts a new server with one database, `postgres`. Every commit is on its disk; no standby is waited for.
+    pub fn start() -> Server {
+        Server::start_with(&[])
+    }
+
+    /// Like [`Server::start`], with more settings. [`Server::set`] can change them later.
+    pub fn start_with(settings: &[(&str, &str)]) -> Server {
+        let mut server = Server::prepare(Arc::new(Certificates::make()));
+        let password = server.write("password", PASSWORD);
+        let mut command = program("initdb");
+        command.args(["--no-sync", "--data-checksums", "--auth=scram-sha-256", "--username", SUPERUSER]);
+        run(command.arg("--pwfile").arg(password).arg("--pgdata").arg(server.file("data")));
+        let line = |database| format!("hostssl {database} all {HOST}/32 scram-sha-256\n");
+        fs::write(server.file("data/pg_hba.conf"), line("all") + &line("replication")).unwrap();
+        let lines = settings.iter().map(|(name, value)| format!("{name} = '{value}'\n"));
+        fs::write(server.file("data/postgresql.auto.conf"), lines.collect::<String>()).unwrap();
+        server.start_again();
+        server
+    }
+
+    /// Starts a standby that follows this server under a name.
+    pub fn start_standby(&self, name: &str) -> Server {
+        let mut standby = self.copy(&["--write-recovery-conf"], name);
+        standby.start_again();
+        standby
+    }
+
+    /// Starts a standby, and makes every commit of this server wait for it.
+    pub async fn start_synchronous_standby(&self, name: &str) -> Server {
+        let standby = self.start_standby(name);
+        self.set("synchronous_standby_names", name).await;
+        let client = self.superuser().await;
+        let is_waited_for = "SELECT FROM pg_stat_replication WHERE application_name = $1 AND sync_state = 'sync'";
+        until("the standby follows", async || !client.query(is_waited_for, &[&name]).await.unwrap().is_empty()).await;
+        standby
+    }
+
+    /// Makes a base backup. It is a server that does not run yet, with the data of this one as it is now:
+    /// [`Server::start_again`] starts it.
+    pub fn back_up(&self) -> Server {
+        self.copy(&[], "backup")
+    }
+
+    fn copy(&self, options: &[&str], name: &str) -> Server {
+        let copy = Server::prepare(Arc::clone(&self.certificates));
+        let (port, authority) = (self.port, copy.authority());
+        let source = format!(
+            "host={HOST} port={port} user={SUPERUSER} password={PASSWORD} application_name={name} \
+             sslmode=verify-full sslrootcert={}",
+            authority.display()
+        );
+        let mut command = program("pg_basebackup");
+        command.args(["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--dbname", &source]).args(options);
+        run(command.arg("--pgdata").arg(copy.file("data")));
+        copy
+    }
+
+    /// A directory and a port for a server.
+    fn prepare(certificates: Arc<Certificates>) -> Server {
+        let directory = tempfile::Builder::new().prefix("cpss-postgresql-").tempdir().unwrap();
+        give(directory.path());
+        let port = TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
+        let server = Server { directory, port, certificates, child: None, pid: None };
+        server.write("authority.pem", &server.certificates.authority);
+        server.write("server.pem", &server.certificates.certificate);
+        server.write("server.key", &server.certificates.key);
+        server
+    }
+
+    /// Writes a file that only the server's user can read.
+    fn write(&self, name: &str, contents: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, contents).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        give(&path);
+        path
+    }
+}
