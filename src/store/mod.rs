@@ -45,6 +45,7 @@ use first_record::open_with_log_to_upgrade;
 pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress};
 pub use keyed::mac;
+use log::postgresql::SharedLog;
 use log::{AppendError, Log, LogEngine, LogOptions, OpenLogError, ReadError, ReadLog, UpgradeError, Wake};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
@@ -66,11 +67,23 @@ pub enum OpenMode {
     ExistingOrNew(&'static str),
 }
 
+/// Where the log is.
+#[derive(Clone, Debug, Default)]
+pub enum LogPlace {
+    /// In the data directory alone.
+    #[default]
+    File,
+    /// In a database that several replicas share. The data directory contains a copy.
+    Shared(Arc<SharedLog>),
+}
+
 /// How the store uses the machine.
 #[derive(Clone, Debug, Default)]
 pub struct StoreOptions {
     /// Which registry to open.
     pub mode: OpenMode,
+    /// Where the log is.
+    pub place: LogPlace,
     /// How the log uses the disk.
     pub log: LogOptions,
     /// How the index uses the machine.

@@ -7,8 +7,8 @@
 //! * corrupted bytes are never read as a record;
 //! * every batch names the history that it builds on, by its chain.
 //!
-//! An engine stores a log. `file` uses files; [`replicated`] is the part of an engine for a log that several processes
-//! share in a database. To add another engine, implement the traits of this file in a new folder here, run the suite in
+//! An engine stores a log. `file` uses files; [`postgresql`] uses a database that several processes share, and
+//! [`replicated`] is the part of it that would be the same for any database. To add another engine, implement the traits of this file in a new folder here, run the suite in
 //! `conformance` for it, and select it in `store::engine`. Every engine stores a batch as a `frame`.
 
 #[cfg(test)]
@@ -17,6 +17,7 @@ mod file;
 pub(in crate::store) mod frame;
 #[cfg(test)]
 pub(crate) mod memory;
+pub mod postgresql;
 pub mod replicated;
 
 use std::error::Error;
