@@ -23,12 +23,24 @@ def example_keys():
     """Returns every key of the example configuration, including the commented-out ones."""
     text = (DEPLOY / "config.example.toml").read_text()
     tomllib.loads(text)
-    return {line.removeprefix("# ").split(" = ")[0] for line in text.splitlines() if " = " in line}
+    keys, table = set(), ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            table = line.strip("[]") + "."
+        elif " = " in line:
+            keys.add(table + line.removeprefix("# ").split(" = ")[0])
+    return keys
+
+
+def keys_of(config, table=""):
+    """Returns the keys of a configuration, with their tables."""
+    for key, value in config.items():
+        yield from keys_of(value, f"{table}{key}.") if isinstance(value, dict) else [table + key]
 
 
 def check_config(directory):
     config = tomllib.loads((directory / "config.toml").read_text())
-    if unknown := set(config) - example_keys():
+    if unknown := set(keys_of(config)) - example_keys():
         fail(f"{directory}/config.toml has keys that config.example.toml does not explain: {sorted(unknown)}")
     return config
 

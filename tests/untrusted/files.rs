@@ -117,7 +117,7 @@ fn configurations() {
     let example = include_str!("../../deploy/config.example.toml").to_owned();
     let bare: String = example
         .lines()
-        .filter(|line| line.contains(" = ") && !line.starts_with('#'))
+        .filter(|line| (line.contains(" = ") || line.starts_with('[')) && !line.starts_with('#'))
         .fold(String::new(), |all, line| all + line + "\n");
     again_and_again("configurations", FACTOR, bent(&[example, bare]), |bytes| {
         fs::write(&path, bytes).unwrap();

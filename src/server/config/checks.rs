@@ -23,6 +23,7 @@ impl Reading {
             self.mistake(self.place_of("questions_burst"), format!("less than {MAX_ITEMS}, the items of one batch"));
         }
         self.check_access(config, flags);
+        self.check_log(config);
         let least = 4 * config.audit().file_bytes;
         if config.audit_max_bytes.is_some_and(|share| share.0 < least) {
             let message = format!("less than four times audit_file_mib: at least {least} bytes are needed");

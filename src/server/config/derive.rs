@@ -1,12 +1,22 @@
 //! Code generated from the rows of the table: flags, parsing, the typed configuration, help, and the example file.
 
+/// The name of a key: that of its row, or else the one in its table.
+macro_rules! name {
+    ($key:ident) => {
+        stringify!($key)
+    };
+    ($key:ident in $table:literal) => {
+        $table
+    };
+}
+
 /// Generates [`Flags`](super::Flags), [`Config`](super::Config) and [`Key`](super::key::Key)s from the rows in
 /// `table.rs`.
 macro_rules! configuration {
     (
         keys { $(
             $(#[doc = $key_doc:literal])+
-            $key:ident: $key_type:ty = $default:expr, $(with --dev $dev_default:expr,)?
+            $key:ident $(in $table:literal)?: $key_type:ty = $default:expr, $(with --dev $dev_default:expr,)?
                 flag $key_flag:literal $key_value:literal $(, $shown:ident $example:literal)?;
         )+ }
         flags { $(
@@ -68,7 +78,7 @@ macro_rules! configuration {
 
         impl Key {
             /// The keys of the file, in the order of the table.
-            pub(super) const NAMES: &[&str] = &[$(stringify!($key)),+];
+            pub(super) const NAMES: &[&str] = &[$(name!($key $(in $table)?)),+];
 
             /// Every key of the file, in the order of the table.
             pub(super) fn all() -> Vec<Key> {
@@ -78,7 +88,7 @@ macro_rules! configuration {
             $(
                 fn $key() -> Key {
                     Key {
-                        name: stringify!($key),
+                        name: name!($key $(in $table)?),
                         flag: concat!("--", $key_flag),
                         doc: &[$($key_doc),+],
                         is_text: <$key_type as Value>::FORMS.contains(&Form::Text),
@@ -94,7 +104,7 @@ macro_rules! configuration {
             $(
                 pub(super) fn $key(&mut self, flags: &Flags) -> $key_type {
                     let default = Defaults { is_dev: flags.dev }.$key();
-                    self.take(stringify!($key), concat!("--", $key_flag), &flags.$key, default)
+                    self.take(name!($key $(in $table)?), concat!("--", $key_flag), &flags.$key, default)
                 }
             )+
         }
@@ -112,11 +122,11 @@ macro_rules! configuration {
 
             /// The addresses to listen on, with their keys, in the order of the table.
             pub(super) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
-                let values = [$((stringify!($key), self.$key.address())),+];
+                let values = [$((name!($key $(in $table)?), self.$key.address())),+];
                 values.into_iter().filter_map(|(key, address)| Some((key, address?))).collect()
             }
         }
     };
 }
 
-pub(super) use configuration;
+pub(super) use {configuration, name};

@@ -11,6 +11,7 @@ const RULES: &str = "Every key has a flag, which overrides the file. A key that 
 
 /// A key of the configuration file, with its flag.
 pub(super) struct Key {
+    /// Its name, after that of its table and a dot if it is in one.
     pub(super) name: &'static str,
     pub(super) flag: &'static str,
     /// The lines of its documentation. The first paragraph is the flag's help.
@@ -47,9 +48,20 @@ impl Key {
         format!("{summary} [default: {default}]")
     }
 
+    /// True if the file has a table of this name.
+    pub(super) fn is_table(name: &str) -> bool {
+        Key::all().iter().any(|key| key.table() == Some(name))
+    }
+
+    /// The table of the file that the key is in.
+    fn table(&self) -> Option<&'static str> {
+        self.name.rsplit_once('.').map(|(table, _)| table)
+    }
+
     /// The key's entry in the example file.
     fn entry(&self) -> String {
-        let Key { name, flag, .. } = self;
+        let flag = self.flag;
+        let name = self.name.rsplit_once('.').map_or(self.name, |(_, name)| name);
         let more = paragraph(self.doc.iter().skip_while(|line| !line.is_empty()));
         let text = format!("{}. {more}", summary(self.doc));
         let (comment, value) = match (&self.default, &self.example) {
@@ -65,8 +77,17 @@ impl Key {
 
 /// The example file: every key, with its meaning and its default.
 pub fn example() -> String {
-    let entries: String = Key::all().iter().map(Key::entry).collect();
-    format!("{}#\n{}{entries}", comments(HEAD), comments(RULES))
+    let mut text = format!("{}#\n{}", comments(HEAD), comments(RULES));
+    let mut begun = None;
+    for key in Key::all() {
+        let table = key.table();
+        if begun != table {
+            table.inspect(|table| text.push_str(&format!("\n[{table}]\n")));
+            begun = table;
+        }
+        text.push_str(&key.entry());
+    }
+    text
 }
 
 /// The first paragraph of a doc comment.

@@ -9,6 +9,8 @@ mod checks;
 pub mod clients;
 mod derive;
 mod key;
+pub mod log;
+mod log_values;
 mod reading;
 mod table;
 mod value;
@@ -18,6 +20,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use self::key::example;
+pub use self::log::LogAccess;
+pub use self::log_values::{DatabaseUrl, LogEngine, ReplicaId};
 use self::reading::Reading;
 pub use self::table::{Config, Flags};
 pub use self::value::{Bytes, Percent, Share};

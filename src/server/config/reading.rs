@@ -58,19 +58,29 @@ impl Reading {
                 self.mistake(format!("{path}:{at}"), error.message());
             }
         }
-        let mut entries: Vec<_> =
-            table.into_inner().into_iter().map(|(key, value)| (line(key.span().start), key, value)).collect();
+        let mut entries = Vec::new();
+        for (key, value) in table.into_inner() {
+            let at = line(key.span().start);
+            let key = key.into_inner().into_owned();
+            match value.into_inner() {
+                DeValue::Table(table) if Key::is_table(&key) => {
+                    entries.extend(table.into_iter().map(|(inner, value)| {
+                        (line(inner.span().start), format!("{key}.{}", inner.into_inner()), value.into_inner())
+                    }))
+                }
+                value => entries.push((at, key, value)),
+            }
+        }
         entries.retain(|(line, ..)| !broken_lines.contains(line));
         entries.sort_by_key(|(line, ..)| *line);
         for (line, key, value) in entries {
-            let key = key.into_inner().into_owned();
             // A misspelled key must not be ignored silently.
             if !Key::NAMES.contains(&key.as_str()) {
                 let message = format!("unknown key `{key}`; the keys are {}", Key::NAMES.join(", "));
                 self.mistake(format!("{path}:{line}"), message);
                 continue;
             }
-            let (text, form) = match value.into_inner() {
+            let (text, form) = match value {
                 DeValue::String(text) => (text.into_owned(), Form::Text),
                 DeValue::Integer(number) => (number.to_string(), Form::Number),
                 DeValue::Datetime(date) => (date.to_string(), Form::Date),

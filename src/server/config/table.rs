@@ -13,13 +13,15 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Setting;
-use super::derive::configuration;
+use super::derive::{configuration, name};
 use super::key::{Example, Key, summary};
+use super::log_values::{DatabaseUrl, LogEngine, ReplicaId};
 use super::reading::Reading;
 use super::value::{Bytes, Form, Percent, Share, Value};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::store::log::LogOptions;
+use crate::store::log::postgresql::Durability;
 
 configuration! {
     keys {
@@ -175,6 +177,53 @@ configuration! {
         /// continues.
         longest_call_seconds: Option<Duration> = Some(Duration::from_secs(60)), with --dev None,
             flag "longest-call-seconds" "SECONDS";
+
+        /// Where the log is: `file`, in the data directory, or `postgresql`, in a database that several replicas share
+        ///
+        /// With `postgresql`, `cpss-registry init --log-url` writes this table, and the data directory has a copy of the
+        /// log. The key `registry` is then required: a replica with an empty data directory is filled from the log of that
+        /// registry. deploy/docs/postgresql.md says what the database must offer.
+        log_engine in "log.engine": LogEngine = LogEngine::File, flag "log-engine" "ENGINE";
+
+        /// The database with the log, without a password
+        ///
+        /// Every node of the database that may become its primary is named.
+        log_url in "log.url": Option<DatabaseUrl> = None, flag "log-url" "URL",
+            Unset "postgresql://cpss@db1.example.org,db2.example.org/cpss";
+
+        /// The file with the password for the database
+        ///
+        /// Everything in it counts except a line break at the end. Unset: no password.
+        log_password_file in "log.password_file": Option<PathBuf> = None, flag "log-password-file" "FILE",
+            Unset "/etc/cpss-registry/log.password";
+
+        /// The authorities that sign the certificates of the database (PEM)
+        ///
+        /// Unset: only a database on this machine can be used.
+        log_ca in "log.ca": Option<PathBuf> = None, flag "log-ca" "FILE", Unset "/etc/cpss-registry/log-ca.crt";
+
+        /// The file of the key that identifies repeated requests, the same for all replicas
+        ///
+        /// `init` makes it. It is a secret: whoever has it and the database can tell which requests were made.
+        log_request_key in "log.request_key": Option<PathBuf> = None, flag "log-request-key" "FILE",
+            Unset "/etc/cpss-registry/request.key";
+
+        /// The name of this replica, which no other one has; unset: the name of this machine up to the first dot
+        ///
+        /// It has letters, digits, `-` and `_`, at most 63. `cpss-registry join` adds it to the database.
+        log_replica_id in "log.replica_id": Option<ReplicaId> = None, flag "log-replica-id" "NAME", Unset "replica-1";
+
+        /// What makes a record durable: `standby`, a synchronous standby of the database, or `storage`, the disks of the
+        /// database, which are replicated
+        ///
+        /// With `standby`, a database without a synchronous standby is refused.
+        log_durability in "log.durability": Durability = Durability::Standby, flag "log-durability" "WHAT";
+
+        /// Wait this many seconds for an answer of the database
+        ///
+        /// After that the connection counts as lost, and the replica connects again.
+        log_patience_seconds in "log.patience_seconds": Duration = Duration::from_secs(10),
+            flag "log-patience-seconds" "SECONDS";
     }
     flags {
         /// Continue after a loss: give up everything in the log after this revision, the last readable one; keep the

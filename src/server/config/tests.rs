@@ -58,13 +58,19 @@ fn the_example_gives_every_key_a_value_that_can_be_read() {
     // The directories and files of the example do not exist on this machine.
     let flags = Flags { rules_dir: some(rules.path().to_str().unwrap()), ..set_up(directory.path()) };
     let lines = example().lines().map(|line| line.trim_start_matches("# ").to_owned()).collect::<Vec<_>>();
-    let entries: Vec<_> = lines.into_iter().filter(|line| line.contains(" = ")).collect();
-    assert_eq!(entries.len(), Key::NAMES.len());
+    let mut entries: Vec<_> = lines.into_iter().filter(|line| line.contains(" = ") || line.starts_with('[')).collect();
+    assert_eq!(entries.iter().filter(|line| line.contains(" = ")).count(), Key::NAMES.len());
+    // A log in the data directory needs none of the keys that have no default, so they are the only mistakes.
+    let mistakes = read("example.toml", &entries.join("\n"), flags.clone()).unwrap_err();
+    let unneeded = Key::all().iter().filter(|key| key.name.starts_with("log.") && key.default.is_none()).count();
+    let only = mistakes.iter().filter(|mistake| mistake.ends_with(": only with log.engine = \"postgresql\"")).count();
+    assert_eq!((only, mistakes.len()), (unneeded, unneeded), "{mistakes:?}");
+    entries.truncate(entries.iter().position(|line| line == "[log]").unwrap());
     let config = read("example.toml", &entries.join("\n"), flags).unwrap();
     let of_file = config.settings().iter().filter(|setting| Key::NAMES.contains(&setting.key));
     let unset: Vec<_> =
         of_file.filter(|setting| setting.origin == Origin::Default).map(|setting| setting.key).collect();
-    assert_eq!(unset, [""; 0]);
+    assert!(unset.iter().all(|key| key.starts_with("log.")), "{unset:?}");
 }
 
 #[test]
@@ -108,7 +114,8 @@ fn every_mistake_is_reported_at_once_with_its_place() {
                 disk_reserve_bytes, disk_reserve_percent, drain_seconds, open_days_through, audit_file, audit_file_mib, \
                 audit_keep_days, audit_max_bytes, calls_per_second, calls_burst, questions_per_second, questions_burst, \
                 provider_misses_per_hour, payer_misses_per_hour, connections_per_client, streams_per_client, \
-                longest_call_seconds";
+                longest_call_seconds, log.engine, log.url, log.password_file, log.ca, log.request_key, log.replica_id, \
+                log.durability, log.patience_seconds";
     assert_eq!(
         mistakes,
         [
@@ -121,6 +128,113 @@ fn every_mistake_is_reported_at_once_with_its_place() {
             "--no-sample: only with --dev",
         ]
     );
+}
+
+/// A directory with the key and the password of a log, and the flags of a server that is set up there.
+fn with_log_files() -> (tempfile::TempDir, Flags) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let flags = set_up(directory.path());
+    for (name, content) in [("request.key", &[7; 32][..]), ("password", b"opensesame\n")] {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    (directory, flags)
+}
+
+/// A configuration of a replica, with its files in a directory.
+fn of_a_replica(directory: &Path) -> String {
+    let file = |name: &str| directory.join(name).display().to_string();
+    format!(
+        "registry = \"3f2a91c0-5d1e-4c8a-9b57-6f0e2d4c8a11\"\n[log]\nengine = \"postgresql\"\n\
+         url = \"postgresql://cpss@127.0.0.1:5432/cpss\"\npassword_file = \"{}\"\nrequest_key = \"{}\"\n\
+         replica_id = \"east-1\"\npatience_seconds = 5\n",
+        file("password"),
+        file("request.key")
+    )
+}
+
+#[test]
+fn a_replica_is_configured_by_its_table() {
+    let (directory, flags) = with_log_files();
+    let content = of_a_replica(directory.path());
+    let config = read("replica.toml", &content, flags.clone()).unwrap();
+    let access = config.log_access().unwrap().unwrap();
+    assert_eq!((access.registry, access.request_key), (config.registry.unwrap(), [7; 32]));
+    assert_eq!((&*access.settings.replica, access.settings.patience.as_secs()), ("east-1", 5));
+    assert!(!format!("{:?}{:?}", config.settings(), access.settings).contains("opensesame"));
+
+    let unnamed = content.replace("replica_id = \"east-1\"\n", "");
+    let config = read("replica.toml", &unnamed, flags.clone()).unwrap();
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    assert_eq!(config.log_access().unwrap().unwrap().settings.replica, host.trim().split('.').next().unwrap());
+
+    let flags = Flags { log_replica_id: some("west-1"), ..flags };
+    let config = read("replica.toml", &content, flags).unwrap();
+    assert_eq!(config.log_access().unwrap().unwrap().settings.replica, "west-1");
+}
+
+#[test]
+fn the_keys_of_a_log_must_agree() {
+    let (directory, flags) = with_log_files();
+    let content = of_a_replica(directory.path());
+    let mistakes = |from: &str, to: &str, flags: &Flags| {
+        assert!(content.contains(from), "{from}");
+        read("replica.toml", &content.replace(from, to), flags.clone()).map(drop).unwrap_err()
+    };
+    let only = "only with log.engine = \"postgresql\"";
+    assert_eq!(
+        mistakes("\"postgresql\"", "\"file\"", &flags),
+        [4, 5, 6, 7].map(|line| format!("replica.toml:{line}: {only}"))
+    );
+    let needs = |what: &str| [format!("replica.toml:3: postgresql requires {what}")];
+    let registry = "registry, the id that `init` wrote: the log of no other one fills this replica";
+    assert_eq!(mistakes("registry = ", "# registry = ", &flags), needs(registry));
+    assert_eq!(mistakes("url = ", "# url = ", &flags), needs("log.url, the database with the log"));
+    let key = "log.request_key, the file that `init` made for all replicas";
+    assert_eq!(mistakes("request_key = ", "# request_key = ", &flags), needs(key));
+    let zero = ["replica.toml:8: at least 1 second is needed"];
+    assert_eq!(mistakes("patience_seconds = 5", "patience_seconds = 0", &flags), zero);
+    let named = mistakes("east-1", "-east.1", &flags);
+    assert!(named[0].starts_with("replica.toml:7: `-east.1` is not the name of a replica: "), "{named:?}");
+    let engine = mistakes("\"postgresql\"", "\"mysql\"", &flags);
+    assert_eq!(engine[0], "replica.toml:3: `mysql` is not an engine of the log: file or postgresql");
+    let unknown = mistakes("password_file", "pasword_file", &flags);
+    assert!(unknown[0].starts_with("replica.toml:5: unknown key `log.pasword_file`; "), "{unknown:?}");
+    let loss = Flags { accept_loss_after: some("7"), new_request_key: true, ..flags.clone() };
+    let refused = mistakes("east-1", "east-2", &loss);
+    assert!(refused[0].starts_with("--accept-loss-after: not with") && refused[1].starts_with("--new-request-key: "));
+    let dev = Flags { dev: true, ..Flags::default() };
+    let refused = mistakes("east-1", "east-2", &dev);
+    assert!(refused[0].starts_with("replica.toml:3: postgresql is not allowed with --dev"), "{refused:?}");
+}
+
+#[test]
+fn secrets_of_a_log_are_files_that_only_their_owner_reads() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (directory, flags) = with_log_files();
+    let content = of_a_replica(directory.path());
+    let first = |content: &str| read("replica.toml", content, flags.clone()).map(drop).unwrap_err().remove(0);
+    let secret = first(&content.replace("cpss@", "cpss:opensesame@"));
+    assert!(secret.starts_with("replica.toml:4: ") && secret.contains("password_file"), "{secret}");
+    assert!(!secret.contains("opensesame"), "{secret}");
+    let far = first(&content.replace("127.0.0.1", "db1.example.org"));
+    assert!(far.starts_with("replica.toml:4: ") && far.contains("would not be encrypted"), "{far}");
+
+    let [key, password] = ["request.key", "password"].map(|name| directory.path().join(name));
+    let open = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    open(&key, 0o644);
+    let readable = first(&content);
+    assert!(readable.starts_with("replica.toml:6: ") && readable.contains("chmod 600"), "{readable}");
+    open(&key, 0o600);
+    std::fs::write(&key, [7; 31]).unwrap();
+    assert!(first(&content).ends_with("is not a request key: it is not 32 bytes long"), "{}", first(&content));
+    std::fs::write(&key, [7; 32]).unwrap();
+    std::fs::write(&password, "\n").unwrap();
+    assert!(first(&content).starts_with("replica.toml:5: "), "{}", first(&content));
+    std::fs::remove_file(&password).unwrap();
+    assert!(first(&content).contains("cannot read"), "{}", first(&content));
 }
 
 #[test]
