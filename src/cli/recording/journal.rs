@@ -75,7 +75,8 @@ impl Journal {
         Journal { directory }
     }
 
-    /// Returns the entry of a content. If there is none, or if `is_new`, makes one. It is on disk when this returns.
+    /// Returns the latest entry of a content. Makes one if there is none, or if `is_new` and the latest was recorded. It is
+    /// on disk when this returns.
     pub fn begin(&self, content: &[u8], is_new: bool, now: Timestamp) -> Result<Entry, Failure> {
         let turn = Turn::take(&self.directory).map_err(|error| self.unwritable(&error))?;
         let mut entries = self.read()?;
@@ -87,10 +88,8 @@ impl Journal {
             None => return Err(self.without_key()),
         };
         let digest = digest(&key, content).map_err(|error| self.unwritable(&error))?;
-        if is_new {
-            entries.retain(|entry| entry.digest != digest);
-        }
-        if let Some(entry) = entries.iter().find(|entry| entry.digest == digest) {
+        let latest = entries.iter().rfind(|entry| entry.digest == digest);
+        if let Some(entry) = latest.filter(|entry| !is_new || entry.recorded.is_none()) {
             return Ok(Entry { is_retry: true, ..entry.clone() });
         }
         let request_id = Uuid::new_v4().to_string();
@@ -100,17 +99,16 @@ impl Journal {
         Ok(entry)
     }
 
-    /// Notes that a request was recorded.
+    /// Notes that a request was recorded. It takes the place of earlier ones with the same content.
     pub fn recorded(&self, entry: &Entry, recorded: Recorded) -> Result<(), Failure> {
         self.change(|entries| {
-            let of_request = entries.iter_mut().find(|other| other.request_id == entry.request_id);
-            if let Some(entry) = of_request {
-                entry.recorded = Some(recorded);
-            }
+            let is_earlier = |other: &Entry| other.digest == entry.digest && other.recorded.is_some();
+            entries.retain(|other| other.request_id != entry.request_id && !is_earlier(other));
+            entries.push(Entry { recorded: Some(recorded), ..entry.clone() });
         })
     }
 
-    /// Removes a request that was refused.
+    /// Removes a request for which nothing was recorded. Earlier ones with the same content stay.
     pub fn refused(&self, entry: &Entry) -> Result<(), Failure> {
         self.change(|entries| entries.retain(|other| other.request_id != entry.request_id))
     }
@@ -272,6 +270,44 @@ mod tests {
         let third = journal.begin(b"end", true, at(1)).unwrap();
         assert_ne!(third.request_id, second.request_id);
         assert_eq!(journal.begin(b"end", false, at(1)).unwrap().request_id, third.request_id);
+    }
+
+    #[test]
+    fn a_request_stays_known_until_the_one_that_reports_it_again_is_recorded() {
+        let (_scratch, journal) = journal();
+        let first = journal.begin(b"start", false, at(0)).unwrap();
+        journal.recorded(&first, recorded()).unwrap();
+        let refused = journal.begin(b"start", true, at(1)).unwrap();
+        assert_ne!(refused.request_id, first.request_id);
+        journal.refused(&refused).unwrap();
+        let known = journal.begin(b"start", false, at(1)).unwrap();
+        assert_eq!((known.request_id, known.recorded), (first.request_id, Some(recorded())), "a retry of the first");
+
+        let lost = journal.begin(b"start", true, at(2)).unwrap();
+        for is_new in [false, true] {
+            let retry = journal.begin(b"start", is_new, at(2)).unwrap();
+            assert_eq!(
+                (&retry.request_id, retry.is_retry),
+                (&lost.request_id, true),
+                "without an answer it is tried on"
+            );
+        }
+        journal.recorded(&lost, recorded()).unwrap();
+        assert_eq!(journal.begin(b"start", false, at(2)).unwrap().request_id, lost.request_id);
+        assert_eq!(journal.read().unwrap().len(), 1, "the first is replaced");
+        let third = journal.begin(b"start", true, at(3)).unwrap();
+        assert_ne!(third.request_id, lost.request_id);
+    }
+
+    #[test]
+    fn a_request_that_another_command_took_for_refused_is_known_once_it_is_recorded() {
+        let (_scratch, journal) = journal();
+        let first = journal.begin(b"start", false, at(0)).unwrap();
+        let other = journal.begin(b"start", false, at(0)).unwrap();
+        journal.refused(&first).unwrap();
+        journal.recorded(&other, recorded()).unwrap();
+        let known = journal.begin(b"start", false, at(0)).unwrap();
+        assert_eq!((known.request_id, known.recorded), (first.request_id, Some(recorded())));
     }
 
     #[test]

@@ -45,7 +45,8 @@ pub struct Recording {
     /// How to print whom it would affect; csv: for spreadsheets, with credential numbers and days
     #[arg(long, value_enum, value_name = "FORMAT", requires = "affected", conflicts_with = "json")]
     format: Option<Format>,
-    /// Record it as a new request, although the same line was recorded in the last 30 days
+    /// Record it as a new request, although the same line was recorded in the last 30 days. A request without an answer is
+    /// retried instead
     #[arg(long, conflicts_with_all = ["dry_run", "affected"])]
     again: bool,
     /// A remark that is stored with the fact. Write nothing about anyone's health
@@ -167,9 +168,12 @@ impl Recording {
             return Err(hints::refused(service, command, &status).await);
         }
         if is_turned_away(&status) {
-            // The entry stays: an earlier try of the same line may be on record.
-            let remedy = if entry.is_retry { "this time nothing was recorded" } else { "nothing was recorded" };
-            return Err(Failure::answered(&status).with_remedy(remedy));
+            if entry.is_retry {
+                // The entry stays: an earlier try of the same line may be on record.
+                return Err(Failure::answered(&status).with_remedy("this time nothing was recorded"));
+            }
+            journal.refused(entry)?;
+            return Err(Failure::answered(&status).with_remedy("nothing was recorded"));
         }
         Err(Failure::answered(&status).with_remedy(remedy))
     }

@@ -62,6 +62,11 @@ async fn a_report_run_twice_is_recorded_once_and_a_changed_line_is_another_reque
     assert_eq!((&json["recorded_before"], &json["request_id"]), (&true.into(), &request_id(&first).into()));
     assert_eq!(json["employment"]["last_day"], "2026-02-25");
 
+    let again = place.end(&["--again"]).exits(1).warns("NOT_FOUND");
+    assert_ne!(request_id(&again), request_id(&first));
+    let known = place.end(&[]).exits(0).prints("This line was recorded before");
+    assert_eq!(request_id(&known), request_id(&first), "a refused request leaves the earlier one known");
+
     let line = ["report", "end", number, "--last-day", "2026-02-26", "--reason", "resigned"];
     let job = &place.member.jobs[0];
     let changed = ["report", "end", "--job", job, "--last-day", "2026-02-26", "--reason", "resigned"];
@@ -69,8 +74,6 @@ async fn a_report_run_twice_is_recorded_once_and_a_changed_line_is_another_reque
     let changed = place.desk.run(&changed).exits(0).prints("Recorded as revision ");
     assert_ne!(request_id(&changed), request_id(&first));
     assert_eq!(place.facts().await, before + 2);
-    let again = place.end(&["--again"]).exits(1).warns("NOT_FOUND");
-    assert_ne!(request_id(&again), request_id(&first));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
