@@ -3,6 +3,7 @@
 //! This folder alone speaks to the database. What the statements mean is in `replicated::statements`, and what follows
 //! from them in `replicated`.
 
+pub mod schema;
 mod settings;
 
 use std::fmt::{self, Debug, Formatter};

@@ -1,0 +1,237 @@
+-- The statements of a replica, as src/store/log/replicated/statements.rs defines them. cpss_replica can execute these
+-- functions, read the tables, and do nothing else.
+--
+-- They are VOLATILE, so that each statement in them has a snapshot of its own: one that follows a lock sees what was
+-- committed before. They run with the owner's rights. pg_temp is searched last, so that no object of a session is taken
+-- for one of PostgreSQL's.
+
+-- Sees to it that the transaction is committed durably, and that a commit that was not waited for is reported, whatever
+-- the session or a default of its role says.
+CREATE FUNCTION cpss_registry.insist() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    IF current_setting('client_min_messages') = 'error' THEN
+        PERFORM set_config('client_min_messages', 'warning', true);
+    END IF;
+END
+$$;
+
+-- What tells this database from itself at another time or place: every start of a server, every promotion and every
+-- restore makes a new incarnation.
+CREATE FUNCTION cpss_registry.incarnation() RETURNS bytea
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN sha256(
+        int8send((SELECT control.system_identifier FROM pg_control_system() AS control))
+        || timestamptz_send(pg_postmaster_start_time())
+        || oidsend(pg_relation_filenode('cpss_registry.head'))
+        -- The timeline. The control file shows a new one late.
+        || decode(left(pg_walfile_name(pg_current_wal_lsn()), 8), 'hex'));
+END
+$$;
+
+-- Appends a frame and moves the head to it. False: no row was touched, and the frame will never be there.
+CREATE FUNCTION cpss_registry.append(
+    after_revision bigint, after_chain bytea, revision bigint, chain bytea, turn bigint,
+    first_at timestamptz, last_at timestamptz, frame bytea)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present CONSTANT bytea := cpss_registry.incarnation();
+    records CONSTANT bigint := append.revision - append.after_revision;
+BEGIN
+    PERFORM cpss_registry.insist();
+    WITH won AS (
+        UPDATE cpss_registry.head
+        SET revision = append.revision, chain = append.chain, recorded_at = append.last_at
+        WHERE head.revision = append.after_revision
+            AND head.chain = append.after_chain
+            AND head.turn = append.turn
+            AND head.opened = present
+            AND head.answered_through < append.first_at
+            AND head.recorded_at < append.first_at
+            -- Not ahead of the clock, unless the head itself requires it: another server's clock may have been ahead.
+            AND append.last_at <= greatest(
+                clock_timestamp() + interval '1 second',
+                greatest(head.recorded_at, head.answered_through) + records * interval '1 microsecond')
+        RETURNING 1)
+    INSERT INTO cpss_registry.log (first_revision, count, writer, first_at, last_at, chain, frame)
+        SELECT append.after_revision + 1, records, session_user, append.first_at, append.last_at, append.chain,
+            append.frame
+        FROM won;
+    RETURN FOUND;
+END
+$$;
+
+-- Writes to the replica's row, and reads the head in the snapshot of the same statement. Notes the present incarnation
+-- as checked if the database has everything that the replica knows, and else that it is not checked. No row: there is
+-- no such replica, and nothing was written, so it proves nothing.
+CREATE FUNCTION cpss_registry.barrier(
+    me text, beat bigint, revision bigint, chain bytea, answered_through timestamptz)
+RETURNS TABLE (
+    beat_before bigint, chain_at_tip bytea, is_open boolean, clock timestamptz, standbys text,
+    head_revision bigint, head_chain bytea, turn bigint, recorded_at timestamptz, head_answered_through timestamptz)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present CONSTANT bytea := cpss_registry.incarnation();
+BEGIN
+    PERFORM cpss_registry.insist();
+    RETURN QUERY
+    UPDATE cpss_registry.replica
+    SET beat = replica.beat + 1,
+        seen_at = clock_timestamp(),
+        applied = barrier.revision,
+        checked = CASE
+            WHEN replica.beat >= barrier.beat
+                AND known.chain_at_tip = barrier.chain
+                AND known.answered_through >= barrier.answered_through
+            THEN present
+        END
+    FROM (
+        SELECT head.*,
+            CASE
+                WHEN barrier.revision = 0 THEN decode(repeat('00', 32), 'hex')
+                ELSE (
+                    SELECT last.chain
+                    FROM (
+                        SELECT log.first_revision + log.count - 1 AS revision, log.chain
+                        FROM cpss_registry.log
+                        WHERE log.first_revision <= barrier.revision
+                        ORDER BY log.first_revision DESC
+                        LIMIT 1
+                    ) AS last
+                    WHERE last.revision = barrier.revision)
+            END AS chain_at_tip
+        FROM cpss_registry.head
+    ) AS known
+    WHERE replica.id = barrier.me
+    RETURNING replica.beat - 1, known.chain_at_tip, coalesce(known.opened = present, false), clock_timestamp(),
+        current_setting('synchronous_standby_names'), known.revision, known.chain, known.turn, known.recorded_at,
+        known.answered_through;
+END
+$$;
+
+-- Opens the database for writing, if every replica has checked its present incarnation. Returns those that have not.
+CREATE FUNCTION cpss_registry.open() RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present CONSTANT bytea := cpss_registry.incarnation();
+    replicas bigint;
+    waiting_for text[];
+BEGIN
+    PERFORM cpss_registry.insist();
+    PERFORM FROM cpss_registry.head FOR UPDATE;
+    -- In a statement after the lock: a replica that joined before is seen.
+    SELECT count(*),
+        coalesce(array_agg(replica.id ORDER BY replica.id) FILTER (WHERE replica.checked IS DISTINCT FROM present), '{}')
+        INTO replicas, waiting_for
+        FROM cpss_registry.replica;
+    IF replicas = 0 THEN
+        RAISE EXCEPTION 'no replica has joined the shared log' USING ERRCODE = 'CR002';
+    END IF;
+    IF waiting_for = '{}' THEN
+        UPDATE cpss_registry.head SET opened = present;
+    END IF;
+    RETURN waiting_for;
+END
+$$;
+
+-- The head, as every function returns it that touches its row and nothing else.
+CREATE TYPE cpss_registry.head_row AS (
+    head_revision bigint, head_chain bytea, turn bigint, recorded_at timestamptz, head_answered_through timestamptz);
+
+-- Raises the time that was answered through. No row: the time is later than the clock, or the database is not opened.
+-- A time that no record can be dated at any more needs no clock.
+CREATE FUNCTION cpss_registry.settle(through timestamptz) RETURNS SETOF cpss_registry.head_row
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present CONSTANT bytea := cpss_registry.incarnation();
+BEGIN
+    PERFORM cpss_registry.insist();
+    RETURN QUERY
+    UPDATE cpss_registry.head
+    SET answered_through = greatest(head.answered_through, settle.through)
+    WHERE head.opened = present
+        AND settle.through <= greatest(clock_timestamp(), head.recorded_at, head.answered_through)
+    RETURNING head.revision, head.chain, head.turn, head.recorded_at, head.answered_through;
+END
+$$;
+
+-- Puts back a time that was answered through and that a restore lost. The database may be closed. False: the time is
+-- too far ahead of the clock.
+CREATE FUNCTION cpss_registry.settle_again(through timestamptz) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cpss_registry.insist();
+    UPDATE cpss_registry.head
+    SET answered_through = greatest(head.answered_through, settle_again.through)
+    WHERE settle_again.through <= greatest(
+        clock_timestamp() + interval '60 seconds', head.recorded_at, head.answered_through);
+    RETURN FOUND;
+END
+$$;
+
+-- Raises the turn, so that every append fails that was sent before. Waits for those that are under way.
+CREATE FUNCTION cpss_registry.turn() RETURNS SETOF cpss_registry.head_row
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cpss_registry.insist();
+    RETURN QUERY
+    UPDATE cpss_registry.head SET turn = head.turn + 1
+    RETURNING head.revision, head.chain, head.turn, head.recorded_at, head.answered_through;
+END
+$$;
+
+-- Locks the head until the transaction ends. Its frames are read in a later statement.
+CREATE FUNCTION cpss_registry.lock_head() RETURNS SETOF cpss_registry.head_row
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cpss_registry.insist();
+    RETURN QUERY
+    SELECT head.revision, head.chain, head.turn, head.recorded_at, head.answered_through
+    FROM cpss_registry.head
+    FOR UPDATE;
+END
+$$;
+
+-- Adds a replica, or renews which versions it knows. True if it is new. What the database knows of a replica that was
+-- there before stays, because it tells that replica of a restore.
+CREATE FUNCTION cpss_registry.join(me text, semantics_max integer, record_max integer) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    required record;
+BEGIN
+    PERFORM cpss_registry.insist();
+    -- Who raises a version locks the head too, and then looks for replicas that do not know it.
+    SELECT head.semantics, head.record_format INTO STRICT required FROM cpss_registry.head FOR UPDATE;
+    IF ("join".semantics_max >= required.semantics AND "join".record_max >= required.record_format) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the shared log needs a newer release of the replica %', me
+            USING ERRCODE = 'CR001',
+                DETAIL = format('It needs semantics %s and record format %s.',
+                    required.semantics, required.record_format);
+    END IF;
+    UPDATE cpss_registry.replica
+    SET semantics_max = "join".semantics_max, record_max = "join".record_max
+    WHERE replica.id = "join".me;
+    IF FOUND THEN
+        RETURN false;
+    END IF;
+    INSERT INTO cpss_registry.replica (id, semantics_max, record_max)
+        VALUES ("join".me, "join".semantics_max, "join".record_max);
+    RETURN true;
+END
+$$;
+
+-- Removes a replica that will not come back, so that a restored database does not wait for it. For the owner alone.
+-- False if there is none.
+CREATE FUNCTION cpss_registry.forget(id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cpss_registry.insist();
+    DELETE FROM cpss_registry.replica WHERE replica.id = forget.id;
+    RETURN FOUND;
+END
+$$;
