@@ -66,7 +66,7 @@ impl Reading {
                 DeValue::Table(table) if Key::is_table(&key) => {
                     entries.extend(table.into_iter().map(|(inner, value)| {
                         (line(inner.span().start), format!("{key}.{}", inner.into_inner()), value.into_inner())
-                    }))
+                    }));
                 }
                 value => entries.push((at, key, value)),
             }
