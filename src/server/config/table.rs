@@ -204,7 +204,7 @@ configuration! {
 
         /// The file of the key that identifies repeated requests, the same for all replicas
         ///
-        /// `init` makes it. It is a secret: whoever has it and the database can tell which requests were made.
+        /// `init` makes it. It is a secret: with it and the database, anyone can find out which requests were made.
         log_request_key in "log.request_key": Option<PathBuf> = None, flag "log-request-key" "FILE",
             Unset "/etc/cpss-registry/request.key";
 
