@@ -16,12 +16,19 @@ pub struct Known {
     pub aliases: &'static [&'static str],
     /// Whether its cells are credential numbers, so that a word cannot be one.
     pub is_number: bool,
+    /// Whether its cells are part of [`List::digest`](super::List::digest).
+    pub is_digested: bool,
 }
 
 impl Known {
     /// A column whose heading is its key.
     pub const fn plain(key: &'static str) -> Known {
-        Known { key, name: key, aliases: &[], is_number: false }
+        Known { key, name: key, aliases: &[], is_number: false, is_digested: false }
+    }
+
+    /// The column as part of the digest of a list.
+    pub const fn digested(self) -> Known {
+        Known { is_digested: true, ..self }
     }
 }
 
@@ -37,7 +44,7 @@ pub struct Columns {
 }
 
 const fn text(key: &'static str, name: &'static str, aliases: &'static [&'static str]) -> Known {
-    Known { key, name, aliases, is_number: false }
+    Known { key, name, aliases, is_number: false, is_digested: false }
 }
 
 /// The credential number.
@@ -46,6 +53,7 @@ pub const NUMBER: Known = Known {
     name: "credential_number",
     aliases: &["Cert #", "Cert ID", "CPSS #", "CPSS ID", "CPSS Cert #", "CPSSP #", "CPSSP ID", "CPSSP Cert #"],
     is_number: true,
+    is_digested: false,
 };
 
 /// The number of an earlier certificate.
@@ -148,8 +156,10 @@ impl Headings {
                 return Err(ListError::Ambiguous { line, name: known.name, key: known.key, first, second, choice });
             }
         }
-        if let Some(reserved) = columns.answers.iter().find(|answer| cells.iter().any(|cell| cell == **answer)) {
-            return Err(ListError::Reserved { line, heading: reserved });
+        let reserved = columns.answers.iter().copied().filter(|answer| cells.iter().any(|cell| cell == answer));
+        let reserved: Vec<&str> = reserved.collect();
+        if !reserved.is_empty() {
+            return Err(ListError::Reserved { line, headings: reserved });
         }
         let places = found.into_iter().map(|at| at.first().copied()).collect();
         Ok(Some(Headings { line, cells, columns, places }))
@@ -177,6 +187,11 @@ impl Headings {
     pub fn understood(&self) -> impl Iterator<Item = (&'static Known, &str)> {
         let known = self.columns.known.iter().zip(&self.places);
         known.filter_map(|(known, at)| Some((known, self.cells.get((*at)?)?.as_str())))
+    }
+
+    /// The known columns that the list has and that are part of its digest.
+    pub(super) fn digested(&self) -> impl Iterator<Item = &'static Known> {
+        self.understood().map(|(known, _)| known).filter(|known| known.is_digested)
     }
 
     /// The groups of columns of which each row must have one, as far as the list has them.

@@ -72,13 +72,13 @@ pub enum ListError {
         /// How `--column` names one of them.
         choice: String,
     },
-    /// A column has the name of one that the answers add.
-    #[error("line {line}: the column `{heading}` is reserved for the answers: rename or remove it")]
+    /// Columns have the names of those that the answers add.
+    #[error("line {line}: {}", reserved(headings))]
     Reserved {
         /// The line of the column names.
         line: u64,
-        /// The heading.
-        heading: &'static str,
+        /// All such headings.
+        headings: Vec<&'static str>,
     },
     /// `--column` names a column that the command does not understand.
     #[error("--column: `{key}` is not one of {keys}")]
@@ -110,6 +110,14 @@ impl ListError {
 
     pub(super) fn not_a_table(line: u64, what: impl Into<String>) -> ListError {
         ListError::NotATable { line, what: what.into() }
+    }
+}
+
+fn reserved(headings: &[&str]) -> String {
+    let names = headings.join("`, `");
+    match headings.len() {
+        1 => format!("the column `{names}` is reserved for the answers: rename or remove it"),
+        _ => format!("the columns `{names}` are reserved for the answers: rename or remove them"),
     }
 }
 

@@ -121,6 +121,11 @@ impl List {
         self.survey.rows
     }
 
+    /// A digest of the cells in the columns that are part of it ([`Known::is_digested`]), as they are written.
+    pub fn digest(&self) -> [u8; 32] {
+        self.survey.digest
+    }
+
     /// Whether the list has a known column.
     pub fn has(&self, key: &str) -> bool {
         self.headings.place(key).is_some()

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::columns::{Columns, Given, Headings, missing};
 use super::encoding::{Bytes, Encoding};
 use super::error::ListError;
@@ -216,6 +218,10 @@ pub(super) struct Survey {
     pub(super) blank: Vec<(u64, u64)>,
     /// The sums at the end: their lines, and their first cells.
     pub(super) totals: Vec<(u64, String)>,
+    /// How many more runs of blank rows, and sums, there are.
+    pub(super) not_kept: u64,
+    /// The digest of the columns that are part of it.
+    pub(super) digest: [u8; 32],
 }
 
 impl Survey {
@@ -223,9 +229,11 @@ impl Survey {
     pub(super) fn of(table: &Table, headings: &Headings) -> Result<Survey, ListError> {
         let mut survey = Survey { width: headings.cells.len(), ..Survey::default() };
         let mut records = table.records();
+        let mut content = Content::of(headings);
         // Rows that are sums, unless an ordinary row follows.
-        let mut sums = 0;
+        let (mut sums, mut last_blank) = (0, 0);
         while let Some(record) = records.next()? {
+            content.add(&record, headings);
             if record.line <= headings.line {
                 check_title(&record)?;
             }
@@ -235,7 +243,8 @@ impl Survey {
             } else if record.line == headings.line {
                 (survey.head, survey.head_end) = (record.text, record.end);
             } else if record.is_blank() {
-                survey.take_blank(record.line);
+                survey.take_blank(record.line, record.line == last_blank + 1);
+                last_blank = record.line;
             } else if is_like_totals(&record, headings) {
                 survey.width = survey.width.max(record.cells.len());
                 sums += 1;
@@ -253,16 +262,51 @@ impl Survey {
                 sums = 0;
             }
         }
+        survey.not_kept += sums - survey.totals.len() as u64;
+        survey.digest = content.digest.finalize().into();
         if survey.rows == 0 { Err(ListError::NoRows) } else { Ok(survey) }
     }
 
-    fn take_blank(&mut self, line: u64) {
+    fn take_blank(&mut self, line: u64, goes_on: bool) {
         let has_room = self.blank.len() < MOST_NAMED;
         match self.blank.last_mut() {
             Some((_, last)) if *last + 1 == line => *last = line,
             _ if has_room => self.blank.push((line, line)),
-            _ => {}
+            _ => self.not_kept += u64::from(!goes_on),
         }
+    }
+}
+
+/// The digest of the rows of a list.
+struct Content {
+    digest: Sha256,
+    /// Where the columns are that are part of it.
+    places: Vec<usize>,
+}
+
+impl Content {
+    fn of(headings: &Headings) -> Content {
+        let mut content = Content { digest: Sha256::new(), places: Vec::new() };
+        for known in headings.digested() {
+            content.add_text(known.key);
+            content.places.extend(headings.place(known.key));
+        }
+        content
+    }
+
+    fn add(&mut self, record: &Record, headings: &Headings) {
+        if record.line <= headings.line || record.is_blank() {
+            return;
+        }
+        for at in 0..self.places.len() {
+            let cell = record.cells.get(self.places[at]);
+            self.add_text(cell.map_or("", |cell| cell.text.trim()));
+        }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        self.digest.update((text.len() as u64).to_le_bytes());
+        self.digest.update(text);
     }
 }
 

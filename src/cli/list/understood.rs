@@ -28,8 +28,10 @@ pub struct Understood {
     pub headings_line: u64,
     /// The known columns, with the headings that they have in the list.
     pub columns: BTreeMap<&'static str, String>,
-    /// The rows that are left out.
+    /// The first rows that are left out.
     pub left_out: Vec<RowsLeftOut>,
+    /// How many more sums, and runs of blank rows, are left out.
+    pub left_out_not_shown: u64,
 }
 
 /// Rows that are left out.
@@ -66,6 +68,7 @@ impl Understood {
             headings_line: headings.line,
             columns: headings.understood().map(|(known, heading)| (known.name, heading.to_owned())).collect(),
             left_out,
+            left_out_not_shown: survey.not_kept,
         }
     }
 
@@ -93,7 +96,8 @@ impl Understood {
             lines.push(format!("`{heading}` is read as {name}"));
         }
         lines.extend(self.left_out.iter().take(NAMED).map(RowsLeftOut::line));
-        if let Some(more) = self.left_out.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        let more = self.left_out.len().saturating_sub(NAMED) as u64 + self.left_out_not_shown;
+        if more > 0 {
             lines.push(format!("left out: {more} more places with blank rows or sums"));
         }
         lines

@@ -272,7 +272,14 @@ const HEADINGS: &[Case] = {
             "Cert #,verdict\nCPS-DTMK-QJA9-B,\n",
             2,
             "",
-            &["the column `verdict` is reserved for the answers"],
+            &["the column `verdict` is reserved for the answers: rename or remove it"],
+        ),
+        case(
+            "headings: several of the answers",
+            "verdict,Cert #,sentence\n,CPS-DTMK-QJA9-B,\n",
+            2,
+            "",
+            &["the columns `verdict`, `sentence` are reserved for the answers: rename or remove them"],
         ),
         case(
             "headings: again in the middle",

@@ -119,6 +119,9 @@ fn at_most_a_thousand_rows_that_are_left_out_are_kept() {
     let sums = format!("Cert #\n{row}{}", "Total: 1\n".repeat(1100));
     for list in [blanks, sums] {
         let list = read(list.as_bytes()).unwrap();
-        assert_eq!(list.understood().left_out.len(), 1000);
+        let understood = list.understood();
+        assert_eq!((understood.left_out.len(), understood.left_out_not_shown), (1000, 100));
+        let said = understood.lines();
+        assert!(said.iter().any(|line| line == "left out: 1080 more places with blank rows or sums"), "{said:?}");
     }
 }
