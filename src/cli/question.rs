@@ -1,10 +1,11 @@
 //! The flags of every command that asks about credentials.
 
 use clap::builder::NonEmptyStringValueParser;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
 
 use super::codes::read_code;
 use super::dates::read_date;
+use super::list::date;
 use super::profile::Profile;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::known_at::Point;
@@ -98,12 +99,28 @@ fn read_point(text: &str) -> Result<Point, String> {
     if let Ok(revision) = text.parse() {
         return Ok(Point::Revision(revision));
     }
-    let instant: Timestamp =
-        text.parse().map_err(|_| "neither a revision such as 57 nor an instant such as 2026-03-01T15:00:00Z")?;
+    let instant: Timestamp = text.parse().map_err(|_| not_a_point(text))?;
     // In the message nanoseconds count up from the second, also before 1970.
     let (seconds, nanos) = (instant.as_second(), instant.subsec_nanosecond());
     let (seconds, nanos) = if nanos < 0 { (seconds - 1, nanos + 1_000_000_000) } else { (seconds, nanos) };
     Ok(Point::Time(prost_types::Timestamp { seconds, nanos }))
+}
+
+/// What to write in place of a text that is neither a revision nor an instant.
+fn not_a_point(text: &str) -> String {
+    let in_mississippi = |local: civil::DateTime| {
+        let zoned = local.in_tz("America/Chicago").ok()?;
+        Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+    };
+    let time: Option<civil::DateTime> = text.parse().ok().filter(|_| text.contains(':'));
+    if let Some(instant) = time.and_then(in_mississippi) {
+        return format!("an instant has an offset; in Mississippi, that time is {instant}");
+    }
+    let end = date::read(text).ok().and_then(|day| in_mississippi(day.at(23, 59, 59, 0)));
+    end.map_or_else(
+        || "neither a revision such as 57 nor an instant such as 2026-03-01T09:00:00-06:00".to_owned(),
+        |end| format!("a day is not an instant; for what was known at its end in Mississippi, write {end}"),
+    )
 }
 
 /// Reads a designation by its name in the contract, a short form of it, or as it is printed: Parent/Caregiver.
@@ -122,7 +139,22 @@ mod tests {
         let time = |seconds, nanos| Ok(Point::Time(prost_types::Timestamp { seconds, nanos }));
         assert_eq!(read_point("1970-01-01T00:00:01.5Z"), time(1, 500_000_000));
         assert_eq!(read_point("1969-12-31T23:59:59.5Z"), time(-1, 500_000_000));
-        assert!(read_point("2026-03-01").is_err(), "a day is not an instant");
+    }
+
+    #[test]
+    fn a_text_that_is_no_instant_is_refused_with_one_that_is() {
+        for (text, instead) in [
+            ("2026-03-01", "write 2026-03-01T23:59:59-06:00"),
+            ("7/1/2026", "write 2026-07-01T23:59:59-05:00"),
+            ("2026-07-01T09:00:00", "that time is 2026-07-01T09:00:00-05:00"),
+            ("2026-03-01 09:00", "that time is 2026-03-01T09:00:00-06:00"),
+            ("yesterday", "such as 2026-03-01T09:00:00-06:00"),
+            ("2026-02-30", "such as 2026-03-01T09:00:00-06:00"),
+        ] {
+            let refused = read_point(text).unwrap_err();
+            let (_, instant) = refused.rsplit_once(' ').unwrap();
+            assert!(refused.ends_with(instead) && read_point(instant).is_ok(), "{text}: {refused}");
+        }
     }
 
     #[test]
