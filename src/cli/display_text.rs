@@ -107,6 +107,15 @@ pub fn moment(time: prost_types::Timestamp) -> String {
     Timestamp::new(time.seconds, time.nanos).map(instant).unwrap_or_default()
 }
 
+/// An instant of the contract with the whole fraction of its second, so that `--known-at` takes it for the same instant.
+pub fn exact_moment(time: prost_types::Timestamp) -> String {
+    let exact = |instant: Timestamp| {
+        let local = instant.in_tz("America/Chicago");
+        local.map_or(instant.to_string(), |local| local.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string())
+    };
+    Timestamp::new(time.seconds, time.nanos).map(exact).unwrap_or_default()
+}
+
 /// A name of the contract as words: `PSYCHIATRIC_HOSPITAL` is `psychiatric hospital`.
 pub fn words(code: &str) -> String {
     code.to_lowercase().replace('_', " ").replace("dmh", "DMH")
@@ -192,6 +201,17 @@ mod tests {
             ("2026-07-01T04:59:59.999999Z", "2026-06-30T23:59:59-05:00"),
         ] {
             assert_eq!(instant(exact.parse().unwrap()), shown);
+        }
+    }
+
+    #[test]
+    fn an_exact_instant_is_read_as_the_same_instant() {
+        for (nanos, shown) in
+            [(0, "09:04:05-06:00"), (120_000, "09:04:05.00012-06:00"), (1, "09:04:05.000000001-06:00")]
+        {
+            let time = prost_types::Timestamp { seconds: 1_772_377_445, nanos };
+            assert_eq!(exact_moment(time), format!("2026-03-01T{shown}"));
+            assert_eq!(exact_moment(time).parse::<Timestamp>().unwrap().subsec_nanosecond(), nanos);
         }
     }
 

@@ -24,6 +24,7 @@ mod export;
 mod facts;
 mod failure;
 mod find;
+mod first;
 mod generate;
 mod healthcheck;
 mod history;

@@ -5,15 +5,14 @@ use std::fmt::Display;
 use tonic_types::{ErrorDetails, RpcStatusExt as _};
 
 use super::provider::provider_text;
-use super::row_check::{AnsweredClaim, RowCheck};
+use super::row_check::{AnsweredClaim, Place, RowCheck};
 use crate::cli::display_text::{code, day, sentence};
 use crate::cli::list::{Fault, Row};
 use crate::proto::google::rpc::{Code, Status};
 use crate::proto::v1::eligibility_result::Outcome as Fared;
 use crate::proto::v1::{Eligibility, EligibilityItem, EligibilityResult, LimitReason, Pinned, Reason, Verdict};
 
-/// The columns added for the answers. `review` reads the provider, the verdict, the revision, the epoch and the check
-/// again.
+/// The columns added for the answers. `review` reads those that the check covers again.
 pub const ANSWER: [&str; 13] = [
     "eligible",
     "verdict",
@@ -98,24 +97,34 @@ pub fn joined(faults: &[impl Display]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// The cells of a row: the answer to its claim, and its check. `place`: which row of how many.
+/// The cells of a row: the answer to its claim, and its check.
 pub fn cells(
+    row: &Row,
     answered: &Answered,
     claim: Option<&EligibilityItem>,
     pinned: &Pinned,
-    (row, rows): (u64, u64),
+    place: Place,
 ) -> Vec<String> {
+    let claim_id = row.text("claim_id");
     let (Answered::Eligibility(eligibility), Some(claim)) = (answered, claim) else {
         let mut cells = vec![String::new(); ANSWER.len() - 2];
         cells.push(answered.why().to_owned());
-        cells.push(RowCheck::of(row, rows, None).to_string());
+        cells.push(RowCheck::of(place, claim_id, None).to_string());
         return cells;
     };
     let given = verdict(eligibility.verdict);
-    let Pinned { epoch, revision, .. } = pinned;
-    let answered = AnsweredClaim { claim, epoch, revision: *revision, verdict: &given };
-    let check = RowCheck::of(row, rows, Some(answered)).to_string();
     let coverage = eligibility.coverage.clone().unwrap_or_default();
+    let payable_units = coverage.payable_units.map_or(String::new(), |units| units.to_string());
+    let answered = AnsweredClaim {
+        claim,
+        epoch: &pinned.epoch,
+        revision: pinned.revision,
+        verdict: &given,
+        eligible: eligible(eligibility),
+        number_on_record: &eligibility.credential_number,
+        payable_units: &payable_units,
+    };
+    let check = RowCheck::of(place, claim_id, Some(answered)).to_string();
     let settles_on = eligibility.answer.as_ref().and_then(|answer| answer.settles_on);
     vec![
         eligible(eligibility).to_owned(),
@@ -124,7 +133,7 @@ pub fn cells(
         reasons(&eligibility.reasons),
         eligibility.credential_number.clone(),
         provider_text(claim.billing_provider.as_ref()),
-        coverage.payable_units.map_or(String::new(), |units| units.to_string()),
+        payable_units,
         limits(claim, &coverage.limit_reasons),
         settles_on.map_or(String::new(), day),
         pinned.revision.to_string(),

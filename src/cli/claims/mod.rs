@@ -1,10 +1,12 @@
 //! `claims`: checks a list of claims, and writes the answers next to the rows.
 
 pub mod answer;
+pub mod list_id;
 pub mod provider;
 pub mod question;
 pub mod row_check;
 mod summary;
+pub mod whole_number;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +15,9 @@ use clap::builder::NonEmptyStringValueParser;
 use tokio_stream::StreamExt as _;
 
 use self::answer::{Answered, cells};
+use self::list_id::ListId;
 use self::question::{item, names_providers};
+use self::row_check::Place;
 use self::summary::Summary;
 use super::answer_file::AnswerFile;
 use super::connect::Connection;
@@ -66,15 +70,19 @@ A row needs the credential number or a prior number, the date of service, and th
 by NPI, else by medicaid_id. Optional: family_name, designation, units, units_billed_that_day, units_billed_that_year.
 The units are checked if all three counts are there. A profile is a file such as
 ~/.config/cpss-registry/medicaid.toml, with the server, the credentials, and the provider of the rows that name none.
-A row that cannot be asked has the reason in the column `fault`; the others are asked. The column `row_check` lets
-`review` notice rows that were changed or lost after they were answered.
+A row that cannot be asked has the reason in the column `fault`; the others are asked.
+The column `row_check` lets `review` notice rows that were changed, lost or doubled after they were answered. It covers
+the claim number (claim_id), the question (number or prior number, provider, date of service, designation, units, family
+name), and of the answer eligible, verdict, number_on_record, asked_provider, payable_units, known_at_revision and epoch.
+It does not cover sentence, reasons, limit_reasons, settles_on and fault, which are for people, nor your other columns. If
+the claim number is in a column that is not recognized, name it: --column claim_id=HEADING.
 All rows are answered from one state of knowledge. Keep the file of answers: `review` tells later which answers have
 changed. Only its owner can read it (mode 0600). An existing file is not replaced.";
 
 impl Claims {
     pub(super) fn run(mut self) -> Result<Outcome, Failure> {
         self.provider = self.provider.or(self.connection.profile()?.provider);
-        let list = List::open(&self.file, &question::COLUMNS, &self.list).map_err(|error| error.failure(&self.file))?;
+        let list = question::open(&self.file, &self.list)?;
         if self.provider.is_none() && !names_providers(&list) {
             let remedy = "name the billing provider with --provider, or in a column provider_id, npi or medicaid_id";
             return Err(Failure::usage(vec![format!("{}: {remedy}", self.file.display())]));
@@ -103,6 +111,7 @@ impl Claims {
         });
         let pinned = pinned.ok_or_else(row_stream::not_pinned)?;
         summary.pin(&pinned);
+        let id = ListId::of(list, self.provider.as_deref(), &pinned);
         let answers = answers.map(|message| match message.map_err(|status| Failure::answered(&status))?.kind {
             Some(Message::Result(result)) => Ok(result),
             Some(Message::Pinned(_)) | None => Ok(EligibilityResult::default()),
@@ -121,8 +130,8 @@ impl Claims {
                     continue;
                 };
                 summary.add(&row, &answered, claim.as_ref());
-                let place = (summary.rows(), list.size());
-                file.write(&row, &cells(&answered, claim.as_ref(), &pinned, place))?;
+                let place = Place { list: id, row: summary.rows(), rows: list.size() };
+                file.write(&row, &cells(&row, &answered, claim.as_ref(), &pinned, place))?;
             }
             progress.rows("asking", summary.rows(), list.size());
             Ok(())

@@ -1,8 +1,12 @@
 //! The questions of a list of claims.
 
-use crate::cli::claims::answer::ANSWER;
+use std::path::Path;
+
+use super::answer::ANSWER;
+use super::whole_number::whole_number;
+use crate::cli::failure::Failure;
 use crate::cli::list::columns::{FAMILY_NAME, NUMBER, PRIOR_NUMBER};
-use crate::cli::list::{Columns, Fault, Known, List, Row};
+use crate::cli::list::{Columns, Fault, Known, List, ListArgs, ListError, Row};
 use crate::cli::question::read_designation;
 use crate::proto::v1::EligibilityItem;
 use crate::proto::v1::eligibility_item::{BillingProvider, Subject};
@@ -11,21 +15,22 @@ const fn column(key: &'static str, aliases: &'static [&'static str]) -> Known {
     Known { aliases, ..Known::plain(key) }
 }
 
-/// The columns of a claim.
+/// The columns of a claim. The digest has no names and no ids of people: of a short list, guessing would find them.
 pub const CLAIM: [Known; 13] = [
-    NUMBER,
-    PRIOR_NUMBER,
+    NUMBER.digested(),
+    PRIOR_NUMBER.digested(),
     FAMILY_NAME,
-    column("provider_id", &["Provider", "Billing Provider", "Billing Provider ID"]),
-    column("npi", &["NPI", "Billing NPI", "Provider NPI", "Billing Provider NPI"]),
-    column("medicaid_id", &["Medicaid ID", "Medicaid Provider ID", "Medicaid Provider #", "Provider Medicaid ID"]),
-    column("date_of_service", &["DOS", "Date of Service", "Service Date", "Date Served"]),
-    column("designation", &["Specialty"]),
-    column("units", &["Units Billed", "Unit Count", "Qty", "Quantity"]),
-    column("units_billed_that_day", &[]),
-    column("units_billed_that_year", &[]),
+    column("provider_id", &["Provider", "Billing Provider", "Billing Provider ID"]).digested(),
+    column("npi", &["NPI", "Billing NPI", "Provider NPI", "Billing Provider NPI"]).digested(),
+    column("medicaid_id", &["Medicaid ID", "Medicaid Provider ID", "Medicaid Provider #", "Provider Medicaid ID"])
+        .digested(),
+    column("date_of_service", &["DOS", "Date of Service", "Service Date", "Date Served"]).digested(),
+    column("designation", &["Specialty"]).digested(),
+    column("units", &["Units Billed", "Unit Count", "Qty", "Quantity"]).digested(),
+    column("units_billed_that_day", &[]).digested(),
+    column("units_billed_that_year", &[]).digested(),
     // Their cells may look like credential numbers.
-    column("claim_id", &["Claim", "Claim #", "Claim Control #", "ICN", "TCN", "Reference"]),
+    column("claim_id", &["Claim", "Claim #", "Claim Control #", "ICN", "TCN", "Reference"]).digested(),
     column("member_id", &["Member #", "Beneficiary ID", "Recipient ID", "Patient ID", "Patient #"]),
 ];
 
@@ -33,8 +38,21 @@ pub const CLAIM: [Known; 13] = [
 const PROVIDERS: [&str; 3] = ["provider_id", "npi", "medicaid_id"];
 
 /// The columns of a list of claims.
-pub const COLUMNS: Columns =
+const COLUMNS: Columns =
     Columns { known: &CLAIM, needs: &[&["number", "prior_number"], &["date_of_service"]], answers: &ANSWER };
+
+/// What to do with a file that `claims` wrote.
+const IS_ANSWERED: &str = "`claims` wrote this file, and `review` takes it; to ask its rows again, remove the columns \
+                           from `eligible` to `row_check`";
+
+/// Opens a list of claims.
+pub fn open(path: &Path, args: &ListArgs) -> Result<List, Failure> {
+    List::open(path, &COLUMNS, args).map_err(|error| {
+        let is_answered = matches!(&error, ListError::Reserved { headings, .. } if headings.contains(&"row_check"));
+        let failure = error.failure(path);
+        if is_answered { failure.with_remedy(IS_ANSWERED) } else { failure }
+    })
+}
 
 /// Whether a list names the billing provider in a column.
 pub fn names_providers(list: &List) -> bool {
@@ -110,31 +128,4 @@ pub fn with_provider(row: &Row, provider: BillingProvider) -> Result<Eligibility
         ..EligibilityItem::default()
     };
     if faults.is_empty() { Ok(item) } else { Err(faults) }
-}
-
-/// Reads a whole number as spreadsheets write it: 4, 4.0, 4.00, or 1,200.
-pub fn whole_number(text: &str) -> Option<u64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let mut groups = whole.split(',');
-    let first = groups.next().unwrap_or_default();
-    let is_grouped =
-        groups.clone().count() == 0 || (1..=3).contains(&first.len()) && groups.all(|group| group.len() == 3);
-    let digits: String = whole.split(',').collect();
-    let is_whole = matches!(fraction, "0" | "00") && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| is_grouped && is_whole)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_whole_number_is_read_as_spreadsheets_write_it() {
-        for (text, number) in [("4", 4), ("4.0", 4), ("4.00", 4), ("1,200", 1200), ("12,345,678.0", 12_345_678)] {
-            assert_eq!(whole_number(text), Some(number), "{text}");
-        }
-        for text in ["", "4.5", "4.", "1.000", "1,5", "1,20", "1234,567", "-4", "+4", "x", ",200", "4 units"] {
-            assert_eq!(whole_number(text), None, "{text}");
-        }
-    }
 }

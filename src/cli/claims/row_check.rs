@@ -1,17 +1,19 @@
 //! The check of an answered row: it binds the answer to the question that was asked.
 //!
 //! `review` asks the questions of a file of answers again. A spreadsheet may have changed the file since: a column was
-//! sorted alone, a cell was overwritten, rows were lost. The check of a row has its place among all rows, and a digest
-//! of what was asked and answered. The digest is of values: a file that was sorted as a whole, or saved in another form
-//! or encoding, still passes. It has no key: it finds mistakes, not forgery. Of a family name it has one byte, from
-//! which nobody can find the name by guessing.
+//! sorted alone, a cell was overwritten, rows were lost, two files were put together. The check of a row has its place
+//! among all rows of its list, and a digest of the claim number and of what was asked and answered. The digest is of
+//! values: a file that was sorted as a whole, or saved in another form or encoding, still passes. It has no key: it finds
+//! mistakes, not forgery. Of a family name it has one byte, from which nobody can find the name by guessing.
 
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest as _, Sha256};
 
+use super::list_id::ListId;
 use super::provider::provider_text;
+use super::whole_number::whole_number;
 use crate::domain::id::CredentialNumber;
 use crate::domain::name::fold_family;
 use crate::domain::prior_number::PriorNumber;
@@ -21,17 +23,26 @@ use crate::proto::v1::eligibility_item::Subject;
 /// The number of bytes of the digest that are kept.
 const KEPT: usize = 8;
 
+/// Which row of which list a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The list.
+    pub list: ListId,
+    /// The place of the row, starting at 1.
+    pub row: u64,
+    /// The number of rows of the list.
+    pub rows: u64,
+}
+
 /// The check of a row of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowCheck {
-    /// The place of the row, starting at 1.
-    pub row: u64,
-    /// The number of rows.
-    pub rows: u64,
+    /// Which row it is.
+    pub place: Place,
     digest: [u8; KEPT],
 }
 
-/// A claim, and the answer to it.
+/// A claim, and the answer to it, as the cells of a row have it.
 #[derive(Clone, Copy, Debug)]
 pub struct AnsweredClaim<'a> {
     /// The claim.
@@ -42,19 +53,26 @@ pub struct AnsweredClaim<'a> {
     pub revision: u64,
     /// The verdict.
     pub verdict: &'a str,
+    /// Whether the claim is eligible.
+    pub eligible: &'a str,
+    /// The number of the credential.
+    pub number_on_record: &'a str,
+    /// The units within the limits. Empty: they were not checked.
+    pub payable_units: &'a str,
 }
 
 impl RowCheck {
-    /// The check of a row. `None`: the row has no answer.
-    pub fn of(row: u64, rows: u64, answered: Option<AnsweredClaim<'_>>) -> RowCheck {
+    /// The check of a row with the number of a claim, which may be empty. `None`: the row has no answer.
+    pub fn of(place: Place, claim_id: &str, answered: Option<AnsweredClaim<'_>>) -> RowCheck {
         let mut digest = Sha256::new();
         let mut add = |part: &[u8]| {
             digest.update((part.len() as u64).to_le_bytes());
             digest.update(part);
         };
-        add(&row.to_le_bytes());
-        add(&rows.to_le_bytes());
-        if let Some(AnsweredClaim { claim, epoch, revision, verdict }) = answered {
+        add(place.to_string().as_bytes());
+        add(value(claim_id).as_bytes());
+        if let Some(answered) = answered {
+            let claim = answered.claim;
             add(subject(claim).as_bytes());
             add(provider_text(claim.billing_provider.as_ref()).trim().as_bytes());
             let day = claim.date_of_service.unwrap_or_default();
@@ -64,29 +82,44 @@ impl RowCheck {
             for count in [claim.units, claim.units_billed_that_day, claim.units_billed_that_year] {
                 add(&count.map_or(Vec::new(), |count| count.to_le_bytes().to_vec()));
             }
-            add(epoch.to_ascii_lowercase().as_bytes());
-            add(&revision.to_le_bytes());
-            add(verdict.as_bytes());
+            add(answered.epoch.to_ascii_lowercase().as_bytes());
+            add(&answered.revision.to_le_bytes());
+            add(answered.verdict.as_bytes());
+            add(answered.eligible.to_ascii_lowercase().as_bytes());
+            add(number(answered.number_on_record).as_bytes());
+            add(value(answered.payable_units).as_bytes());
         }
         let digest: [u8; 32] = digest.finalize().into();
         let mut kept = [0; KEPT];
         kept.copy_from_slice(&digest[..KEPT]);
-        RowCheck { row, rows, digest: kept }
+        RowCheck { place, digest: kept }
     }
 }
 
 /// The number of a claim, as the registry reads it.
 fn subject(claim: &EligibilityItem) -> String {
     match &claim.subject {
-        Some(Subject::CredentialNumber(number)) => {
-            let read = number.parse::<CredentialNumber>();
-            format!("number {}", read.map_or_else(|_| number.clone(), |read| read.to_string()))
-        }
+        Some(Subject::CredentialNumber(text)) => format!("number {}", number(text)),
         Some(Subject::PriorNumber(number)) => {
             let read = number.parse::<PriorNumber>();
             format!("prior {}", read.as_ref().map_or(number.as_str(), PriorNumber::as_str))
         }
         None => String::new(),
+    }
+}
+
+/// A credential number in its canonical form; another text as it is.
+pub fn number(text: &str) -> String {
+    text.parse::<CredentialNumber>().map_or_else(|_| text.to_owned(), |read| read.to_string())
+}
+
+/// The value of a cell. A spreadsheet may write a whole number in another form, and takes zeros from its beginning.
+fn value(text: &str) -> String {
+    let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match whole_number(text) {
+        Some(number) => number.to_string(),
+        None if is_digits => text.trim_start_matches('0').to_owned(),
+        None => text.to_owned(),
     }
 }
 
@@ -99,10 +132,16 @@ fn some_of_name(family_name: &str) -> Vec<u8> {
     vec![digest[0]]
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "row-{}-of-{}-list-{}", self.row, self.rows, self.list)
+    }
+}
+
 impl fmt::Display for RowCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A spreadsheet takes it for neither a number nor a date.
-        write!(f, "row-{}-of-{}-", self.row, self.rows)?;
+        write!(f, "{}-", self.place)?;
         self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
@@ -116,14 +155,15 @@ impl FromStr for RowCheck {
 
     fn from_str(text: &str) -> Result<RowCheck, NotACheck> {
         let parts: Vec<&str> = text.split('-').collect();
-        let ["row", row, "of", rows, digits] = parts[..] else { return Err(NotACheck) };
+        let ["row", row, "of", rows, "list", list, digits] = parts[..] else { return Err(NotACheck) };
         let number = |text: &str| text.parse::<u32>().map(u64::from).map_err(|_| NotACheck);
         let (row, rows) = (number(row)?, number(rows)?);
         if digits.len() != 2 * KEPT || !(1..=rows).contains(&row) {
             return Err(NotACheck);
         }
+        let list = list.parse().map_err(|_| NotACheck)?;
         let digest = u64::from_str_radix(digits, 16).map_err(|_| NotACheck)?.to_be_bytes();
-        Ok(RowCheck { row, rows, digest })
+        Ok(RowCheck { place: Place { list, row, rows }, digest })
     }
 }
 
@@ -147,21 +187,40 @@ mod tests {
         }
     }
 
+    fn place(row: u64) -> Place {
+        Place { list: "00c0ffee".parse().unwrap(), row, rows: 3 }
+    }
+
+    fn answered(claim: &EligibilityItem) -> AnsweredClaim<'_> {
+        AnsweredClaim {
+            claim,
+            epoch: EPOCH,
+            revision: 57,
+            verdict: "CONFIRMED",
+            eligible: "yes",
+            number_on_record: "CPS-28MS-MN2K-Z",
+            payable_units: "4",
+        }
+    }
+
     fn check(claim: &EligibilityItem) -> RowCheck {
-        RowCheck::of(2, 3, Some(AnsweredClaim { claim, epoch: EPOCH, revision: 57, verdict: "CONFIRMED" }))
+        RowCheck::of(place(2), "00417", Some(answered(claim)))
     }
 
     #[test]
     fn a_check_is_read_as_it_was_written() {
-        for check in [check(&claim()), RowCheck::of(1, 1, None)] {
+        for check in [check(&claim()), RowCheck::of(place(1), "", None)] {
             assert_eq!(check.to_string().parse(), Ok(check));
         }
         for text in [
             "",
-            "row-1-of-4294967296-00000000000000aa",
-            "row-0-of-3-00000000000000aa",
-            "row-4-of-3-00000000000000aa",
-            "row-1-of-3-aa",
+            "row-1-of-4294967296-list-00c0ffee-00000000000000aa",
+            "row-0-of-3-list-00c0ffee-00000000000000aa",
+            "row-4-of-3-list-00c0ffee-00000000000000aa",
+            "row-1-of-3-list-00c0ffee-aa",
+            "row-1-of-3-list-c0ffee-00000000000000aa",
+            "row-1-of-3-list-00coffee-00000000000000aa",
+            "row-1-of-3-00000000000000aa",
             "row-1-of-3",
         ] {
             assert_eq!(text.parse::<RowCheck>(), Err(NotACheck), "{text}");
@@ -185,6 +244,26 @@ mod tests {
         };
         assert_eq!(prior("MS-00417"), prior("ms 00417"));
         assert_ne!(prior("MS-00417"), prior("MS-417"));
+
+        let claim = claim();
+        let same = AnsweredClaim {
+            eligible: "YES",
+            number_on_record: "cps28msmn2kz",
+            payable_units: "4.00",
+            ..answered(&claim)
+        };
+        for claim_id in ["417", "417.0", "00417"] {
+            assert_eq!(RowCheck::of(place(2), claim_id, Some(same)), check(&claim), "{claim_id}");
+        }
+    }
+
+    #[test]
+    fn a_claim_number_counts_by_its_value() {
+        let alike = |one: &str, other: &str| RowCheck::of(place(2), one, None) == RowCheck::of(place(2), other, None);
+        assert!(alike("1200", "1,200") && alike("0022612345678901234567", "22612345678901234567"));
+        for (one, other) in [("417", "418"), ("A-417", "A-0417"), ("417", ""), ("22612345678901234567", "2.26E+19")] {
+            assert!(!alike(one, other), "{one} {other}");
+        }
     }
 
     #[test]
@@ -207,17 +286,24 @@ mod tests {
             assert_ne!(check(&changed), check(&claim()), "{changed:?}");
         }
         let claim = claim();
-        let answered = AnsweredClaim { claim: &claim, epoch: EPOCH, revision: 57, verdict: "CONFIRMED" };
+        let answered = answered(&claim);
         let other = "5f0c4a51-3a0e-4c5b-9d0e-2f6f7a1f0002";
         for changed in [
             AnsweredClaim { epoch: other, ..answered },
             AnsweredClaim { revision: 58, ..answered },
             AnsweredClaim { verdict: "NOT_CONFIRMED", ..answered },
+            AnsweredClaim { eligible: "no", ..answered },
+            AnsweredClaim { number_on_record: "CPS-DTMK-QJA9-B", ..answered },
+            AnsweredClaim { payable_units: "40", ..answered },
+            AnsweredClaim { payable_units: "", ..answered },
         ] {
-            assert_ne!(RowCheck::of(2, 3, Some(changed)), check(&claim));
+            assert_ne!(RowCheck::of(place(2), "00417", Some(changed)), check(&claim), "{changed:?}");
         }
-        assert_ne!(RowCheck::of(2, 3, None).to_string(), check(&claim).to_string());
-        assert_ne!(RowCheck::of(1, 3, Some(answered)).digest, check(&claim).digest);
+        assert_ne!(RowCheck::of(place(2), "00417", None), check(&claim));
+        assert_ne!(RowCheck::of(place(2), "00418", Some(answered)), check(&claim));
+        assert_ne!(RowCheck::of(place(1), "00417", Some(answered)).digest, check(&claim).digest);
+        let elsewhere = Place { list: "00c0ffef".parse().unwrap(), ..place(2) };
+        assert_ne!(RowCheck::of(elsewhere, "00417", Some(answered)).digest, check(&claim).digest);
     }
 
     #[test]

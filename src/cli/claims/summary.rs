@@ -10,13 +10,14 @@ use super::provider::provider_text;
 use super::question::not_compared;
 use crate::cli::Outcome;
 use crate::cli::display_text::{self, sentence};
+use crate::cli::first::First;
 use crate::cli::list::{List, Row, Understood};
-use crate::proto::v1::{EligibilityItem, Pinned, Reason, Verdict};
+use crate::proto::v1::{Eligibility, EligibilityItem, Pinned, Reason, Verdict};
 
-/// The maximum number of rows and of providers that are named.
+/// The maximum number of providers that are named.
 const MOST_NAMED: usize = 20;
 
-/// A row that is not eligible.
+/// A row that is not eligible, or has no answer.
 #[derive(Debug, Serialize)]
 struct Named {
     line: u64,
@@ -31,6 +32,9 @@ struct NotCompared {
     asked_by: &'static str,
     not_compared: &'static str,
     rows: u64,
+    /// The lines of the first rows.
+    #[serde(flatten)]
+    lines: First<u64>,
 }
 
 /// The counts of the answers, and what a person should know about them.
@@ -51,13 +55,22 @@ pub struct Summary {
     /// Rows that fill a column beside the one that they are asked by.
     not_compared: Vec<NotCompared>,
     #[serde(skip)]
-    beside: BTreeMap<(&'static str, &'static str), u64>,
+    beside: BTreeMap<(&'static str, &'static str), First<u64>>,
+    /// Some of the providers that are not on file.
     providers_not_on_file: BTreeSet<String>,
-    /// The first rows that are not eligible.
-    rows_not_eligible: Vec<Named>,
+    /// The rows of the other ones.
+    rows_of_providers_not_shown: u64,
+    /// The first rows that were not asked, or that the server refused.
+    #[serde(flatten)]
+    rows_not_asked: First<Named>,
+    /// The first rows that are not eligible, or undetermined.
+    #[serde(flatten)]
+    rows_not_eligible: First<Named>,
     list: Understood,
     epoch: String,
     known_at_revision: u64,
+    /// Whether nothing was on record yet.
+    is_before_first_record: bool,
     answers: PathBuf,
 }
 
@@ -77,10 +90,13 @@ impl Summary {
             not_compared: Vec::new(),
             beside: BTreeMap::new(),
             providers_not_on_file: BTreeSet::new(),
-            rows_not_eligible: Vec::new(),
+            rows_of_providers_not_shown: 0,
+            rows_not_asked: First::of("rows_not_asked"),
+            rows_not_eligible: First::of("rows_not_eligible"),
             list: list.understood().clone(),
             epoch: String::new(),
             known_at_revision: 0,
+            is_before_first_record: false,
             answers,
         }
     }
@@ -88,6 +104,7 @@ impl Summary {
     /// Notes the state of knowledge.
     pub fn pin(&mut self, pinned: &Pinned) {
         (self.epoch, self.known_at_revision) = (pinned.epoch.clone(), pinned.revision);
+        self.is_before_first_record = pinned.revision == 0;
     }
 
     /// The number of rows so far.
@@ -100,41 +117,61 @@ impl Summary {
         self.rows += 1;
         self.units_not_checked += u64::from(claim.is_some_and(has_unchecked_units));
         for pair in not_compared(row) {
-            *self.beside.entry(pair).or_default() += 1;
+            self.beside.entry(pair).or_insert(First::of("lines")).push(row.line());
         }
-        let (count, verdict, why) = match answered {
-            Answered::Faulty(why) => (&mut self.not_asked, "NOT ASKED", why.clone()),
-            Answered::Refused(why) => (&mut self.refused, "REFUSED", why.clone()),
-            Answered::Eligibility(eligibility) => {
-                let is_over = eligibility.coverage.as_ref().is_some_and(|limits| !limits.limit_reasons.is_empty());
-                self.over_limits += u64::from(is_over && eligibility.eligible);
-                let is_unknown = eligibility.reasons.contains(&Reason::ProviderNotOnFile.into());
-                if is_unknown && self.providers_not_on_file.len() < MOST_NAMED {
-                    let provider = claim.and_then(|claim| claim.billing_provider.as_ref());
-                    self.providers_not_on_file.insert(provider_text(provider));
-                }
-                let count = match eligibility.verdict() {
-                    Verdict::Confirmed => &mut self.eligible,
-                    Verdict::ConfirmedWithLimits => &mut self.eligible_with_limits,
-                    Verdict::NotConfirmed => &mut self.not_eligible,
-                    Verdict::Undetermined | Verdict::Unspecified => &mut self.undetermined,
-                };
-                let why = sentence(eligibility.verdict(), &eligibility.reasons);
-                (count, display_text::verdict(eligibility.verdict()), why)
-            }
+        let named = |verdict: &str, sentence: &str| Named {
+            line: row.line(),
+            verdict: verdict.to_owned(),
+            sentence: sentence.to_owned(),
         };
-        *count += 1;
-        let is_eligible = matches!(answered, Answered::Eligibility(eligibility) if eligibility.eligible);
-        if !is_eligible && self.rows_not_eligible.len() < MOST_NAMED {
-            self.rows_not_eligible.push(Named { line: row.line(), verdict: verdict.to_owned(), sentence: why });
+        match answered {
+            Answered::Faulty(why) => {
+                self.not_asked += 1;
+                self.rows_not_asked.push(named("NOT ASKED", why));
+            }
+            Answered::Refused(why) => {
+                self.refused += 1;
+                self.rows_not_asked.push(named("REFUSED", why));
+            }
+            Answered::Eligibility(eligibility) => {
+                self.add_answer(eligibility, claim);
+                if !eligibility.eligible {
+                    let why = sentence(eligibility.verdict(), &eligibility.reasons);
+                    self.rows_not_eligible.push(named(display_text::verdict(eligibility.verdict()), &why));
+                }
+            }
         }
+    }
+
+    fn add_answer(&mut self, eligibility: &Eligibility, claim: Option<&EligibilityItem>) {
+        let is_over = eligibility.coverage.as_ref().is_some_and(|limits| !limits.limit_reasons.is_empty());
+        self.over_limits += u64::from(is_over && eligibility.eligible);
+        if eligibility.reasons.contains(&Reason::ProviderNotOnFile.into()) {
+            let provider = provider_text(claim.and_then(|claim| claim.billing_provider.as_ref()));
+            if self.providers_not_on_file.len() < MOST_NAMED {
+                self.providers_not_on_file.insert(provider);
+            } else if !self.providers_not_on_file.contains(&provider) {
+                self.rows_of_providers_not_shown += 1;
+            }
+        }
+        *match eligibility.verdict() {
+            Verdict::Confirmed => &mut self.eligible,
+            Verdict::ConfirmedWithLimits => &mut self.eligible_with_limits,
+            Verdict::NotConfirmed => &mut self.not_eligible,
+            Verdict::Undetermined | Verdict::Unspecified => &mut self.undetermined,
+        } += 1;
     }
 
     /// Ends the summary: no further row is added.
     #[must_use]
     pub fn ended(mut self) -> Summary {
         let beside = std::mem::take(&mut self.beside);
-        let of = |((asked_by, not_compared), rows)| NotCompared { asked_by, not_compared, rows };
+        let of = |((asked_by, not_compared), lines): (_, First<u64>)| NotCompared {
+            asked_by,
+            not_compared,
+            rows: lines.count(),
+            lines,
+        };
         self.not_compared = beside.into_iter().map(of).collect();
         self
     }
@@ -165,19 +202,24 @@ impl Summary {
         for (what, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text.push_str(&format!("  {what:<23}  {count}\n"));
         }
+        let without_answer = self.rows_not_asked.count();
+        if without_answer > 0 {
+            let have = if without_answer == 1 { "has" } else { "have" };
+            let rows = display_text::rows(without_answer);
+            text.push_str(&format!("\n  {rows} {have} a `fault`: filter that column of the answers\n"));
+            add_rows(&mut text, &self.rows_not_asked);
+        }
         for provider in &self.providers_not_on_file {
             text.push_str(&format!("\n  NO PROVIDER `{provider}` IS ON FILE: correct it, and ask again\n"));
         }
-        self.add_notes(&mut text, list);
-        for Named { line, verdict, sentence } in &self.rows_not_eligible {
-            let sentence = display_text::without_line(*line, sentence);
-            text.push_str(&format!("\n  line {line}: {verdict}: {sentence}"));
+        if self.rows_of_providers_not_shown > 0 {
+            let rows = display_text::rows(self.rows_of_providers_not_shown);
+            text.push_str(&format!("\n  {rows} with other providers that are not on file\n"));
         }
-        let all = self.not_eligible + self.undetermined + self.not_asked + self.refused;
-        match all.saturating_sub(self.rows_not_eligible.len() as u64) {
-            _ if all == 0 => {}
-            0 => text.push('\n'),
-            more => text.push_str(&format!("\n  rows not shown: {more}; the file with the answers has the reasons\n")),
+        self.add_notes(&mut text, list);
+        if self.rows_not_eligible.count() > 0 {
+            text.push_str("\n  not eligible, or undetermined:\n");
+            add_rows(&mut text, &self.rows_not_eligible);
         }
         text.push_str(&self.list.paragraph());
         text.push_str(&format!("\n  rows with answers: {}\n", self.answers.display()));
@@ -186,15 +228,33 @@ impl Summary {
 
     /// Adds what was not checked.
     fn add_notes(&self, text: &mut String, list: &List) {
-        for NotCompared { asked_by, not_compared, rows } in &self.not_compared {
+        if self.is_before_first_record {
+            text.push_str("\n  WARNING: --known-at is before the registry's first record: nothing was known then\n");
+        }
+        for NotCompared { asked_by, not_compared, rows, lines } in &self.not_compared {
             let [used, other] = [asked_by, not_compared].map(|key| list.heading(key).unwrap_or(key));
             let rows = display_text::rows(*rows);
-            text.push_str(&format!("\n  {rows}: asked by `{used}`; `{other}` is filled too, and was not compared\n"));
+            let shown = lines.shown().iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let more = if lines.not_shown() > 0 { ", …" } else { "" };
+            text.push_str(&format!(
+                "\n  {rows}: asked by `{used}`; `{other}` is filled too, and was not compared: line {shown}{more}\n"
+            ));
         }
         if self.units_not_checked > 0 {
             let rows = display_text::rows(self.units_not_checked);
             let needed = "units, units_billed_that_day and units_billed_that_year";
             text.push_str(&format!("\n  {rows}: the units were not checked: that takes {needed}\n"));
         }
+    }
+}
+
+/// Adds the first rows of a kind.
+fn add_rows(text: &mut String, rows: &First<Named>) {
+    for Named { line, verdict, sentence } in rows.shown() {
+        let sentence = display_text::without_line(*line, sentence);
+        text.push_str(&format!("    line {line}: {verdict}: {sentence}\n"));
+    }
+    if rows.not_shown() > 0 {
+        text.push_str(&format!("    rows not shown: {}\n", rows.not_shown()));
     }
 }

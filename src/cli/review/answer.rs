@@ -1,19 +1,21 @@
 //! The review of a claim, as the cells that are added to its row.
 
 use crate::cli::claims::answer::{content_text, details, eligible, is_of_content, verdict};
-use crate::cli::display_text::{code, moment, sentence};
+use crate::cli::claims::row_check::number;
+use crate::cli::display_text::{code, exact_moment, sentence};
 use crate::cli::list::Row;
 use crate::proto::google::rpc::Status;
 use crate::proto::v1::review_result::Outcome as Fared;
 use crate::proto::v1::{Eligibility, FactKind, Pinned, Review, ReviewResult};
 
 /// The columns added for the reviews.
-pub const ANSWER: [&str; 13] = [
+pub const ANSWER: [&str; 14] = [
     "flipped",
     "verdict_differs",
     "verdict_now",
     "eligible_now",
     "sentence_now",
+    "number_on_record_now",
     "changed_at",
     "changed_by",
     "changed_at_revision",
@@ -35,9 +37,13 @@ pub enum Reviewed {
     AskedAgain {
         /// The verdict of the answer.
         was: String,
+        /// The number on record of the answer. Empty: none.
+        number_was: String,
         /// The answer to the new claim.
         now: Box<Eligibility>,
     },
+    /// It was in the file before, and was reviewed there.
+    Repeated,
     /// `claims` could not ask it: the fault that it had then.
     NotAnswered(String),
     /// It cannot be asked as it stands.
@@ -79,6 +85,20 @@ impl Reviewed {
     }
 }
 
+impl Reviewed {
+    /// The numbers of the credential that was asked about and of the one that has its prior number now, if that is
+    /// another one.
+    pub fn other_credential(&self) -> Option<(String, String)> {
+        let number_of = |answer: &Option<Eligibility>| answer.as_ref().map(|answer| answer.credential_number.clone());
+        let (was, now) = match self {
+            Reviewed::Review(review) => (number_of(&review.then)?, number_of(&review.now)?),
+            Reviewed::AskedAgain { number_was, now, .. } => (number(number_was), now.credential_number.clone()),
+            _ => return None,
+        };
+        Some((was, now)).filter(|(was, now)| !was.is_empty() && !now.is_empty() && was != now)
+    }
+}
+
 /// What to do with an answer of an epoch that the registry does not know. It may be of a history that was left before the
 /// one that this registry continues.
 const UNKNOWN_EPOCH: &str = "this registry never had that epoch: review the file at the registry that answered it, or \
@@ -105,12 +125,13 @@ pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
     let (now, review) = match reviewed {
         Reviewed::Review(review) => (review.now.clone().unwrap_or_default(), Some(review)),
         Reviewed::AskedAgain { now, .. } => (Eligibility::clone(now), None),
+        Reviewed::Repeated => return cells_without_review("the row is in the file twice: see the first one"),
         Reviewed::NotAnswered(_) => return cells_without_review("`claims` could not ask it: see `fault`"),
         Reviewed::Faulty(why) | Reviewed::Refused(why) => return cells_without_review(why),
         Reviewed::HistoryLeft => return cells_without_review("its history was left, and it was not asked again"),
     };
     let differs = match reviewed {
-        Reviewed::AskedAgain { was, now } => *was != verdict(now.verdict),
+        Reviewed::AskedAgain { was, now, .. } => *was != verdict(now.verdict),
         _ => review.is_some_and(|review| review.flipped),
     };
     let yes_or_no = |is_so: bool| if is_so { "yes" } else { "no" };
@@ -121,7 +142,8 @@ pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
         verdict(now.verdict),
         eligible(&now).to_owned(),
         sentence(now.verdict(), &now.reasons),
-        changed.as_ref().and_then(|changed| changed.recorded_at).map_or(String::new(), moment),
+        now.credential_number.clone(),
+        changed.as_ref().and_then(|changed| changed.recorded_at).map_or(String::new(), exact_moment),
         review.map_or(String::new(), |review| kinds(review)),
         changed.as_ref().map_or(String::new(), |changed| changed.revision.to_string()),
         changed.map_or(String::new(), |changed| changed.epoch),

@@ -30,7 +30,7 @@ use crate::proto::v1::{
 };
 
 /// Review the answers of `claims`: exit 0 if none differs now, 3 if any does, 4 if rows were asked again or never
-/// answered, 2 if any row was changed or lost
+/// answered, 2 if any row was changed, lost or repeated
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Review {
@@ -56,14 +56,20 @@ Examples:
 
 Each claim is asked twice: as known when it was answered, and as known now. An answer has flipped if the verdicts differ.
 `changed_at` is when the record was made since which the verdict is what it is now: from then on the change could be known
-(see 42 CFR 401.305), not from the day of the service or of the report's content.
+(see 42 CFR 401.305), not from the day of the service or of the report's content. `claims --known-at` takes it as it is.
+If a prior number belongs to another credential now, perhaps of another person, the answer now is about that one:
+`number_on_record_now` differs from `number_on_record`.
 A row whose answer relied on a history that a restore left behind is asked as a new claim, and listed apart.
-A row that was changed after it was answered is not reviewed: its question is not the one that was answered. Sorting whole
-rows, other columns, and saving the file as .xlsx or in another encoding are no changes.
+A row that was changed after it was answered is not reviewed: its question is not the one that was answered. What counts
+is in the help of `claims`: the claim number, the question, and the answer without its texts. Sorting whole rows, other
+columns, and saving the file as .xlsx or in another encoding are no changes. Files of answers may be put together, with
+one row of column names: lost rows are named for each. A row that is in the file twice is reviewed once.
+For the next month, run `claims` again and review that file; a file that `review` wrote cannot be reviewed.
 If `claims` needed --column, give it here too. An existing file is not replaced.
 
 Of several exit codes the first of these counts; the summary always counts everything:
-  2 a row was changed, lost, or cannot be reviewed   1 the server refused a row   3 a verdict differs
+  2 a row was changed, lost or repeated, or cannot be reviewed   1 the server refused a row
+  3 a verdict differs, or a number belongs to another credential now
   4 a row was asked again, or `claims` could not ask it   0 all verdicts are what they were";
 
 /// A row, its claim, and why it is not reviewed, if it is not.
@@ -111,7 +117,7 @@ impl Review {
                     file.write(&row, &[])?;
                     continue;
                 };
-                summary.add(row.line(), check(&row), &reviewed);
+                let reviewed = summary.add(row.line(), check(&row), reviewed);
                 file.write(&row, &cells(&reviewed, &pinned))?;
             }
             progress.rows("asking", summary.rows(), list.size());
@@ -147,7 +153,10 @@ async fn ask_again(
     }
     let mut results = results.into_iter();
     let mut again = |row: &Row| match results.next().map(|result| Answered::of(row, result)) {
-        Some(Answered::Eligibility(now)) => Reviewed::AskedAgain { was: row.text("verdict").to_owned(), now },
+        Some(Answered::Eligibility(now)) => {
+            let [was, number_was] = ["verdict", "number_on_record"].map(|key| row.text(key).to_owned());
+            Reviewed::AskedAgain { was, number_was, now }
+        }
         Some(Answered::Faulty(why)) => Reviewed::Faulty(why),
         Some(Answered::Refused(why)) => Reviewed::Refused(why),
         None => Reviewed::Refused("it was not answered".to_owned()),

@@ -5,19 +5,30 @@ use std::path::Path;
 use super::answer::{ANSWER, Reviewed};
 use crate::cli::claims::answer::joined;
 use crate::cli::claims::provider::asked_provider;
-use crate::cli::claims::question::{CLAIM, named_provider, whole_number, with_provider};
+use crate::cli::claims::question::{CLAIM, named_provider, with_provider};
 use crate::cli::claims::row_check::{AnsweredClaim, RowCheck};
+use crate::cli::claims::whole_number::whole_number;
 use crate::cli::failure::Failure;
 use crate::cli::list::{Columns, Fault, Known, List, ListArgs, ListError, Row};
 use crate::proto::v1::eligibility_item::BillingProvider;
 use crate::proto::v1::{ReliedOn, ReviewItem};
 
 /// The columns that `claims` adds and that are read again.
-const WRITTEN: [&str; 6] = ["verdict", "asked_provider", "known_at_revision", "epoch", "fault", "row_check"];
+const WRITTEN: [&str; 9] = [
+    "eligible",
+    "verdict",
+    "number_on_record",
+    "asked_provider",
+    "payable_units",
+    "known_at_revision",
+    "epoch",
+    "fault",
+    "row_check",
+];
 
-/// The columns of the claims, and of their answers. Cells of `number_on_record` are numbers, and are not read.
-const KNOWN: [Known; 20] = {
-    let mut known = [Known::plain("number_on_record"); 20];
+/// The columns of the claims, and of their answers.
+const KNOWN: [Known; CLAIM.len() + WRITTEN.len()] = {
+    let mut known = [Known::plain("row_check"); CLAIM.len() + WRITTEN.len()];
     let mut at = 0;
     while at < CLAIM.len() {
         known[at] = CLAIM[at];
@@ -38,6 +49,10 @@ const COLUMNS: Columns =
 /// What to do with a file that is not as `claims` wrote it.
 const TAKE: &str = "take the file that `claims` wrote; if `claims` needed --column, give it here too";
 
+/// What to do with a file that `review` wrote.
+const IS_REVIEWED: &str = "`review` wrote this file: review the file that `claims` wrote; for the next month, run `claims` \
+                           again and review that file";
+
 /// What is wrong with a row without a check. It may be a row that was added, such as a sum.
 const NOT_WRITTEN: &str = "`claims` did not write this row, or it was changed after it was answered: take the file that \
                            `claims` wrote";
@@ -50,7 +65,13 @@ const CHANGED: &str = "the row was changed after it was answered: take the file 
 pub fn open(path: &Path, args: &ListArgs) -> Result<List, Failure> {
     let list = List::open(path, &COLUMNS, args).map_err(|error| {
         let failure = error.failure(path);
-        if matches!(error, ListError::NoHeadings { .. }) { failure.with_remedy(TAKE) } else { failure }
+        match error {
+            ListError::NoHeadings { .. } => failure.with_remedy(TAKE),
+            ListError::Reserved { headings, .. } if headings.contains(&"review_fault") => {
+                failure.with_remedy(IS_REVIEWED)
+            }
+            _ => failure,
+        }
     })?;
     let missing: Vec<_> = WRITTEN.into_iter().filter(|key| !list.has(key)).collect();
     if missing.is_empty() {
@@ -72,7 +93,10 @@ pub fn check(row: &Row) -> Option<RowCheck> {
 /// The claim of a row, and what its answer relied on. The error: why the row is not asked.
 pub fn item(row: &Row) -> Result<ReviewItem, Reviewed> {
     let written = check(row).ok_or_else(|| Reviewed::Faulty(row.fault("row_check", NOT_WRITTEN).to_string()))?;
-    if row.text("verdict").is_empty() && written == RowCheck::of(written.row, written.rows, None) {
+    let claim_id = row.text("claim_id");
+    let is_answered =
+        ["eligible", "verdict", "number_on_record", "payable_units"].iter().any(|key| !row.text(key).is_empty());
+    if !is_answered && written == RowCheck::of(written.place, claim_id, None) {
         return Err(Reviewed::NotAnswered(row.text("fault").to_owned()));
     }
     let provider = asked_provider(row.text("asked_provider")).ok_or_else(|| changed(row, "asked_provider"))?;
@@ -85,8 +109,16 @@ pub fn item(row: &Row) -> Result<ReviewItem, Reviewed> {
     })?;
     let revision = whole_number(row.text("known_at_revision")).ok_or_else(|| changed(row, "known_at_revision"))?;
     let epoch = row.text("epoch").to_owned();
-    let answered = AnsweredClaim { claim: &claim, epoch: &epoch, revision, verdict: row.text("verdict") };
-    if written != RowCheck::of(written.row, written.rows, Some(answered)) {
+    let answered = AnsweredClaim {
+        claim: &claim,
+        epoch: &epoch,
+        revision,
+        verdict: row.text("verdict"),
+        eligible: row.text("eligible"),
+        number_on_record: row.text("number_on_record"),
+        payable_units: row.text("payable_units"),
+    };
+    if written != RowCheck::of(written.place, claim_id, Some(answered)) {
         return Err(changed(row, "row_check"));
     }
     Ok(ReviewItem { claim: Some(claim), relied_on: Some(ReliedOn { epoch, revision: Some(revision) }) })

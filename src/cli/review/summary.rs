@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::answer::{Reviewed, kinds, now, then};
-use super::places::{Gap, Places};
+use super::places::{Lost, Places, Run};
 use crate::cli::Outcome;
 use crate::cli::claims::answer::verdict;
 use crate::cli::claims::row_check::RowCheck;
-use crate::cli::display_text::{moment, without_line};
+use crate::cli::display_text::{exact_moment, without_line};
+use crate::cli::first::First;
 use crate::cli::list::{List, Understood};
 use crate::proto::v1::{Pinned, Review};
 
-/// The maximum number of rows, and of records, that are named.
+/// The maximum number of records that are named on the screen.
 const MOST_NAMED: usize = 20;
 
 /// A record that flipped answers.
@@ -48,6 +49,8 @@ pub struct Summary {
     rows: u64,
     unchanged: u64,
     flipped: u64,
+    /// Claims whose prior number belongs to another credential now. They are not unchanged.
+    other_credential_now: u64,
     became_ineligible: u64,
     became_eligible: u64,
     /// Which verdicts flipped to which.
@@ -63,10 +66,15 @@ pub struct Summary {
     /// Rows that cannot be reviewed as they stand.
     not_asked: u64,
     refused: u64,
-    /// Rows of the file that `claims` wrote that are not there.
+    /// Rows that were in the file before. They are in no other count.
+    repeated: u64,
+    /// The number of lists that the rows are of.
+    lists: usize,
+    /// Rows of the files that `claims` wrote that are not there.
     missing: u64,
-    /// The first runs of them.
-    rows_missing: Vec<Gap>,
+    /// What is missing of the first lists.
+    #[serde(flatten)]
+    rows_missing: First<Lost>,
     #[serde(skip)]
     places: Places,
     /// The records that flipped answers, in order.
@@ -74,15 +82,25 @@ pub struct Summary {
     #[serde(skip)]
     causes: BTreeMap<u64, Cause>,
     /// The first rows that flipped.
-    flipped_rows: Vec<Named>,
+    #[serde(flatten)]
+    flipped_rows: First<Named>,
+    /// The first rows whose prior number belongs to another credential now.
+    #[serde(flatten)]
+    rows_of_other_credentials: First<Named>,
     /// The first rows that were asked again, those with another verdict first.
-    rows_asked_again: Vec<Named>,
+    #[serde(flatten)]
+    rows_asked_again: First<Named>,
     #[serde(skip)]
-    rows_with_same_verdict: Vec<Named>,
+    rows_with_same_verdict: First<Named>,
     /// The first rows that `claims` could not ask.
-    rows_not_answered: Vec<Named>,
+    #[serde(flatten)]
+    rows_not_answered: First<Named>,
     /// The first rows without a review.
-    rows_not_reviewed: Vec<Named>,
+    #[serde(flatten)]
+    rows_not_reviewed: First<Named>,
+    /// The first rows that were in the file before.
+    #[serde(flatten)]
+    rows_repeated: First<Named>,
     list: Understood,
     epoch: String,
     known_at_revision: u64,
@@ -96,6 +114,7 @@ impl Summary {
             rows: 0,
             unchanged: 0,
             flipped: 0,
+            other_credential_now: 0,
             became_ineligible: 0,
             became_eligible: 0,
             transitions: Vec::new(),
@@ -106,16 +125,20 @@ impl Summary {
             not_answered: 0,
             not_asked: 0,
             refused: 0,
+            repeated: 0,
+            lists: 0,
             missing: 0,
-            rows_missing: Vec::new(),
+            rows_missing: First::of("rows_missing"),
             places: Places::default(),
             changed_by: Vec::new(),
             causes: BTreeMap::new(),
-            flipped_rows: Vec::new(),
-            rows_asked_again: Vec::new(),
-            rows_with_same_verdict: Vec::new(),
-            rows_not_answered: Vec::new(),
-            rows_not_reviewed: Vec::new(),
+            flipped_rows: First::of("flipped_rows"),
+            rows_of_other_credentials: First::of("rows_of_other_credentials"),
+            rows_asked_again: First::of("rows_asked_again"),
+            rows_with_same_verdict: First::of("rows_asked_again"),
+            rows_not_answered: First::of("rows_not_answered"),
+            rows_not_reviewed: First::of("rows_not_reviewed"),
+            rows_repeated: First::of("rows_repeated"),
             list: list.understood().clone(),
             epoch: String::new(),
             known_at_revision: 0,
@@ -133,31 +156,32 @@ impl Summary {
         self.rows
     }
 
-    /// Adds a row, with its check if it has one.
-    pub fn add(&mut self, line: u64, check: Option<RowCheck>, reviewed: &Reviewed) {
+    /// Adds a row, with its check if it has one. Returns its review: a row that was there before has none.
+    pub fn add(&mut self, line: u64, check: Option<RowCheck>, reviewed: Reviewed) -> Reviewed {
         self.rows += 1;
-        if let Some(check) = check {
-            self.places.see(check);
+        let is_new = check.is_none_or(|check| self.places.see(check.place));
+        let is_changed = matches!(reviewed, Reviewed::Faulty(_));
+        let reviewed = if is_new || is_changed { reviewed } else { Reviewed::Repeated };
+        let other = reviewed.other_credential();
+        if let Some((was, now)) = &other {
+            self.other_credential_now += 1;
+            let what = format!("the number was of {was}, and is of {now} now");
+            self.rows_of_other_credentials.push(Named { line, what });
         }
-        let (named, what) = match reviewed {
+        let (named, what) = match &reviewed {
             Reviewed::Review(review) if !review.flipped => {
-                self.unchanged += 1;
-                return;
+                self.unchanged += u64::from(other.is_none());
+                return reviewed;
             }
             Reviewed::Review(review) => {
                 self.flip(review);
                 (&mut self.flipped_rows, flip_text(review))
             }
-            Reviewed::AskedAgain { was, now } => {
-                self.asked_again += 1;
-                let now = verdict(now.verdict);
-                if *was == now {
-                    self.asked_again_same_verdict += 1;
-                    (&mut self.rows_with_same_verdict, format!("still {now}"))
-                } else {
-                    self.asked_again_other_verdict += 1;
-                    (&mut self.rows_asked_again, format!("was {was}, now {now}"))
-                }
+            Reviewed::AskedAgain { was, now, .. } => self.ask_again(was, &verdict(now.verdict)),
+            Reviewed::Repeated => {
+                self.repeated += 1;
+                let place = check.map(|check| check.place.to_string()).unwrap_or_default();
+                (&mut self.rows_repeated, format!("{place} is in the file twice"))
             }
             Reviewed::NotAnswered(fault) => {
                 self.not_answered += 1;
@@ -176,8 +200,19 @@ impl Summary {
                 (&mut self.rows_not_reviewed, "it was not asked again".to_owned())
             }
         };
-        if named.len() < MOST_NAMED {
-            named.push(Named { line, what });
+        named.push(Named { line, what });
+        reviewed
+    }
+
+    /// Counts a row that was asked again. Returns where it is named, and how.
+    fn ask_again(&mut self, was: &str, now: &str) -> (&mut First<Named>, String) {
+        self.asked_again += 1;
+        if was == now {
+            self.asked_again_same_verdict += 1;
+            (&mut self.rows_with_same_verdict, format!("still {now}"))
+        } else {
+            self.asked_again_other_verdict += 1;
+            (&mut self.rows_asked_again, format!("was {was}, now {now}"))
         }
     }
 
@@ -191,7 +226,7 @@ impl Summary {
         let Some(changed) = &review.changed_at else { return };
         let begin = || Cause {
             revision: changed.revision,
-            recorded_at: changed.recorded_at.map_or(String::new(), moment),
+            recorded_at: changed.recorded_at.map_or(String::new(), exact_moment),
             fact_kinds: kinds(review),
             claims: 0,
         };
@@ -204,18 +239,26 @@ impl Summary {
         self.changed_by = std::mem::take(&mut self.causes).into_values().collect();
         let of = |((was, now), claims)| Transition { was, now, claims };
         self.transitions = std::mem::take(&mut self.by_verdicts).into_iter().map(of).collect();
-        self.rows_asked_again.append(&mut self.rows_with_same_verdict);
-        self.rows_asked_again.truncate(MOST_NAMED);
-        (self.missing, self.rows_missing) = self.places.missing();
+        let same = std::mem::replace(&mut self.rows_with_same_verdict, First::of("rows_asked_again"));
+        self.rows_asked_again.append(same);
+        self.lists = self.places.lists();
+        for lost in self.places.lost() {
+            self.missing += lost.missing;
+            self.rows_missing.push(lost);
+        }
         self
     }
 
     /// The worst outcome of any row.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Summary { not_asked: 1.., .. } | Summary { missing: 1.., .. } => Outcome::Faulty,
+            Summary { not_asked: 1.., .. } | Summary { missing: 1.., .. } | Summary { repeated: 1.., .. } => {
+                Outcome::Faulty
+            }
             Summary { refused: 1.., .. } => Outcome::Failed,
-            Summary { flipped: 1.., .. } | Summary { asked_again_other_verdict: 1.., .. } => Outcome::No,
+            Summary { flipped: 1.., .. }
+            | Summary { other_credential_now: 1.., .. }
+            | Summary { asked_again_other_verdict: 1.., .. } => Outcome::No,
             Summary { asked_again: 1.., .. } | Summary { not_answered: 1.., .. } => Outcome::NotKnown,
             _ => Outcome::Done,
         }
@@ -232,28 +275,45 @@ impl Summary {
             text.push_str(&format!("    revision {revision}, {recorded_at}: {fact_kinds}: claims: {claims}\n"));
         }
         let records = self.changed_by.len();
-        add_more(&mut text, "  records", records as u64, records.min(MOST_NAMED));
-        for Gap { first, last, rows } in &self.rows_missing {
-            let places = if first == last { format!("row {first}") } else { format!("rows {first} to {last}") };
-            text.push_str(&format!("\n  LOST: {places} of the {rows} that `claims` wrote: take that file\n"));
-        }
-        for (what, rows, all) in [
-            ("flipped", &self.flipped_rows, self.flipped),
-            ("asked again, because the history of their answers was left", &self.rows_asked_again, self.asked_again),
-            ("not reviewed", &self.rows_not_reviewed, self.not_asked + self.refused),
-            ("without an answer, because `claims` could not ask them", &self.rows_not_answered, self.not_answered),
+        add_more(&mut text, "  records", records.saturating_sub(MOST_NAMED) as u64);
+        self.add_lost(&mut text);
+        for (what, rows) in [
+            ("twice in the file, and reviewed where they are first", &self.rows_repeated),
+            ("flipped", &self.flipped_rows),
+            (
+                "asked by a prior number of another credential now, perhaps another person's",
+                &self.rows_of_other_credentials,
+            ),
+            ("asked again, because the history of their answers was left", &self.rows_asked_again),
+            ("not reviewed", &self.rows_not_reviewed),
+            ("without an answer, because `claims` could not ask them", &self.rows_not_answered),
         ] {
-            if all > 0 {
+            if rows.count() > 0 {
                 text.push_str(&format!("\n  {what}:\n"));
             }
-            for Named { line, what } in rows {
+            for Named { line, what } in rows.shown() {
                 text.push_str(&format!("    line {line}: {}\n", without_line(*line, what)));
             }
-            add_more(&mut text, "  rows", all, rows.len());
+            add_more(&mut text, "  rows", rows.not_shown());
         }
         text.push_str(&self.list.paragraph());
         text.push_str(&format!("\n  rows with reviews: {}\n", self.reviews.display()));
         text
+    }
+
+    /// Adds what is missing. If the rows are of several lists, each is named as `row_check` has it.
+    fn add_lost(&self, text: &mut String) {
+        for Lost { list, rows, runs, .. } in self.rows_missing.shown() {
+            let of_list = if self.lists > 1 { format!(" for list-{list} (see `row_check`)") } else { String::new() };
+            for Run { first, last } in runs.shown() {
+                let places = if first == last { format!("row {first}") } else { format!("rows {first} to {last}") };
+                text.push_str(&format!(
+                    "\n  LOST: {places} of the {rows} that `claims` wrote{of_list}: take that file\n"
+                ));
+            }
+            add_more(text, "  runs of lost rows", runs.not_shown());
+        }
+        add_more(text, "  lists with lost rows", self.rows_missing.not_shown());
     }
 
     fn add_counts(&self, text: &mut String) {
@@ -264,12 +324,14 @@ impl Summary {
         let eligible = [
             of("  no longer eligible", self.became_ineligible),
             of("  eligible now", self.became_eligible),
+            of("of another credential now", self.other_credential_now),
             of("asked again", self.asked_again),
             of("  with the same verdict", self.asked_again_same_verdict),
             of("  with another verdict", self.asked_again_other_verdict),
             of("not reviewed", self.not_asked),
             of("refused", self.refused),
             of("lost", self.missing),
+            of("twice in the file", self.repeated),
             of("without an answer", self.not_answered),
         ];
         let counts: Vec<_> = flipped.into_iter().chain(flips).chain(eligible).filter(|(_, count)| *count > 0).collect();
@@ -280,8 +342,7 @@ impl Summary {
     }
 }
 
-fn add_more(text: &mut String, what: &str, all: u64, shown: usize) {
-    let more = all.saturating_sub(shown as u64);
+fn add_more(text: &mut String, what: &str, more: u64) {
     if more > 0 {
         text.push_str(&format!("  {what} not shown: {more}\n"));
     }
@@ -289,7 +350,7 @@ fn add_more(text: &mut String, what: &str, all: u64, shown: usize) {
 
 fn flip_text(review: &Review) -> String {
     let since = review.changed_at.as_ref().map_or(String::new(), |changed| {
-        let recorded_at = changed.recorded_at.map_or(String::new(), moment);
+        let recorded_at = changed.recorded_at.map_or(String::new(), exact_moment);
         format!(", since revision {} of {recorded_at}, by {}", changed.revision, kinds(review))
     });
     format!("{} became {}{since}", then(review), now(review))

@@ -34,12 +34,12 @@ impl Answered {
         let (good, second) = (&here.number, &late.number);
         let [provider, other] = [&employer.provider_id, &other.provider_id];
         let list = format!(
-            "Claim #,Cert #,Last Name,DOS,provider_id,Specialty,Units\n\
-             1,{good},Abernathy-Example,2026-02-20,{provider},,4\n\
-             2,{second},Bledsoe-Example,2026-02-19,{provider},Parent/Caregiver,\n\
-             3,{NOT_ON_FILE},,2026-02-18,{provider},,\n\
-             4,{good},,yesterday,{provider},,\n\
-             5,{second},,2026-02-17,{other},,1\n"
+            "Claim #,Cert #,Last Name,DOS,provider_id,Specialty,Units,units_billed_that_day,units_billed_that_year,Note\n\
+             1,{good},Abernathy-Example,2026-02-20,{provider},,4,0,0,a\n\
+             0002,{second},Bledsoe-Example,2026-02-19,{provider},Parent/Caregiver,,,,b\n\
+             3,{NOT_ON_FILE},,2026-02-18,{provider},,,,,c\n\
+             4,{good},,yesterday,{provider},,,,,d\n\
+             5,{second},,2026-02-17,{other},,1,,,e\n"
         );
         let file = scratch.path().join("claims.csv");
         fs::write(&file, list).unwrap();
@@ -147,7 +147,9 @@ async fn a_file_of_answers_may_be_sorted_and_saved_in_another_form() {
     fine("rows", answered.edited(|cells| cells[1..].reverse()));
     fine("columns", answered.edited(|cells| cells.iter_mut().for_each(|row| row.reverse())));
     fine("another column", answered.edited(|cells| cells.iter_mut().for_each(|row| row.insert(3, "x".to_owned()))));
-    fine("no other column", answered.edited(|cells| without(cells, "Claim #")));
+    fine("no other column", answered.edited(|cells| without(cells, "Note")));
+    fine("another column sorted alone", answered.edited(|cells| turn(cells, "Note")));
+    fine("no texts", answered.edited(|cells| ["sentence", "reasons"].iter().for_each(|text| without(cells, text))));
     fine("semicolons", answered.review_bytes(text(cells, ";", "\r\n").as_bytes()));
     let utf_16 = format!("\u{feff}{}", text(cells, "\t", "\r\n"));
     fine("UTF-16", answered.review_bytes(&utf_16.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()));
@@ -157,6 +159,10 @@ async fn a_file_of_answers_may_be_sorted_and_saved_in_another_form() {
         answered.edited(|cells| {
             set(cells, 1, "DOS", "2/20/2026");
             set(cells, 1, "Units", "4.00");
+            set(cells, 1, "Claim #", "1.00");
+            set(cells, 1, "payable_units", "4.0");
+            set(cells, 1, "eligible", "YES");
+            set(cells, 2, "Claim #", "2");
             set(cells, 2, "DOS", "02/19/2026 0:00");
             set(cells, 2, "Specialty", "PARENT_CAREGIVER");
             let number = cells[2][place(cells, "Cert #")].to_lowercase().replace('-', "");
@@ -174,7 +180,18 @@ async fn a_row_whose_question_was_changed_is_not_reviewed() {
     let answered = Answered::begin().await;
     let number = answered.cells[1][place(&answered.cells, "Cert #")].clone();
     let other = answered.cells[5][place(&answered.cells, "asked_provider")].clone();
-    let edits: [Edit<'_>; 19] = [
+    let edits: [Edit<'_>; 30] = [
+        ("claim numbers sorted alone", 4, &|cells| turn(cells, "Claim #")),
+        ("no claim numbers", 5, &|cells| without(cells, "Claim #")),
+        ("a claim number", 1, &|cells| set(cells, 1, "Claim #", "7")),
+        ("the claim number of what was not asked", 1, &|cells| set(cells, 4, "Claim #", "7")),
+        ("eligible sorted alone", 2, &|cells| turn(cells, "eligible")),
+        ("eligible", 1, &|cells| set(cells, 3, "eligible", "yes")),
+        ("the units to pay", 1, &|cells| set(cells, 1, "payable_units", "40")),
+        ("units to pay that were not checked", 1, &|cells| set(cells, 2, "payable_units", "40")),
+        ("the number on record", 1, &|cells| set(cells, 2, "number_on_record", &number)),
+        ("no number on record", 1, &|cells| set(cells, 2, "number_on_record", "")),
+        ("eligible, of what was not asked", 1, &|cells| set(cells, 4, "eligible", "yes")),
         ("numbers sorted alone", 3, &|cells| turn(cells, "Cert #")),
         ("dates sorted alone", 3, &|cells| turn(cells, "DOS")),
         ("checks sorted alone", 4, &|cells| turn(cells, "row_check")),

@@ -3,6 +3,9 @@
 mod changed;
 mod left;
 mod notes;
+mod numbers;
+mod put_together;
+mod written;
 
 use std::collections::HashMap;
 use std::fs;
@@ -95,7 +98,16 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     assert_eq!(shown.map(|column| row[column].as_str()), {
         ["CONFIRMED", "yes", "NOT_CONFIRMED", "EMPLOYMENT_ENDED", &revision, ""]
     });
-    assert_eq!(row["changed_at"], cause["recorded_at"].as_str().unwrap());
+    let changed_at = cause["recorded_at"].as_str().unwrap();
+    assert_eq!(row["changed_at"], changed_at);
+    // What was known then has the change, and what was known a microsecond before has not.
+    let then: jiff::Timestamp = changed_at.parse().unwrap();
+    let before = (then - jiff::SignedDuration::from_micros(1)).to_string();
+    for (known_at, out, eligible) in [(changed_at, "then", "no"), (before.as_str(), "before", "yes")] {
+        let flags = ["--json", "--known-at", known_at, "--out", path(out).to_str().unwrap()].map(str::to_owned);
+        let ended = program("claims", &path("fine.csv"), &endpoint, &flags.each_ref().map(String::as_str));
+        assert_eq!(rows_of(&path(out))[1]["eligible"], eligible, "{ended:?}");
+    }
     let text = program("review", &answers, &endpoint, &["--out", path("c").to_str().unwrap()]);
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("line 3: CONFIRMED became NOT_CONFIRMED, since revision"), "{text}");
