@@ -11,5 +11,7 @@
     reason = "a test says what it found, and fails by panicking"
 )]
 
+mod database;
+mod schema;
 mod server;
 mod server_tests;

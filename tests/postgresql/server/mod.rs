@@ -5,6 +5,7 @@ mod programs;
 mod setup;
 
 use std::fs::{self, File};
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::process::Child;
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_postgres::config::{Config, SslMode};
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{AsyncMessage, Client, Error};
 
 use self::authority::Certificates;
 
@@ -191,12 +193,30 @@ impl Server {
 
     /// Like [`Server::connect`], where the server may refuse.
     pub async fn try_connect(&self, user: &str, database: &str) -> Result<Client, Error> {
+        let (client, connection) = self.config(user, database).connect(self.certificates.connector()).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Like [`Server::connect`]. Also returns what the server sends unasked, such as notices.
+    pub async fn connect_hearing(&self, user: &str, database: &str) -> (Client, UnboundedReceiver<AsyncMessage>) {
+        let config = self.config(user, database);
+        let (client, mut connection) = config.connect(self.certificates.connector()).await.unwrap();
+        let (sender, receiver) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                // The test may have ended.
+                sender.send(message).ok();
+            }
+        });
+        (client, receiver)
+    }
+
+    fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
         config.host(HOST).port(self.port).user(user).password(PASSWORD).dbname(database);
         config.ssl_mode(SslMode::Require).connect_timeout(PATIENCE);
-        let (client, connection) = config.connect(self.certificates.connector()).await?;
-        tokio::spawn(connection);
-        Ok(client)
+        config
     }
 
     /// Opens a session of the superuser in the database `postgres`.

@@ -56,16 +56,28 @@ impl Server {
 
     fn copy(&self, options: &[&str], name: &str) -> Server {
         let copy = Server::prepare(Arc::clone(&self.certificates));
-        let (port, authority) = (self.port, copy.authority());
-        let source = format!(
-            "host={HOST} port={port} user={SUPERUSER} password={PASSWORD} application_name={name} \
-             sslmode=verify-full sslrootcert={}",
-            authority.display()
-        );
+        let source = self.source() + " application_name=" + name;
         let mut command = program("pg_basebackup");
         command.args(["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--dbname", &source]).args(options);
         run(command.arg("--pgdata").arg(copy.file("data")));
         copy
+    }
+
+    /// Copies a database into another one that is empty, by a dump.
+    pub fn copy_database(&self, from: &str, to: &str) {
+        let dump = self.file("dump");
+        let source = |database| format!("{} dbname={database}", self.source());
+        run(program("pg_dump").args(["--format=custom", "--dbname", &source(from), "--file"]).arg(&dump));
+        run(program("pg_restore").args(["--exit-on-error", "--dbname", &source(to)]).arg(&dump));
+    }
+
+    /// How PostgreSQL's own programs connect to this server.
+    fn source(&self) -> String {
+        let (port, authority) = (self.port, self.authority());
+        let authority = authority.display();
+        format!(
+            "host={HOST} port={port} user={SUPERUSER} password={PASSWORD} sslmode=verify-full sslrootcert={authority}"
+        )
     }
 
     /// A directory and a port for a server.

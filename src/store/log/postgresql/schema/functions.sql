@@ -6,10 +6,13 @@
 -- for one of PostgreSQL's.
 
 -- Sees to it that the transaction is committed durably, and that a commit that was not waited for is reported, whatever
--- the session or a default of its role says.
+-- the session or a default of its role says. Refuses a transaction in which all statements have one snapshot.
 CREATE FUNCTION cpss_registry.insist() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the shared log needs transactions that are read committed' USING ERRCODE = 'CR003';
+    END IF;
     IF current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;

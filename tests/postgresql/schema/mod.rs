@@ -1,0 +1,10 @@
+//! The schema in the database: what its functions promise to a replica, and what nobody can do.
+
+mod functions;
+mod grants;
+mod install;
+mod restores;
+mod rules;
+mod triggers;
+mod waits;
+mod writers;
