@@ -42,7 +42,7 @@ async fn a_staff_list_is_answered_row_by_row() {
     let ended = roster(&list, &endpoint, &["--provider", &employer.provider_id, "--json"]);
     assert_eq!(ended.status.code(), Some(3), "{}", String::from_utf8_lossy(&ended.stderr));
     let summary: Value = serde_json::from_slice(&ended.stdout).unwrap();
-    assert_eq!(summary["people_not_confirmed"][0]["person"], format!("Bledsoe-Example, {}", gone.number));
+    assert_eq!(summary["people_not_confirmed"][1]["person"], format!("Bledsoe-Example, {}", gone.number));
     assert_eq!((&summary["rows"], &summary["confirmed"], &summary["not_confirmed"]), (&4.into(), &1.into(), &3.into()));
     let answers = scratch.path().join("staff.answers.csv");
     let written = fs::read_to_string(&answers).unwrap();
@@ -226,5 +226,32 @@ async fn a_name_that_the_encoding_of_the_list_lacks_comes_back_in_utf_8() {
     let written = fs::read_to_string(scratch.path().join("staff.answers.csv")).unwrap();
     let answers = answers_of(written.strip_prefix('\u{feff}').unwrap());
     assert_eq!([&answers[0]["at"], &answers[0]["holder"]], ["Cañon", "Żaneta Example"]);
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mistakes_of_the_list_come_first_and_what_is_the_same_for_all_is_said_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let gone = registry.credentialed("Lucinda", "Bledsoe-Example", &[&employer]).await;
+    registry.report(end_job(&gone.jobs[0], "2026-02-25")).await;
+    let number = &gone.number;
+    let list = scratch.path().join("staff.csv");
+    let said = |rows: &str| {
+        fs::write(&list, format!("Cert #,Last Name\n{rows}")).unwrap();
+        drop(fs::remove_file(scratch.path().join("staff.answers.csv")));
+        String::from_utf8(roster(&list, &endpoint, &[]).stdout).unwrap()
+    };
+    const MAY_CHANGE: &str = "May change: employers may still report about that day.";
+    let all = said(&format!("{number},Bledsoe-Example\n{number}7,Cuthbert-Example\n{number},Dunwoody-Example\n"));
+    let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text}: {all}"));
+    assert!(at("line 3: ") < at("line 4: ") && at("line 4: ") < at("line 2: "), "{all}");
+    assert_eq!(all.matches(MAY_CHANGE).count(), 1, "{all}");
+    assert!(all.contains("Look for a typing error.\n  line 4: ") && at("line 2: ") < at(MAY_CHANGE), "{all}");
+    let one = said(&format!("{number},Bledsoe-Example\n"));
+    let (_, line) = one.split_once("line 2: ").unwrap();
+    assert!(line.lines().next().unwrap().ends_with(MAY_CHANGE), "{one}");
     process.stop();
 }

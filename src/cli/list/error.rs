@@ -72,6 +72,16 @@ pub enum ListError {
         /// How `--column` names one of them.
         choice: String,
     },
+    /// A column that is not read has the credential numbers.
+    #[error("line {line}: {column} has credential numbers and is not read: {remedy}")]
+    UnreadNumbers {
+        /// The line of the column names.
+        line: u64,
+        /// The column.
+        column: String,
+        /// How it is read.
+        remedy: String,
+    },
     /// Columns have the names of those that the answers add.
     #[error("line {line}: {}", reserved(headings))]
     Reserved {

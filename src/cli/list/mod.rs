@@ -10,6 +10,8 @@ pub mod columns;
 pub mod date;
 mod encoding;
 mod error;
+mod headings;
+mod number_column;
 mod record;
 mod row;
 mod survey;
@@ -25,10 +27,10 @@ use std::sync::Arc;
 use self::answers::Head;
 pub use self::answers::{AnswerWriter, cell_text, unguarded};
 pub use self::columns::{Columns, Known};
-use self::columns::{Given, Headings, check_given};
 use self::encoding::Bytes;
 pub use self::encoding::{Encoding, text_of};
 pub use self::error::{Fault, ListError};
+use self::headings::{Given, Headings, check_given};
 use self::row::is_like_totals;
 pub use self::row::{LeftOut, Row};
 use self::survey::{Survey, Table};
@@ -102,10 +104,11 @@ impl List {
 
     fn surveyed(
         table: Table,
-        headings: Headings,
+        mut headings: Headings,
         columns: &'static Columns,
         other_sheets: Vec<String>,
     ) -> Result<List, ListError> {
+        number_column::settle(&table, &mut headings)?;
         let survey = Survey::of(&table, &headings)?;
         let understood = Understood::of(&table, &headings, &survey, other_sheets);
         Ok(List { table, headings: Arc::new(headings), columns, survey, understood })

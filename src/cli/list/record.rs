@@ -90,6 +90,18 @@ pub fn looks_like_number(text: &str) -> bool {
     begins && symbols() == 12 || is_grouped(text.chars()) && text.parse::<CredentialNumber>().is_ok()
 }
 
+/// Whether a text is a credential number in any spelling, and its check character is right.
+pub fn is_number(text: &str) -> bool {
+    text.parse::<CredentialNumber>().is_ok()
+}
+
+/// Whether a text is written like a credential number, also with a typing error: it begins with the prefix and a sign, and
+/// has a digit.
+pub fn is_written_like_number(text: &str) -> bool {
+    let text = text.trim();
+    looks_like_number(text) || prefixes(text).next() == Some(0) && text.contains(char::is_numeric)
+}
+
 /// Whether a text has a credential number somewhere, also glued to other text, as where a line end is lost.
 pub fn has_number(text: &str) -> bool {
     let is_written = |at: usize| {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::columns::Headings;
 use super::date;
 use super::error::Fault;
+use super::headings::Headings;
 use super::record::{Cell, CellKind, Record, has_number, holds_rows, is_blank, is_word};
 use crate::cli::dates::of_civil;
 use crate::domain::text::is_hidden;
@@ -66,6 +66,11 @@ impl Row {
     /// The text of a known column, trimmed. Empty: the cell is blank, or the list has no such column.
     pub fn text(&self, key: &str) -> &str {
         self.cell(key).map_or("", |cell| trimmed(&cell.text))
+    }
+
+    /// Whether a known column has a word or a sign where a credential number should be.
+    pub fn is_word(&self, key: &str) -> bool {
+        self.cell(key).is_some_and(|cell| !cell.is_blank() && is_word(&cell.text))
     }
 
     /// The date of a known column. `None`: the cell is blank, or the list has no such column.
@@ -137,13 +142,38 @@ fn mistakes(record: &Record, headings: &Headings, separator: Option<char>) -> Ve
             faults.push(fault(place, remedy));
         } else if let Some(known) = headings.known_at(place) {
             faults.extend(wrong(cell, known.is_number).map(|remedy| fault(place, remedy)));
-        } else if has_number(&cell.text) && !headings.is_for_numbers(place) {
-            let remedy = "a credential number in another column: write each person in a line of its own; if the \
-                          column is for such numbers, call it `Other Cert #`";
-            faults.push(fault(place, remedy));
+        } else if has_number(&cell.text) {
+            faults.extend(other_number(record, headings, place).map(|remedy| fault(place, &remedy)));
         }
     }
     faults
+}
+
+/// The remedy for a credential number in a column that is not read. `None`: the row has its own number, and the heading says
+/// that the column is for such numbers.
+fn other_number(record: &Record, headings: &Headings, place: usize) -> Option<String> {
+    let is_filled = |place: usize| record.cells.get(place).is_some_and(|cell| !cell.is_blank());
+    let its_number = headings.numbers().map(|(known, number)| (known.key, number));
+    let has_own = ["number", "prior_number"].iter().any(|key| headings.place(key).is_some_and(is_filled));
+    match its_number {
+        Some((_, Some(number))) if !has_own => Some(format!(
+            "a credential number in another column, and none in {}: enter it there, or remove it if it is somebody else's",
+            headings.shown(number)
+        )),
+        Some((key, None)) if !has_own => {
+            let column = headings.for_flag(place).unwrap_or_else(|| "\"HEADING\"".to_owned());
+            Some(format!(
+                "a credential number in a column that is not read: read it with --column {key}={column}, or remove it if \
+                 it is somebody else's"
+            ))
+        }
+        _ if headings.is_for_numbers(place) => None,
+        _ => Some(
+            "a credential number in another column: write each person in a line of its own; if the column is for such \
+             numbers, call it `Other Cert #`"
+                .to_owned(),
+        ),
+    }
 }
 
 /// What a row must have and lacks.

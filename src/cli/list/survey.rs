@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::columns::{Columns, Given, Headings, missing};
+use super::columns::Columns;
 use super::encoding::{Bytes, Encoding};
 use super::error::ListError;
+use super::headings::{Given, Headings, missing};
 use super::record::{Record, has_number, is_blank};
 use super::row::is_like_totals;
 use super::text::TextRecords;
@@ -75,27 +76,35 @@ impl Records<'_> {
         }
     }
 
-    /// Finds the row of column names. The inner error: none has them; the row that lacks the fewest, if any.
+    /// Finds the row of column names: the first one that certainly is, else the one of which headings make the most columns
+    /// likely. The inner error: none has them; the row that lacks the fewest, if any.
     fn headings(
         &mut self,
         columns: &'static Columns,
         given: &[Given],
     ) -> Result<Result<Headings, Option<Record>>, ListError> {
-        let (mut best, mut met): (Option<(usize, Record)>, _) = (None, 0);
+        let (mut likely, mut best, mut met): (Option<Headings>, Option<(usize, Record)>, _) = (None, None, 0);
         while let Some(record) = self.next()?.filter(|_| met < HEADINGS_WITHIN) {
             if record.is_blank() {
                 continue;
             }
             met += 1;
             if let Some(headings) = Headings::of(record.line, &record.cells, columns, given)? {
-                return Ok(Ok(headings));
+                if headings.is_certain() {
+                    return Ok(Ok(headings));
+                }
+                let understands_more = |best: &Headings| headings.understood().count() > best.understood().count();
+                if likely.as_ref().is_none_or(understands_more) {
+                    likely = Some(headings);
+                }
+                continue;
             }
             let lacks = missing(&record.cells, columns, given).len();
             if best.as_ref().is_none_or(|(fewest, _)| lacks < *fewest) {
                 best = Some((lacks, record));
             }
         }
-        Ok(Err(best.map(|(_, record)| record)))
+        Ok(likely.ok_or_else(|| best.map(|(_, record)| record)))
     }
 }
 

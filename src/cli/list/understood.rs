@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::columns::Headings;
+use super::headings::Headings;
 use super::survey::{Survey, Table};
 
 /// The maximum number of rows left out that are named on the screen.

@@ -1,5 +1,6 @@
 //! The questions of a staff list.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use crate::cli::failure::Failure;
@@ -38,7 +39,24 @@ impl Staff {
             }
             staff.rows.push(row);
         }
-        if faults.is_empty() { Ok(staff) } else { Err(bad_rows(path, list, &faults)) }
+        let mut wrong: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        wrong.extend(staff.without_given_names(list));
+        if wrong.is_empty() { Ok(staff) } else { Err(bad_rows(path, list, wrong)) }
+    }
+
+    /// Why a list without given names cannot be asked, and the remedy. `None`: it can.
+    fn without_given_names(&self, list: &List) -> Option<String> {
+        let by_name = lines(self.asked().filter(|row| is_by_name(row) && !row.text("birth_date").is_empty()))?;
+        if list.has("given_name") {
+            return None;
+        }
+        let others = list.other_headings().filter(|heading| heading.to_lowercase().contains("name"));
+        let other = others.map(|heading| format!("\"{heading}\"")).next().unwrap_or_else(|| "\"HEADING\"".to_owned());
+        Some(format!(
+            "{by_name}: no number, so asked by name, and there is no column given_name: add one, such as First Name, or \
+             name it with --column given_name={other}, or enter the numbers. Without it, only people who have no given \
+             name are found"
+        ))
     }
 
     /// All rows, with those that are left out.
@@ -58,9 +76,9 @@ impl Staff {
 }
 
 /// The failure of a list with rows that cannot be asked.
-pub fn bad_rows(path: &Path, list: &List, faults: &[Fault]) -> Failure {
+pub fn bad_rows(path: &Path, list: &List, faults: impl IntoIterator<Item = impl Display>) -> Failure {
     let mut lines = vec![format!("{}: some rows cannot be asked, so nothing was asked", path.display())];
-    lines.extend(faults.iter().map(ToString::to_string));
+    lines.extend(faults.into_iter().map(|fault| format!("{fault}")));
     lines.extend(list.understood().lines());
     Failure::usage(lines)
 }
@@ -88,15 +106,32 @@ pub fn not_checked(list: &List) -> Vec<String> {
     lines
 }
 
-/// The rows whose names have lost a letter, as a sentence. Empty: there are none.
+/// The rows whose names have lost a letter, as a sentence. `None`: there are none.
 pub fn lost_letters<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<String> {
     let is_lost = |text: &str| text.contains('?') && text.chars().any(char::is_alphabetic);
     let lost = rows.filter(|row| ["family_name", "given_name"].iter().any(|key| is_lost(row.text(key))));
-    let lines: Vec<String> = lost.map(|row| row.line().to_string()).collect();
+    let what = "a name has a `?`: the program that wrote the list did not have the letter. Save it as .xlsx or UTF-8";
+    lines(lost).map(|lines| format!("{lines}: {what}"))
+}
+
+/// The rows that are asked by name and have no given name, as a sentence. `None`: there are none.
+pub fn no_given_names<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<String> {
+    let what = "no given name: only somebody who has none on record is found. Enter it if the person has one";
+    let without = rows.filter(|row| is_by_name(row) && row.text("given_name").is_empty());
+    lines(without).map(|lines| format!("{lines}: {what}"))
+}
+
+/// The lines of rows, as a text. `None`: there are no rows.
+fn lines<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<String> {
+    let lines: Vec<String> = rows.map(|row| row.line().to_string()).collect();
     let (first, more) = (lines.iter().take(MOST_LINES), lines.len().saturating_sub(MOST_LINES));
     let places = first.cloned().chain((more > 0).then(|| format!("{more} more"))).collect::<Vec<_>>().join(", ");
-    let what = "a name has a `?`: the program that wrote the list did not have the letter. Save it as .xlsx or UTF-8";
-    (!lines.is_empty()).then(|| format!("line {places}: {what}"))
+    (!lines.is_empty()).then(|| format!("line {places}"))
+}
+
+/// Whether a row is asked by name and birth date, because it has no number.
+fn is_by_name(row: &Row) -> bool {
+    ["number", "prior_number"].iter().all(|key| row.text(key).is_empty())
 }
 
 /// The maximum number of lines that a sentence names.
@@ -105,7 +140,7 @@ const MOST_LINES: usize = 20;
 /// The question of a row: by number, else by prior number, else by name and birth date.
 fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> {
     if !row.faults().is_empty() {
-        return Err(row.faults().to_vec());
+        return Err(row.faults().iter().map(|fault| with_name(row, fault)).collect());
     }
     let family_name = row.text("family_name").to_owned();
     let (number, prior_number) = (row.text("number"), row.text("prior_number"));
@@ -122,6 +157,21 @@ fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> 
     let given_name = row.text("given_name").to_owned();
     let name = PersonName { given_name, family_name, ..PersonName::default() };
     Ok(question.about(Subject::Holder(HolderIdentity { name: Some(name), birth_date })))
+}
+
+/// A fault, and how the row can be asked by name and birth date instead.
+fn with_name(row: &Row, fault: &Fault) -> Fault {
+    const THEN: &str = "then the name and birth date are asked";
+    let mut fault = fault.clone();
+    let in_column = |key: &str| fault.column == row.fault(key, "").column;
+    let has_birth_date = !row.text("birth_date").is_empty();
+    if row.is_word("number") && in_column("number") && has_birth_date {
+        fault.remedy.push_str(&format!(", or leave the cell empty: {THEN}"));
+    } else if is_by_name(row) && !has_birth_date && (in_column("number") || in_column("prior_number")) {
+        let column = row.fault("birth_date", "").column;
+        fault.remedy.push_str(&format!(", or add the birth date (column {column}): {THEN}"));
+    }
+    fault
 }
 
 /// The rows of a list with their results.
@@ -141,7 +191,7 @@ impl Answered<'_> {
 
 /// The person of a row, as the list says it.
 pub fn person(row: &Row) -> String {
-    let name = [row.text("given_name"), row.text("family_name")];
+    let name = [row.text("given_name"), row.text("family_name"), row.text("name")];
     let name = name.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     let number = Some(row.text("number")).filter(|number| !number.is_empty());
     let number = number.unwrap_or_else(|| row.text("prior_number"));

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::answer::why_refused;
 use super::compare::Changes;
-use super::question::{Answered, lost_letters, not_checked, person};
+use super::question::{Answered, lost_letters, no_given_names, not_checked, person};
 use super::{has_reason, is_stdout};
 use crate::cli::Outcome;
 use crate::cli::display_text::{self, code, sentence};
@@ -27,6 +27,18 @@ pub struct NotConfirmed {
     verdict: String,
     /// Why.
     sentence: String,
+    /// The same, without that it may change because employers may still report about the day.
+    #[serde(skip)]
+    sentence_if_settled: String,
+    /// Whether the list is most likely wrong: the number cannot exist, or the name is another one.
+    #[serde(skip)]
+    is_mistake: bool,
+}
+
+impl NotConfirmed {
+    fn may_change(&self) -> bool {
+        self.sentence != self.sentence_if_settled
+    }
 }
 
 /// The counts of the results, and what a person should know about them.
@@ -40,7 +52,7 @@ pub struct Summary {
     refused: usize,
     mistyped: usize,
     term_ends_soon: usize,
-    /// The first people who are not confirmed.
+    /// The first people who are not confirmed, those first for whom the list is most likely wrong.
     people_not_confirmed: Vec<NotConfirmed>,
     /// The provider in the question, if no answer says whether it is on file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +76,11 @@ impl Summary {
     pub fn of(answered: &Answered<'_>, list: &List, pinned: Pinned, answers: PathBuf) -> Summary {
         let count = |wanted: Option<Verdict>| answered.results.iter().filter(|one| verdict_of(one) == wanted).count();
         let with = |reason| answered.results.iter().filter(|result| has_reason(result, reason)).count();
+        let mut people: Vec<NotConfirmed> = answered.pairs().filter_map(not_confirmed).collect();
+        people.sort_by_key(|person| !person.is_mistake);
+        people.truncate(MOST_NAMED);
+        let asked = || answered.staff.asked();
+        let in_rows = lost_letters(asked()).into_iter().chain(no_given_names(asked()));
         Summary {
             rows: answered.results.len(),
             confirmed: count(Some(Verdict::Confirmed)),
@@ -73,11 +90,11 @@ impl Summary {
             refused: count(None),
             mistyped: with(Reason::NumberMistyped),
             term_ends_soon: with(Reason::TermEndsSoon),
-            people_not_confirmed: answered.pairs().filter_map(not_confirmed).take(MOST_NAMED).collect(),
+            people_not_confirmed: people,
             unjudged_provider: None,
             changes: None,
             list: list.understood().clone(),
-            not_checked: not_checked(list).into_iter().chain(lost_letters(answered.staff.asked())).collect(),
+            not_checked: not_checked(list).into_iter().chain(in_rows).collect(),
             epoch: pinned.epoch,
             known_at_revision: pinned.revision,
             answers,
@@ -141,9 +158,16 @@ impl Summary {
     }
 
     fn add_people(&self, text: &mut String) {
-        for NotConfirmed { line, person, verdict, sentence } in &self.people_not_confirmed {
+        let people = &self.people_not_confirmed;
+        let may_all_change = people.len() > 1 && people.iter().all(NotConfirmed::may_change);
+        for it in people {
+            let NotConfirmed { line, person, verdict, .. } = it;
             let verdict = verdict.replace('_', " ");
+            let sentence = if may_all_change { &it.sentence_if_settled } else { &it.sentence };
             text.push_str(&format!("\n  line {line}: {person}: {verdict}: {sentence}"));
+        }
+        if may_all_change {
+            text.push_str(&format!("\n\n  {}", display_text::reason(Reason::ReportingWindowOpen)));
         }
         let named = self.people_not_confirmed.len();
         let all = self.not_confirmed + self.undetermined + self.refused;
@@ -164,14 +188,21 @@ fn verdict_of(result: &VerificationResult) -> Option<Verdict> {
 }
 
 fn not_confirmed((row, result): (&Row, &VerificationResult)) -> Option<NotConfirmed> {
-    let (verdict, sentence) = match &result.outcome {
+    let (verdict, sentence, sentence_if_settled) = match &result.outcome {
         Some(Fared::Verification(verification)) => match verification.verdict() {
             Verdict::Confirmed | Verdict::ConfirmedWithLimits => return None,
             verdict => {
-                (code(verdict.into(), Verdict::as_str_name, "VERDICT_"), sentence(verdict, &verification.reasons))
+                let is_settled = |reason: &&i32| **reason != Reason::ReportingWindowOpen as i32;
+                let settled: Vec<i32> = verification.reasons.iter().filter(is_settled).copied().collect();
+                let name = code(verdict.into(), Verdict::as_str_name, "VERDICT_");
+                (name, sentence(verdict, &verification.reasons), sentence(verdict, &settled))
             }
         },
-        Some(Fared::Error(_)) | None => ("REFUSED".to_owned(), why_refused(result).unwrap_or_default().to_owned()),
+        Some(Fared::Error(_)) | None => {
+            let why = why_refused(result).unwrap_or_default().to_owned();
+            ("REFUSED".to_owned(), why.clone(), why)
+        }
     };
-    Some(NotConfirmed { line: row.line(), person: person(row), verdict, sentence })
+    let is_mistake = [Reason::NumberMistyped, Reason::NameMismatch].iter().any(|reason| has_reason(result, *reason));
+    Some(NotConfirmed { line: row.line(), person: person(row), verdict, sentence, sentence_if_settled, is_mistake })
 }

@@ -4,6 +4,7 @@ mod cases;
 mod damaged;
 mod further_cases;
 mod limits;
+mod named_cases;
 mod reconciled;
 pub mod workbook;
 mod workbooks;
@@ -158,7 +159,7 @@ async fn every_list_gives_what_its_table_says() {
     let scratch = tempfile::tempdir().unwrap();
     let process = Process::serve(&["--dev", "--data-dir", scratch.path().join("data").to_str().unwrap()]);
     let endpoint = format!("http://{}", process.listening());
-    let cases: Vec<Case> = [cases::ALL, further_cases::ALL, &[workbooks::ALL]].concat().concat();
+    let cases: Vec<Case> = [cases::ALL, further_cases::ALL, &[workbooks::ALL, named_cases::ALL]].concat().concat();
     let wrong = cases.iter().filter_map(|case| check(case, scratch.path(), &endpoint).err()).collect::<Vec<_>>();
     assert!(wrong.is_empty(), "{} lists:\n{}", wrong.len(), wrong.join("\n"));
     let kind = |case: &Case| case.name.split_once(": ").unwrap().0.to_owned();
