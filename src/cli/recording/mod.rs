@@ -3,6 +3,7 @@
 mod aftermath;
 mod beside;
 mod hints;
+mod job_days;
 mod journal;
 mod receipt;
 mod send;

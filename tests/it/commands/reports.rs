@@ -70,7 +70,8 @@ async fn a_report_run_twice_is_recorded_once_and_a_changed_line_is_another_reque
     let line = ["report", "end", number, "--last-day", "2026-02-26", "--reason", "resigned"];
     let job = &place.member.jobs[0];
     let changed = ["report", "end", "--job", job, "--last-day", "2026-02-26", "--reason", "resigned"];
-    place.desk.run(&line).exits(1).warns("NOT_FOUND");
+    let ended = format!("{job} has the last day 2026-02-25 on record; to change it: report correct {job}");
+    place.desk.run(&line).exits(1).warns("NOT_FOUND").warns(&ended);
     let changed = place.desk.run(&changed).exits(0).prints("Recorded as revision ");
     assert_ne!(request_id(&changed), request_id(&first));
     assert_eq!(place.facts().await, before + 2);
@@ -130,13 +131,54 @@ async fn a_report_says_what_a_person_should_know_beside_it() {
     place.desk.run_with(&start, "family_name: Bledsoe-Example\n").exits(1).warns("the family name or the birth date");
     place.desk.run_with(&[&start[..], &["--dry-run"]].concat(), name).exits(0).warns(&open);
     let second = place.desk.run_with(&[&start[..], &["--json"]].concat(), name).exits(0).warns(&open);
+    let take_back = second.err.split_once("to take this report back: report retract ");
+    let fact = take_back.unwrap_or_else(|| panic!("{second:?}")).1.lines().next().unwrap().to_owned();
     let second = second.json_object();
+    assert_eq!(second["fact_id"], fact.as_str());
     let several = place.end(&[]).exits(1);
     assert!(several.err.contains("and replaced by revision"), "{several:?}");
     let several = place.end(&["--dry-run"]).exits(1).warns("EMPLOYMENT_AMBIGUOUS");
     for id in [job, second["employment"]["employment_id"].as_str().unwrap()] {
         assert!(several.err.contains(&format!("--job {id}: with ")), "{several:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_end_that_is_taken_back_says_what_still_ends_the_job() {
+    let place = place().await;
+    let (number, job) = (&place.member.number, &place.member.jobs[0]);
+    let fact = |said: &Said| {
+        said.out
+            .lines()
+            .find_map(|line| line.strip_prefix("  fact"))
+            .unwrap_or_else(|| panic!("{said:?}"))
+            .trim()
+            .to_owned()
+    };
+    let revision =
+        |said: &Said| said.out.split_once("Recorded as revision ").unwrap().1.split('.').next().unwrap().to_owned();
+    let end = fact(&place.end(&[]).exits(0));
+    let retract = |fact: &str| place.desk.run(&["report", "retract", fact, "--reason", "wrong person"]).exits(0);
+    let corrected = ["report", "correct", job, "--first-day", HIRED, "--last-day", "2026-02-24"];
+    let corrected = place.desk.run(&corrected).exits(0);
+    let note = format!(
+        "note: the job {job} still ends on 2026-02-24, by revision {}; to take that back, too: report retract {}",
+        revision(&corrected),
+        fact(&corrected)
+    );
+    retract(&end).prints("none to any standing").warns(&note);
+    place.desk.run(&["verify", number]).exits(3);
+    let last = retract(&fact(&corrected));
+    assert!(!last.err.contains("note: "), "{last:?}");
+    place.desk.run(&["verify", number]).exits(0);
+
+    let start = ["report", "start", number, "--first-day", TODAY, "--last-day", "2026-12-31", "--person", "-"];
+    let planned = place.desk.run_with(&start, "family_name: Abernathy-Example\n").exits(0);
+    let second = planned.out.lines().find_map(|line| line.strip_prefix("  job")).unwrap().trim().to_owned();
+    let earlier = ["report", "end", "--job", &second, "--last-day", "2026-11-30", "--reason", "resigned"];
+    let earlier = fact(&place.desk.run(&earlier).exits(0));
+    retract(&earlier)
+        .warns(&format!("still ends on 2026-12-31, by revision {}; to change its days", revision(&planned)));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
