@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::dates::read_date;
 use super::failure::Failure;
-use super::list::text_of;
+use super::list::{columns, text_of};
 use super::print_aside;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::PersonName;
@@ -15,8 +15,8 @@ use crate::proto::v1::PersonName;
 /// Where names, birth dates and texts come from.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PersonalInput {
-    /// Read names, birth dates and texts from this file, one `field: value` a line; - for standard input [default: ask
-    /// for them on the terminal]
+    /// Read names, birth dates and texts from this file, one `field: value` a line, such as `family_name: …` or `Last
+    /// Name: …`; - for standard input [default: ask for them on the terminal]
     #[arg(long, value_name = "FILE")]
     person: Option<PathBuf>,
 }
@@ -30,6 +30,15 @@ pub struct Field {
     pub prompt: &'static str,
     /// Whether it may be left empty.
     pub is_optional: bool,
+}
+
+impl Field {
+    /// Whether a text names the field: its name, or a heading by which lists name it.
+    fn is_called(&self, text: &str) -> bool {
+        let known = [columns::FAMILY_NAME, columns::GIVEN_NAME, columns::BIRTH_DATE];
+        let is_heading = known.iter().any(|column| column.key == self.name && column.is_called(text));
+        text == self.name || is_heading
+    }
 }
 
 /// The family name of a person.
@@ -105,7 +114,7 @@ fn parse(text: &str, fields: &[Field]) -> Result<Given, Vec<String>> {
             wrong.push(format!("line {number}: not a field and its value, such as `{}: …`", names.join(", ")));
             continue;
         };
-        let Some(field) = fields.iter().find(|field| field.name == name.trim()) else {
+        let Some(field) = fields.iter().find(|field| field.is_called(name.trim())) else {
             wrong.push(format!("line {number}: not one of the fields {}", names.join(", ")));
             continue;
         };
@@ -186,8 +195,17 @@ mod tests {
     }
 
     #[test]
+    fn a_field_may_be_called_as_in_a_list() {
+        let mut given = parse("Last Name: O'Neal\nDOB: 11/2/1971\n", &[FAMILY_NAME, BIRTH_DATE]).unwrap();
+        assert_eq!(given.text(FAMILY_NAME), "O'Neal");
+        assert_eq!(given.date(BIRTH_DATE).unwrap(), Some(Date { year: 1971, month: 11, day: 2 }));
+        let twice = parse("Last Name: O'Neal\nfamily_name: O'Neal\n", &[FAMILY_NAME]).unwrap_err();
+        assert_eq!(twice, ["line 2: family_name is given twice"]);
+    }
+
+    #[test]
     fn a_mistake_does_not_repeat_what_was_written() {
-        let text = "O'Neal\nfamilyname: O'Neal\nbirth_date: 1971-11-02\nbirth_date: 1971-11-02\n";
+        let text = "O'Neal\nname: O'Neal\nbirth_date: 1971-11-02\nbirth_date: 1971-11-02\n";
         let wrong = parse(text, &[FAMILY_NAME, BIRTH_DATE]).unwrap_err().join("\n");
         let expected = "\
 line 1: not a field and its value, such as `family_name, birth_date: …`
