@@ -117,6 +117,11 @@ impl Failure {
     pub fn about_provider(status: &Status) -> Failure {
         let details = status.get_error_details();
         let unknown = details.resource_info().filter(|resource| resource.resource_type == "provider");
+        let violations = details.bad_request().map_or(&[][..], |request| &request.field_violations);
+        if violations.iter().any(|it| it.field.ends_with("provider_id") && it.description.starts_with("required")) {
+            let remedy = "name the provider with --provider ID, or as `provider` in the profile (see --profile)";
+            return Failure::answered(status).with_remedy(remedy);
+        }
         let Some(provider) = unknown else { return Failure::answered(status) };
         let line = format!("no provider `{}` is on file (NOT_FOUND)", provider.resource_name);
         Failure::usage(vec![line, "check --provider, or `provider` and `as` in the profile".to_owned()])
@@ -145,7 +150,7 @@ fn mistyped(kind: &str, number: &str) -> Option<String> {
     let cannot_exist = kind == "credential" && number.parse::<CredentialNumber>().is_err();
     cannot_exist.then(|| {
         "that number cannot exist: look for a typing error (the last letter checks the others); if it is the number of an \
-         earlier certificate, `find --prior-number` shows the number of today"
+         earlier certificate, `verify --prior-number` shows the number of today"
             .to_owned()
     })
 }
@@ -200,6 +205,7 @@ mod tests {
         assert!(!said("CPS-28MS-MN2K-Z").contains("cannot exist"));
         for number in ["CPS-28MS-MN2K-Y", "MS-00417"] {
             assert!(said(number).contains("that number cannot exist: look for a typing error"), "{}", said(number));
+            assert!(said(number).contains("`verify --prior-number` shows"), "every role may ask by prior number");
         }
     }
 

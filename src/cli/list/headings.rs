@@ -103,7 +103,7 @@ impl Headings {
 
     /// Whether no other column of the list can stand in for a known one.
     pub(super) fn is_only_way(&self, known: &Known) -> bool {
-        let is_there = |key: &&str| **key != known.key && self.place(key).is_some();
+        let is_there = |key: &&str| *key != known.key && self.place(key).is_some();
         let mut groups = self.columns.needs.iter().filter(|group| group.contains(&known.key));
         !groups.any(|group| group.iter().any(is_there))
     }

@@ -7,6 +7,7 @@ mod near;
 mod question;
 mod reconcile;
 mod summary;
+mod unnumbered;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,7 +56,7 @@ pub struct Roster {
     #[arg(long, value_name = "LAST")]
     compare: Option<PathBuf>,
     /// Compare the list with the jobs on record instead: who is only in one of them, whose first day differs, and which
-    /// rows are mistakes: exit 0 if both agree, 3 if they do not, 4 if all but rows without a number agree. Nothing is
+    /// rows are mistakes: exit 0 if both agree, 3 if they do not, 4 if all but rows that are not compared agree. Nothing is
     /// reported
     #[arg(long, conflicts_with_all = ["out", "compare", "designation"])]
     reconcile: bool,
@@ -84,8 +85,8 @@ Examples:
   cpss-registry roster staff.csv --reconcile --provider region-1-cmhc --format csv >differences.csv
 
 A list may be separated by commas, semicolons, tabs or |, and be UTF-8, UTF-16 or Windows-1252. It needs the credential
-number, a prior number, or the family name and birth date of each person; with --reconcile, one of the numbers, and
-rows without one are named. Blank rows, and sums at the end, are left out and named. If any other row cannot be asked, all
+number, a prior number, or the family name, given name and birth date of each person; with --reconcile, one of the
+numbers. Rows without one are then compared by name with the jobs of people who have no number on record. Blank rows, and sums at the end, are left out and named. If any other row cannot be asked, all
 such rows are printed, and nothing is asked.
 All rows are answered from one state of knowledge. Only its owner can read the file of answers (mode 0600). An existing
 file is not replaced.";

@@ -6,11 +6,12 @@ use tokio_stream::StreamExt as _;
 use super::difference::{DIFFERENCE, Difference, Kind};
 use super::near::explained;
 use super::question::{bad_rows, not_checked};
+use super::unnumbered::compare_by_name;
 use super::{Roster, TIMEOUT, open};
 use crate::cli::display_text::{self, day};
 use crate::cli::failure::Failure;
 use crate::cli::list::columns::{FAMILY_NAME, FIRST_DAY, GIVEN_NAME, NUMBER, POSITION, PRIOR_NUMBER};
-use crate::cli::list::{Columns, Fault, List, Row};
+use crate::cli::list::{Columns, Fault, Known, List, Row};
 use crate::cli::listing::ListFormat;
 use crate::cli::{Outcome, block_on, print_json_line};
 use crate::domain::name::fold;
@@ -21,9 +22,12 @@ use crate::proto::v1::roster_difference::Kind as Found;
 use crate::proto::v1::roster_row::Subject;
 use crate::proto::v1::{Employment, ReconcileRosterRequest, RosterDifference, RosterOptions, RosterRow, RosterSummary};
 
-/// The columns of a staff list that is compared with the jobs on record.
+/// The full name, which is compared where there is no number.
+const NAME: Known = Known { aliases: &["Full Name"], ..Known::plain("name") };
+
+/// The columns of a staff list that is compared with the jobs on record. `staff` writes the full name and the id of the job.
 const COLUMNS: Columns = Columns {
-    known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, POSITION, FIRST_DAY],
+    known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, NAME, POSITION, FIRST_DAY, Known::plain("employment_id")],
     needs: &[&["number", "prior_number"]],
     answers: &[],
 };
@@ -32,9 +36,12 @@ const COLUMNS: Columns = Columns {
 #[derive(Debug, Serialize)]
 struct Counts {
     rows: u64,
+    compared: u64,
+    /// How many of these have no number, and were compared by name.
+    compared_by_name: u64,
+    not_compared: u64,
     matched: u64,
     differences: usize,
-    not_compared: usize,
     as_of: String,
     epoch: String,
     known_at_revision: u64,
@@ -47,9 +54,10 @@ pub fn run(roster: &Roster) -> Result<Outcome, Failure> {
     let (found, summary) = block_on(ask(roster, &rows))?;
     let mut differences: Vec<Difference> = found.into_iter().filter_map(|found| difference(found, &rows)).collect();
     differences.extend(unnumbered.iter().map(|row| Difference::of_row(Kind::NotCompared, row)));
+    let (differences, by_name) = compare_by_name(differences, &unnumbered);
     let mut differences = explained(differences, rows.iter().map(|(row, _)| row).chain(&unnumbered));
     differences.sort_by_key(|found| found.kind);
-    let counts = counts(&summary, differences.len() - unnumbered.len(), unnumbered.len());
+    let counts = counts(&summary, &differences, by_name);
     let mut listing = ListFormat::of(roster.json, roster.format).begin(&DIFFERENCE)?;
     for found in &differences {
         listing.row(found.cells(), || Ok(found.json()))?;
@@ -160,13 +168,17 @@ fn difference(found: RosterDifference, rows: &[(Row, RosterRow)]) -> Option<Diff
     })
 }
 
-fn counts(summary: &RosterSummary, differences: usize, not_compared: usize) -> Counts {
+fn counts(summary: &RosterSummary, differences: &[Difference], by_name: u64) -> Counts {
     let answer = summary.answer.clone().unwrap_or_default();
+    let not_compared = differences.iter().filter(|found| found.kind == Kind::NotCompared).count();
+    let compared = summary.row_count + by_name;
     Counts {
-        rows: summary.row_count,
-        matched: summary.matched_count,
-        differences,
-        not_compared,
+        rows: compared + not_compared as u64,
+        compared,
+        compared_by_name: by_name,
+        not_compared: not_compared as u64,
+        matched: summary.matched_count + by_name,
+        differences: differences.len() - not_compared,
         as_of: answer.as_of.map(day).unwrap_or_default(),
         epoch: answer.epoch,
         known_at_revision: answer.known_at_revision,
@@ -174,10 +186,16 @@ fn counts(summary: &RosterSummary, differences: usize, not_compared: usize) -> C
 }
 
 fn sentences(differences: &[Difference], counts: &Counts, list: &List) -> Vec<String> {
-    let Counts { rows, matched, as_of, known_at_revision: revision, .. } = counts;
-    let rows = display_text::rows(*rows);
-    let mut sentences =
-        vec![format!("{rows}, {matched} with a job on record on {as_of}, as known at revision {revision}.")];
+    let Counts { compared, compared_by_name, not_compared, matched, as_of, known_at_revision: revision, .. } = counts;
+    let rows = match not_compared {
+        0 => format!("{}, {matched}", display_text::rows(counts.rows)),
+        none => format!("{}: {compared} compared, {none} without a number; {matched}", display_text::rows(counts.rows)),
+    };
+    let mut sentences = vec![format!("{rows} with a job on record on {as_of}, as known at revision {revision}.")];
+    if *compared_by_name > 0 {
+        let (rows, by) = (display_text::rows(*compared_by_name), "compared by name with jobs of people who have none");
+        sentences.push(format!("{rows} without a number {by} on record."));
+    }
     if differences.is_empty() {
         sentences.push("The list and the jobs on record agree.".to_owned());
     }
@@ -209,7 +227,8 @@ fn unused_ends(list: &List) -> impl Iterator<Item = String> {
     ];
     let ends = list.other_headings().filter(|heading| {
         let heading = fold(heading);
-        ENDS.iter().any(|end| heading.contains(end))
+        // `staff` writes the last day of the term, too.
+        heading != "termlastday" && ENDS.iter().any(|end| heading.contains(end))
     });
     ends.map(|heading| format!("the column `{heading}` is not used: report the end of a job with `report end`"))
 }

@@ -32,7 +32,7 @@ pub struct Staff {
 const EXAMPLE: &str = "\
 Examples:
   cpss-registry staff --as provider:region-1-cmhc
-  cpss-registry staff --provider region-1-cmhc --as-of 1/31/2026 --format csv >staff.csv
+  cpss-registry staff --provider region-1-cmhc --as-of 1/31/2026 --format csv >jobs-on-record.csv
 
 A provider sees its own staff. The notes say whose term ends soon, who leaves, and whom that revokes.";
 

@@ -83,7 +83,7 @@ async fn a_refusal_says_what_a_person_can_do() {
     for number in [&mistyped, "MS-00417"] {
         for line in [vec!["history", number], vec!["act", "retire", number, "--effective-from", TODAY, "--dry-run"]] {
             let refused = desk.run(&line).exits(1).warns("that number cannot exist: look for a typing error");
-            assert!(refused.err.contains("find --prior-number"), "{refused:?}");
+            assert!(refused.err.contains("`verify --prior-number`"), "{refused:?}");
         }
     }
     let facts = desk.run(&["history", "--job", &member.jobs[0], "--json"]).exits(0).json();

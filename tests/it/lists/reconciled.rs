@@ -1,7 +1,7 @@
 //! `roster --reconcile` and `roster --compare`.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
@@ -174,11 +174,7 @@ async fn a_provider_that_is_not_on_file_is_refused_and_has_not_nobody() {
     let mistyped: [&[&str]; 2] = [&["--provider", "region-1-cmch"], &["--as", "provider:region-1-cmch"]];
     for flags in mistyped {
         let reconciled = roster(&list, &endpoint, &[&["--reconcile"], flags].concat());
-        let staff = tokio::task::block_in_place(|| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
-            command.args(["staff", "--endpoint", &endpoint]).args(flags).output().unwrap()
-        });
-        for output in [reconciled, staff] {
+        for output in [reconciled, staff(&endpoint, flags)] {
             let said = String::from_utf8(output.stderr).unwrap();
             assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
             assert!(
@@ -223,6 +219,7 @@ async fn a_mistake_in_the_list_is_not_somebody_who_left_or_came() {
         "other name: 1 in the list with the number of another name. Which is right?",
         "mistyped: 2 in the list with a number that cannot exist or is mistyped.",
         "repeated: 1 in the list again, with no second job on record.",
+        "6 rows: 5 compared, 1 without a number; 1 with a job on record on ",
         "not compared: 1 in the list without a number",
         "not compared in rows with a number: `First Name`",
         "the column `End Date` is not used",
@@ -257,5 +254,65 @@ async fn a_mistake_in_the_list_is_not_somebody_who_left_or_came() {
     let output = roster(&list, &endpoint, &flags);
     let printed = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(4), "somebody who is not compared: {printed}");
+    process.stop();
+}
+
+/// Runs `staff` on a blocking thread.
+fn staff(endpoint: &str, more: &[&str]) -> Output {
+    tokio::task::block_in_place(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        command.args(["staff", "--endpoint", endpoint]).args(more).output().unwrap()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_staff_writes_agrees_with_the_jobs_on_record_also_of_people_without_a_number() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(&scratch.path().join("data"), TODAY);
+    let endpoint = format!("http://{}", process.listening());
+    let employer = registry.qualified_provider("Tishomingo Example Center").await;
+    let number = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await.number;
+    let hired = registry.specialist("Lucinda", "Bledsoe-Example").await;
+    let job = registry.job(&hired, &employer.provider_id, HIRED).await;
+    let nobody = staff(&endpoint, &[]);
+    let said = String::from_utf8(nobody.stderr).unwrap();
+    assert!(nobody.status.code() == Some(2) && said.contains("name the provider with --provider ID"), "{said}");
+
+    let provider = ["--provider", employer.provider_id.as_str()];
+    let written = staff(&endpoint, &[&provider[..], &["--format", "csv"]].concat());
+    assert_eq!(written.status.code(), Some(0), "{}", String::from_utf8_lossy(&written.stderr));
+    let list = scratch.path().join("on-record.csv");
+    let compared = |content: &[u8], code: i32| {
+        fs::write(&list, content).unwrap();
+        let output = roster(&list, &endpoint, &[&["--reconcile"], &provider[..]].concat());
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+        printed
+    };
+    let printed = compared(&written.stdout, 0);
+    for said in [
+        "2 rows, 2 with a job on record on ",
+        "1 row without a number compared by name with jobs of people who have none on record.",
+        "The list and the jobs on record agree.",
+    ] {
+        assert!(printed.contains(said), "{said}: {printed}");
+    }
+    assert!(!printed.contains("`term_last_day` is not used"), "it is no end of a job: {printed}");
+    let columns = "Cert #,Name,Last Name,First Name,Hire Date,employment_id\n";
+    let with = |row: &str| format!("{columns}{number},,,,,\n{row}\n").into_bytes();
+    compared(&with(",\"BLEDSOE-Example, Lucinda\",,,,"), 0);
+    compared(&with(",,Bledsoe-Example,Lucinda,,"), 0);
+    compared(&with(&format!(",,,,{HIRED},{}", job.to_lowercase())), 0);
+    let differing = compared(&with(",,Bledsoe-Example,Lucinda,1/9/2024,"), 3);
+    assert!(differing.contains("differing: 1 in both, with another first day."), "{differing}");
+    // A row that may be meant is not compared; that of somebody else leaves the job without a row.
+    for (row, code) in
+        [(",,Bledsoe-Example,,,", 4), (",,Bledsoe-Example,Lucinda,,EM-1", 4), (",,Bledsoe-Example,Yolanda,,", 3)]
+    {
+        let printed = compared(&with(row), code);
+        assert!(printed.contains("2 rows: 1 compared, 1 without a number; 1 with a job on record on "), "{printed}");
+    }
+    let twice = compared(&with(",,Bledsoe-Example,Lucinda,,\n,,Bledsoe-Example,Lucinda,,"), 4);
+    assert!(twice.contains("3 rows: 2 compared, 1 without a number; 2 with a job on record on "), "{twice}");
     process.stop();
 }
