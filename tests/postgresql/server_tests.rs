@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::server::{SUPERUSER, Server};
+use crate::server::{SUPERUSER, Server, until};
 
 #[tokio::test]
 async fn what_is_committed_outlives_a_kill() {
@@ -61,4 +61,13 @@ async fn nobody_gets_in_without_tls_or_with_another_password() {
     let client = server.superuser().await;
     client.batch_execute("ALTER ROLE somebody PASSWORD 'other'").await.unwrap();
     assert!(server.try_connect("somebody", "postgres").await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_ends_when_the_process_of_the_test_does() {
+    let mut server = Server::start();
+    assert!(server.is_running());
+    server.abandon();
+    until("the server ends", async || !server.is_running()).await;
+    assert!(server.log().contains("immediate shutdown"), "{}", server.log());
 }

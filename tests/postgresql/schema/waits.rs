@@ -90,8 +90,14 @@ async fn every_function_that_writes_waits_for_the_standby_whatever_the_session_s
     assert!(!waits(&database, &standby, "turn()").await, "the session would wait anyway");
 }
 
-/// Sends an append in a session that wants no messages, and cancels it while it waits. Returns the messages.
-async fn notices_of_a_cancelled_append(database: &Database, standby: &Server, append: Append) -> Vec<String> {
+/// Sends an append in a session that wants no messages, and cancels it while it waits for the standby: the statement, or
+/// the commit of a transaction that locked the head first. Returns the messages.
+async fn notices_of_a_cancelled_append(
+    database: &Database,
+    standby: &Server,
+    append: Append,
+    locks: bool,
+) -> Vec<String> {
     let (client, mut messages) = database.server.connect_hearing(WRITER, &database.name).await;
     client.batch_execute("SET client_min_messages = error").await.unwrap();
     let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
@@ -101,27 +107,61 @@ async fn notices_of_a_cancelled_append(database: &Database, standby: &Server, ap
         let waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'SyncRep'";
         until("the append waits", async || !superuser.query(waits, &[&pid]).await.unwrap().is_empty()).await;
     };
-    let (done, ()) = tokio::join!(append.run(&client), cancel);
-    assert!(done.unwrap(), "it succeeds, and is not on the standby");
+    let write = async {
+        if locks {
+            client.batch_execute("BEGIN; SELECT cpss_registry.lock_head()").await.unwrap();
+            assert!(append.run(&client).await.unwrap());
+            client.batch_execute("COMMIT").await.unwrap();
+        } else {
+            assert!(append.run(&client).await.unwrap(), "it succeeds, and is not on the standby");
+        }
+    };
+    tokio::join!(write, cancel);
+    let is_visible =
+        superuser.query("SELECT FROM cpss_registry.log WHERE chain = $1", &[&append.tip.1.as_slice()]).await;
+    assert_eq!(is_visible.unwrap().len(), 1);
     standby.thaw();
-    let mut texts = Vec::new();
+    let mut states = Vec::new();
     while let Ok(message) = messages.try_recv() {
         if let AsyncMessage::Notice(notice) = message {
-            texts.push(notice.code().code().to_owned());
+            states.push(notice.code().code().to_owned());
         }
     }
-    texts
+    states
 }
 
 #[tokio::test]
 async fn a_commit_that_was_not_waited_for_is_reported_whatever_the_session_says() {
     let (database, standby) = with_standby().await;
     let replica = database.writing_replica("a").await;
-    let append = replica.next_append().await;
-    assert_eq!(notices_of_a_cancelled_append(&database, &standby, append).await, ["01000"]);
+    for locks in [false, true] {
+        let append = replica.next_append().await;
+        assert_eq!(notices_of_a_cancelled_append(&database, &standby, append, locks).await, ["01000"]);
+    }
     database.change("insist", "'warning', true", "'error', true").await;
-    let append = replica.next_append().await;
-    assert_eq!(notices_of_a_cancelled_append(&database, &standby, append).await, [""; 0]);
+    for locks in [false, true] {
+        let append = replica.next_append().await;
+        assert_eq!(notices_of_a_cancelled_append(&database, &standby, append, locks).await, [""; 0]);
+    }
+}
+
+/// A condition that is false before the wait is not waited for. So a time ahead of the clock is refused at once.
+#[tokio::test]
+async fn a_time_ahead_of_the_clock_is_refused_while_an_append_waits() {
+    let (database, standby) = with_standby().await;
+    let mut replica = database.writing_replica("a").await;
+    let (append, (_, clock)) = (replica.next_append().await, replica.look().await);
+    standby.freeze();
+    let sent = append_that_waits(&database, append).await;
+    let ahead = clock + Duration::from_secs(600);
+    assert_eq!(replica.settle(ahead).await, None);
+    {
+        let mut settle = Box::pin(replica.settle(clock));
+        assert!(tokio::time::timeout(A_WHILE, &mut settle).await.is_err());
+        standby.thaw();
+        assert_eq!(settle.await.unwrap().tip, append.tip);
+    }
+    assert!(sent.await.unwrap().unwrap());
 }
 
 #[tokio::test]

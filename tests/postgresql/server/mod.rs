@@ -7,7 +7,7 @@ mod setup;
 use std::fs::{self, File};
 use std::future::poll_fn;
 use std::path::PathBuf;
-use std::process::Child;
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,8 +34,17 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// The pause before a condition is checked again.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// No server outlives a test by more than this many seconds, even if the test is killed.
-const LONGEST_RUN: &str = "3600";
+/// Runs a server, and ends it when the input ends: at the latest with the process of the test, even if that is killed.
+const UNTIL_THE_INPUT_ENDS: &str = r#"
+    exec 3<&0
+    "$@" </dev/null 3<&- &
+    server=$!
+    { read -r _ <&3; kill -QUIT "$server"; } &
+    watch=$!
+    wait "$server"
+    status=$?
+    kill "$watch"
+    exit "$status""#;
 
 /// A server. It is stopped when this is dropped.
 pub struct Server {
@@ -43,6 +52,8 @@ pub struct Server {
     port: u16,
     certificates: Arc<Certificates>,
     child: Option<Child>,
+    /// The server runs no longer than this is open.
+    input: Option<ChildStdin>,
     /// The id of the server's main process. If it does not run, the last id.
     pid: Option<Pid>,
 }
@@ -63,12 +74,14 @@ impl Server {
             "max_connections=60".to_owned(),
             "wal_keep_size=256MB".to_owned(),
         ];
-        let mut command = programs::unprivileged("timeout");
-        command.args(["--signal=QUIT", "--kill-after=10", LONGEST_RUN]).arg(programs::path("postgres"));
+        let mut command = programs::unprivileged("sh");
+        command.args(["-c", UNTIL_THE_INPUT_ENDS, "sh"]).arg(programs::path("postgres")).stdin(Stdio::piped());
         command.arg("-D").arg(self.file("data")).args(settings.iter().flat_map(|setting| ["-c", setting]));
         let log = File::options().create(true).append(true).open(self.file("log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
-        self.child = Some(command.spawn().unwrap());
+        let mut child = command.spawn().unwrap();
+        self.input = child.stdin.take();
+        self.child = Some(child);
         self.wait_until_ready();
     }
 
@@ -133,6 +146,16 @@ impl Server {
         let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
         let children = children.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?));
         [main].into_iter().chain(children).collect()
+    }
+
+    /// What happens when the process of the test is killed.
+    pub fn abandon(&mut self) {
+        self.input = None;
+    }
+
+    /// True if the server runs, or was started and does not accept connections yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// Makes the server hang: it keeps its connections, and does nothing.

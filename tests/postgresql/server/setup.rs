@@ -85,7 +85,7 @@ impl Server {
         let directory = tempfile::Builder::new().prefix("cpss-postgresql-").tempdir().unwrap();
         give(directory.path());
         let port = TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
-        let server = Server { directory, port, certificates, child: None, pid: None };
+        let server = Server { directory, port, certificates, child: None, input: None, pid: None };
         server.write("authority.pem", &server.certificates.authority);
         server.write("server.pem", &server.certificates.certificate);
         server.write("server.key", &server.certificates.key);
