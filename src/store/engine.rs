@@ -3,13 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::answered::Answered;
 use super::data_dir::{DataDirError, LAYOUT_VERSION, format_of};
 use super::disk::RealDisk;
+use super::log::postgresql::{self, SharedLog};
 use super::log::{FileEngine, Form, LogEngine, LogOptions};
 
 /// The engine for the registry in a data directory, in the current format.
 pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEngine> {
     Box::new(FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), options, Form::Current))
+}
+
+/// The engine for the registry in a data directory whose log is shared. The directory contains a copy.
+pub(super) fn shared_log_engine(data_dir: &Path, shared: &Arc<SharedLog>, options: &LogOptions) -> Box<dyn LogEngine> {
+    let copy = log_engine(data_dir, LogOptions { is_copy: true, ..options.clone() });
+    let engine = postgresql::engine(shared, copy, Answered::read(data_dir).through());
+    Box::new(engine.remembering(data_dir.join("ACKNOWLEDGED")))
 }
 
 /// The engine for the log of a backup, or of a data directory that is not yet upgraded: in the format that the

@@ -5,7 +5,8 @@
 //! the log while the writer appends.
 //!
 //! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`. It also contains
-//! `UNFINISHED` while the registry is being created, and `DAMAGED` if a scrub found damage.
+//! `UNFINISHED` while the registry is being created, `DAMAGED` if a scrub found damage, and `ACKNOWLEDGED` if the log is
+//! shared.
 
 pub mod backup;
 pub mod check;
@@ -24,6 +25,7 @@ mod engine;
 mod first_record;
 mod identity;
 mod keyed;
+mod open_error;
 mod rebuild;
 
 use std::io;
@@ -37,16 +39,16 @@ use crate::domain::record::Record;
 
 use answered::Answered;
 pub use damage_note::DamageNote;
-use data_dir::DataDir;
-use data_dir::LAYOUT_VERSION;
+use data_dir::{DataDir, LAYOUT_VERSION, require_key};
 pub use data_dir::{DataDirError, Key, Unfinished};
-use engine::log_engine;
+use engine::{log_engine, shared_log_engine};
 use first_record::open_with_log_to_upgrade;
 pub use identity::{IdentityError, holds_registry, registry_id};
-use index::{Index, IndexOptions, OpenIndexError, Progress};
-pub use keyed::mac;
+use index::{Index, IndexOptions, OpenIndexError, Progress, clean_shutdown};
+pub use keyed::{mac, request_key_id};
 use log::postgresql::SharedLog;
-use log::{AppendError, Log, LogEngine, LogOptions, OpenLogError, ReadError, ReadLog, UpgradeError, Wake};
+use log::{AppendError, Log, LogEngine, LogOptions, ReadLog, Wake};
+pub use open_error::{CloseError, OpenError};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
@@ -97,46 +99,6 @@ pub struct StoreOptions {
     pub replaces_lost_key: bool,
 }
 
-/// The reasons why the store does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The directory is unusable for this process or this version of the program.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The log is damaged or unreadable.
-    #[error(transparent)]
-    Log(#[from] OpenLogError),
-    /// The index proves that records were lost, or it cannot be created.
-    #[error(transparent)]
-    Index(#[from] OpenIndexError),
-    /// The log is of format 1 and could not be rewritten.
-    #[error("the log is in format 1 and could not be rewritten in the current format")]
-    Upgrade(#[from] UpgradeError),
-}
-
-impl OpenError {
-    /// True if acknowledged records were lost. The operator must restore a backup or accept the loss.
-    pub fn is_a_loss(&self) -> bool {
-        matches!(
-            self,
-            OpenError::Log(OpenLogError::Damaged(_) | OpenLogError::LostRecords { .. })
-                | OpenError::Upgrade(UpgradeError::Open(OpenLogError::Damaged(_) | OpenLogError::LostRecords { .. }))
-                | OpenError::Index(OpenIndexError::LostRecords { .. } | OpenIndexError::Log(ReadError::Damaged(_)))
-        )
-    }
-}
-
-/// The store was not closed cleanly. Nothing is lost: the next start rebuilds the index.
-#[derive(Debug, thiserror::Error)]
-pub enum CloseError {
-    /// A reader still uses the index.
-    #[error("the index is still being read")]
-    StillRead,
-    /// The index failed, or could not be made durable.
-    #[error("the index could not be made durable")]
-    Index(#[source] OpenIndexError),
-}
-
 /// The log and the index, as the single writer holds them.
 pub struct Store {
     log: Box<dyn Log>,
@@ -160,10 +122,20 @@ impl Store {
     /// [`Store::finish`] is called.
     pub fn open(
         directory: &Path,
-        options: StoreOptions,
+        mut options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        Store::open_with(&*log_engine(directory, options.log.clone()), directory, options, progress)
+        let engine = match &options.place {
+            LogPlace::File => log_engine(directory, options.log.clone()),
+            LogPlace::Shared(shared) => {
+                shared.check()?;
+                require_key(directory, &shared.request_key)?;
+                // A lost key is not lost: every replica has it.
+                (options.new_request_key, options.replaces_lost_key) = (Some(shared.request_key), true);
+                shared_log_engine(directory, shared, &options.log)
+            }
+        };
+        Store::open_with(&*engine, directory, options, progress)
     }
 
     /// Like [`Store::open`], but the given engine stores the log. The other files are in the directory.
@@ -173,7 +145,8 @@ impl Store {
         options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        let (directory, unfinished) = take(engine, directory, options.mode)?;
+        let is_file = matches!(options.place, LogPlace::File);
+        let (directory, unfinished) = take(engine, directory, options.mode, is_file)?;
         let request_key = match directory.request_key() {
             Err(DataDirError::NoKey { .. }) if unfinished.is_some() || options.replaces_lost_key => {
                 directory.make_request_key(options.new_request_key)?
@@ -184,8 +157,7 @@ impl Store {
             upgrade(engine, &directory, &options.salts)?;
         }
         let log = engine.open()?;
-        let reader = log.reader();
-        let index = Index::open(&directory.index(), options.index, &*reader, progress)?;
+        let index = open_index(&directory.index(), options.index, &*log, progress)?;
         let answered = Answered::read(directory.root());
         let (tip, salts) = (log.tip(), options.salts);
         Ok(Store {
@@ -349,12 +321,42 @@ fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result
     Ok(())
 }
 
-fn take(engine: &dyn LogEngine, root: &Path, mode: OpenMode) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
+/// Opens the index. A copy of a log may end before it; then the index is folded again from what the copy has.
+fn open_index(
+    directory: &Path,
+    options: IndexOptions,
+    log: &dyn Log,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Index, OpenIndexError> {
+    let reader = log.reader();
+    match Index::open(directory, options, &*reader, progress) {
+        Err(OpenIndexError::LostRecords { applied, head }) if log.is_shared() => {
+            tracing::warn!(
+                event = "index_ahead_of_copy",
+                applied = applied.0,
+                head = head.0,
+                "the copy of the shared log ends before the index: folding it again"
+            );
+            clean_shutdown::invalidate(directory)?;
+            Index::open(directory, options, &*reader, progress)
+        }
+        opened => opened,
+    }
+}
+
+/// Locks the directory. If the log is in it alone, it must be there.
+fn take(
+    engine: &dyn LogEngine,
+    root: &Path,
+    mode: OpenMode,
+    is_file: bool,
+) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
     let begin = |by| DataDir::begin(root, by).map(|(directory, unfinished)| (directory, Some(unfinished)));
+    let open = || if is_file { open_with_log_to_upgrade(engine, root) } else { DataDir::open(root) };
     match mode {
-        OpenMode::Existing => Ok((open_with_log_to_upgrade(engine, root)?, None)),
+        OpenMode::Existing => Ok((open()?, None)),
         OpenMode::New(by) => begin(by),
-        OpenMode::ExistingOrNew(by) => match open_with_log_to_upgrade(engine, root) {
+        OpenMode::ExistingOrNew(by) => match open() {
             Err(none) if none.is_no_registry() => begin(by),
             opened => Ok((opened?, None)),
         },

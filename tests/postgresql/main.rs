@@ -12,6 +12,7 @@
 )]
 
 mod database;
+mod link;
 mod schema;
 mod server;
 mod server_tests;

@@ -18,3 +18,5 @@ if [[ -z ${CPSS_POSTGRESQL_BIN:-} && -z $(compgen -G '/usr/lib/postgresql/*/bin/
 fi
 
 timeout 1800 cargo test --locked --quiet --test postgresql -- "$@"
+# The suite that every engine of the log must pass.
+timeout 1800 cargo test --locked --quiet --lib -- --ignored store::log::conformance::postgresql

@@ -142,6 +142,16 @@ pub enum DataDirError {
         /// What is wrong with the key.
         fault: &'static str,
     },
+    /// The key is not the one that all replicas have.
+    #[error(
+        "{} is not the request key that the configuration names: is it the right data directory? An empty one is \
+         filled from the shared log",
+        path.display()
+    )]
+    AnotherKey {
+        /// The key's file.
+        path: PathBuf,
+    },
     /// Users other than the owner and group can write to it.
     #[error(
         "every user can write to the data directory {dir} (mode {mode:04o}) and replace its files: `chmod o-w {dir}`, or \

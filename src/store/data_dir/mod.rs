@@ -147,6 +147,14 @@ pub(super) fn request_key_in(root: &Path) -> Result<Key, DataDirError> {
     }
 }
 
+/// Fails if a data directory has another request key than the given one. Changes nothing.
+pub(super) fn require_key(root: &Path, key: &Key) -> Result<(), DataDirError> {
+    match request_key_in(root) {
+        Ok(found) if found != *key => Err(DataDirError::AnotherKey { path: root.join(REQUEST_KEY) }),
+        _ => Ok(()),
+    }
+}
+
 /// Fails unless a directory contains a registry. Changes nothing.
 pub(super) fn refuse_unless_registry(root: &Path) -> Result<(), DataDirError> {
     let here = || root.to_owned();

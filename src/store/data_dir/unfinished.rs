@@ -15,7 +15,7 @@ use super::{FORMAT, LOCK};
 const MARK: &str = "UNFINISHED";
 
 /// The names that a command creates.
-const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED"];
+const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED", "ACKNOWLEDGED"];
 
 /// The names that are ignored in an empty directory: those that mkfs creates, and those that a command leaves if it is
 /// killed before it creates its mark.

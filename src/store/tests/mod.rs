@@ -16,7 +16,7 @@ use crate::domain::name::PersonName;
 use crate::domain::record::{Foreseen, RequestKey};
 use crate::store::disk::simulated::SimulatedDisk;
 use crate::store::disk::{Disk, RealDisk};
-use crate::store::log::{FileEngine, Form};
+use crate::store::log::{FileEngine, Form, OpenLogError};
 
 mod bases;
 mod damage;

@@ -346,12 +346,17 @@ fn a_log_in_the_current_form_is_not_upgraded(rig: &dyn Rig) {
 
 /// Generates a test of each function for an engine.
 macro_rules! tests {
-    ($engine:ty { $($test:ident),* }) => {$(
+    (@each $attributes:tt $engine:ty { $($test:ident),* }) => {$(tests! { @one $attributes $engine, $test })*};
+    (@one [$(#[$attribute:meta])?] $engine:ty, $test:ident) => {
         #[test]
+        $(#[$attribute])?
         fn $test() {
             super::$test(&<$engine>::new(1));
         }
-    )*};
+    };
+    ($(#[$attribute:meta])? $engine:ty { $($test:ident),* }) => {
+        tests! { @each [$(#[$attribute])?] $engine { $($test),* } }
+    };
 }
 
 /// Generates the tests of every function for each engine.
@@ -390,4 +395,5 @@ macro_rules! conform {
 
 conform!(files: Files, in_memory: MemoryEngine);
 
+mod postgresql;
 mod replicas;

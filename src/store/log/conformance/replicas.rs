@@ -34,7 +34,7 @@ pub(super) fn only_the_head_is_confirmed(rig: &dyn Rig) {
 }
 
 /// Two writers of one log: the one that decided on an old head must follow, and decide again.
-fn a_writer_with_an_old_head_follows([mut ours, mut theirs]: [Box<dyn Log>; 2]) {
+pub(super) fn a_writer_with_an_old_head_follows([mut ours, mut theirs]: [Box<dyn Log>; 2]) {
     let decided_on = ours.tip();
     let unknown = append(&mut *theirs, 2..5);
     assert!(matches!(ours.append(&decided_on, &batch(1, 1)), Err(AppendError::HeadMoved { .. })));
@@ -50,7 +50,7 @@ fn a_writer_with_an_old_head_follows([mut ours, mut theirs]: [Box<dyn Log>; 2]) 
     assert_eq!(followed, tips.into_iter().skip(1).zip(unknown).collect::<Vec<_>>());
     assert_eq!(ours.tip(), theirs.tip());
     ours.append(&theirs.tip(), &batch(1, 1)).unwrap();
-    let answered = Timestamp::from_second(1 << 32).unwrap();
+    let answered = Timestamp::from_second(1 << 20).unwrap();
     assert_eq!(theirs.settle(answered).unwrap(), ours.tip());
     let too_early = ours.append(&ours.tip(), &batch(1, 1));
     assert!(matches!(too_early, Err(AppendError::NotBefore { answered_through }) if answered_through == answered));
@@ -68,4 +68,19 @@ fn a_replica_with_an_old_head_follows() {
     let ours = Replica::of(database.clone()).engine().open().unwrap();
     let theirs = Replica::of(database.join(1)).engine().open().unwrap();
     a_writer_with_an_old_head_follows([ours, theirs]);
+}
+
+#[test]
+fn a_replica_that_is_far_behind_follows_in_steps() {
+    let database = PlainDatabase::new();
+    let ours = Replica::of(database.clone()).engine();
+    let mut theirs = Replica::of(database.join(1)).engine().open().unwrap();
+    let large: Vec<Batch> = (0..9).map(|at| vec![sealed_at(at + 1, vec![1; 1 << 20])]).collect();
+    let mut follower = ours.open().unwrap();
+    large.iter().for_each(|batch| drop(theirs.append(&theirs.tip(), batch).unwrap()));
+    follower.confirm(&Tip::ORIGIN).unwrap_err();
+    let steps: Vec<_> =
+        std::iter::from_fn(|| Some(follower.follow().unwrap()).filter(|some| !some.is_empty())).collect();
+    assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 1]);
+    assert_eq!(steps.concat().into_iter().map(|(_, record)| record).collect::<Batch>(), large.concat());
 }

@@ -80,7 +80,8 @@ impl Rig for Files {
     }
 
     fn engine(&self) -> Box<dyn LogEngine> {
-        let options = LogOptions { segment_bytes: 2_000, reserve_bytes: 1, reserve_percent: 0, ahead_bytes: 100 };
+        let options =
+            LogOptions { segment_bytes: 2_000, reserve_bytes: 1, reserve_percent: 0, ahead_bytes: 100, is_copy: false };
         Box::new(FileEngine::new(Arc::new(self.disk.clone()), Path::new(DIRECTORY), options, Form::Current))
     }
 

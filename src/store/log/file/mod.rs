@@ -1,6 +1,7 @@
 //! The log in files: segments of frames, and beside them the published head. Each segment is named after its first
 //! revision, such as `00000000000000000001.log`.
 
+mod copy;
 mod draft;
 mod high_water_mark;
 mod offline_reader;

@@ -35,10 +35,11 @@ pub(super) struct Opened {
     pub tip: Tip,
 }
 
-/// Opens the log in an existing directory. Creates a log if there is none.
-pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path, form: Form) -> Result<Opened, OpenLogError> {
+/// Opens the log in an existing directory. Creates a log if there is none. A copy may end before the
+/// published head.
+pub(super) fn open(disk: Arc<dyn Disk>, directory: &Path, form: Form, is_copy: bool) -> Result<Opened, OpenLogError> {
     let shared = Arc::new(Shared::new(disk, directory.to_owned()));
-    let published = published_head(&*shared.disk, directory)?.unwrap_or_default();
+    let published = if is_copy { None } else { published_head(&*shared.disk, directory)? }.unwrap_or_default();
     let firsts = segments_in(&shared)?;
     let Some((last, closed)) = firsts.split_last() else {
         Ending::of_empty_log().refuse_a_loss(published)?;
@@ -71,7 +72,7 @@ fn damage(segment: &Segment, offset: u64, reason: &'static str) -> Damage {
 }
 
 /// The first revisions of all segments, in order. Removes incomplete copies.
-fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
+pub(super) fn segments_in(shared: &Shared) -> io::Result<Vec<Revision>> {
     let names = shared.disk.list(&shared.directory)?;
     for name in names.iter().filter(|name| name.ends_with(".tmp")) {
         shared.disk.remove(&shared.directory.join(name))?;
@@ -136,7 +137,7 @@ pub(super) fn begin(shared: &Shared, first: Revision) -> Result<(Segment, Box<dy
 
 /// Opens a segment that another one follows. It is accepted if its last frame is intact and ends before the next
 /// segment. Returns it with the chain up to its end.
-fn closed_segment(
+pub(super) fn closed_segment(
     shared: &Shared,
     first: Revision,
     next: Revision,
@@ -169,14 +170,14 @@ pub(super) fn read(file: &dyn DiskFile, offset: u64, size: u64) -> io::Result<Ve
 }
 
 /// How a segment ends.
-struct Ending {
+pub(super) struct Ending {
     segment: String,
     /// The offset in bytes where the intact frames end.
-    offset: u64,
+    pub(super) offset: u64,
     /// What the next frame must match.
     next: Expected,
     /// What is wrong after the intact frames, if more than preallocated space follows.
-    bad_end: Option<&'static str>,
+    pub(super) bad_end: Option<&'static str>,
 }
 
 impl Ending {
@@ -187,7 +188,7 @@ impl Ending {
     }
 
     /// Reads every frame of a segment up to the first bad one, and records their extent in the segment.
-    fn find(segment: &Segment, bytes: &[u8], expected: Expected) -> Ending {
+    pub(super) fn find(segment: &Segment, bytes: &[u8], expected: Expected) -> Ending {
         let mut next = Expected { first: segment.first, ..expected };
         let mut rest = bytes;
         let bad_end = loop {

@@ -15,7 +15,7 @@ use crate::store::record::Tip;
 
 /// Rewrites every segment in a directory that is not in the current form.
 pub(super) fn upgrade(disk: Arc<dyn Disk>, directory: &Path, convert: &mut Convert<'_>) -> Result<(), UpgradeError> {
-    let shared = open::open(disk, directory, Form::CurrentOrFormat1)?.shared;
+    let shared = open::open(disk, directory, Form::CurrentOrFormat1, false)?.shared;
     let mut tip = Tip::ORIGIN;
     for segment in shared.segments() {
         tip = upgrade_segment(&shared, &segment, tip, convert)?;

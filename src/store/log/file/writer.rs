@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::copy;
 use super::high_water_mark::HighWaterMark;
 use super::open::{self, BeginError};
 use super::reader::FileReader;
@@ -30,6 +31,9 @@ pub struct LogOptions {
     /// makes fdatasync a third faster, because the file size does not change. Zero: no preallocation; the file grows
     /// with each frame.
     pub ahead_bytes: u64,
+    /// True if the log is elsewhere, and these files are a copy. Then nothing is synced when it is appended, and a
+    /// damaged copy ends before its first bad frame. What is missing is read again.
+    pub is_copy: bool,
 }
 
 impl Default for LogOptions {
@@ -40,6 +44,7 @@ impl Default for LogOptions {
             reserve_bytes: 512 * mebibyte,
             reserve_percent: 1,
             ahead_bytes: mebibyte,
+            is_copy: false,
         }
     }
 }
@@ -61,7 +66,10 @@ pub struct FileLog {
 impl FileLog {
     /// Opens the log in an existing directory. Creates a log if there is none.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions) -> Result<FileLog, OpenLogError> {
-        let open::Opened { shared, active, file, tip } = open::open(disk, directory, Form::Current)?;
+        if options.is_copy {
+            copy::cut(Arc::clone(&disk), directory)?;
+        }
+        let open::Opened { shared, active, file, tip } = open::open(disk, directory, Form::Current, options.is_copy)?;
         let marker = HighWaterMark::open(&*shared.disk, directory, tip.revision);
         let file_end = active.end();
         Ok(FileLog { shared, options, active, file, file_end, tip, marker, outcome_unknown: false })
@@ -156,7 +164,9 @@ impl Log for FileLog {
                 Err(source) => self.give_up(source),
             });
         }
-        self.sync()?;
+        if !self.options.is_copy {
+            self.sync()?;
+        }
         self.active.grow(after.revision.next(), size);
         self.tip = tips.last().copied().unwrap_or(self.tip);
         self.shared.publish(self.tip.revision);
@@ -184,8 +194,9 @@ impl Log for FileLog {
     }
 
     fn close(&mut self) {
-        if let Err(error) = self.trim() {
-            tracing::warn!(event = "log_segment_not_trimmed", %error, "the preallocated tail of the last log segment could not be trimmed");
+        let synced = self.trim().and_then(|()| if self.options.is_copy { self.file.sync_data() } else { Ok(()) });
+        if let Err(error) = synced {
+            tracing::warn!(event = "log_segment_not_trimmed", %error, "the last log segment could not be trimmed and synced");
         }
         self.marker.sync();
     }

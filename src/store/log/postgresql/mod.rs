@@ -3,18 +3,39 @@
 //! This folder alone speaks to the database. What the statements mean is in `replicated::statements`, and what follows
 //! from them in `replicated`.
 
+mod link;
+mod listener;
 pub mod schema;
+mod session;
 mod settings;
+mod timestamptz;
 
+use std::error::Error;
 use std::fmt::{self, Debug, Formatter};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
-use crate::store::Key;
+use super::LogEngine;
+use super::replicated::statements::{Database, Session, StatementError};
+use super::replicated::{Hearing, ReplicatedEngine};
+use crate::store::incident::Incident;
+use crate::store::{Key, request_key_id};
 
+pub use link::{ConnectError, Link};
+use listener::Listener;
+use schema::SchemaError;
+use session::{PostgresSession, not_done};
 pub use settings::{Durability, Settings, SettingsError};
+
+/// After a failed attempt to connect, there is none for this long: callers are refused at once.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A log in PostgreSQL, as this replica uses it. Its debug output contains no secret.
 #[derive(Clone)]
@@ -32,11 +53,97 @@ pub struct SharedLog {
     pub now: fn() -> Timestamp,
 }
 
+impl SharedLog {
+    /// Connects to a node that has the registry.
+    async fn connect(&self) -> Result<Link, ConnectError> {
+        let link = self.settings.connect(self.now).await?;
+        let patience = self.settings.patience;
+        let checked = timeout(patience, self.require_registry(&link.client)).await;
+        checked.unwrap_or(Err(ConnectError::TimedOut(patience)))?;
+        Ok(link)
+    }
+
+    async fn require_registry(&self, client: &Client) -> Result<(), ConnectError> {
+        let found = schema::read_registry(client).await.map_err(|error| match error {
+            SchemaError::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                ConnectError::NoRegistry(Some(error))
+            }
+            SchemaError::Database(error) => ConnectError::NotReached(error),
+            error => error.into(),
+        })?;
+        let row = found.ok_or(ConnectError::NoRegistry(None))?;
+        Ok(row.check(self.registry, &request_key_id(&self.request_key))?)
+    }
+
+    /// Refuses a database with which this replica must not work. One that is not reached may be the right one.
+    pub(in crate::store) fn check(&self) -> Result<(), ConnectError> {
+        match self.runtime.block_on(self.connect()) {
+            Err(error) if error.is_refusal() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Debug for SharedLog {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedLog")
             .field("settings", &self.settings)
             .field("registry", &self.registry)
             .finish_non_exhaustive()
+    }
+}
+
+/// The engine of a log in PostgreSQL, with a copy that another engine stores. Questions by time were answered up to
+/// `answered_through` before.
+pub fn engine(shared: &Arc<SharedLog>, copy: Box<dyn LogEngine>, answered_through: Timestamp) -> ReplicatedEngine {
+    let hearing = Arc::new(Hearing::new(shared.request_key));
+    let (shared, heard) = (Arc::clone(shared), Arc::clone(&hearing));
+    let databases = Box::new(move || {
+        let listener = Listener::start(Arc::clone(&shared), Arc::clone(&heard));
+        let database = PostgresDatabase { _listener: Some(listener), ..PostgresDatabase::new(Arc::clone(&shared)) };
+        Box::new(database) as Box<dyn Database>
+    });
+    ReplicatedEngine::new(copy, databases, hearing, answered_through)
+}
+
+/// The database, as one log uses it.
+pub struct PostgresDatabase {
+    shared: Arc<SharedLog>,
+    /// When the last attempt to connect failed. `None` once one has succeeded since.
+    failed_at: Option<Instant>,
+    outage: Incident,
+    /// Held, not read.
+    _listener: Option<Listener>,
+}
+
+impl PostgresDatabase {
+    /// The database of a replica that does not listen to others.
+    pub fn new(shared: Arc<SharedLog>) -> PostgresDatabase {
+        PostgresDatabase { shared, failed_at: None, outage: Incident::new(), _listener: None }
+    }
+}
+
+impl Database for PostgresDatabase {
+    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+        if self.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
+            return Err(not_done(ConnectError::Waiting));
+        }
+        match self.shared.runtime.block_on(self.shared.connect()) {
+            Ok(link) => {
+                self.failed_at = None;
+                if self.outage.resolve() {
+                    tracing::info!(event = "log_connected", "the shared log is reached again");
+                }
+                Ok(Box::new(PostgresSession::new(link, Arc::clone(&self.shared))))
+            }
+            Err(error) => {
+                self.failed_at = Some(Instant::now());
+                if let Some(times) = self.outage.occurred() {
+                    let error = &error as &dyn Error;
+                    tracing::warn!(event = "log_lost", times, error, "the shared log cannot be used");
+                }
+                Err(not_done(error))
+            }
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! The engine of a replica: a copy that another engine stores, and the database.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::statements::Database;
-use super::{Hearing, ReplicatedLog};
+use super::{Acknowledged, Hearing, ReplicatedLog};
 use crate::domain::id::Revision;
 use crate::store::log::{
     ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
@@ -23,6 +23,7 @@ pub struct ReplicatedEngine {
     databases: Box<Databases>,
     hearing: Arc<Hearing>,
     answered_through: Timestamp,
+    acknowledged: Option<PathBuf>,
 }
 
 impl ReplicatedEngine {
@@ -34,15 +35,21 @@ impl ReplicatedEngine {
         hearing: Arc<Hearing>,
         answered_through: Timestamp,
     ) -> ReplicatedEngine {
-        ReplicatedEngine { copy, databases, hearing, answered_through }
+        ReplicatedEngine { copy, databases, hearing, answered_through, acknowledged: None }
+    }
+
+    /// Keeps what the database acknowledged in a file, for the next start.
+    pub fn remembering(self, acknowledged: PathBuf) -> ReplicatedEngine {
+        ReplicatedEngine { acknowledged: Some(acknowledged), ..self }
     }
 }
 
 impl LogEngine for ReplicatedEngine {
     fn open(&self) -> Result<Box<dyn Log>, OpenLogError> {
         let copy = self.copy.open()?;
-        let hearing = Arc::clone(&self.hearing);
-        Ok(Box::new(ReplicatedLog::open(copy, (self.databases)(), hearing, self.answered_through)))
+        let (database, hearing) = ((self.databases)(), Arc::clone(&self.hearing));
+        let acknowledged = Acknowledged::read(self.acknowledged.clone());
+        Ok(Box::new(ReplicatedLog::open(copy, database, hearing, acknowledged, self.answered_through)))
     }
 
     fn holds_no_record(&self) -> io::Result<bool> {

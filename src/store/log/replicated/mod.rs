@@ -8,6 +8,8 @@
 //!
 //! The statements are in [`statements`]. Everything that follows from them is here, for every database.
 
+mod acknowledged;
+mod catching_up;
 mod engine;
 mod hearing;
 #[cfg(test)]
@@ -25,12 +27,10 @@ use super::{AppendError, Log, ReadLog, Wake, require_head};
 use crate::domain::id::Revision;
 use crate::store::record::{self, Tip};
 
+use acknowledged::Acknowledged;
 pub use engine::ReplicatedEngine;
 pub use hearing::Hearing;
 use statements::{AHEAD, Append, Barrier, Database, Head, Known, Session, StatementError};
-
-/// How many bytes of frames are read at once.
-const PAGE: usize = 1024 * 1024;
 
 /// How often an unknown outcome is looked into before it is reported. Each attempt opens another session.
 const ATTEMPTS: usize = 3;
@@ -47,8 +47,8 @@ pub struct ReplicatedLog {
     confirmed: Tip,
     /// The turn of the head when it was last read. `None` before, and while the database is not opened.
     turn: Option<u64>,
-    /// The greatest beat that was acknowledged.
-    beat: u64,
+    /// The greatest beat and the latest tip that were acknowledged, for the next start.
+    acknowledged: Acknowledged,
     /// The latest instant that questions by time were answered for here.
     answered_through: Timestamp,
     /// The append whose outcome is unknown. Nothing is appended before it is known.
@@ -66,20 +66,22 @@ struct Doubt {
 impl ReplicatedLog {
     /// Opens the log of a replica on top of its copy, and fills the copy from the database. If the database cannot be
     /// reached, the copy is what is known.
-    pub fn open(
+    fn open(
         copy: Box<dyn Log>,
         database: Box<dyn Database>,
         hearing: Arc<Hearing>,
+        acknowledged: Acknowledged,
         answered_through: Timestamp,
     ) -> ReplicatedLog {
+        let (kept, known) = (copy.tip(), acknowledged.tip());
         let mut log = ReplicatedLog {
             database,
             session: None,
-            confirmed: copy.tip(),
+            confirmed: if known.revision > kept.revision { known } else { kept },
             copy,
             hearing,
             turn: None,
-            beat: 0,
+            acknowledged,
             answered_through,
             doubt: None,
         };
@@ -128,22 +130,19 @@ impl ReplicatedLog {
     }
 
     fn one_barrier(&mut self) -> Result<Barrier, AppendError> {
-        let known = Known { beat: self.beat, tip: self.copy.tip(), answered_through: self.answered_through };
+        let beat = self.acknowledged.beat();
+        let known = Known { beat, tip: self.confirmed, answered_through: self.answered_through };
         let none = || AppendError::Unreachable("the database has no row for this replica".into());
         let barrier = self.run(|session| session.barrier(&known)).map_err(not_done)?.ok_or_else(none)?;
         // Every tip that was confirmed before is in the history of a later one, unless the database was restored.
         let (ours, theirs) = (self.confirmed, barrier.head.tip);
         let is_other = barrier.chain_at_tip.is_some_and(|chain| chain != known.tip.chain)
             || (ours.revision == theirs.revision && ours.chain != theirs.chain);
-        if is_other
-            || barrier.chain_at_tip.is_none()
-            || theirs.revision < ours.revision
-            || barrier.beat_before < self.beat
-        {
+        if is_other || barrier.chain_at_tip.is_none() || theirs.revision < ours.revision || barrier.beat_before < beat {
             return Err(AppendError::Lost { ours: ours.revision, head: theirs.revision });
         }
-        self.beat = barrier.beat_before.saturating_add(1);
         self.note(&barrier.head);
+        self.acknowledged.advance(barrier.beat_before.saturating_add(1), self.confirmed);
         if !barrier.is_open {
             self.turn = None;
         }
@@ -249,36 +248,6 @@ impl ReplicatedLog {
         }
         Ok(tips)
     }
-
-    /// Reads frames from the end of the copy up to a confirmed tip. Returns the records of each.
-    fn read_up_to(&mut self, confirmed: Tip) -> Result<Vec<Vec<Vec<u8>>>, AppendError> {
-        let other = |why: &str| AppendError::Unreachable(why.into());
-        let (mut tip, mut batches) = (self.copy.tip(), Vec::new());
-        while tip.revision < confirmed.revision {
-            let frames = self.run(|session| session.frames(tip.revision, PAGE)).map_err(not_done)?;
-            if frames.is_empty() {
-                self.session = None;
-                return Err(other("the node does not have the confirmed frames"));
-            }
-            for bytes in frames {
-                if tip.revision >= confirmed.revision {
-                    break;
-                }
-                let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
-                let Ok(frame) = Frame::check(&bytes, expected) else {
-                    self.session = None;
-                    return Err(other("the node has another history"));
-                };
-                tip = frame.tip().unwrap_or(tip);
-                batches.push(frame.records.iter().map(|(_, record)| record.to_vec()).collect());
-            }
-        }
-        if tip == confirmed {
-            return Ok(batches);
-        }
-        self.session = None;
-        Err(other("the node has another history"))
-    }
 }
 
 impl Log for ReplicatedLog {
@@ -330,7 +299,7 @@ impl Log for ReplicatedLog {
             return Ok(Vec::new());
         }
         let mut followed = Vec::new();
-        for batch in self.read_up_to(self.confirmed)? {
+        for batch in self.read_towards(self.confirmed)? {
             let tips = self.keep(&batch)?;
             followed.extend(tips.into_iter().zip(batch));
         }
@@ -349,13 +318,19 @@ impl Log for ReplicatedLog {
 
     fn settle(&mut self, through: Timestamp) -> Result<Tip, AppendError> {
         self.resolve_earlier()?;
-        if let Some(head) = self.run(|session| session.settle(through)).map_err(not_done)? {
-            self.note(&head);
-            self.answered_through = self.answered_through.max(through);
-            return Ok(head.tip);
+        for _ in 0..2 {
+            if let Some(head) = self.run(|session| session.settle(through)).map_err(not_done)? {
+                self.note(&head);
+                self.answered_through = self.answered_through.max(through);
+                return Ok(head.tip);
+            }
+            let by = through.duration_since(self.barrier_when_open()?.clock);
+            if by.is_positive() {
+                return Err(AppendError::ClockSkewed { by });
+            }
+            // It was not opened before.
         }
-        let barrier = self.barrier_when_open()?;
-        Err(AppendError::ClockSkewed { by: through.duration_since(barrier.clock) })
+        Err(AppendError::NotOpened { waiting_for: Vec::new() })
     }
 
     fn has_room(&self) -> bool {
@@ -367,6 +342,7 @@ impl Log for ReplicatedLog {
     }
 
     fn close(&mut self) {
+        self.acknowledged.store();
         self.copy.close();
     }
 }

@@ -83,7 +83,7 @@ pub struct Append<'a> {
 pub struct Known {
     /// The greatest beat that the database has acknowledged to this replica. Zero if none.
     pub beat: u64,
-    /// The last record in the replica's copy. It ends a frame, or is before the first record.
+    /// The latest record that the replica knows as confirmed. It ends a frame, or is before the first record.
     pub tip: Tip,
     /// The greatest time that the replica knows as answered through.
     pub answered_through: Timestamp,

@@ -2,6 +2,7 @@
 //! fails.
 
 mod chain;
+mod copy;
 mod faults;
 mod flips;
 mod power;
@@ -25,7 +26,7 @@ type Batch = Vec<Vec<u8>>;
 
 /// Options for a log whose files contain only frames.
 fn options(segment_bytes: u64) -> LogOptions {
-    LogOptions { segment_bytes, reserve_bytes: 0, reserve_percent: 0, ahead_bytes: 0 }
+    LogOptions { segment_bytes, reserve_bytes: 0, reserve_percent: 0, ahead_bytes: 0, is_copy: false }
 }
 
 fn open(directory: &Path) -> Result<FileLog, OpenLogError> {

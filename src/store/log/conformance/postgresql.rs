@@ -1,0 +1,121 @@
+//! The suite over PostgreSQL. It takes PostgreSQL's programs: `tests/postgresql/run.sh` runs it.
+
+#[path = "../../../../tests/postgresql/server/mod.rs"]
+#[allow(dead_code, reason = "other tests use the rest of it")]
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+use self::server::{HOST, PASSWORD, SUPERUSER, Server};
+use super::replicas::a_writer_with_an_old_head_follows;
+use super::rigs::{Failure, Rig};
+use super::*;
+use crate::store::log::postgresql::{Durability, Settings, SharedLog, engine, schema};
+use crate::store::request_key_id;
+
+const KEY: [u8; 32] = [7; 32];
+const REGISTRY: Uuid = Uuid::from_u128(77);
+const DATABASE: &str = "postgres";
+
+#[expect(clippy::disallowed_methods, reason = "the database has the machine's clock")]
+fn now() -> Timestamp {
+    std::time::SystemTime::now().try_into().unwrap()
+}
+
+/// A replica with a copy in memory, and its own server.
+struct Postgres {
+    copy: MemoryEngine,
+    shared: Arc<SharedLog>,
+    /// Held, not read: it drives the sessions of the log.
+    _database: Arc<Database>,
+}
+
+struct Database {
+    server: Server,
+    runtime: Runtime,
+}
+
+impl Database {
+    fn start() -> Arc<Database> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.block_on(async {
+            let server = Server::start();
+            let mut client = server.connect(SUPERUSER, DATABASE).await;
+            schema::install(&mut client, REGISTRY, &request_key_id(&KEY)).await.unwrap();
+            server
+        });
+        Arc::new(Database { server, runtime })
+    }
+
+    /// A replica that joins now.
+    fn join(self: &Arc<Database>, replica: &str) -> Postgres {
+        self.runtime.block_on(async {
+            self.server.create_login(replica, &["cpss_replica"]).await;
+            let client = self.server.connect(SUPERUSER, DATABASE).await;
+            schema::join(&client, replica, 1).await.unwrap();
+        });
+        let url = format!("postgresql://{replica}@{HOST}:{}/{DATABASE}", self.server.port());
+        let (password, patience) = (Some(PASSWORD.to_owned()), Duration::from_secs(60));
+        let ca = self.server.authority();
+        let settings = Settings::parse(&url, password, Some(&ca), replica, Durability::Storage, patience).unwrap();
+        let runtime = self.runtime.handle().clone();
+        let shared = Arc::new(SharedLog { settings, registry: REGISTRY, request_key: KEY, runtime, now });
+        Postgres { copy: MemoryEngine::default(), shared, _database: Arc::clone(self) }
+    }
+}
+
+impl Rig for Postgres {
+    fn new(_: u64) -> Postgres {
+        Database::start().join("east")
+    }
+
+    fn engine(&self) -> Box<dyn LogEngine> {
+        Box::new(engine(&self.shared, Box::new(self.copy.clone()), Timestamp::UNIX_EPOCH))
+    }
+
+    fn fail(&self, failure: Option<Failure>) {
+        Rig::fail(&self.copy, failure);
+    }
+
+    fn restart(&self) {}
+
+    fn frames(&self) -> Vec<Vec<u8>> {
+        self.copy.frames()
+    }
+
+    fn keep(&self, frames: &[Vec<u8>]) {
+        self.copy.keep(frames);
+    }
+
+    fn set_aside(&self) -> usize {
+        self.copy.set_aside()
+    }
+}
+
+tests!(
+    #[ignore = "it takes PostgreSQL"]
+    Postgres {
+        a_new_log_is_empty,
+        appended_records_are_read_with_their_chain,
+        a_batch_for_another_history_is_refused,
+        only_the_head_is_confirmed,
+        acknowledged_records_survive_every_restart,
+        a_reader_sees_complete_batches_while_others_are_appended,
+        reading_works_again_when_the_storage_does
+    }
+);
+
+#[test]
+#[ignore = "it takes PostgreSQL"]
+fn a_replica_with_an_old_head_follows() {
+    let database = Database::start();
+    let (ours, theirs) = (database.join("east"), database.join("west"));
+    // Both have checked the database before one of them appends.
+    let logs = [ours.engine().open().unwrap(), theirs.engine().open().unwrap()];
+    a_writer_with_an_old_head_follows(logs);
+}

@@ -1,0 +1,235 @@
+//! The statements of a replica, in a session with one node.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use tokio::time::timeout;
+use tokio_postgres::error::{DbError, Severity, SqlState};
+use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::{Client, Row, Statement};
+
+use super::SharedLog;
+use super::link::{Driver, Link};
+use super::timestamptz::Timestamptz;
+use crate::domain::id::Revision;
+use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, Session, StatementError};
+use crate::store::record::{Hash, Tip};
+
+/// The channel on which replicas tell each other what they appended.
+pub(super) const CHANNEL: &str = "cpss_registry";
+
+const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8)";
+const BARRIER: &str = "\
+    SELECT head_revision, head_chain, turn, recorded_at, head_answered_through, beat_before, chain_at_tip, is_open, \
+    clock, standbys FROM cpss_registry.barrier($1, $2, $3, $4, $5)";
+const OPEN: &str = "SELECT cpss_registry.open()";
+const SETTLE: &str = "\
+    SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.settle($1)";
+const SETTLE_AGAIN: &str = "SELECT cpss_registry.settle_again($1)";
+const TURN: &str = "\
+    SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.turn()";
+/// The length of a frame is known without reading it.
+const FRAMES: &str = "\
+    SELECT frame FROM (SELECT frame, first_revision, sum(octet_length(frame)) OVER (ORDER BY first_revision) - \
+    octet_length(frame) AS before FROM cpss_registry.log WHERE first_revision > $1 ORDER BY first_revision LIMIT 2000) \
+    AS next WHERE before < $2 ORDER BY first_revision";
+const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+
+type Params<'a> = [&'a (dyn ToSql + Sync)];
+
+/// Why a session was given up.
+#[derive(Debug, thiserror::Error)]
+enum GivenUp {
+    /// The connection was lost before the statement was sent.
+    #[error("the connection to the database was lost before")]
+    Closed,
+    /// The server sent a warning: what it says is done may not be durable.
+    #[error("the database warned, so what it reports as done may not last")]
+    Warned,
+    /// The server did not answer in time.
+    #[error("the database did not answer in time")]
+    TimedOut,
+    /// The server answered with something else.
+    #[error("the database answered with {0}")]
+    Unexpected(&'static str),
+}
+
+/// A session. It is closed at once when it is dropped, and what is under way is not canceled.
+pub(super) struct PostgresSession {
+    client: Arc<Client>,
+    driver: Driver,
+    shared: Arc<SharedLog>,
+    /// The statements that are prepared, by their text.
+    prepared: Vec<(&'static str, Statement)>,
+}
+
+impl PostgresSession {
+    pub(super) fn new(link: Link, shared: Arc<SharedLog>) -> PostgresSession {
+        let Link { client, driver } = link;
+        PostgresSession { client: Arc::new(client), driver, shared, prepared: Vec::new() }
+    }
+
+    /// Runs a statement to its end.
+    fn run(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
+        let runtime = self.shared.runtime.clone();
+        runtime.block_on(async {
+            let statement = self.prepare(text).await?;
+            if self.client.is_closed() {
+                return Err(not_done(GivenUp::Closed));
+            }
+            let query = self.client.query(&statement, params);
+            let rows = match timeout(self.shared.settings.patience, query).await {
+                Err(_) => return Err(unknown(GivenUp::TimedOut)),
+                Ok(rows) => rows.map_err(failed)?,
+            };
+            if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(rows) }
+        })
+    }
+
+    /// Prepares a statement, once. It is not run yet.
+    async fn prepare(&mut self, text: &'static str) -> Result<Statement, StatementError> {
+        if let Some((_, prepared)) = self.prepared.iter().find(|(known, _)| *known == text) {
+            return Ok(prepared.clone());
+        }
+        let prepared = match timeout(self.shared.settings.patience, self.client.prepare(text)).await {
+            Err(_) => return Err(not_done(GivenUp::TimedOut)),
+            Ok(prepared) => prepared.map_err(not_done)?,
+        };
+        self.prepared.push((text, prepared.clone()));
+        Ok(prepared)
+    }
+
+    /// Runs a statement that returns one value.
+    fn value<T>(&mut self, text: &'static str, params: &Params<'_>) -> Result<T, StatementError>
+    where
+        T: for<'a> FromSql<'a>,
+    {
+        let rows = self.run(text, params)?;
+        let row = rows.first().ok_or_else(|| unknown(GivenUp::Unexpected("no row")))?;
+        row.try_get(0).map_err(unknown)
+    }
+}
+
+impl Session for PostgresSession {
+    fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        let (first_at, last_at) = (Timestamptz(append.first_at), Timestamptz(append.last_at));
+        let (after, last) = (number(append.after.revision.0)?, number(append.tip.revision.0)?);
+        let turn = number(append.turn)?;
+        let (chain_before, chain) = (&append.after.chain[..], &append.tip.chain[..]);
+        self.value(APPEND, &[&after, &chain_before, &last, &chain, &turn, &first_at, &last_at, &append.frame])
+    }
+
+    fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError> {
+        let (beat, revision) = (number(known.beat)?, number(known.tip.revision.0)?);
+        let (chain, through) = (&known.tip.chain[..], Timestamptz(known.answered_through));
+        let me = self.shared.settings.replica.clone();
+        let rows = self.run(BARRIER, &[&me, &beat, &revision, &chain, &through])?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let standbys: &str = row.try_get(9).map_err(unknown)?;
+        self.shared.settings.require_standby(standbys).map_err(not_done)?;
+        let chain_at_tip: Option<&[u8]> = row.try_get(6).map_err(unknown)?;
+        Ok(Some(Barrier {
+            head: head(row)?,
+            beat_before: count(row, 5)?,
+            chain_at_tip: chain_at_tip.map(hash).transpose()?,
+            is_open: row.try_get(7).map_err(unknown)?,
+            clock: row.try_get::<_, Timestamptz>(8).map_err(unknown)?.0,
+        }))
+    }
+
+    fn open(&mut self) -> Result<Vec<String>, StatementError> {
+        self.value(OPEN, &[])
+    }
+
+    fn settle(&mut self, through: jiff::Timestamp) -> Result<Option<Head>, StatementError> {
+        let rows = self.run(SETTLE, &[&Timestamptz(through)])?;
+        rows.first().map(head).transpose()
+    }
+
+    fn settle_again(&mut self, through: jiff::Timestamp) -> Result<bool, StatementError> {
+        self.value(SETTLE_AGAIN, &[&Timestamptz(through)])
+    }
+
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        let rows = self.run(TURN, &[])?;
+        rows.first().map_or_else(|| Err(unknown(GivenUp::Unexpected("no row"))), head)
+    }
+
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        let (after, bytes) = (number(after.0)?, i64::try_from(bytes).map_err(not_done)?);
+        let rows = self.run(FRAMES, &[&after, &bytes])?;
+        rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
+    }
+
+    fn notify(&mut self, text: &str) -> Result<(), StatementError> {
+        let (client, text) = (Arc::clone(&self.client), text.to_owned());
+        // The next statement is sent behind it. If it fails, so does that one.
+        self.shared
+            .runtime
+            .spawn(async move { drop(client.query_typed(NOTIFY, &[(&CHANNEL, TEXT), (&text, TEXT)]).await) });
+        Ok(())
+    }
+}
+
+const TEXT: tokio_postgres::types::Type = tokio_postgres::types::Type::TEXT;
+
+/// Reads the head, which is in the first columns.
+fn head(row: &Row) -> Result<Head, StatementError> {
+    let chain = hash(row.try_get(1).map_err(unknown)?)?;
+    let instant = |at| row.try_get::<_, Timestamptz>(at).map_err(unknown);
+    Ok(Head {
+        tip: Tip { revision: Revision(count(row, 0)?), chain },
+        turn: count(row, 2)?,
+        recorded_at: instant(3)?.0,
+        answered_through: instant(4)?.0,
+    })
+}
+
+fn count(row: &Row, at: usize) -> Result<u64, StatementError> {
+    let count: i64 = row.try_get(at).map_err(unknown)?;
+    u64::try_from(count).map_err(unknown)
+}
+
+fn hash(bytes: &[u8]) -> Result<Hash, StatementError> {
+    bytes.try_into().map_err(unknown)
+}
+
+fn number(count: u64) -> Result<i64, StatementError> {
+    i64::try_from(count).map_err(not_done)
+}
+
+pub(super) fn not_done(error: impl Into<Box<dyn Error + Send + Sync>>) -> StatementError {
+    StatementError::NotDone(error.into())
+}
+
+fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> StatementError {
+    StatementError::Unknown(error.into())
+}
+
+/// Returns what an error means for the statement that was sent.
+fn failed(error: tokio_postgres::Error) -> StatementError {
+    match error.as_db_error().map(meaning) {
+        Some(Meaning::NotDone) => StatementError::NotDone(error.into()),
+        Some(Meaning::Damaged) => StatementError::Damaged(error.into()),
+        Some(Meaning::Unknown) | None => StatementError::Unknown(error.into()),
+    }
+}
+
+enum Meaning {
+    NotDone,
+    Damaged,
+    Unknown,
+}
+
+/// What the server reports as an error was undone, at the commit too. What ends the session may come after it.
+fn meaning(error: &DbError) -> Meaning {
+    let code = error.code();
+    match error.parsed_severity() {
+        Some(Severity::Error) if *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Meaning::Unknown,
+        Some(Severity::Error) if *code == SqlState::UNIQUE_VIOLATION || *code == SqlState::RESTRICT_VIOLATION => {
+            Meaning::Damaged
+        }
+        Some(Severity::Error) => Meaning::NotDone,
+        _ => Meaning::Unknown,
+    }
+}

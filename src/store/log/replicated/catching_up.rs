@@ -1,0 +1,56 @@
+//! Reads the frames that the copy lacks.
+
+use super::statements::Known;
+use super::{AppendError, Expected, Form, Frame, ReplicatedLog, not_done};
+use crate::store::record::Tip;
+
+/// How many bytes of frames are read at once.
+const PAGE: usize = 1024 * 1024;
+
+/// About how many bytes of frames are followed at once. A replica that is far behind takes many such steps.
+const STEP: usize = 4 * PAGE;
+
+/// A beat that no replica reaches.
+const NEVER: u64 = i64::MAX.unsigned_abs();
+
+impl ReplicatedLog {
+    /// Reads frames from the end of the copy towards a confirmed tip, and ensures that they are in its history. Returns
+    /// the records of each.
+    pub(super) fn read_towards(&mut self, confirmed: Tip) -> Result<Vec<Vec<Vec<u8>>>, AppendError> {
+        let (mut tip, mut batches, mut bytes_read) = (self.copy.tip(), Vec::new(), 0);
+        while tip.revision < confirmed.revision && bytes_read < STEP {
+            let frames = self.run(|session| session.frames(tip.revision, PAGE)).map_err(not_done)?;
+            if frames.is_empty() {
+                return Err(self.give_up("the node does not have the confirmed frames"));
+            }
+            for bytes in frames {
+                if tip.revision >= confirmed.revision || bytes_read >= STEP {
+                    break;
+                }
+                let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
+                let Ok(frame) = Frame::check(&bytes, expected) else {
+                    return Err(self.give_up("the node has another history"));
+                };
+                tip = frame.tip().unwrap_or(tip);
+                bytes_read += bytes.len();
+                batches.push(frame.records.iter().map(|(_, record)| record.to_vec()).collect());
+            }
+        }
+        let is_confirmed = if tip.revision < confirmed.revision { self.has_durably(tip)? } else { tip == confirmed };
+        if is_confirmed { Ok(batches) } else { Err(self.give_up("the node has another history")) }
+    }
+
+    /// True if the database durably has a tip in the history of its head.
+    fn has_durably(&mut self, tip: Tip) -> Result<bool, AppendError> {
+        // This replica may know later tips. With a beat that no database has reached, it does not count as checked.
+        let known = Known { beat: NEVER, tip, answered_through: self.answered_through };
+        let barrier = self.run(|session| session.barrier(&known)).map_err(not_done)?;
+        Ok(barrier.is_some_and(|barrier| barrier.chain_at_tip == Some(tip.chain)))
+    }
+
+    /// Gives the session up, because of what its node shows.
+    fn give_up(&mut self, why: &str) -> AppendError {
+        self.session = None;
+        AppendError::Unreachable(why.into())
+    }
+}
