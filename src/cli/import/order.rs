@@ -59,10 +59,13 @@ pub fn rows<'a>(source: &'a Source, kinds: &'static [Kind]) -> Result<Rows<'a>, 
         let rows: Box<dyn Iterator<Item = _>> = Box::new(rows);
         return Ok(rows.peekable());
     }
-    let mut people = People::default();
-    let placed = rows.map(|row| row.map(|(file, row)| (people.add(file.kind, &row), file, row)));
-    let mut placed: Vec<_> = placed.collect::<Result<_, ListError>>()?;
-    placed.sort_by_key(|(place, ..)| *place);
+    let (mut people, mut placed) = (People::default(), Vec::new());
+    placed.reserve_exact(usize::try_from(source.rows(kinds)).unwrap_or_default());
+    for row in rows {
+        let (file, row) = row?;
+        placed.push((people.add(file.kind, &row), file, row));
+    }
+    placed.sort_unstable_by_key(|(place, ..)| *place);
     let rows: Box<dyn Iterator<Item = _>> = Box::new(placed.into_iter().map(|(_, file, row)| Ok((file, row))));
     Ok(rows.peekable())
 }
