@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use uuid::Uuid;
@@ -39,7 +39,7 @@ pub(super) fn build_base(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Layers, OpenIndexError> {
     let head = log.head();
-    let fits = layers.fits_on_top(head.0.saturating_sub(layers.applied().0));
+    let fits = layers.kept_below(head) == layers.len();
     let layers = if fits { layers } else { Layers::default() };
     let (applied, from_the_beginning) = (layers.applied(), layers.applied() == Revision::ZERO);
     let mut instants = layers.get(&keys::instants(applied.next()))?.unwrap_or_default().to_vec();
@@ -126,7 +126,7 @@ impl Index {
     /// Starts to build all due dates. `None` if there are some already, or if no base exists: then the index is small
     /// enough to add them to sled.
     pub fn bulk_due_dates(&self) -> Result<Option<BulkDueDates<'_>>, IndexError> {
-        if self.layers.load().applied() == Revision::ZERO || self.due_dates_as_of()? != Revision::ZERO {
+        if self.on_disk.layers().applied() == Revision::ZERO || self.due_dates_as_of()? != Revision::ZERO {
             return Ok(None);
         }
         let sorter = Sorter::new(&self.directory.join(RUNS), 1).map_err(IndexError::Disk)?;
@@ -146,18 +146,19 @@ impl BulkDueDates<'_> {
     /// Adds the due dates to the index. They cover every record in it. The caller must not fold records meanwhile.
     pub fn finish(self) -> Result<(), IndexError> {
         let BulkDueDates { index, mut sorter } = self;
+        index.recent.wait()?;
         let applied = index.applied()?;
-        let layers = index.layers.load_full();
+        let layers = index.on_disk.layers();
         let write = || {
             sorter.add(keys::DUE_DATES_APPLIED, &applied.0.to_be_bytes())?;
             let mut writer = BaseWriter::begin(&layers.next_path(&index.directory))?;
             sorter.merge_into(&mut |key, value| writer.add(key, value))?;
-            // The base does not contain the records in sled. After a restart these are folded from the log again.
+            // The base does not contain the records above it. After a restart these are folded from the log again.
             writer.finish(new_id(), layers.top(), layers.applied())?;
             fs::remove_dir_all(index.directory.join(RUNS))?;
             Ok(Layers::open(&index.directory))
         };
-        index.layers.store(Arc::new(write().map_err(IndexError::Disk)?));
+        index.on_disk.replace_layers(write().map_err(IndexError::Disk)?);
         Ok(())
     }
 }

@@ -15,6 +15,9 @@ use crate::store::disk::{Disk as _, RealDisk};
 /// stay small.
 const SLED_NEEDS: u64 = 64 * MIB;
 
+/// The maximum size of an entry of a new base.
+const ENTRY_BYTES: u64 = 256;
+
 /// The file system in memory.
 const MEMORY: &str = "/dev/shm";
 
@@ -22,6 +25,12 @@ const MIB: u64 = 1024 * 1024;
 
 /// The maximum size of one record in a base, including the space needed to sort it.
 const RECORD_BYTES: u64 = 1024;
+
+/// True if the disk has room for a base of this many bytes and as many new entries.
+pub(super) fn has_room(directory: &Path, bytes: u64, entries: usize) -> bool {
+    let needed = SLED_NEEDS + bytes + entries as u64 * ENTRY_BYTES;
+    RealDisk.space(directory).is_ok_and(|space| space.available >= needed)
+}
 
 /// The parent directory for sled's files: the index directory, or a directory in memory if the disk is full.
 pub(super) fn sled_parent(directory: &Path) -> io::Result<PathBuf> {

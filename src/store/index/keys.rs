@@ -132,6 +132,16 @@ pub(super) fn file(subject: &Subject) -> Vec<u8> {
     }
 }
 
+/// The prefix of a person's file that the key of a fact begins with. `None` for other keys.
+pub(super) fn person_of(key: &[u8]) -> Option<&[u8]> {
+    key.get(..9).filter(|prefix| prefix[0] == SPECIALIST)
+}
+
+/// True if a range contains the facts of one person and nothing else.
+pub(super) fn is_of_person(from: &[u8], before: &[u8]) -> bool {
+    from.len() == 9 && person_of(from).is_some() && prefix_end(from) == before
+}
+
 /// The prefix of the facts of a subject in one record.
 pub(super) fn file_in_record(subject: &Subject, revision: Revision) -> Vec<u8> {
     let mut prefix = file(subject);

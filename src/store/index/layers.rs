@@ -1,11 +1,13 @@
 //! The bases of an index, in layers.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sled::IVec;
 
 use super::error::IndexError;
-use super::merge::merge_over;
+use super::merge::{merge_all, merge_over};
 use super::read::{CONTINUE, ScanResult, Visit};
 use super::sorted_table::{SortedTable, TableId};
 use crate::domain::id::Revision;
@@ -13,14 +15,15 @@ use crate::domain::id::Revision;
 /// The maximum number of bases.
 const MAX_BASES: usize = 4;
 
-/// The minimum ratio of the records in the existing bases to those in a new base on top. Below it, one base is built
-/// from everything.
+/// The minimum ratio of the records in the bases below a base to those in it. Below it, the bases are merged.
 const MIN_RATIO: u64 = 4;
 
 /// Bases, the lowest first. Each names the one below it, so that a base of another index is never accepted.
 #[derive(Default)]
 pub(super) struct Layers {
-    bases: Vec<SortedTable>,
+    bases: Vec<Arc<SortedTable>>,
+    /// How many of them, from the lowest up, may contain keys that were added before the start.
+    earlier: usize,
 }
 
 impl Layers {
@@ -31,7 +34,10 @@ impl Layers {
         loop {
             let path = layers.next_path(directory);
             match SortedTable::open(&path) {
-                Ok(Some(base)) if base.below() == layers.top() => layers.bases.push(base),
+                Ok(Some(base)) if base.below() == layers.top() => {
+                    layers.bases.push(Arc::new(base));
+                    layers.earlier += 1;
+                }
                 Ok(_) => return layers,
                 Err(error) => {
                     let base = path.display();
@@ -47,6 +53,26 @@ impl Layers {
         path(directory, self.bases.len())
     }
 
+    /// These bases without those from a position on.
+    pub(super) fn below(&self, at: usize) -> Layers {
+        Layers { bases: self.bases.iter().take(at).cloned().collect(), earlier: self.earlier.min(at) }
+    }
+
+    /// These bases with another one in place of those from a position on, whose entries it contains. All other keys in
+    /// it were added since the start.
+    pub(super) fn with(&self, at: usize, base: SortedTable) -> Layers {
+        let mut layers = self.below(at);
+        layers.bases.push(Arc::new(base));
+        layers.earlier += usize::from(at < self.earlier);
+        layers
+    }
+
+    /// Deletes the files of the bases above a position, which are part of a larger one now. If a file stays, the next
+    /// start deletes it.
+    pub(super) fn delete_above(&self, at: usize, directory: &Path) {
+        (at + 1..self.bases.len()).for_each(|at| fs::remove_file(path(directory, at)).unwrap_or_default());
+    }
+
     /// True if a path is that of one of these bases.
     pub(super) fn contain(&self, file: &Path, directory: &Path) -> bool {
         (0..self.bases.len()).any(|at| path(directory, at) == file)
@@ -57,44 +83,83 @@ impl Layers {
         records.saturating_mul(MIN_RATIO) <= self.applied().0
     }
 
-    /// True if this many more records fit into a base on top. If not, one base must be built from everything. This
-    /// keeps the number of bases small, because a lookup of a missing key reads all of them, and each is several times
-    /// as large as the one above it.
-    pub(super) fn fits_on_top(&self, records: u64) -> bool {
-        self.bases.len() < MAX_BASES && self.far_exceed(records)
+    /// How many of these bases stay as they are below a new base that ends with a record. Those above become part of it.
+    /// This keeps the number of bases small, because a lookup of a missing key reads all of them, and each is several
+    /// times as large as the one above it.
+    pub(super) fn kept_below(&self, applied: Revision) -> usize {
+        let stay = |kept: &usize| {
+            let below = kept.checked_sub(1).map_or(0, |top| self.bases[top].applied().0);
+            applied.0.saturating_sub(below).saturating_mul(MIN_RATIO) <= below
+        };
+        (1..=self.bases.len().min(MAX_BASES - 1)).rev().find(stay).unwrap_or_default()
+    }
+
+    /// The number of bases.
+    pub(super) fn len(&self) -> usize {
+        self.bases.len()
+    }
+
+    /// The number of bytes in the bases from a position on.
+    pub(super) fn bytes_from(&self, at: usize) -> u64 {
+        self.bases.iter().skip(at).map(|base| base.bytes()).sum()
     }
 
     /// The id of the highest base. Zero if there is none.
     pub(super) fn top(&self) -> TableId {
-        self.bases.last().map_or(TableId(0), SortedTable::id)
+        self.bases.last().map_or(TableId(0), |base| base.id())
     }
 
     /// The last record in the bases.
     pub(super) fn applied(&self) -> Revision {
-        self.bases.last().map_or(Revision::ZERO, SortedTable::applied)
+        self.bases.last().map_or(Revision::ZERO, |base| base.applied())
     }
 
     /// The value of a key. An empty value means that the key was removed.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
-        for base in self.bases.iter().rev() {
-            if let Some(value) = base.get(key)? {
-                return Ok(Some(value));
-            }
-        }
-        Ok(None)
+        get_in(&self.bases, key)
+    }
+
+    /// Like [`Layers::get`], for a key that was not added since the start.
+    pub(super) fn get_earlier(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
+        get_in(&self.bases[..self.earlier], key)
     }
 
     /// Visits the entries from `from` up to but not including `before`, in order.
     pub(super) fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
-        range_of(&self.bases, from, before, visit)
+        range_in(&self.bases, from, before, visit)
+    }
+
+    /// Like [`Layers::range`], for keys of which none was added since the start.
+    pub(super) fn range_earlier(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
+        range_in(&self.bases[..self.earlier], from, before, visit)
+    }
+
+    /// Visits all entries in the bases from a position on, also the removed keys.
+    pub(super) fn all_from(&self, at: usize, visit: &mut Visit<'_>) -> ScanResult {
+        all_in(&self.bases[at..], &[], &[u8::MAX], visit)
     }
 }
 
-fn range_of(bases: &[SortedTable], from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
-    let Some((top, rest)) = bases.split_last() else { return CONTINUE };
-    merge_over(top.range(from, before), &mut |visit| range_of(rest, from, before, visit), visit)
+fn get_in(bases: &[Arc<SortedTable>], key: &[u8]) -> Result<Option<IVec>, IndexError> {
+    for base in bases.iter().rev() {
+        if let Some(value) = base.get(key)? {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
 }
 
-fn path(directory: &Path, at: usize) -> PathBuf {
+fn range_in(bases: &[Arc<SortedTable>], from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
+    let Some((top, rest)) = bases.split_last() else { return CONTINUE };
+    merge_over(top.range(from, before), &mut |visit| all_in(rest, from, before, visit), visit)
+}
+
+fn all_in(bases: &[Arc<SortedTable>], from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
+    let Some((top, rest)) = bases.split_last() else { return CONTINUE };
+    merge_all(top.range(from, before), &mut |visit| all_in(rest, from, before, visit), visit)
+}
+
+/// The path of a base by its position.
+pub(super) fn path(directory: &Path, at: usize) -> PathBuf {
     directory.join(format!("{at}.base"))
 }

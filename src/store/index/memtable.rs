@@ -1,40 +1,34 @@
-//! The memtable: recently folded entries, in memory until they are in sled.
+//! The memtable: recently folded entries, in memory until they are in sled or in a base.
 //!
 //! sled copies a page for each entry, so the committing thread does not wait for it. A background thread moves the
 //! entries in batches, each key once. Reads look here first, including at the batch that is being moved. After a kill
 //! the contents are folded from the log again, so their number is limited.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use fastbloom::AtomicBloomFilter;
 use foldhash::fast::RandomState;
 use sled::IVec;
 
-use super::layers::Layers;
-use super::{IndexError, keys};
-use crate::store::priority::{BELOW_NORMAL, lower_priority, yield_now};
+use super::on_disk::OnDisk;
+use super::{IndexError, IndexOptions, keys};
+use crate::store::priority::{BELOW_NORMAL, lower_priority};
 
 /// Keys and values. An empty value marks a key to be removed.
 pub(super) type Writes = BTreeMap<IVec, IVec>;
 
-/// Back-pressure: if the memtable contains this many batches, `add` waits until one has been moved.
+/// Back-pressure: if the memtable contains this many of the larger batches, `add` waits until one has been moved.
 const MAX_BATCHES: usize = 4;
 
-/// After this many entries the mover thread yields the CPU. One entry takes about 10 µs.
-const ENTRIES_PER_SLICE: usize = 16;
-
-/// The number of entries whose due dates change in sled in one batch. Readers of due dates wait meanwhile.
-const DUE_DATES_AT_ONCE: usize = 64;
-
-/// The size of the filter of moved keys, 4 MiB: of a million records that are in no base, it takes one absent key in
-/// ten for a moved one.
+/// The size of the filter of added keys, 4 MiB: after a million records it takes one absent key in ten for an added
+/// one.
 const FILTER_BITS: usize = 32 * 1024 * 1024;
 
 /// How many bits of the filter a key sets.
@@ -44,7 +38,9 @@ const BITS_PER_KEY: u32 = 3;
 #[derive(Default)]
 struct Maps {
     newest: Writes,
-    /// The batch that is being moved to sled.
+    /// When the first of the newest entries was added.
+    since: Option<Instant>,
+    /// The batch that is being moved.
     moving: Arc<Writes>,
 }
 
@@ -60,35 +56,40 @@ struct Shared {
     maps: RwLock<Maps>,
     state: Mutex<MoverState>,
     changed: Condvar,
-    /// The keys that are in sled, and some others.
-    moved: AtomicBloomFilter<RandomState>,
+    /// The keys that were added, the files of people that were added to, and some others.
+    added: AtomicBloomFilter<RandomState>,
 }
 
 impl Default for Shared {
     fn default() -> Shared {
-        let moved = AtomicBloomFilter::with_num_bits(FILTER_BITS).hasher(RandomState::default()).hashes(BITS_PER_KEY);
-        Shared { maps: RwLock::default(), state: Mutex::default(), changed: Condvar::default(), moved }
+        let added = AtomicBloomFilter::with_num_bits(FILTER_BITS).hasher(RandomState::default()).hashes(BITS_PER_KEY);
+        Shared { maps: RwLock::default(), state: Mutex::default(), changed: Condvar::default(), added }
     }
 }
 
-/// The memtable of an index, and the thread that moves its entries to sled.
+/// The memtable of an index, and the thread that moves its entries to the disk.
 pub(super) struct Memtable {
     shared: Arc<Shared>,
-    /// The number of entries in a batch.
-    batch_entries: usize,
+    /// The number of entries in a batch for sled.
+    take_together: usize,
+    /// The minimum number of entries in a batch that becomes a base.
+    base_from: usize,
+    /// How long entries are collected for a base before they go to sled.
+    collect_for: Duration,
     mover: Option<JoinHandle<()>>,
 }
 
 impl Memtable {
     /// Creates an empty memtable above sled and the bases, and starts its thread.
-    pub(super) fn over(db: &sled::Db, layers: &Arc<ArcSwap<Layers>>, batch_entries: usize) -> io::Result<Memtable> {
+    pub(super) fn over(on_disk: &Arc<OnDisk>, options: IndexOptions) -> io::Result<Memtable> {
+        let IndexOptions { take_together, base_from, collect_for, .. } = options;
         let shared = Arc::<Shared>::default();
-        let (ours, db, layers) = (Arc::clone(&shared), db.clone(), Arc::clone(layers));
+        let (ours, on_disk) = (Arc::clone(&shared), Arc::clone(on_disk));
         let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
             lower_priority(BELOW_NORMAL);
-            ours.run_mover(&db, &layers);
+            ours.run_mover(&on_disk, base_from);
         })?;
-        Ok(Memtable { shared, batch_entries, mover: Some(mover) })
+        Ok(Memtable { shared, take_together, base_from, collect_for, mover: Some(mover) })
     }
 
     /// The value of a key.
@@ -97,10 +98,11 @@ impl Memtable {
         maps.newest.get(key).or_else(|| maps.moving.get(key)).cloned()
     }
 
-    /// False if a key that is not here was never moved to sled. Most keys that are looked up and not found are new: the
-    /// ids of a request and of what it registers. The lookup in sled would be a third of the writer's time.
-    pub(super) fn may_have_moved(&self, key: &[u8]) -> bool {
-        self.shared.moved.contains(key)
+    /// False if a key, or an entry of a person's file, was never added since the start. Most keys that are looked up and
+    /// not found are new: the ids of a request and of what it registers. Looking for them on the disk would be a third of
+    /// the writer's time.
+    pub(super) fn may_have_taken(&self, key: &[u8]) -> bool {
+        self.shared.added.contains(key)
     }
 
     /// The entries from `from` up to but not including `before`, in order: the first `most` of them.
@@ -118,7 +120,14 @@ impl Memtable {
 
     /// Adds folded entries, atomically. Waits while there are too many.
     pub(super) fn add(&self, writes: Writes) -> Result<(), IndexError> {
+        for key in writes.keys() {
+            self.shared.added.insert(key.as_ref());
+            if let Some(person) = keys::person_of(key) {
+                self.shared.added.insert(person);
+            }
+        }
         let mut maps = self.shared.maps_to_write();
+        let since = *maps.since.get_or_insert_with(Instant::now);
         if maps.newest.is_empty() {
             maps.newest = writes;
         } else {
@@ -126,16 +135,23 @@ impl Memtable {
         }
         let size = maps.newest.len();
         drop(maps);
-        if size < self.batch_entries {
+        if size < self.take_together || (size < self.base_from && since.elapsed() < self.collect_for) {
             self.require()
         } else {
-            self.shared.start_move(size >= self.batch_entries * MAX_BATCHES)
+            self.shared.start_move(size >= self.take_together.max(self.base_from) * MAX_BATCHES)
         }
     }
 
-    /// Moves all entries to sled and waits until this is done.
-    pub(super) fn flush(&self) -> Result<(), IndexError> {
-        self.shared.start_move(true)?;
+    /// Takes all entries out of the memtable, once none is being moved.
+    pub(super) fn take(&self) -> Result<Writes, IndexError> {
+        self.wait()?;
+        let mut maps = self.shared.maps_to_write();
+        maps.since = None;
+        Ok(mem::take(&mut maps.newest))
+    }
+
+    /// Waits until no entries are being moved.
+    pub(super) fn wait(&self) -> Result<(), IndexError> {
         self.shared.idle().map(drop)
     }
 
@@ -213,14 +229,15 @@ impl Shared {
         if !state.is_busy {
             let mut maps = self.maps_to_write();
             maps.moving = Arc::new(mem::take(&mut maps.newest));
+            maps.since = None;
             state.is_busy = true;
             self.changed.notify_all();
         }
         Ok(())
     }
 
-    /// Moves each batch to sled, until the memtable is closed.
-    fn run_mover(&self, db: &sled::Db, layers: &ArcSwap<Layers>) {
+    /// Moves each batch, until the memtable is closed: to sled, or to the bases if it is large.
+    fn run_mover(&self, on_disk: &OnDisk, base_from: usize) {
         loop {
             let waits = |state: &mut MoverState| !state.is_busy && !state.is_closed;
             let state = self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
@@ -229,8 +246,15 @@ impl Shared {
             }
             drop(state);
             let moving = Arc::clone(&self.maps().moving);
+            let is_large = moving.len() >= base_from;
             // sled panics instead of returning some errors.
-            let moved = catch_unwind(AssertUnwindSafe(|| self.move_into(db, &layers.load(), &moving)));
+            let moved = catch_unwind(AssertUnwindSafe(|| {
+                if is_large && on_disk.has_room_for_base(&moving) {
+                    on_disk.add_to_bases(&moving)
+                } else {
+                    on_disk.add_to_sled(&moving)
+                }
+            }));
             match moved.unwrap_or(Err(IndexError::Broken)) {
                 Ok(()) => self.maps_to_write().moving = Arc::default(),
                 Err(error) => drop(self.fail(error)),
@@ -238,39 +262,5 @@ impl Shared {
             self.state().is_busy = false;
             self.changed.notify_all();
         }
-    }
-
-    /// Writes entries to sled: first facts, then due dates, then the watermarks of both. The due-date keys of one entry
-    /// change in one batch.
-    fn move_into(&self, db: &sled::Db, layers: &Layers, writes: &Writes) -> Result<(), IndexError> {
-        let mut due_dates: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
-        let mut watermarks = sled::Batch::default();
-        for (at, (key, value)) in writes.iter().enumerate() {
-            self.moved.insert(key.as_ref());
-            if at % ENTRIES_PER_SLICE == 0 {
-                yield_now();
-            }
-            if keys::is_watermark(key) {
-                watermarks.insert(key, value);
-            } else if let Some(entry) = keys::scheduled(key) {
-                due_dates.entry(entry).or_default().push((key, value));
-            } else {
-                db.insert(key, value).map_err(IndexError::Sled)?;
-            }
-        }
-        let entries: Vec<_> = due_dates.into_values().collect();
-        for some in entries.chunks(DUE_DATES_AT_ONCE) {
-            let mut batch = sled::Batch::default();
-            for (key, value) in some.iter().flatten() {
-                // A removed key needs a marker only if a base contains it.
-                if value.is_empty() && layers.get(key)?.is_none() {
-                    batch.remove(*key);
-                } else {
-                    batch.insert(*key, *value);
-                }
-            }
-            db.apply_batch(batch).map_err(IndexError::Sled)?;
-        }
-        db.apply_batch(watermarks).map_err(IndexError::Sled)
     }
 }

@@ -12,13 +12,20 @@ pub(super) fn merge_over<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     below: &mut dyn FnMut(&mut Visit<'_>) -> ScanResult,
     visit: &mut Visit<'_>,
 ) -> ScanResult {
+    merge_all(top, below, &mut |key, value| if value.is_empty() { CONTINUE } else { visit(key, value) })
+}
+
+/// Like [`merge_over`], but also visits the removed keys, with empty values.
+pub(super) fn merge_all<K: AsRef<[u8]>, V: AsRef<[u8]>>(
+    top: impl Iterator<Item = Result<(K, V), IndexError>>,
+    below: &mut dyn FnMut(&mut Visit<'_>) -> ScanResult,
+    visit: &mut Visit<'_>,
+) -> ScanResult {
     let mut top = top.peekable();
-    let visit_present =
-        |key: &[u8], value: &[u8], visit: &mut Visit<'_>| if value.is_empty() { CONTINUE } else { visit(key, value) };
     let ended = below(&mut |key, value| {
         while let Some(ours) = top.next_if(|ours| ours.as_ref().map_or(true, |(ours, _)| ours.as_ref() <= key)) {
             let (ours, newer) = ours?;
-            let flow = visit_present(ours.as_ref(), newer.as_ref(), visit)?;
+            let flow = visit(ours.as_ref(), newer.as_ref())?;
             if flow.is_break() || ours.as_ref() == key {
                 return Ok(flow);
             }
@@ -30,7 +37,7 @@ pub(super) fn merge_over<K: AsRef<[u8]>, V: AsRef<[u8]>>(
     }
     for ours in top {
         let (key, value) = ours?;
-        if visit_present(key.as_ref(), value.as_ref(), visit)?.is_break() {
+        if visit(key.as_ref(), value.as_ref())?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }

@@ -1,9 +1,10 @@
 //! The index: what the log contains, in a form that can be queried.
 //!
 //! It contains exactly the records up to [`View::applied`], each completely or not at all. It has three layers:
-//! * a memtable with a few thousand recent records, which a background thread moves to sled;
-//! * sled, with the records since the program started;
-//! * bases, which are files that are written once, synced and never changed.
+//! * a memtable with recent records, which a background thread moves to the disk;
+//! * sled, with records since the program started that came one by one;
+//! * bases, which are files that are written once, synced and never changed. Records that come in large numbers become
+//!   a base.
 //!
 //! The newest value of a key takes precedence.
 //!
@@ -14,7 +15,6 @@
 
 mod bulk_build;
 pub(super) mod clean_shutdown;
-mod compact;
 mod compare;
 mod disk_full;
 mod error;
@@ -23,6 +23,7 @@ mod layers;
 mod memtable;
 mod merge;
 mod names;
+mod on_disk;
 mod overlay;
 mod read;
 mod sorted_table;
@@ -32,8 +33,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use sled::IVec;
 
 use super::log::ReadLog;
@@ -48,6 +49,7 @@ use layers::Layers;
 use memtable::Memtable;
 use merge::merge_over;
 pub use names::NameKey;
+use on_disk::OnDisk;
 pub use overlay::{Moved, Overlay};
 pub use read::{Answered, Part, ScanResult, View, Visit, VisitFile};
 
@@ -80,9 +82,13 @@ pub struct IndexOptions {
     /// next start, unless they are a large part of all records. Building a base takes the close a few seconds and saves
     /// them at the next start.
     pub leave_in_sled: u64,
-    /// The number of entries in a batch from the memtable to sled. The memtable contains up to five times as many;
-    /// after a kill they are folded again.
+    /// The number of entries in a batch from the memtable to sled.
     pub take_together: usize,
+    /// The minimum number of entries in a batch that becomes a base. The memtable contains up to five times as many;
+    /// after a kill they are folded again.
+    pub base_from: usize,
+    /// How long entries are collected for a base. Those that are too few by then go to sled.
+    pub collect_for: Duration,
 }
 
 impl Default for IndexOptions {
@@ -92,6 +98,8 @@ impl Default for IndexOptions {
             fold_in_place: 100_000,
             leave_in_sled: 10_000,
             take_together: 8 * 1024,
+            base_from: 128 * 1024,
+            collect_for: Duration::from_secs(5),
         }
     }
 }
@@ -99,8 +107,7 @@ impl Default for IndexOptions {
 /// The index. Readers share it while the writer folds records.
 pub struct Index {
     recent: Memtable,
-    db: sled::Db,
-    layers: Arc<ArcSwap<Layers>>,
+    on_disk: Arc<OnDisk>,
     directory: PathBuf,
     options: IndexOptions,
 }
@@ -150,10 +157,9 @@ impl Index {
         if head.0 - layers.applied().0 > options.fold_in_place {
             layers = bulk_build::build_base(directory, layers, log, progress)?;
         }
-        let db = open_sled(directory, options)?;
-        let layers = Arc::new(ArcSwap::from_pointee(layers));
-        let recent = Memtable::over(&db, &layers, options.take_together)?;
-        let index = Index { recent, db, layers, directory: directory.to_owned(), options };
+        let on_disk = Arc::new(OnDisk::open(directory, layers, options.cache_bytes)?);
+        let recent = Memtable::over(&on_disk, options)?;
+        let index = Index { recent, on_disk, directory: directory.to_owned(), options };
         index.catch_up(log, from_the_beginning, progress)?;
         match clean_shutdown::write(directory, head) {
             // The next start can use an older file, and rebuilds the index if there is none.
@@ -182,9 +188,10 @@ impl Index {
     /// Closes the index, so that the next start has few records to fold.
     pub fn close(self) -> Result<(), OpenIndexError> {
         self.require()?;
-        let (applied, in_sled) = (self.applied()?, self.records_in_sled()?);
-        if in_sled >= self.options.leave_in_sled || !self.layers.load().far_exceed(in_sled) {
-            self.compact()?;
+        let (applied, in_bases) = (self.applied()?, self.on_disk.layers().applied());
+        let in_no_base = applied.0.saturating_sub(in_bases.0);
+        if in_no_base >= self.options.leave_in_sled || !self.on_disk.layers().far_exceed(in_no_base) {
+            self.on_disk.add_to_bases(&self.recent.take()?)?;
         }
         Ok(clean_shutdown::write(&self.directory, applied)?)
     }
@@ -236,18 +243,18 @@ impl Index {
 
 impl View for Index {
     fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
-        let value = match self.recent.get(key) {
-            None if self.recent.may_have_moved(key) => self.watched(catching_panics(|| self.db.get(key)))?,
-            newer => newer,
+        let value = if self.recent.may_have_taken(key) {
+            self.recent.get(key).map_or_else(|| self.on_disk.get(key), |newer| Ok(Some(newer)))
+        } else {
+            self.on_disk.layers().get_earlier(key)
         };
-        let value = match value {
-            None => self.watched(self.layers.load().get(key))?,
-            newer => newer,
-        };
-        Ok(value.filter(|value| !value.is_empty()))
+        Ok(self.watched(value)?.filter(|value| !value.is_empty()))
     }
 
     fn range(&self, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
+        if keys::is_of_person(from, before) && !self.recent.may_have_taken(from) {
+            return self.watched(self.on_disk.layers().range_earlier(from, before, visit));
+        }
         let mut from = from.to_vec();
         loop {
             let recent = self.recent.range(&from, before, RECENT_PER_SCAN);
@@ -263,15 +270,9 @@ impl View for Index {
 
 impl Index {
     /// Scans a part of a range, given its entries from the memtable. These must be read first: entries that move to
-    /// sled meanwhile are then seen twice, never missed.
+    /// the disk meanwhile are then seen twice, never missed.
     fn range_with(&self, recent: Vec<(IVec, IVec)>, from: &[u8], before: &[u8], visit: &mut Visit<'_>) -> ScanResult {
-        let in_sled = || {
-            let mut entries = self.db.range(from..before);
-            std::iter::from_fn(move || catching_panics(|| entries.next().transpose()).transpose())
-        };
-        let layers = self.layers.load_full();
-        let mut below =
-            |visit: &mut Visit<'_>| merge_over(in_sled(), &mut |visit| layers.range(from, before, visit), visit);
+        let mut below = |visit: &mut Visit<'_>| self.on_disk.range(from, before, visit);
         self.watched(merge_over(recent.into_iter().map(Ok), &mut below, visit))
     }
 }
@@ -280,14 +281,6 @@ impl Index {
 fn catching_panics<T>(read: impl FnOnce() -> sled::Result<T>) -> Result<T, IndexError> {
     let read = catch_unwind(AssertUnwindSafe(read)).map_err(|_| IndexError::Broken)?;
     read.map_err(IndexError::Sled)
-}
-
-/// Opens an empty sled under a name that was never used, because the threads of an earlier one may still write for a
-/// moment. It is temporary, so that dropping it deletes its files. Otherwise it would sync them, and panic on an error.
-fn open_sled(directory: &Path, options: IndexOptions) -> Result<sled::Db, IndexError> {
-    let parent = disk_full::sled_parent(directory).map_err(IndexError::Disk)?;
-    let path = parent.join(format!("sled-{:016x}", bulk_build::new_id().0));
-    catching_panics(|| sled::Config::new().path(path).temporary(true).cache_capacity(options.cache_bytes).open())
 }
 
 /// Creates the directory. Replaces a file or a dangling link with the same name.

@@ -273,7 +273,7 @@ pub trait View {
     }
 }
 
-fn number(value: &[u8]) -> Result<u64, IndexError> {
+pub(super) fn number(value: &[u8]) -> Result<u64, IndexError> {
     let bytes = value.try_into().map_err(|_| IndexError::Damaged("a number has the wrong length"))?;
     Ok(u64::from_be_bytes(bytes))
 }

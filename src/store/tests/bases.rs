@@ -172,9 +172,9 @@ fn a_close_moves_the_contents_of_sled_into_bases() {
         assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
         store.close().unwrap();
     }
-    assert_eq!(held, [2, 3, 4, 1, 2, 3, 4, 1, 2, 3], "after four bases, one is built from everything");
+    assert_eq!(held, [2, 3, 4, 4, 4, 1, 2, 3, 4, 4], "the upper ones become one, and all of them once it is large");
     open_leaving(directory.path(), u64::MAX, 20, &mut |_| {}).unwrap().close().unwrap();
-    assert_eq!(bases(&index), ["0.base", "1.base", "2.base"], "nothing to do");
+    assert_eq!(bases(&index), ["0.base", "1.base", "2.base", "3.base"], "nothing to do");
 }
 
 #[test]

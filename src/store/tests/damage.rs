@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -101,7 +102,8 @@ fn damage_to_sled_during_reads_gives_no_wrong_answer() {
     let directory = tempfile::tempdir().unwrap();
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     // The cache of sled is too small for most of the data.
-    let index = IndexOptions { cache_bytes: 128 * 1024, take_together: 64, ..IndexOptions::default() };
+    let collect_for = Duration::ZERO;
+    let index = IndexOptions { cache_bytes: 128 * 1024, take_together: 64, collect_for, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
     let disk = Arc::new(RealDisk);
     let mut store = open_or_begin(disk, directory.path(), options.clone(), &mut |_| {}).unwrap();

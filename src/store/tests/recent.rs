@@ -1,9 +1,11 @@
 //! Indexes whose newest entries are still in the memtable.
 
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Duration;
 
 use super::super::index::{Entry, IndexOptions, View};
 use super::{answers, commit, instant, record, specialist};
@@ -13,10 +15,21 @@ use crate::store::disk::RealDisk;
 use crate::store::log::LogOptions;
 use crate::store::{Store, StoreOptions};
 
-/// Opens a store that moves this many entries to sled at once.
-fn open_taking(directory: &Path, take_together: usize) -> Store {
+const NEVER: usize = usize::MAX / 8;
+
+/// Opens a store that moves this many entries at once: to sled, or to the bases if there are `base_from` of them. Closing
+/// it moves the others.
+fn open_taking(directory: &Path, take_together: usize, base_from: usize) -> Store {
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
-    let index = IndexOptions { cache_bytes: 1 << 20, take_together, ..IndexOptions::default() };
+    let (collect_for, leave_in_sled) = (Duration::ZERO, 0);
+    let index = IndexOptions {
+        cache_bytes: 1 << 20,
+        take_together,
+        base_from,
+        collect_for,
+        leave_in_sled,
+        ..IndexOptions::default()
+    };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
     super::open_or_begin(Arc::new(RealDisk), directory, options, &mut |_| {}).unwrap()
 }
@@ -50,12 +63,33 @@ fn in_pieces(view: &dyn View, size: usize) -> Vec<(CredentialNumber, SpecialistI
     }
 }
 
+/// The bases in a directory.
+fn bases(directory: &Path) -> usize {
+    let names = fs::read_dir(directory.join("index")).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_str().unwrap().ends_with(".base")).count()
+}
+
 #[test]
 fn entries_stay_visible_while_they_move_to_sled() {
-    const RECORDS: u64 = 600;
+    stay_visible(NEVER);
+}
+
+#[test]
+fn entries_stay_visible_while_they_become_bases() {
+    stay_visible(16);
+}
+
+#[test]
+fn entries_stay_visible_while_they_become_bases_over_and_under_those_in_sled() {
+    // Depending on how many come together.
+    stay_visible(24);
+}
+
+fn stay_visible(base_from: usize) {
+    const RECORDS: u64 = 400;
     let (moving, still) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut moved = open_taking(moving.path(), 16);
-    let mut kept = open_taking(still.path(), usize::MAX / 8);
+    let mut moved = open_taking(moving.path(), 16, base_from);
+    let mut kept = open_taking(still.path(), NEVER, NEVER);
     let is_over = Arc::new(AtomicBool::new(false));
     let begins = Arc::new(Barrier::new(2));
     let reader = {
@@ -87,19 +121,40 @@ fn entries_stay_visible_while_they_move_to_sled() {
     }
     is_over.store(true, Ordering::Release);
     assert!(reader.join().unwrap() > 0);
+    assert_eq!(bases(moving.path()) > 0, base_from < NEVER);
     assert_eq!(answers(&**moved.index()), answers(&**kept.index()));
     assert_eq!(in_pieces(&**kept.index(), 7), kept.index().credentials().unwrap());
     assert_eq!(in_pieces(&**moved.index(), 7), kept.index().credentials().unwrap());
     let expected = (answers(&**kept.index()), due_dates(&**kept.index()));
     drop(kept);
     moved.close().unwrap();
-    let reopened = open_taking(moving.path(), 16);
-    assert_eq!(
-        (answers(&**reopened.index()), due_dates(&**reopened.index())),
-        expected,
-        "all entries were moved to sled"
-    );
+    let reopened = open_taking(moving.path(), 16, base_from);
+    assert_eq!((answers(&**reopened.index()), due_dates(&**reopened.index())), expected, "all entries were moved");
     reopened.close().unwrap();
-    let rebuilt = open_taking(still.path(), 16);
+    let rebuilt = open_taking(still.path(), 16, base_from);
     assert_eq!(answers(&**rebuilt.index()), expected.0, "entries that were not moved are folded from the log");
+}
+
+/// Bases that are made while the store is open lie on those that it found, or take their place.
+#[test]
+fn bases_of_many_starts_answer_as_one() {
+    let (many, one) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut expected = open_taking(one.path(), NEVER, NEVER);
+    for start in 0..12_u64 {
+        let mut store = open_taking(many.path(), 16, 16);
+        assert_eq!(answers(&**store.index()), answers(&**expected.index()));
+        for revision in start * 20 + 1..=start * 20 + 20 {
+            assert_eq!(store.index().specialist_facts(specialist(revision)).unwrap(), []);
+            for store in [&mut store, &mut expected] {
+                commit(store, &[record(revision)]);
+                schedule(store, revision);
+            }
+            assert_eq!(store.index().specialist_facts(specialist(revision)).unwrap().len(), 4);
+        }
+        assert_eq!(answers(&**store.index()), answers(&**expected.index()));
+        assert_eq!(due_dates(&**store.index()), due_dates(&**expected.index()));
+        assert!(bases(many.path()) > 0);
+        // Every other start ends with a kill. What no base has is folded from the log again, without its due dates.
+        if start % 2 == 0 { store.close().unwrap() } else { drop(store) }
+    }
 }

@@ -116,6 +116,11 @@ impl SortedTable {
         self.footer.below
     }
 
+    /// The size of its blocks.
+    pub(super) fn bytes(&self) -> u64 {
+        self.footer.list_at
+    }
+
     /// The last record in this base and those below it.
     pub(super) fn applied(&self) -> Revision {
         self.footer.applied
