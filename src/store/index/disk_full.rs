@@ -73,3 +73,18 @@ pub(super) fn no_space(directory: &Path, head: Revision, error: OpenIndexError) 
     let needs_mib = head.0 * RECORD_BYTES / MIB + 1;
     OpenIndexError::NoSpace { directory: directory.to_owned(), needs_mib, source: Box::new(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_needs_room_for_what_it_merges_and_for_new_entries() {
+        let directory = tempfile::tempdir().unwrap();
+        let too_much = 2 * RealDisk.space(directory.path()).unwrap().available;
+        assert!(has_room(directory.path(), 0, 1), "this test needs {SLED_NEEDS} bytes");
+        assert!(!has_room(directory.path(), too_much, 0));
+        assert!(!has_room(directory.path(), 0, usize::try_from(too_much / ENTRY_BYTES).unwrap()));
+        assert!(!has_room(&directory.path().join("absent"), 0, 0), "a disk that cannot be asked has none");
+    }
+}

@@ -164,9 +164,9 @@ fn a_close_moves_the_contents_of_sled_into_bases() {
         store.index().fold(pending).unwrap();
         let expected = answers(&**store.index());
         store.close().unwrap();
+        held.push(bases(&index).len());
         let store = open_leaving(directory.path(), u64::MAX, 0, &mut |_| panic!("nothing is missing")).unwrap();
         assert_eq!(answers(&**store.index()), expected);
-        held.push(bases(&index).len());
         assert_eq!(store.index().due_dates_as_of().unwrap(), Revision(revision));
         assert_eq!(store.index().due(Day::BEGINNING, due).unwrap(), std::slice::from_ref(&entry));
         assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
