@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
@@ -110,11 +110,15 @@ fn damage_to_sled_during_reads_gives_no_wrong_answer() {
     for first in (1..=RECORDS).step_by(100) {
         commit(&mut store, &(first..first + 100).map(record).collect::<Vec<_>>());
     }
-    for path in files(&directory.path().join("index")).iter().filter(|path| path.ends_with("db")) {
-        let size = fs::metadata(path).unwrap().len();
-        let mut file = OpenOptions::new().write(true).open(path).unwrap();
-        file.write_all(&vec![0x5a; usize::try_from(size).unwrap()]).unwrap();
+    let of_sled = files(&directory.path().join("index")).into_iter().find(|path| path.ends_with("db")).unwrap();
+    let size = || usize::try_from(fs::metadata(&of_sled).unwrap().len()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while size() < 1 << 19 {
+        assert!(Instant::now() < deadline, "{} bytes are in sled", size());
+        std::thread::sleep(Duration::from_millis(1));
     }
+    let mut file = OpenOptions::new().write(true).open(&of_sled).unwrap();
+    file.write_all(&vec![0x5a; size()]).unwrap();
     let index = store.index();
     let mut failed = 0;
     for revision in 1..=RECORDS {
