@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
-use crate::server::setup::{self, Credentials, FIRST_CLIENT, Invitation, NewClient, Serial, Setup, SetupError};
+use crate::server::setup::{
+    self, Credentials, FIRST_CLIENT, Invitation, NewClient, Serial, Setup, SetupError, SharedLogSetup,
+};
 
 /// Set up for production: the registry, configuration, certificates, list of clients; or add a client
 #[derive(Debug, clap::Args)]
@@ -32,6 +34,8 @@ pub struct Init {
     /// The id of a registry on another machine: no registry is created here
     #[arg(long, value_name = "UUID", conflicts_with_all = ["client", "data_dir"])]
     registry: Option<Uuid>,
+    #[command(flatten)]
+    log: LogArgs,
     /// Add a client with this name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
@@ -61,13 +65,56 @@ pub struct Init {
     json: bool,
 }
 
+/// The log in a database that several replicas share.
+#[derive(Debug, Default, clap::Args)]
+struct LogArgs {
+    /// Begin the registry in this PostgreSQL database, which several replicas share; a URL without a password
+    #[arg(long, value_name = "URL", conflicts_with_all = ["client", "registry", "renew", "revoke"])]
+    log_url: Option<String>,
+    /// The file with the password for the database
+    #[arg(long, value_name = "FILE", requires = "log_url")]
+    log_password_file: Option<PathBuf>,
+    /// The authorities that sign the certificates of the database (PEM)
+    #[arg(long, value_name = "FILE", requires = "log_url")]
+    log_ca: Option<PathBuf>,
+    /// The database, with a role that may create schemas and roles in it [default: the role of --log-url]
+    #[arg(long, value_name = "URL", requires = "log_url")]
+    log_owner_url: Option<String>,
+    /// The file with the password of that role
+    #[arg(long, value_name = "FILE", requires = "log_owner_url")]
+    log_owner_password_file: Option<PathBuf>,
+    /// The name of the first replica [default: the name of this machine up to the first dot]
+    #[arg(long, value_name = "NAME", requires = "log_url")]
+    log_replica_id: Option<String>,
+    /// What makes a record durable: a synchronous `standby`, or replicated `storage` [default: standby]
+    #[arg(long, value_name = "WHAT", requires = "log_url")]
+    log_durability: Option<String>,
+}
+
+impl LogArgs {
+    fn setup(&self) -> Option<SharedLogSetup> {
+        Some(SharedLogSetup {
+            url: self.log_url.clone()?,
+            password_file: self.log_password_file.clone(),
+            owner_url: self.log_owner_url.clone(),
+            owner_password_file: self.log_owner_password_file.clone(),
+            ca: self.log_ca.clone(),
+            replica_id: self.log_replica_id.clone(),
+            durability: self.log_durability.clone(),
+        })
+    }
+}
+
 const EXAMPLE: &str = "\
 Examples:
   cpss-registry init /etc/cpss-registry --host registry.example.org --data-dir /var/lib/cpss-registry
   cpss-registry init /etc/cpss-registry --client region-1-hr --role provider --provider region-1-cmhc
   cpss-registry init /etc/cpss-registry --client medicaid --role payer --token
   cpss-registry init /etc/cpss-registry --renew
-  cpss-registry init /etc/cpss-registry --revoke region-1-hr";
+  cpss-registry init /etc/cpss-registry --revoke region-1-hr
+
+With --log-url the log is in a PostgreSQL database, and further machines share it with `cpss-registry join`:
+deploy/docs/postgresql.md.";
 
 fn serial(text: &str) -> Result<Serial, &'static str> {
     Serial::from_hex(text).ok_or("not the serial number of a certificate: hexadecimal digits")
@@ -154,6 +201,7 @@ impl Init {
             ops_listen: self.ops_listen.to_string(),
             data_dir: self.data_dir.clone(),
             registry: self.registry,
+            log: self.log.setup(),
             days: self.days,
         };
         setup::set_up(&self.directory, &setup)

@@ -31,6 +31,7 @@ mod history;
 mod impact;
 mod import;
 mod init;
+mod join;
 mod lines;
 pub mod list;
 mod listing;
@@ -91,6 +92,7 @@ Exit codes:
 enum Command {
     Create(create::Create),
     Init(init::Init),
+    Join(join::Join),
     Serve(serve::Serve),
     Verify(verify::Verify),
     Roster(roster::Roster),
@@ -162,6 +164,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match parsed.command {
         Command::Create(create) => create.run(),
         Command::Init(init) => init.run(),
+        Command::Join(join) => join.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Roster(roster) => roster.run(),

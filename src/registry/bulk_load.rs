@@ -94,8 +94,15 @@ impl Loader {
         let LoadOptions { data_dir, store, begins_at, epoch } = options;
         let clock = Clock::starting_at(begins_at)?;
         let store = StoreOptions { mode: OpenMode::New("generate"), ..store };
-        let options =
-            Options { data_dir, registry: None, rules_dir: None, today: None, open_days_through: None, store };
+        let options = Options {
+            data_dir,
+            registry: None,
+            begins_shared_log: false,
+            rules_dir: None,
+            today: None,
+            open_days_through: None,
+            store,
+        };
         let mut writer = open_writer(options, clock, SEMANTICS_VERSION, epoch, &mut |_| {})?;
         writer.specialist_cache = SpecialistCache::with_capacity(FACTS_KEPT);
         Ok(Loader { writer })

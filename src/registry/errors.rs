@@ -192,6 +192,16 @@ pub enum OpenError {
         /// The id that the configuration names.
         pinned: Uuid,
     },
+    /// The data directory has no record, and none was read from the shared log.
+    #[error(
+        "the data directory {} has no record yet, and nothing could be read from the shared log: the database is not \
+         reached, or `cpss-registry init` has not begun the registry there",
+        data_dir.display()
+    )]
+    NotFilled {
+        /// The data directory.
+        data_dir: PathBuf,
+    },
     /// The new registry could not be closed.
     #[error(transparent)]
     Close(#[from] CloseError),
@@ -239,6 +249,7 @@ impl OpenError {
         match self {
             OpenError::AnotherRegistry { .. } => true,
             OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_wrong_place(),
+            OpenError::Store(crate::store::OpenError::SharedLog(refused)) => refused.is_refusal(),
             _ => false,
         }
     }

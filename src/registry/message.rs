@@ -10,7 +10,6 @@ use super::head::Head;
 use super::receipt::Receipt;
 use super::submission::{QueueSlot, Submission};
 use crate::domain::day::Day;
-use crate::domain::fact::Fact;
 use crate::domain::id::Revision;
 use crate::store::log::AppendError;
 use crate::store::record::Tip;
@@ -58,8 +57,6 @@ pub(super) type Settled = Result<(), Arc<AppendError>>;
 pub(super) enum Message {
     /// Decide a command.
     Submit(Box<Submission>, Reply<Result<Outcome, SubmitError>>),
-    /// Record facts of the registry itself.
-    Record(Vec<Fact>, Reply<Result<Outcome, SubmitError>>),
     /// Open every day up to this one.
     OpenDays(Day, Reply<Result<(), SubmitError>>),
     /// Ensure that no later record is dated at or before this instant, even after a restart.
@@ -83,9 +80,7 @@ impl Message {
     /// True if it asked for a change and was accepted.
     pub(super) fn is_granted(&self) -> bool {
         match self {
-            Message::Submit(_, Reply { outcome, .. }) | Message::Record(_, Reply { outcome, .. }) => {
-                matches!(outcome, Some(Ok(_)))
-            }
+            Message::Submit(_, Reply { outcome, .. }) => matches!(outcome, Some(Ok(_))),
             Message::OpenDays(_, Reply { outcome, .. }) => matches!(outcome, Some(Ok(()))),
             Message::Settle(..) | Message::Follow(_) | Message::Heard | Message::Probe(_) | Message::Close => false,
         }
@@ -98,12 +93,7 @@ impl Message {
                 matches!(outcome, Some(Err(SubmitError::Rejected(_) | SubmitError::RequestIdReused)))
             }
             Message::Follow(_) => true,
-            Message::Record(..)
-            | Message::OpenDays(..)
-            | Message::Settle(..)
-            | Message::Heard
-            | Message::Probe(_)
-            | Message::Close => false,
+            Message::OpenDays(..) | Message::Settle(..) | Message::Heard | Message::Probe(_) | Message::Close => false,
         }
     }
 
@@ -124,7 +114,7 @@ impl Message {
 
     /// Adds the token to the receipt of a record that is durable now.
     pub(super) fn add_token(&mut self, head: &Head, tips: &[Tip]) {
-        if let Message::Submit(_, reply) | Message::Record(_, reply) = self
+        if let Message::Submit(_, reply) = self
             && let Some(Ok(Outcome::Decided(receipt))) = &mut reply.outcome
         {
             let at = tips.binary_search_by_key(&receipt.revision, |tip| tip.revision).ok();
@@ -135,7 +125,7 @@ impl Message {
     /// Replaces the outcome of a message that asked for a change, or for the head, by an error.
     pub(super) fn refuse(&mut self, error: SubmitError) {
         match self {
-            Message::Submit(_, reply) | Message::Record(_, reply) => reply.decide(Err(error)),
+            Message::Submit(_, reply) => reply.decide(Err(error)),
             Message::OpenDays(_, reply) => reply.decide(Err(error)),
             Message::Follow(reply) => reply.decide(Err(error)),
             Message::Settle(..) | Message::Heard | Message::Probe(_) | Message::Close => {}
@@ -145,7 +135,7 @@ impl Message {
     /// Sends the outcome.
     pub(super) fn answer(self) {
         match self {
-            Message::Submit(_, reply) | Message::Record(_, reply) => reply.send(),
+            Message::Submit(_, reply) => reply.send(),
             Message::OpenDays(_, reply) => reply.send(),
             Message::Settle(_, reply) => reply.send(),
             Message::Follow(reply) => reply.send(),

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::clock::Clock;
 use super::dry_run::DRY_RUNS;
 use super::errors::{OpenError, ReadError, SubmitError, WriterFailed};
+use super::following::TRIES;
 use super::handle::Registry;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
@@ -27,10 +28,11 @@ use super::scrub::Damage;
 use super::seal::Sealer;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
+use super::staging::Draft;
 use super::timeline_cache::TimelineCache;
 use super::turns::Turns;
 use super::watchers::Watchers;
-use super::writer::Writer;
+use super::writer::{NotCommitted, Writer};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
@@ -55,8 +57,10 @@ const FACTS_KEPT: usize = 128 * 1024;
 pub struct Options {
     /// The data directory.
     pub data_dir: PathBuf,
-    /// The id that the registry must have; `None` accepts any.
+    /// The id that the registry must have; `None` accepts any. A new registry gets it.
     pub registry: Option<Uuid>,
+    /// True if a registry begins in a shared log that has no record.
+    pub begins_shared_log: bool,
     /// A directory with additional rule files.
     pub rules_dir: Option<PathBuf>,
     /// A fixed civil day, instead of the clock's.
@@ -74,6 +78,7 @@ impl Options {
         Options {
             data_dir: data_dir.to_owned(),
             registry: None,
+            begins_shared_log: true,
             rules_dir: None,
             today: today.map(|day| day.parse().unwrap()),
             open_days_through: None,
@@ -158,7 +163,8 @@ fn new_writer(
 ) -> Result<Writer, OpenError> {
     let mut open = |options: Options| {
         let clock = Clock::new(options.today)?;
-        open_writer(options, clock, semantics_version, Uuid::new_v4(), progress)
+        let epoch = options.registry.unwrap_or_else(Uuid::new_v4);
+        open_writer(options, clock, semantics_version, epoch, progress)
     };
     match open(options.clone()) {
         Err(error) if error.is_index_failure() => {
@@ -227,6 +233,9 @@ pub(super) fn writer_of(
         preface,
     };
     if writer.store.head() == Revision::ZERO {
+        if writer.store.is_shared() && !options.begins_shared_log {
+            return Err(OpenError::NotFilled { data_dir: options.data_dir.clone() });
+        }
         begin(&mut writer, epoch)?;
     } else {
         catch_up(&mut writer)?;
@@ -308,7 +317,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
     Ok(shared)
 }
 
-/// Records the first records of a new registry.
+/// Records the first records of a new registry. If another process begins one in the same log, nothing is recorded.
 fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
     let Preface { semantics_version, rule_sets } = &writer.preface;
     let began = RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
@@ -318,9 +327,19 @@ fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
     if *semantics_version > 1 {
         facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: *semantics_version }));
     }
-    let (reply, recorded) = Reply::channel(None);
-    handle(writer, Message::Record(facts, reply))?;
-    answered(recorded)
+    for _ in 0..TRIES {
+        let shared = Arc::clone(&writer.shared);
+        let mut batch = writer.new_batch(&shared)?;
+        batch.add(Draft::own(facts.clone()))?;
+        match writer.commit(batch) {
+            Ok(_) => return Ok(()),
+            // The clock was adjusted, or another process was faster.
+            Err(NotCommitted::HeadMoved) => {}
+            Err(NotCommitted::Failed(failure)) => return Err(failure.into()),
+            Err(refused) => return Err(OpenError::Begin(refused.into())),
+        }
+    }
+    Err(OpenError::Begin(SubmitError::Busy))
 }
 
 /// Records the preface and the due days. If the disk refuses, the registry still opens.

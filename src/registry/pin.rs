@@ -177,6 +177,7 @@ mod tests {
         let options = Options {
             data_dir: directory.path().to_owned(),
             registry: None,
+            begins_shared_log: false,
             rules_dir: None,
             today: None,
             open_days_through: None,

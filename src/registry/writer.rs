@@ -22,7 +22,6 @@ use super::message::{Message, Outcome};
 use super::preface::Preface;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
-use super::staging::Draft;
 use super::submission::Submission;
 use crate::domain::day::Day;
 use crate::domain::fact::RegistryFact;
@@ -192,10 +191,6 @@ impl Writer {
     fn decide(&self, batch: &mut Batch<'_>, message: &mut Message) {
         match message {
             Message::Submit(submission, reply) => reply.decide(self.submit(batch, submission)),
-            Message::Record(facts, reply) => {
-                let recorded = batch.add(Draft::own(facts.clone()));
-                reply.decide(recorded.map(|receipt| Outcome::Decided(Box::new(receipt))).map_err(SubmitError::Read));
-            }
             Message::OpenDays(through, reply) => reply.decide(self.catch_up(batch, *through)),
             Message::Follow(reply) => reply.decide(Ok(batch.head.revision)),
             Message::Probe(reply) => reply.decide(self.takes_writes()),

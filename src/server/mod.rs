@@ -13,6 +13,7 @@ pub mod generate;
 pub mod listener;
 mod open;
 mod ops;
+pub mod replica;
 mod sample;
 pub mod scratch;
 pub mod setup;
@@ -33,6 +34,7 @@ use self::config::{Config, Mistake};
 use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
 use self::ops::{Ops, OpsServer};
+use self::replica::ReplicaError;
 use self::vital::{Vital, restarted};
 use self::workers::{Threads, Workers};
 use crate::auth::Identities;
@@ -74,6 +76,12 @@ pub enum ServeError {
     /// The registry cannot be opened.
     #[error("cannot open the registry")]
     Open(#[from] OpenError),
+    /// The table `log` of the configuration cannot be used.
+    #[error("{0}")]
+    Log(String),
+    /// This replica may not take part in the shared log.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
     /// The server's certificate or the authority of client certificates cannot be used.
     #[error("cannot use the certificates")]
     Certificates(#[from] CertificateError),
@@ -129,6 +137,7 @@ impl ServeError {
     pub fn is_wrong_place(&self) -> bool {
         match self {
             ServeError::Open(refused) => refused.is_wrong_place(),
+            ServeError::Log(_) | ServeError::Replica(_) => true,
             ServeError::Audit(refused) => matches!(refused, AuditFileError::NotAFile { .. }),
             _ => false,
         }

@@ -2,27 +2,52 @@
 //! accepts.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::config::Config;
-use super::{ServeError, sample};
+use tokio::runtime::Handle;
+
+use super::config::{Config, LogAccess};
+use super::{ServeError, replica, sample};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::registry::clock;
 use crate::registry::{OpenError, Opened, Options, Registry};
 use crate::store::backup::{Accepted, accept_loss};
+use crate::store::incident::Incident;
 use crate::store::index::Progress;
 use crate::store::log::LogOptions;
-use crate::store::{OpenMode, StoreOptions, Unfinished};
+use crate::store::{LogPlace, OpenMode, StoreOptions, Unfinished};
+
+/// The pause before an empty data directory is tried again to be filled from the shared log.
+const NOT_FILLED: Duration = Duration::from_secs(2);
 
 /// Opens the registry of a configuration. A development server creates one if there is none. A registry that cannot be
-/// created completely is removed.
+/// created completely is removed. A replica without a record waits until the shared log has one for it.
 pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
-    let blocking = config.clone();
-    let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking));
-    let (opened, unfinished) = opened.await.map_err(|_| ServeError::Broken)??;
+    let access = config.log_access().map_err(|unusable| ServeError::Log(unusable.to_string()))?;
+    if let Some(access) = &access {
+        replica::require_joined(access).await?;
+    }
+    let waiting = Incident::new();
+    let (opened, unfinished) = loop {
+        let (blocking, access, runtime) = (config.clone(), access.clone(), Handle::current());
+        let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking, access.as_ref(), &runtime));
+        match opened.await.map_err(|_| ServeError::Broken)? {
+            Err(ServeError::Open(error @ OpenError::NotFilled { .. })) => {
+                if let Some(times) = waiting.occurred() {
+                    let error = &error as &dyn Error;
+                    tracing::warn!(event = "waiting_for_log", times, error, "waiting for the shared log");
+                }
+                tokio::time::sleep(NOT_FILLED).await;
+            }
+            opened => break opened?,
+        }
+    };
     warn_unless_pinned(config, &opened.registry);
     let Some(unfinished) = unfinished else { return Ok(opened) };
     if !config.no_sample
+        && config.dev
         && let Err(source) = sample::load(&opened.registry).await
     {
         let today = opened.registry.head().today;
@@ -53,16 +78,25 @@ fn warn_unless_pinned(config: &Config, registry: &Registry) {
     }
 }
 
-fn options(config: &Config) -> Options {
+fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle) -> Options {
+    let place =
+        access.map_or(LogPlace::File, |access| LogPlace::Shared(Arc::new(access.clone().driven_by(runtime.clone()))));
+    let mode = match &place {
+        LogPlace::File if !config.dev => OpenMode::Existing,
+        LogPlace::File => OpenMode::ExistingOrNew("serve --dev"),
+        LogPlace::Shared(_) => OpenMode::ExistingOrNew("serve"),
+    };
     Options {
         data_dir: config.data_dir.clone(),
         registry: config.registry,
+        begins_shared_log: false,
         rules_dir: config.rules_dir.clone(),
         today: config.today,
         // A development server opens any day.
         open_days_through: if config.dev { Some(Day::FOREVER) } else { config.open_days_through },
         store: StoreOptions {
-            mode: if config.dev { OpenMode::ExistingOrNew("serve --dev") } else { OpenMode::Existing },
+            mode,
+            place,
             replaces_lost_key: config.new_request_key,
             log: LogOptions {
                 reserve_bytes: config.disk_reserve_bytes.0,
@@ -74,8 +108,13 @@ fn options(config: &Config) -> Options {
     }
 }
 
-fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), ServeError> {
-    let opened = Registry::begin(options(config), &mut log_progress);
+fn open_or_accept(
+    config: &Config,
+    access: Option<&LogAccess>,
+    runtime: &Handle,
+) -> Result<(Opened, Option<Unfinished>), ServeError> {
+    let options = || options(config, access, runtime);
+    let opened = Registry::begin(options(), &mut log_progress);
     if let Err(OpenError::Store(shown)) = &opened
         && shown.is_a_loss()
     {
@@ -90,7 +129,7 @@ fn open_or_accept(config: &Config) -> Result<(Opened, Option<Unfinished>), Serve
         Err(OpenError::Store(lost)) if lost.is_a_loss() => {
             let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
             tracing::warn!(event = "loss_accepted", after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
-            Ok(Registry::begin(options(config), &mut log_progress)?)
+            Ok(Registry::begin(options(), &mut log_progress)?)
         }
         Err(refused) => Err(refused.into()),
     }

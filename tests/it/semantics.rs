@@ -82,6 +82,7 @@ async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> 
         rules_dir: None,
         today: Some(super::feed::scenario::END.parse().unwrap()),
         open_days_through: None,
+        begins_shared_log: false,
         store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store },
     };
     let opened = Registry::open_as(options, semantics_version, &mut |_| {}).map_err(|error| error.to_string())?;

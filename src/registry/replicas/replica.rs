@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::super::clock::Clock;
-use super::super::errors::{SubmitError, WriterFailed};
+use super::super::errors::{OpenError, SubmitError, WriterFailed};
 use super::super::message::{Message, Outcome, Reply};
 use super::super::open::{Options, writer_of};
 use super::super::preface::{Preface, SEMANTICS_VERSION};
@@ -52,7 +52,12 @@ impl Replica {
 
     /// Opens a replica in its directory.
     pub fn open_at(directory: &Path, engine: &dyn LogEngine) -> Replica {
-        let options = Options::of_a_test(directory, None);
+        Replica::try_open_at(directory, engine, true).unwrap()
+    }
+
+    /// Opens a replica in its directory. It begins a registry only if it may.
+    pub fn try_open_at(directory: &Path, engine: &dyn LogEngine, may_begin: bool) -> Result<Replica, OpenError> {
+        let options = Options { begins_shared_log: may_begin, ..Options::of_a_test(directory, None) };
         let stored = StoreOptions {
             mode: OpenMode::ExistingOrNew("a test"),
             new_request_key: Some([7; 32]),
@@ -64,8 +69,8 @@ impl Replica {
         let rule_sets = RULE_SETS.get_or_init(|| rules::load(None).unwrap()).clone();
         let preface = Preface { semantics_version: SEMANTICS_VERSION, rule_sets };
         let clock = Clock::starting_at(BEGIN.parse().unwrap()).unwrap();
-        let writer = writer_of(store, &options, clock, preface, EPOCH).unwrap();
-        Replica { writer, directory: None }
+        let writer = writer_of(store, &options, clock, preface, EPOCH)?;
+        Ok(Replica { writer, directory: None })
     }
 
     /// Sets the clock. It never goes back.

@@ -4,13 +4,13 @@ use jiff::SignedDuration;
 
 use super::replica::{BEGIN, Replica, certify, credential, hire, person, register, submission};
 use crate::domain::day::{Day, Period};
-use crate::domain::id::SpecialistId;
+use crate::domain::id::{Revision, SpecialistId};
 use crate::registry::errors::{SubmitErrorSource, WriterFailed};
 use crate::registry::message::{Message, Outcome};
 use crate::registry::open::start;
 use crate::registry::receipt::Resource;
 use crate::registry::snapshot::{AtLeast, KnownAt};
-use crate::registry::{Opened, PinError, Submission, SubmitError};
+use crate::registry::{OpenError, Opened, PinError, Submission, SubmitError};
 use crate::store::log::LogEngine as _;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::record;
@@ -55,6 +55,18 @@ fn each_writer_decides_on_the_records_of_the_other_and_both_answer_alike() {
     assert_eq!(*published.borrow(), ours.follow(), "watchers are notified");
     assert_eq!(ours.answers(), theirs.answers());
     assert_eq!(ours.answers(), Replica::open(&engine).answers(), "as after a fold of the whole log");
+}
+
+#[test]
+fn a_replica_is_filled_from_the_log_and_begins_no_registry_of_its_own() {
+    let engine = MemoryEngine::default();
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Replica::try_open_at(&directory.path().join("early"), &engine, false);
+    assert!(matches!(opened, Err(OpenError::NotFilled { .. })));
+    assert!(engine.open().unwrap().tip().revision == Revision::ZERO, "nothing is recorded");
+    let ours = Replica::open(&engine);
+    let theirs = Replica::try_open_at(&directory.path().join("late"), &engine, false).unwrap();
+    assert_eq!(ours.answers(), theirs.answers());
 }
 
 #[test]

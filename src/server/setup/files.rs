@@ -33,16 +33,16 @@ pub(super) fn make_directory(path: &Path) -> Result<(), SetupError> {
 }
 
 /// Writes a file that must not exist yet.
-pub(super) fn write_new(path: &Path, content: &str, readers: Readers) -> Result<(), SetupError> {
-    write(path, content, readers).map_err(|source| match source.kind() {
+pub(super) fn write_new(path: &Path, content: impl AsRef<[u8]>, readers: Readers) -> Result<(), SetupError> {
+    write(path, content.as_ref(), readers).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists => SetupError::AlreadyThere { path: path.to_owned() },
         _ => SetupError::Disk { path: path.to_owned(), source },
     })
 }
 
-fn write(path: &Path, content: &str, readers: Readers) -> io::Result<()> {
+fn write(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)?;
-    file.write_all(content.as_bytes())?;
+    file.write_all(content)?;
     // The process's umask removes all permissions of others.
     file.set_permissions(Permissions::from_mode(readers.mode()))?;
     file.sync_all()
@@ -57,7 +57,7 @@ pub(super) fn replace(path: &Path, content: &str, readers: Readers) -> Result<()
         io::ErrorKind::NotFound => Ok(()),
         _ => Err(disk(error)),
     })?;
-    write(&beside, content, readers).map_err(disk)?;
+    write(&beside, content.as_bytes(), readers).map_err(disk)?;
     fs::rename(&beside, path).map_err(disk)?;
     let directory = path.parent().unwrap_or(Path::new("."));
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(disk)

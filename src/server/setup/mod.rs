@@ -2,9 +2,11 @@
 //! certificate, the list of clients, and the first client. Existing files are never overwritten.
 
 mod authority;
+mod error;
 mod files;
 mod invitation;
 mod revocation;
+mod shared_log;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +16,12 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use self::authority::{Authority, Pair, Subject};
+pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::invitation::{Invitation, address_and_pin, invitation, last_row};
 pub use self::revocation::{Serial, revoke};
-use crate::auth::clients::{Clients, Mistake, NotRevoked};
+pub use self::shared_log::{SharedLogSetup, join};
+use crate::auth::clients::{Clients, Mistake};
 use crate::auth::token::Digest;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
@@ -43,6 +47,8 @@ pub struct Setup {
     pub data_dir: Option<PathBuf>,
     /// The id of a registry on another machine. None: a registry is created here.
     pub registry: Option<Uuid>,
+    /// The log, if several replicas share it. None: the log is in the data directory.
+    pub log: Option<SharedLogSetup>,
     /// How long certificates are valid, in days.
     pub days: u32,
 }
@@ -79,91 +85,6 @@ pub enum Credentials {
     },
 }
 
-/// The setup failed. Nothing more was created.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A file exists already.
-    #[error("{path} exists already, and nothing is overwritten")]
-    AlreadyThere {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file cannot be written or read.
-    #[error("{path} cannot be written or read")]
-    Disk {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// Other users may write a file that decides who may call.
-    #[error("everyone on this machine can write {open}: check what {path} contains, then run chmod o-w {open}")]
-    WritableByOthers {
-        /// The file.
-        path: PathBuf,
-        /// The file, or its directory.
-        open: PathBuf,
-    },
-    /// The registry cannot be created.
-    #[error("cannot create the registry")]
-    Create(#[from] OpenError),
-    /// The existing registry cannot be read.
-    #[error("cannot read the registry in the data directory")]
-    Identity(#[from] IdentityError),
-    /// A certificate cannot be created.
-    #[error("cannot create a certificate")]
-    Certificate(#[from] rcgen::Error),
-    /// The certificate to be renewed or revoked is not of the expected kind.
-    #[error("{path} is not a certificate that can be renewed or revoked")]
-    NotACertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The operating system provides no random bytes.
-    #[error("the operating system provides no random bytes")]
-    Random(#[source] getrandom::Error),
-    /// The configuration cannot be used.
-    #[error("{0}")]
-    BadConfig(String),
-    /// The name would use the files of something else.
-    #[error(
-        "`{0}` cannot be the name of a client: `{CA}` and `{SERVER}` are the files of the authority and the server, \
-         and a name begins with a letter or a digit"
-    )]
-    ReservedName(String),
-    /// The client to be renewed or revoked is not on the list.
-    #[error("{path} has no client `{client}`: use the `name` of one of its rows")]
-    NotOnList {
-        /// The list.
-        path: PathBuf,
-        /// The client.
-        client: String,
-    },
-    /// The client has no certificate to revoke.
-    #[error("{path} {reason}")]
-    NotRevoked {
-        /// The list.
-        path: PathBuf,
-        /// The reason.
-        reason: NotRevoked,
-    },
-    /// The list of clients is invalid, or would be with the new client.
-    #[error("{path}:{mistake}")]
-    BadList {
-        /// The list.
-        path: PathBuf,
-        /// The mistake.
-        mistake: String,
-    },
-}
-
-impl SetupError {
-    /// True if the named data directory holds a registry whose log is missing.
-    pub fn is_wrong_place(&self) -> bool {
-        matches!(self, SetupError::Identity(IdentityError::DataDir(refused)) if refused.is_wrong_place())
-    }
-}
-
 /// Sets up a registry in a directory.
 pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError> {
     files::make_directory(directory)?;
@@ -175,9 +96,11 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
         return Err(SetupError::AlreadyThere { path: directory.join(name) });
     }
     let data_dir = absolute_path(setup.data_dir.as_deref().unwrap_or(&directory.join("data")))?;
-    let registry = match setup.registry {
-        Some(elsewhere) => elsewhere,
-        None => find_or_create(&data_dir)?,
+    let log = setup.log.as_ref().map(SharedLogSetup::absolute).transpose()?;
+    let registry = match (&log, setup.registry) {
+        (Some(log), _) => shared_log::begin(&directory, &data_dir, log)?,
+        (None, Some(elsewhere)) => elsewhere,
+        (None, None) => find_or_create(&data_dir)?,
     };
     let now = clock::now();
     let (authority, pair) = Authority::make(now)?;
@@ -194,7 +117,9 @@ pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError
     };
     let credentials = add_with_certificate(&directory, &registrar, &authority)?;
     // Written last: once the configuration exists, the setup is complete.
-    files::write_new(&directory.join(CONFIG), &configuration(&directory, setup, &data_dir, registry), Readers::Anyone)?;
+    let mut content = configuration(&directory, setup, &data_dir, registry);
+    content += &log.map_or_else(String::new, |log| log.table(&directory));
+    files::write_new(&directory.join(CONFIG), &content, Readers::Anyone)?;
     Ok(credentials)
 }
 
@@ -203,6 +128,7 @@ pub fn create(data_dir: &Path) -> Result<Uuid, OpenError> {
     Registry::create(Options {
         data_dir: data_dir.to_owned(),
         registry: None,
+        begins_shared_log: false,
         rules_dir: None,
         today: None,
         open_days_through: None,

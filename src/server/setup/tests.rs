@@ -12,6 +12,7 @@ fn setup() -> Setup {
         ops_listen: "127.0.0.1:9090".to_owned(),
         data_dir: None,
         registry: None,
+        log: None,
         days: 10,
     }
 }

@@ -40,6 +40,7 @@ impl Subject {
             rules_dir: None,
             today: None,
             open_days_through: None,
+            begins_shared_log: false,
             store: StoreOptions { mode: OpenMode::New("bench"), ..StoreOptions::default() },
         };
         let Opened { registry, writer, .. } = Registry::open(options, &mut |_| {}).unwrap();

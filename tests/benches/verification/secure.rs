@@ -26,7 +26,8 @@ impl Place {
         let any = "127.0.0.1:0".to_owned();
         let data_dir = Some(data_dir.to_owned());
         let hosts = vec!["127.0.0.1".to_owned()];
-        let setup = Setup { hosts, listen: any.clone(), ops_listen: any, data_dir, registry: None, days: 30 };
+        let setup =
+            Setup { hosts, listen: any.clone(), ops_listen: any, data_dir, registry: None, log: None, days: 30 };
         setup::set_up(directory.path(), &setup)?;
         Ok(Place(directory))
     }

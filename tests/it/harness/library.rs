@@ -21,8 +21,15 @@ use super::{block_until, soon};
 pub fn open(data: &Path, today: &str, options: StoreOptions) -> Opened {
     let today = Some(today.parse().unwrap());
     let store = StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..options };
-    let options =
-        Options { data_dir: data.to_owned(), registry: None, rules_dir: None, today, open_days_through: None, store };
+    let options = Options {
+        data_dir: data.to_owned(),
+        registry: None,
+        begins_shared_log: false,
+        rules_dir: None,
+        today,
+        open_days_through: None,
+        store,
+    };
     let is_in_use =
         |error: &OpenError| matches!(error, OpenError::Store(store::OpenError::DataDir(DataDirError::InUse { .. })));
     once_free(|| Registry::open(options.clone(), &mut |_| {}), is_in_use)

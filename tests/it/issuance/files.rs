@@ -137,6 +137,7 @@ fn open(data: &std::path::Path, rules: &std::path::Path) -> Result<(), String> {
         rules_dir: Some(rules.to_owned()),
         today: Some("2026-03-02".parse().unwrap()),
         open_days_through: None,
+        begins_shared_log: false,
         store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
     };
     match Registry::open(options, &mut |_| {}) {

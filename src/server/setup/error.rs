@@ -1,0 +1,126 @@
+//! The reasons why a setup fails.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use super::{CA, SERVER};
+use crate::auth::clients::NotRevoked;
+use crate::registry::OpenError;
+use crate::server::replica::ReplicaError;
+use crate::store::IdentityError;
+
+/// The setup failed. Nothing more was created.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A file exists already.
+    #[error(
+        "{path} exists already, and nothing is overwritten: name another directory. If `init` was interrupted here, \
+         remove what it made, but keep request.key and the data directory, and run it again"
+    )]
+    AlreadyThere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file cannot be written or read.
+    #[error("{path} cannot be written or read")]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// Other users may write a file that decides who may call.
+    #[error("everyone on this machine can write {open}: check what {path} contains, then run chmod o-w {open}")]
+    WritableByOthers {
+        /// The file.
+        path: PathBuf,
+        /// The file, or its directory.
+        open: PathBuf,
+    },
+    /// The registry cannot be created.
+    #[error("cannot create the registry")]
+    Create(#[from] OpenError),
+    /// The existing registry cannot be read.
+    #[error("cannot read the registry in the data directory")]
+    Identity(#[from] IdentityError),
+    /// A certificate cannot be created.
+    #[error("cannot create a certificate")]
+    Certificate(#[from] rcgen::Error),
+    /// The certificate to be renewed or revoked is not of the expected kind.
+    #[error("{path} is not a certificate that can be renewed or revoked")]
+    NotACertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system provides no random bytes.
+    #[error("the operating system provides no random bytes")]
+    Random(#[source] getrandom::Error),
+    /// The configuration cannot be used.
+    #[error("{0}")]
+    BadConfig(String),
+    /// The options of the shared log cannot be used.
+    #[error("{0}")]
+    BadLog(String),
+    /// This replica cannot use the shared log.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    /// The database contains a registry that was not begun from this directory.
+    #[error(
+        "the database contains the registry {registry}, and {} is not its key: to add a replica to it, copy the \
+         configuration and the key of another one, and run `cpss-registry join`; to begin another registry, name another \
+         database",
+        key.display()
+    )]
+    HoldsRegistry {
+        /// The registry in the database.
+        registry: Uuid,
+        /// The key file.
+        key: PathBuf,
+    },
+    /// No task can be run.
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+    /// The name would use the files of something else.
+    #[error(
+        "`{0}` cannot be the name of a client: `{CA}` and `{SERVER}` are the files of the authority and the server, \
+         and a name begins with a letter or a digit"
+    )]
+    ReservedName(String),
+    /// The client to be renewed or revoked is not on the list.
+    #[error("{path} has no client `{client}`: use the `name` of one of its rows")]
+    NotOnList {
+        /// The list.
+        path: PathBuf,
+        /// The client.
+        client: String,
+    },
+    /// The client has no certificate to revoke.
+    #[error("{path} {reason}")]
+    NotRevoked {
+        /// The list.
+        path: PathBuf,
+        /// The reason.
+        reason: NotRevoked,
+    },
+    /// The list of clients is invalid, or would be with the new client.
+    #[error("{path}:{mistake}")]
+    BadList {
+        /// The list.
+        path: PathBuf,
+        /// The mistake.
+        mistake: String,
+    },
+}
+
+impl SetupError {
+    /// True if the operator must name something else: the named data directory holds a registry whose log is
+    /// missing, or the database is not an empty one.
+    pub fn is_wrong_place(&self) -> bool {
+        match self {
+            SetupError::Identity(IdentityError::DataDir(refused)) => refused.is_wrong_place(),
+            SetupError::BadLog(_) | SetupError::HoldsRegistry { .. } => true,
+            _ => false,
+        }
+    }
+}
