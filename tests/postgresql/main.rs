@@ -12,7 +12,14 @@
 )]
 
 mod database;
+mod document;
+mod fleet;
+#[path = "../it/harness/mod.rs"]
+#[allow(unused_imports, reason = "these tests use a part of it")]
+mod harness;
 mod link;
+mod replicas;
 mod schema;
 mod server;
 mod server_tests;
+mod set_up;

@@ -1,0 +1,208 @@
+//! Replicas of the real program, each in its own directory, that share the log of one PostgreSQL with a synchronous
+//! standby.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
+
+use crate::harness::{Client, Process, block_until};
+use crate::server::{HOST, PASSWORD, Server};
+
+/// The login of replicas, and the one that installs the schema.
+const LOGIN: &str = "cpss";
+const INSTALLER: &str = "cpss_install";
+
+/// What an administrator of the database runs first.
+const ROLES: &str = "
+    CREATE ROLE cpss_owner NOLOGIN;
+    CREATE ROLE cpss_replica NOLOGIN;
+    CREATE ROLE cpss_reader NOLOGIN;
+    GRANT cpss_owner TO cpss_install;
+    GRANT cpss_replica TO cpss;
+    GRANT CREATE ON DATABASE postgres TO cpss_install;";
+
+/// Runs the program to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cpss-registry")).args(arguments).output().unwrap()
+}
+
+/// What it said.
+pub fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Runs the program, which must succeed.
+pub fn done(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    said(&output)
+}
+
+/// A database, and the machines of replicas.
+pub struct Fleet {
+    pub server: Server,
+    pub standby: Server,
+    scratch: TempDir,
+}
+
+impl Fleet {
+    /// A database with the roles of a registry, without a registry.
+    pub async fn without_registry() -> Fleet {
+        let server = Server::start();
+        let standby = server.start_synchronous_standby("second").await;
+        for login in [LOGIN, INSTALLER] {
+            server.create_login(login, &[]).await;
+        }
+        server.superuser().await.batch_execute(ROLES).await.unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let password = scratch.path().join("log.password");
+        fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+        fs::set_permissions(&password, Permissions::from_mode(0o600)).unwrap();
+        Fleet { server, standby, scratch }
+    }
+
+    /// A database with a registry whose first replica is `a`. Its clients are a registrar and a certifier.
+    pub async fn begin() -> Fleet {
+        let fleet = Fleet::without_registry().await;
+        let made = fleet.init("a");
+        assert!(made.status.success(), "{}", said(&made));
+        let a = fleet.directory("a");
+        done(&["init", a.to_str().unwrap(), "--client", "certifier", "--role", "certifier"]);
+        fleet
+    }
+
+    /// The directory of a replica's configuration. Its data directory is below it.
+    pub fn directory(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// A file in the directory of a replica.
+    pub fn file(&self, name: &str, file: &str) -> String {
+        self.directory(name).join(file).display().to_string()
+    }
+
+    /// The configuration of a replica.
+    pub fn config(&self, name: &str) -> String {
+        self.file(name, "config.toml")
+    }
+
+    /// The URL of the database for a role.
+    pub fn url(&self, role: &str) -> String {
+        format!("postgresql://{role}@{HOST}:{}/postgres", self.server.port())
+    }
+
+    /// Runs `init` in the directory of a replica.
+    pub fn init(&self, name: &str) -> Output {
+        let (directory, url, owner) = (self.directory(name), self.url(LOGIN), self.url(INSTALLER));
+        let password = self.scratch.path().join("log.password").display().to_string();
+        let authority = self.server.authority().display().to_string();
+        let any = "127.0.0.1:0";
+        let place = ["init", directory.to_str().unwrap(), "--listen", any, "--ops-listen", any];
+        let log = ["--log-url", &url, "--log-password-file", &password, "--log-ca", &authority];
+        let owner = ["--log-owner-url", &owner, "--log-owner-password-file", &password, "--log-replica-id", name];
+        run(&[&place[..], &log, &owner].concat())
+    }
+
+    /// Copies the configuration of `a` to another machine.
+    pub fn copy(&self, name: &str) {
+        let (from, to) = (self.directory("a"), self.directory(name));
+        fs::create_dir(&to).unwrap();
+        for entry in fs::read_dir(&from).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        let path = |directory: &Path| format!("{}/", directory.display());
+        self.edit(name, &path(&from), &path(&to));
+    }
+
+    /// Replaces a text in the configuration of a replica.
+    pub fn edit(&self, name: &str, from: &str, to: &str) {
+        let content = fs::read_to_string(self.config(name)).unwrap();
+        assert!(content.contains(from), "{from}: {content}");
+        fs::write(self.config(name), content.replace(from, to)).unwrap();
+    }
+
+    /// Runs `join` for a replica.
+    pub fn join(&self, name: &str) -> Output {
+        run(&["join", "--config", &self.config(name), "--replica-id", name])
+    }
+
+    /// Lets another replica join and starts it.
+    pub fn add(&self, name: &str) -> Replica {
+        self.copy(name);
+        let joined = self.join(name);
+        assert!(joined.status.success(), "{}", said(&joined));
+        self.start(name)
+    }
+
+    /// Starts a replica, and waits until it answers.
+    pub fn start(&self, name: &str) -> Replica {
+        let replica = self.spawn(name);
+        replica.process.listening();
+        replica
+    }
+
+    /// Starts a replica without waiting for it.
+    pub fn spawn(&self, name: &str) -> Replica {
+        let process = Process::serve(&["--config", &self.config(name)]);
+        Replica { process, directory: self.directory(name) }
+    }
+
+    /// Runs `serve`, which must refuse to start. Returns what it says.
+    pub fn refused(&self, name: &str) -> String {
+        let any = "127.0.0.1:0";
+        let arguments = ["serve", "--config", &self.config(name), "--listen", any, "--ops-listen", any];
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        said(&output)
+    }
+}
+
+/// A running replica.
+pub struct Replica {
+    pub process: Process,
+    directory: PathBuf,
+}
+
+impl Replica {
+    /// A client with the certificate of this name.
+    pub fn client(&self, name: &str) -> Client {
+        let read = |file: &str| fs::read_to_string(self.directory.join(file)).unwrap();
+        let identity = Identity::from_pem(read(&format!("{name}.crt")), read(&format!("{name}.key")));
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("ca.crt"))).identity(identity);
+        let url = format!("https://localhost:{}", self.process.listening().port());
+        Client::on(Endpoint::from_shared(url).unwrap().tls_config(tls).unwrap().connect_lazy())
+    }
+
+    /// The registrar.
+    pub fn registrar(&self) -> Client {
+        self.client("registrar")
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    /// True if the process says that it lives.
+    pub fn lives(&self) -> bool {
+        let url = format!("http://{}", self.process.ops());
+        run(&["healthcheck", "--service", "liveness", "--endpoint", &url]).status.success()
+    }
+
+    /// Waits until the log has a line with this event.
+    pub fn wait_for(&self, event: &str) {
+        let line = format!("event=\"{event}\"");
+        block_until(&line, || self.process.log().contains(&line));
+    }
+}
+
+/// The records of a data directory that is not in use, one a line, as they are exported.
+pub fn records(data: &Path) -> String {
+    let output = run(&["export", "-", "--data-dir", data.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
