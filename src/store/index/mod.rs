@@ -98,7 +98,7 @@ impl Default for IndexOptions {
             fold_in_place: 100_000,
             leave_in_sled: 10_000,
             take_together: 8 * 1024,
-            base_from: 128 * 1024,
+            base_from: 64 * 1024,
             collect_for: Duration::from_secs(5),
         }
     }

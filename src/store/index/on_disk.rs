@@ -90,6 +90,7 @@ impl OnDisk {
         }
         let entries: Vec<_> = due_dates.into_values().collect();
         for some in entries.chunks(DUE_DATES_AT_ONCE) {
+            yield_now();
             let mut batch = sled::Batch::default();
             for (key, value) in some.iter().flatten() {
                 // A removed key needs a marker only if a base contains it.
