@@ -255,7 +255,7 @@ fn add_with_token(directory: &Path, client: &NewClient) -> Result<Credentials, S
     let token = format!("cpss_{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     let list = with_client(directory, client, "token_sha256", &Digest::of(&token).to_hex())?;
     let path = directory.join(format!("{}.token", client.name));
-    files::write_new(&path, &format!("{token}\n"), Readers::Owner)?;
+    files::write_new(&path, format!("{token}\n"), Readers::Owner)?;
     files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
     Ok(Credentials::Token { token: path })
 }
