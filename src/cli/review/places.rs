@@ -86,8 +86,10 @@ mod tests {
     const ONE: &str = "00000001";
     const OTHER: &str = "00000002";
 
-    /// What is missing: the list, its number of rows, how many are missing, and which.
-    fn missing(seen: &[(&str, u64, u64)]) -> Vec<(String, u64, u64, Vec<(u64, u64)>)> {
+    /// The list, its number of rows, how many are missing, and which.
+    type Missing = (String, u64, u64, Vec<(u64, u64)>);
+
+    fn missing(seen: &[(&str, u64, u64)]) -> Vec<Missing> {
         let mut places = Places::default();
         for (list, row, rows) in seen {
             let place = Place { list: list.parse().unwrap(), row: *row, rows: *rows };

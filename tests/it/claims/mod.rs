@@ -104,9 +104,10 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     let then: jiff::Timestamp = changed_at.parse().unwrap();
     let before = (then - jiff::SignedDuration::from_micros(1)).to_string();
     for (known_at, out, eligible) in [(changed_at, "then", "no"), (before.as_str(), "before", "yes")] {
-        let flags = ["--json", "--known-at", known_at, "--out", path(out).to_str().unwrap()].map(str::to_owned);
-        let ended = program("claims", &path("fine.csv"), &endpoint, &flags.each_ref().map(String::as_str));
-        assert_eq!(rows_of(&path(out))[1]["eligible"], eligible, "{ended:?}");
+        let out = path(out);
+        let flags = ["--known-at", known_at, "--out", out.to_str().unwrap()];
+        let ended = program("claims", &path("fine.csv"), &endpoint, &flags);
+        assert_eq!(rows_of(&out)[1]["eligible"], eligible, "{ended:?}");
     }
     let text = program("review", &answers, &endpoint, &["--out", path("c").to_str().unwrap()]);
     let text = String::from_utf8(text.stdout).unwrap();
