@@ -43,7 +43,7 @@ const COLUMNS: Columns =
 
 /// What to do with a file that `claims` wrote.
 const IS_ANSWERED: &str = "`claims` wrote this file, and `review` takes it; to ask its rows again, remove the columns \
-                           from `eligible` to `row_check`";
+                           from `eligible` to `row_check`, and those that `review` wrote behind them";
 
 /// Opens a list of claims.
 pub fn open(path: &Path, args: &ListArgs) -> Result<List, Failure> {

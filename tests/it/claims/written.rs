@@ -32,6 +32,7 @@ async fn a_file_of_answers_or_of_reviews_is_recognized() {
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }
+    assert!(refused("claims", "claims.answers.review.csv").contains("and those that `review` wrote behind them"));
     let said = refused("review", "claims.answers.review.csv");
     assert!(said.contains("`flipped`, `verdict_differs`") && said.contains("`review_fault` are reserved"), "{said}");
     let remedy = "review the file that `claims` wrote; for the next month, run `claims` again and review that file";
