@@ -84,3 +84,17 @@ fn a_replica_that_is_far_behind_follows_in_steps() {
     assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 1]);
     assert_eq!(steps.concat().into_iter().map(|(_, record)| record).collect::<Batch>(), large.concat());
 }
+
+#[test]
+fn a_replica_that_only_heard_of_a_record_notices_that_it_is_lost() {
+    let database = PlainDatabase::new();
+    let heard = Replica::of(database.join(1));
+    let mut ours = Replica::of(database.clone()).engine().open().unwrap();
+    let mut theirs = heard.engine().open().unwrap();
+    ours.append(&Tip::ORIGIN, &batch(1, 1)).unwrap();
+    assert!(heard.hearing.hear(&heard.hearing.tell(&ours.tip())));
+    database.lose_last();
+    for _ in 0..2 {
+        assert!(matches!(theirs.follow(), Err(AppendError::Lost { ours: Revision(1), head: Revision::ZERO })));
+    }
+}

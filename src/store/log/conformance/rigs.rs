@@ -144,11 +144,12 @@ impl Rig for Files {
 pub struct Replica {
     copy: MemoryEngine,
     database: PlainDatabase,
+    pub hearing: Arc<Hearing>,
 }
 
 impl Replica {
     pub fn of(database: PlainDatabase) -> Replica {
-        Replica { copy: MemoryEngine::default(), database }
+        Replica { copy: MemoryEngine::default(), database, hearing: Arc::new(Hearing::new([7; 32])) }
     }
 }
 
@@ -160,7 +161,7 @@ impl Rig for Replica {
     fn engine(&self) -> Box<dyn LogEngine> {
         let database = self.database.clone();
         let databases = Box::new(move || Box::new(database.clone()) as Box<dyn Database>);
-        let hearing = Arc::new(Hearing::new([7; 32]));
+        let hearing = Arc::clone(&self.hearing);
         Box::new(ReplicatedEngine::new(Box::new(self.copy.clone()), databases, hearing, Timestamp::MIN))
     }
 

@@ -48,9 +48,10 @@ impl ReplicatedLog {
         Ok(barrier.is_some_and(|barrier| barrier.chain_at_tip == Some(tip.chain)))
     }
 
-    /// Gives the session up, because of what its node shows.
+    /// Gives the session up, because of what its node shows. It may be an old primary, and then another session finds
+    /// the confirmed frames; but if a barrier shows that the database lost them, no session ever does.
     fn give_up(&mut self, why: &str) -> AppendError {
         self.session = None;
-        AppendError::Unreachable(why.into())
+        self.barrier().err().unwrap_or_else(|| AppendError::Unreachable(why.into()))
     }
 }

@@ -39,6 +39,11 @@ impl PlainDatabase {
         PlainDatabase { replica, ..self.clone() }
     }
 
+    /// Loses the last entry, as by a restore.
+    pub fn lose_last(&self) {
+        self.node().wal.pop();
+    }
+
     fn node(&self) -> MutexGuard<'_, Node> {
         self.node.lock().unwrap()
     }
