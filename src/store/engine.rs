@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::answered::Answered;
+use super::answered_through;
 use super::data_dir::{DataDirError, LAYOUT_VERSION, format_of};
 use super::disk::RealDisk;
 use super::log::postgresql::{self, SharedLog};
@@ -17,7 +17,7 @@ pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEng
 /// The engine for the registry in a data directory whose log is shared. The directory contains a copy.
 pub(super) fn shared_log_engine(data_dir: &Path, shared: &Arc<SharedLog>, options: &LogOptions) -> Box<dyn LogEngine> {
     let copy = log_engine(data_dir, LogOptions { is_copy: true, ..options.clone() });
-    let engine = postgresql::engine(shared, copy, Answered::read(data_dir).through());
+    let engine = postgresql::engine(shared, copy, answered_through(data_dir));
     Box::new(engine.remembering(data_dir.join("ACKNOWLEDGED")))
 }
 

@@ -117,6 +117,12 @@ pub struct Store {
     unfinished: Option<Unfinished>,
 }
 
+/// The latest instant that the registry in a data directory answered questions by time for. After a kill it is up to a
+/// second later. No record may be dated at or before it, so the log that several replicas share must be given it.
+pub fn answered_through(data_dir: &Path) -> Timestamp {
+    Answered::read(data_dir).through()
+}
+
 impl Store {
     /// Locks the data directory, opens the log, and brings the index up to date. A new registry is removed again unless
     /// [`Store::finish`] is called.

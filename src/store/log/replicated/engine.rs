@@ -28,7 +28,7 @@ pub struct ReplicatedEngine {
 
 impl ReplicatedEngine {
     /// The engine of a replica that hears what is given to `hearing`, and that answered questions by time up to
-    /// `answered_through` before.
+    /// [`answered_through`](crate::store::answered_through) before.
     pub fn new(
         copy: Box<dyn LogEngine>,
         databases: Box<Databases>,
