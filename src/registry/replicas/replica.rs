@@ -45,7 +45,7 @@ pub struct Replica {
 impl Replica {
     /// Opens a replica in a new directory. It joins the registry in the log, or begins one.
     pub fn open(engine: &dyn LogEngine) -> Replica {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
         let replica = Replica::open_at(directory.path(), engine);
         Replica { directory: Some(directory), ..replica }
     }

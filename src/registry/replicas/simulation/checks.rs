@@ -91,7 +91,7 @@ impl Knowledge {
     }
 
     /// Checks the log and the copies of the replicas.
-    pub fn check(&self, world: &World, copies: &[Vec<Vec<u8>>]) -> Result<(), Violation> {
+    pub fn check(&self, world: &World, copies: &[&[Vec<u8>]]) -> Result<(), Violation> {
         let leader: Vec<_> = world.nodes[world.leader].frames().collect();
         let records: Vec<_> = leader.iter().flat_map(|frame| &frame.records).collect();
         if !records.is_sorted_by(|(_, _, before), (_, _, after)| before < after) {
@@ -123,8 +123,8 @@ impl Knowledge {
         }
         let is_prefix = |ours: &[Vec<u8>], theirs: &[Vec<u8>]| ours.iter().zip(theirs).all(|(one, other)| one == other);
         for (at, copy) in copies.iter().enumerate() {
-            let log: Vec<_> = leader.iter().map(|frame| frame.bytes.clone()).collect();
-            if !is_prefix(copy, &log) || (copy.len() > log.len() && !world.is_restored) {
+            let is_in_log = copy.iter().zip(&leader).all(|(ours, frame)| *ours == frame.bytes);
+            if !is_in_log || (copy.len() > leader.len() && !world.is_restored) {
                 return Err(Violation::Histories(format!("replica {at} and the log")));
             }
             if let Some(other) = copies.iter().position(|other| !is_prefix(copy, other)) {

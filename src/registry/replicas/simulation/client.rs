@@ -14,7 +14,7 @@ use crate::store::index::View as _;
 use crate::store::log::AppendError;
 
 /// The providers that clients register.
-const PROVIDERS: [&str; 3] = ["east", "north", "west"];
+pub const PROVIDERS: [&str; 3] = ["east", "north", "west"];
 
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,19 +60,6 @@ impl Question {
             Question::Hire(_, number) => Some(Uuid::from_u128(1000 + u128::from(number))),
             Question::Meet(number) => Some(Uuid::from_u128(1_000_000 + u128::from(number))),
             Question::Head | Question::At(_) | Question::OpenDay => None,
-        }
-    }
-
-    /// A question at random.
-    pub fn any(rng: &mut fastrand::Rng, number: u64, now: Timestamp) -> Question {
-        let provider = rng.usize(..PROVIDERS.len());
-        match rng.u8(..12) {
-            0..=3 => Question::Register(provider),
-            4..=6 => Question::Hire(provider, number),
-            7 => Question::Meet(number),
-            8 => Question::At(now),
-            9 => Question::OpenDay,
-            _ => Question::Head,
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::line::{Request, Response};
-use super::world::{Answer, Statement, World};
+use super::world::{Answer, World};
 use crate::store::log::memory::records_of;
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
 use crate::store::log::replicated::simulated::rules::Rule;
@@ -32,11 +32,18 @@ impl World {
                 let checked = |replica: &usize| {
                     state.replicas.get(replica).is_some_and(|(_, checked)| *checked == Some(incarnation))
                 };
-                let waiting_for: Vec<_> = (0..self.replicas).filter(|at| !checked(at)).collect();
+                let is_awaited = |at: &usize| {
+                    let counts = *at == statement.sender || !self.is_broken(Rule::EveryReplica);
+                    counts && !self.forgotten.contains(at)
+                };
+                let waiting_for: Vec<_> = (0..self.replicas).filter(|at| is_awaited(at) && !checked(at)).collect();
                 let opened = waiting_for.is_empty().then_some(Entry::Open(incarnation));
                 (opened, Response::Opened(waiting_for.iter().map(usize::to_string).collect()))
             }
-            Request::SettleAgain(through) => (Some(Entry::Fence(*through)), Response::SettledAgain(true)),
+            Request::SettleAgain(through) => {
+                let is_kept = !self.is_broken(Rule::RaisedAgain);
+                (is_kept.then_some(Entry::Fence(*through)), Response::SettledAgain(true))
+            }
             Request::Settle(through) if is_open && *through <= clock.max(state.head().recorded_at) => {
                 let mut head = state.head();
                 head.answered_through = head.answered_through.max(*through);
@@ -48,7 +55,10 @@ impl World {
                 head.turn += 1;
                 (Some(Entry::Turn), Response::Turned(head))
             }
-            Request::Frames(after) => (None, Response::Frames(self.frames(&state, &statement, after.0))),
+            Request::Frames(after) => {
+                let turned = self.sessions.get_mut(&statement.session).and_then(|session| session.turned.take());
+                (None, Response::Frames(self.frames(state, turned, after.0)))
+            }
             Request::Notify(text) => {
                 let others = (0..self.replicas).filter(|to| *to != statement.sender);
                 self.notes.extend(others.map(|to| (to, text.clone())));
@@ -57,7 +67,7 @@ impl World {
             Request::Connect => unreachable!(),
         };
         let Some(entry) = entry else { return self.answer(&statement, response) };
-        let waits = !(matches!(entry, Entry::Beat(..)) && self.is_broken(Rule::DurableBarrier));
+        let waits = !self.is_plain_read(&statement.request, &response);
         let node = &mut self.nodes[statement.node];
         if !waits {
             node.wal.push(entry);
@@ -92,27 +102,33 @@ impl World {
         if self.is_broken(Rule::OwnSnapshot) && seen.revision > barrier.head.tip.revision {
             barrier.head.tip = seen;
         }
-        if self.is_broken(Rule::DurableBarrier) {
+        if self.is_broken(Rule::DurableHead) || self.is_broken(Rule::DurableLoss) {
             // A plain read knows of no beats.
             barrier.beat_before = known.beat;
         }
         (Some(Entry::Beat(replica, holds.then_some(incarnation))), Response::Barrier(barrier))
     }
 
-    fn frames(&self, state: &State, statement: &Statement, after: u64) -> Vec<Vec<u8>> {
-        let turned = &self.sessions.get(&statement.session).map(|(_, frames)| frames.clone()).unwrap_or_default();
-        let elsewhere;
-        let frames = if self.is_broken(Rule::LaterStatement) && !turned.is_empty() {
-            turned
-        } else if self.is_broken(Rule::SameSession) || self.is_broken(Rule::OwnSnapshot) {
-            let mut rng = self.rng.clone();
-            let primaries: Vec<_> = (0..self.nodes.len()).filter(|at| self.is_primary(*at)).collect();
-            elsewhere = self.nodes[rng.choice(primaries).unwrap()].state().frames;
-            &elsewhere
-        } else {
-            &state.frames
+    /// True if a barrier is answered at once, as a plain read is: that the replica has the head, or that the database
+    /// lacks what the replica has.
+    fn is_plain_read(&self, request: &Request, response: &Response) -> bool {
+        let (Request::Barrier(known), Response::Barrier(barrier)) = (request, response) else { return false };
+        (self.is_broken(Rule::DurableHead) && barrier.head.tip == known.tip)
+            || (self.is_broken(Rule::DurableLoss) && barrier.chain_at_tip.is_none())
+    }
+
+    /// The frames after a revision that a session reads. The node showed `turned` when the session raised the turn, if
+    /// it did that in the statement before.
+    fn frames(&self, state: State, turned: Option<Vec<Frame>>, after: u64) -> Vec<Vec<u8>> {
+        let frames = match turned {
+            Some(turned) if self.is_broken(Rule::LaterStatement) => turned,
+            _ if self.is_broken(Rule::SameSession) || self.is_broken(Rule::OwnSnapshot) => {
+                let node = self.rng.clone().choice(self.primaries()).unwrap();
+                self.nodes[node].state().frames
+            }
+            _ => state.frames,
         };
-        let later = frames.iter().filter(|frame| frame.after.revision.0 >= after);
-        later.map(|frame| frame.bytes.clone()).collect()
+        let later = frames.into_iter().filter(|frame| frame.after.revision.0 >= after);
+        later.map(|frame| frame.bytes).collect()
     }
 }

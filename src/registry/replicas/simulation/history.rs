@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::super::replica::{BEGIN, Replica, person};
+use super::bias::Bias;
 use super::checks::{Knowledge, Violation};
 use super::client::{Question, Seen, ask};
 use super::line::{Job, Paused, Process, Start};
 use super::world::{Answer, World};
 use crate::domain::id::SpecialistId;
 use crate::registry::receipt::Resource;
+use crate::store::answered_through;
 use crate::store::log::memory::{MemoryEngine, records_of};
 use crate::store::log::replicated::Hearing;
 use crate::store::log::replicated::simulated::node::Frame;
@@ -30,10 +32,15 @@ pub struct Budget {
     pub steps: usize,
     pub cancels: usize,
     pub give_ups: usize,
+    /// Sessions that end between two statements.
+    pub losses: usize,
+    pub refusals: usize,
     pub crashes: usize,
     pub fail_overs: usize,
     pub restores: usize,
     pub kills: usize,
+    /// Which kinds of questions clients ask, in the order of [`Question`].
+    pub questions: [bool; 6],
     /// How far behind the clock of the second node is.
     pub slower: SignedDuration,
 }
@@ -53,10 +60,11 @@ pub struct Seat {
     pub copy: MemoryEngine,
     pub hearing: Arc<Hearing>,
     pub directory: TempDir,
-    pub answered_through: Timestamp,
     /// What it was asked, and what was acknowledged before.
     pub asked: Vec<Question>,
     pub known: Knowledge,
+    /// What it answered last.
+    pub answered: Vec<Seen>,
 }
 
 /// What a replica reports.
@@ -72,6 +80,7 @@ pub struct History {
     pub knowledge: Knowledge,
     pub seats: Vec<Seat>,
     pub budget: Budget,
+    pub bias: Bias,
     pub calls: u64,
 }
 
@@ -103,6 +112,8 @@ impl History {
         let now = begin + SignedDuration::from_secs(60);
         let mut world = World::new(seed, broken, now, budget.nodes, budget.replicas, &begun().frames);
         world.nodes[1].ahead = -budget.slower;
+        let bias = Bias::any(&mut world.rng, budget.nodes, budget.replicas, budget.questions);
+        world.prefers.clone_from(&bias.nodes);
         let seat = |_| {
             let copy = MemoryEngine::default();
             copy.state().frames = begun().frames.iter().map(|frame| frame.bytes.clone()).collect();
@@ -112,22 +123,30 @@ impl History {
                 copy,
                 hearing: Arc::new(Hearing::new(KEY)),
                 directory: tempfile::tempdir_in("/dev/shm").unwrap(),
-                answered_through: Timestamp::MIN,
                 asked: Vec::new(),
                 known: Knowledge::default(),
+                answered: Vec::new(),
             }
         };
         let seats = (0..budget.replicas).map(seat).collect();
-        History { world, knowledge: Knowledge::default(), seats, budget, calls: 0 }
+        History { world, knowledge: Knowledge::default(), seats, budget, bias, calls: 0 }
     }
 
     pub fn check(&self) -> Result<(), Violation> {
-        let copies = self.seats.iter().map(|seat| seat.copy.state().frames.clone());
-        self.knowledge.check(&self.world, &copies.collect::<Vec<_>>())
+        let counts = |(at, _): &(usize, &Seat)| !self.world.forgotten.contains(at);
+        let seats = self.seats.iter().enumerate().filter(counts);
+        let copies: Vec<_> = seats.map(|(_, seat)| seat.copy.state()).collect();
+        let frames: Vec<_> = copies.iter().map(|copy| &copy.frames[..]).collect();
+        self.knowledge.check(&self.world, &frames)
+    }
+
+    /// The clock of a replica.
+    pub fn clock(&self, replica: usize) -> Timestamp {
+        self.world.now + self.bias.clocks[replica]
     }
 
     pub fn ask(&mut self, replica: usize, questions: Vec<Question>) -> Result<(), Violation> {
-        let (now, asked, who) = (self.world.now, questions.clone(), begun().who);
+        let (now, asked, who) = (self.clock(replica), questions.clone(), begun().who);
         let seat = &mut self.seats[replica];
         seat.asked = questions;
         seat.known = self.knowledge.clone();
@@ -140,7 +159,7 @@ impl History {
     }
 
     pub fn start(&mut self, replica: usize) -> Result<(), Violation> {
-        let now = self.world.now;
+        let now = self.clock(replica);
         let seat = &mut self.seats[replica];
         // The index is folded again from the copy.
         let index = seat.directory.path().join("index");
@@ -151,7 +170,7 @@ impl History {
             directory: seat.directory.path().to_owned(),
             copy: seat.copy.clone(),
             hearing: Arc::clone(&seat.hearing),
-            answered_through: seat.answered_through,
+            answered_through: answered_through(seat.directory.path()),
         };
         let first: Job<Done> = Box::new(move |replica| {
             replica.set_clock(now);
@@ -188,12 +207,10 @@ impl History {
         let seen = seen.map_err(Violation::Failed)?;
         let seat = &mut self.seats[replica];
         for (question, seen) in seat.asked.iter().zip(&seen) {
-            if let (Question::At(instant), Seen::Revision(_)) = (question, seen) {
-                seat.answered_through = seat.answered_through.max(*instant);
-            }
             seat.known.judge(*question, *seen, self.world.is_restored)?;
             self.knowledge.learn(*question, *seen);
         }
+        seat.answered = seen;
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 //!
 //! `CPSS_REPLICA_HISTORIES` sets the number of histories.
 
+mod bias;
 mod checks;
 mod client;
 mod execution;
@@ -14,5 +15,6 @@ mod finish;
 mod history;
 mod line;
 mod schedule;
+mod search;
 mod tests;
 mod world;

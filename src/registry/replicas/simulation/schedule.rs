@@ -1,12 +1,13 @@
-//! The scheduler: decides what happens next.
+//! The scheduler: decides what happens next, among what can happen.
 
 use std::sync::Arc;
 
 use jiff::SignedDuration;
 
+use super::bias::{Kind, choose};
 use super::checks::Violation;
-use super::client::Question;
 use super::history::{History, KEY, State, begun};
+use super::world::Answer;
 use crate::store::log::replicated::Hearing;
 use crate::store::log::replicated::simulated::rules::Rule;
 
@@ -20,99 +21,131 @@ impl History {
             self.step()?;
             self.check()?;
         }
-        if self.world.is_restored { Ok(()) } else { self.finish() }
+        self.finish()
     }
 
-    /// Does one thing at random.
+    /// Does one thing at random, among those that can be done.
     fn step(&mut self) -> Result<(), Violation> {
-        let (replica, kind) = (self.world.rng.usize(..self.seats.len()), self.world.rng.u8(..100));
-        match kind {
-            0..=17 => self.call(replica),
-            18..=37 => self.execute(),
-            38..=53 => {
-                let behind = self.world.behind();
-                if let Some(standby) = self.world.rng.choice(behind) {
-                    self.world.ship(standby);
-                }
-                Ok(())
-            }
-            54..=71 => self.release(),
-            72..=75 => self.cancel(),
-            76..=78 => self.give_up(),
-            79..=84 => self.deliver(),
-            85..=88 => self.fail_over(),
-            89..=90 => self.crash(),
-            91..=93 => self.rejoin(),
-            94..=95 => self.kill(replica),
-            96 => self.restore(),
-            _ => {
-                self.world.now += SignedDuration::from_millis(self.world.rng.i64(1..400));
-                Ok(())
+        let mut kinds = Vec::new();
+        for (weight, kind) in &self.bias.kinds {
+            let options = self.options(*kind);
+            if !options.is_empty() {
+                kinds.push((*weight, (*kind, options)));
             }
         }
+        let Some((kind, options)) = choose(&mut self.world.rng, kinds) else { return Ok(()) };
+        let Some(at) = choose(&mut self.world.rng, options) else { return Ok(()) };
+        self.do_one(kind, at)
+    }
+
+    /// What can be done of a kind: which replica, node, statement, session or notification it can be about, each with
+    /// a weight.
+    fn options(&self, kind: Kind) -> Vec<(u32, u64)> {
+        let (world, budget) = (&self.world, &self.budget);
+        let alike = |options: Vec<u64>| options.into_iter().map(|at| (1, at)).collect();
+        let when = |is_possible: bool| if is_possible { vec![(1, 0)] } else { Vec::new() };
+        let nodes = |is_one: &dyn Fn(usize) -> bool| {
+            (0..world.nodes.len()).filter(|at| is_one(*at)).map(|at| (1, at as u64)).collect()
+        };
+        let is_stray = |at: usize| at != world.leader && world.nodes[at].follows != Some(world.leader);
+        match kind {
+            Kind::Call => {
+                let asked = |at: &usize| !matches!(self.seats[*at].state, State::Waiting);
+                let seats = (0..self.seats.len()).filter(asked);
+                seats.map(|at| (self.bias.asks[at], at as u64)).collect()
+            }
+            Kind::Deliver => (0..world.notes.len()).map(|at| (1, at as u64)).collect(),
+            Kind::Execute => alike(world.sent()),
+            Kind::Ship => world.behind().into_iter().map(|at| (self.bias.ships[at], at as u64)).collect(),
+            Kind::Release => {
+                alike(world.waiting().into_iter().filter_map(|(id, shipped)| shipped.then_some(id)).collect())
+            }
+            Kind::Cancel if budget.cancels > 0 => alike(world.waiting().into_iter().map(|(id, _)| id).collect()),
+            Kind::GiveUp if budget.give_ups > 0 => {
+                let awaited = world.statements.iter().filter(|statement| statement.replica.is_some());
+                alike(awaited.map(|statement| statement.id).collect())
+            }
+            Kind::Lose if budget.losses > 0 => alike(world.idle_sessions()),
+            Kind::Refuse if budget.refusals > 0 => alike(world.sent()),
+            Kind::FailOver => {
+                let standby = world.nodes[world.leader].standby;
+                when(budget.fail_overs > 0 && standby.is_some_and(|at| world.nodes[at].is_up))
+            }
+            Kind::Crash if budget.crashes > 0 => nodes(&|at| world.is_primary(at)),
+            Kind::Rejoin => nodes(&|at| is_stray(at) && !world.is_primary(at)),
+            Kind::Rewind => nodes(&|at| is_stray(at) && world.is_primary(at)),
+            Kind::Kill if budget.kills > 0 => {
+                let runs = |at: &usize| !matches!(self.seats[*at].state, State::Down);
+                (0..self.seats.len()).filter(runs).map(|at| (1, at as u64)).collect()
+            }
+            Kind::Restore => when(budget.restores > 0),
+            Kind::Tick => when(true),
+            Kind::Cancel | Kind::GiveUp | Kind::Lose | Kind::Refuse | Kind::Crash | Kind::Kill => Vec::new(),
+        }
+    }
+
+    fn do_one(&mut self, kind: Kind, id: u64) -> Result<(), Violation> {
+        let at = usize::try_from(id).unwrap();
+        let answers = match kind {
+            Kind::Call => return self.call(at),
+            Kind::Deliver => return self.deliver(at),
+            Kind::Kill => return self.kill(at),
+            Kind::Execute => self.world.execute(id),
+            Kind::Ship => self.world.ship(at),
+            Kind::Release => self.world.release(id),
+            Kind::Cancel => {
+                self.budget.cancels -= 1;
+                self.world.cancel(id)
+            }
+            Kind::GiveUp => {
+                self.budget.give_ups -= 1;
+                self.world.give_up(id)
+            }
+            Kind::Lose => {
+                self.budget.losses -= 1;
+                self.world.lose(id)
+            }
+            Kind::Refuse => {
+                self.budget.refusals -= 1;
+                self.world.refuse(id)
+            }
+            Kind::FailOver => {
+                self.budget.fail_overs -= 1;
+                let old_runs_on = self.world.rng.u8(..4) > 0;
+                self.world.fail_over(old_runs_on)
+            }
+            Kind::Crash => {
+                self.budget.crashes -= 1;
+                self.world.crash(at)
+            }
+            Kind::Rejoin | Kind::Rewind => self.world.rejoin(at),
+            Kind::Restore => self.restore(),
+            Kind::Tick => {
+                self.world.now += SignedDuration::from_millis(self.world.rng.i64(1..400));
+                Vec::new()
+            }
+        };
+        self.respond(answers)
     }
 
     /// Asks a replica something, or starts it.
     fn call(&mut self, replica: usize) -> Result<(), Violation> {
-        match self.seats[replica].state {
-            State::Down => self.start(replica),
-            State::Waiting => Ok(()),
-            State::Idle => {
-                let count = self.world.rng.usize(1..=2);
-                let now = self.world.now;
-                let mut questions = Vec::new();
-                for _ in 0..count {
-                    self.calls += 1;
-                    questions.push(Question::any(&mut self.world.rng, self.calls, now));
-                }
-                self.ask(replica, questions)
-            }
+        if matches!(self.seats[replica].state, State::Down) {
+            return self.start(replica);
         }
-    }
-
-    fn execute(&mut self) -> Result<(), Violation> {
-        let sent = self.world.sent();
-        let Some(id) = self.world.rng.choice(sent) else { return Ok(()) };
-        let answers = self.world.execute(id);
-        self.respond(answers)
-    }
-
-    fn release(&mut self) -> Result<(), Violation> {
-        let waiting = self.world.waiting();
-        let shipped: Vec<_> = waiting.into_iter().filter(|(_, is_shipped)| *is_shipped).collect();
-        let Some((id, _)) = self.world.rng.choice(shipped) else { return Ok(()) };
-        let answers = self.world.release(id);
-        self.respond(answers)
-    }
-
-    fn cancel(&mut self) -> Result<(), Violation> {
-        let waiting = self.world.waiting();
-        let Some((id, _)) = self.world.rng.choice(waiting) else { return Ok(()) };
-        if !spend(&mut self.budget.cancels) {
-            return Ok(());
+        let count = self.world.rng.usize(1..=2);
+        let now = self.clock(replica);
+        let mut questions = Vec::new();
+        for _ in 0..count {
+            self.calls += 1;
+            questions.push(self.bias.question(&mut self.world.rng, replica, self.calls, now));
         }
-        let answers = self.world.cancel(id);
-        self.respond(answers)
-    }
-
-    fn give_up(&mut self) -> Result<(), Violation> {
-        let awaited = self.world.statements.iter().filter(|statement| statement.replica.is_some());
-        let awaited: Vec<_> = awaited.map(|statement| statement.id).collect();
-        let Some(id) = self.world.rng.choice(awaited) else { return Ok(()) };
-        if !spend(&mut self.budget.give_ups) {
-            return Ok(());
-        }
-        let answers = self.world.give_up(id);
-        self.respond(answers)
+        self.ask(replica, questions)
     }
 
     /// Delivers a notification, in any order.
-    fn deliver(&mut self) -> Result<(), Violation> {
-        if self.world.notes.is_empty() {
-            return Ok(());
-        }
-        let at = self.world.rng.usize(..self.world.notes.len());
-        let (to, text) = self.world.notes.swap_remove(at);
+    fn deliver(&mut self, note: usize) -> Result<(), Violation> {
+        let (to, text) = self.world.notes.swap_remove(note);
         let text = self.world.garbled(&text, &self.seats[to].hearing);
         assert!(self.seats[to].hearing.hear(&text));
         match self.seats[to].state {
@@ -122,71 +155,38 @@ impl History {
         }
     }
 
-    fn fail_over(&mut self) -> Result<(), Violation> {
-        let standby = self.world.nodes[self.world.leader].standby;
-        if standby.is_none_or(|at| !self.world.nodes[at].is_up) || !spend(&mut self.budget.fail_overs) {
-            return Ok(());
-        }
-        let old_runs_on = self.world.rng.u8(..4) > 0;
-        let answers = self.world.fail_over(old_runs_on);
-        self.respond(answers)
-    }
-
-    fn crash(&mut self) -> Result<(), Violation> {
-        let primaries: Vec<_> = (0..self.world.nodes.len()).filter(|at| self.world.is_primary(*at)).collect();
-        let Some(node) = self.world.rng.choice(primaries) else { return Ok(()) };
-        if !spend(&mut self.budget.crashes) {
-            return Ok(());
-        }
-        let answers = self.world.crash(node);
-        self.respond(answers)
-    }
-
-    fn rejoin(&mut self) -> Result<(), Violation> {
-        let leader = self.world.leader;
-        let others: Vec<_> = (0..self.world.nodes.len())
-            .filter(|at| *at != leader && self.world.nodes[*at].follows != Some(leader))
-            .collect();
-        let Some(node) = self.world.rng.choice(others) else { return Ok(()) };
-        let answers = self.world.rejoin(node);
-        self.respond(answers)
-    }
-
-    fn restore(&mut self) -> Result<(), Violation> {
-        if !spend(&mut self.budget.restores) {
-            return Ok(());
-        }
+    /// Restores the database to any earlier state, but rather to a recent one.
+    fn restore(&mut self) -> Vec<Answer> {
+        self.budget.restores -= 1;
         let least = begun().frames.len() + self.budget.replicas + 1;
         let all = self.world.nodes[self.world.leader].wal.len();
-        let entries = self.world.rng.usize(least..=all);
-        let answers = self.world.restore(entries);
-        self.respond(answers)
+        let most = self.world.rng.choice([3, 10, all]).unwrap_or(all);
+        let entries = self.world.rng.usize(least.max(all.saturating_sub(most))..=all);
+        self.world.restore(entries)
     }
 
-    /// Kills a replica. Its copy may have lost the last frame, unless the database is restored too.
+    /// Kills a replica. Its copy may have lost the last frame, but not beside a restore: what only a replica knows that
+    /// forgets it at the same time is lost.
     fn kill(&mut self, replica: usize) -> Result<(), Violation> {
-        if matches!(self.seats[replica].state, State::Down) || !spend(&mut self.budget.kills) {
-            return Ok(());
-        }
-        self.world.leave(replica);
-        let seat = &mut self.seats[replica];
-        seat.process = None;
-        seat.state = State::Down;
-        seat.hearing = Arc::new(Hearing::new(KEY));
-        let mut copy = seat.copy.state();
+        self.budget.kills -= 1;
+        self.stop(replica);
+        let has_restore = self.world.is_restored || self.budget.restores > 0;
+        let mut copy = self.seats[replica].copy.state();
         if self.world.broken == Some(Rule::ConfirmedCopy) {
             copy.frames = self.world.shown();
-        } else if self.budget.restores == 0 && copy.frames.len() > begun().frames.len() && self.world.rng.bool() {
+        } else if !has_restore && copy.frames.len() > begun().frames.len() && self.world.rng.bool() {
             copy.frames.pop();
             copy.forget_published();
         }
         Ok(())
     }
-}
 
-/// Takes one from a budget. Returns false if none is left.
-fn spend(budget: &mut usize) -> bool {
-    let is_left = *budget > 0;
-    *budget -= usize::from(is_left);
-    is_left
+    /// Ends a replica. Its statements go on.
+    pub fn stop(&mut self, replica: usize) {
+        self.world.leave(replica);
+        let seat = &mut self.seats[replica];
+        seat.process = None;
+        seat.state = State::Down;
+        seat.hearing = Arc::new(Hearing::new(KEY));
+    }
 }

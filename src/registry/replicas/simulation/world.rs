@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
+use super::bias::choose;
 use super::line::{Request, Response};
 use crate::store::log::replicated::Hearing;
 use crate::store::log::replicated::simulated::node::{Entry, Frame, Node};
@@ -29,6 +30,14 @@ pub struct Statement {
     pub seen: Tip,
 }
 
+/// A session of a replica with a node.
+pub struct Session {
+    replica: usize,
+    node: usize,
+    /// The frames that the node showed when the turn was raised in the statement before.
+    pub turned: Option<Vec<Frame>>,
+}
+
 /// The database.
 pub struct World {
     pub rng: Rng,
@@ -42,8 +51,11 @@ pub struct World {
     /// Notifications that are not delivered yet: to whom, and what.
     pub notes: Vec<(usize, String)>,
     pub is_restored: bool,
-    /// The node of each session, and the frames that it showed when it last raised the turn.
-    pub sessions: BTreeMap<u64, (usize, Vec<Frame>)>,
+    pub sessions: BTreeMap<u64, Session>,
+    /// For each replica, how much it prefers each node.
+    pub prefers: Vec<Vec<u32>>,
+    /// The replicas that are not waited for any more when the database is opened.
+    pub forgotten: BTreeSet<usize>,
     last_id: u64,
     last_incarnation: u64,
 }
@@ -81,6 +93,8 @@ impl World {
             notes: Vec::new(),
             is_restored: false,
             sessions: BTreeMap::new(),
+            prefers: vec![vec![1; nodes]; replicas],
+            forgotten: BTreeSet::new(),
             last_id: 0,
             last_incarnation: 1,
         }
@@ -97,8 +111,13 @@ impl World {
 
     /// A node that says it is the primary, if there is one.
     fn any_primary(&mut self) -> Option<usize> {
-        let primaries: Vec<_> = (0..self.nodes.len()).filter(|at| self.is_primary(*at)).collect();
+        let primaries = self.primaries();
         self.rng.choice(primaries)
+    }
+
+    /// The nodes that say they are the primary.
+    pub fn primaries(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|at| self.is_primary(*at)).collect()
     }
 
     pub fn is_primary(&self, node: usize) -> bool {
@@ -108,17 +127,23 @@ impl World {
     /// Takes in a statement. Returns the response if there is one at once.
     pub fn send(&mut self, replica: usize, session: u64, request: Request) -> Option<Response> {
         if let Request::Connect = request {
-            let Some(node) = self.any_primary() else { return Some(Response::NotDone) };
+            let primaries: Vec<_> = self.primaries().into_iter().map(|at| (self.prefers[replica][at], at)).collect();
+            let Some(node) = choose(&mut self.rng, primaries) else { return Some(Response::NotDone) };
             let session = self.next_id();
-            self.sessions.insert(session, (node, Vec::new()));
+            self.sessions.insert(session, Session { replica, node, turned: None });
             return Some(Response::Connected(session));
         }
-        let Some(node) = self.sessions.get(&session).map(|(node, _)| *node) else { return Some(Response::Unknown) };
+        let Some(Session { node, .. }) = self.sessions.get(&session) else {
+            // The replica may notice before it sends the statement, or after.
+            return Some(if self.rng.bool() { Response::NotDone } else { Response::Unknown });
+        };
+        let node = *node;
         if let Request::Turn = request {
-            let frames = self.nodes[node].state().frames;
-            self.sessions.insert(session, (node, frames));
+            let turned = Some(self.nodes[node].state().frames);
+            self.sessions.insert(session, Session { replica, node, turned });
         }
-        let seen = self.any_primary().map_or(Tip::ORIGIN, |other| self.nodes[other].state().tip());
+        let seen = self.is_broken(Rule::OwnSnapshot).then(|| self.any_primary()).flatten();
+        let seen = seen.map_or(Tip::ORIGIN, |other| self.nodes[other].state().tip());
         let id = self.next_id();
         let (sender, replica) = (replica, Some(replica));
         self.statements.push(Statement { id, sender, replica, session, node, request, executed: None, seen });
@@ -157,7 +182,7 @@ impl World {
     }
 
     pub fn answer(&mut self, statement: &Statement, response: Response) -> Vec<Answer> {
-        if matches!(response, Response::Unknown) {
+        if matches!(response, Response::Unknown | Response::NotDone) {
             self.sessions.remove(&statement.session);
         }
         statement.replica.map(|replica| (replica, response)).into_iter().collect()
@@ -196,6 +221,12 @@ impl World {
         self.answer(&statement, response)
     }
 
+    /// The server refuses a statement that it did not execute.
+    pub fn refuse(&mut self, id: u64) -> Vec<Answer> {
+        let statement = self.take(id);
+        self.answer(&statement, Response::NotDone)
+    }
+
     /// The replica gives up. The statement goes on.
     pub fn give_up(&mut self, id: u64) -> Vec<Answer> {
         let statement = self.statements.iter_mut().find(|statement| statement.id == id).unwrap();
@@ -210,7 +241,20 @@ impl World {
                 statement.replica = None;
             }
         }
+        self.sessions.retain(|_, session| session.replica != replica);
         self.notes.retain(|(to, _)| *to != replica);
+    }
+
+    /// The sessions without a statement under way.
+    pub fn idle_sessions(&self) -> Vec<u64> {
+        let is_idle = |id: &u64| self.statements.iter().all(|statement| statement.session != *id);
+        self.sessions.keys().copied().filter(is_idle).collect()
+    }
+
+    /// A session without a statement ends. Its replica notices with the next statement.
+    pub fn lose(&mut self, session: u64) -> Vec<Answer> {
+        self.sessions.remove(&session);
+        Vec::new()
     }
 
     /// The standbys that can take the next entry.
@@ -223,15 +267,16 @@ impl World {
         (0..self.nodes.len()).filter(behind).collect()
     }
 
-    pub fn ship(&mut self, standby: usize) {
+    pub fn ship(&mut self, standby: usize) -> Vec<Answer> {
         let of = self.nodes[standby].follows.unwrap();
         let entry = self.nodes[of].wal[self.nodes[standby].wal.len()].clone();
         self.nodes[standby].wal.push(entry);
+        Vec::new()
     }
 
     /// Every session with a node ends. What was executed becomes visible.
     fn end_sessions(&mut self, node: usize) -> Vec<Answer> {
-        self.sessions.retain(|_, (at, _)| *at != node);
+        self.sessions.retain(|_, session| session.node != node);
         self.nodes[node].waiting.clear();
         let (gone, left) =
             std::mem::take(&mut self.statements).into_iter().partition(|gone: &Statement| gone.node == node);

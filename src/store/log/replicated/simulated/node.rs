@@ -149,7 +149,7 @@ impl State {
         append.after == tip
             && (append.turn == turn || broken == Some(Rule::Turn))
             && (self.opened == Some(incarnation) || broken == Some(Rule::RollCall))
-            && answered_through < append.first_at
+            && (answered_through < append.first_at || broken == Some(Rule::Fence))
             && recorded_at < append.first_at
             && append.last_at <= latest
     }

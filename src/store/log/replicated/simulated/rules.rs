@@ -7,8 +7,10 @@ pub enum Rule {
     OwnSnapshot,
     /// A notification names the chain, and not only a revision.
     SealedChain,
-    /// A barrier is durable before it is answered. A plain read is none.
-    DurableBarrier,
+    /// A barrier that shows the head which the replica has is durable before it is answered. A plain read is none.
+    DurableHead,
+    /// A barrier that shows a loss is durable before it is answered.
+    DurableLoss,
     /// What became of an append is read in the session that raised the turn.
     SameSession,
     /// What became of an append is read in a later statement than the one that raised the turn.
@@ -24,6 +26,12 @@ pub enum Rule {
     /// A database that was started or restored is not written to before every replica has compared it with what it
     /// knows.
     RollCall,
+    /// Every replica is waited for, and not only the one that opens the database.
+    EveryReplica,
+    /// A replica puts back the time that it answered through, if the database lost it.
+    RaisedAgain,
+    /// No record is dated at or before a time that was answered through.
+    Fence,
     /// A replica compares the time that it answered through.
     AnsweredTime,
     /// A database that is not opened shows no head.
