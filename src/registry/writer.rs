@@ -155,7 +155,10 @@ impl Writer {
                     messages.into_iter().for_each(Message::answer);
                     return Ok(closing);
                 }
-                Err(NotCommitted::HeadMoved) => {}
+                Err(NotCommitted::HeadMoved) => {
+                    // What was decided is void, a repetition within the batch too: the next attempt may not come to it.
+                    messages.iter_mut().for_each(|message| message.refuse(Refusal::Busy.error()));
+                }
                 Err(NotCommitted::Refused(refusal)) => {
                     self.refuse(messages, || refusal.error());
                     return Ok(closing);

@@ -14,6 +14,7 @@ mod execution;
 mod finish;
 mod history;
 mod line;
+mod repeated;
 mod schedule;
 mod search;
 mod tests;

@@ -8,7 +8,7 @@ use super::search::first_violation;
 use crate::store::log::replicated::simulated::rules::Rule;
 
 /// Failovers, crashes, cancelled waits, statements without a client, sessions that end, and replicas that are killed.
-const FAULTS: Budget = Budget {
+pub const FAULTS: Budget = Budget {
     nodes: 3,
     replicas: 3,
     steps: 250,
