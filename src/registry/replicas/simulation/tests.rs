@@ -64,8 +64,8 @@ fn nothing_is_violated(budget: Budget) {
     }
 }
 
-/// Looks for a history without a rule that violates what the rule protects: from a seed on that leads to one, or, if
-/// `CPSS_REPLICA_SEARCH` is set, in so many histories.
+/// Looks for a history without a rule that violates what the rule protects, from a seed on that leads to one. If
+/// `CPSS_REPLICA_SEARCH` is set, looks in that number of histories from the first seed on.
 fn is_violated(broken: Rule, budget: Budget, first: u64, expected: impl Fn(&Violation) -> bool + Sync) {
     let searched = std::env::var("CPSS_REPLICA_SEARCH").map(|number| number.parse().unwrap());
     let seeds = searched.map_or(first..first + SEARCH, |histories| 0..histories);
