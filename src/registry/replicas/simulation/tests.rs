@@ -113,7 +113,7 @@ fn a_notification_must_name_the_chain() {
 
 #[test]
 fn a_refusal_must_be_confirmed_durably() {
-    is_violated(Rule::DurableHead, SPLIT_HIRES, 0, |violation| matches!(violation, Violation::FalseRefusal(_)));
+    is_violated(Rule::DurableHead, SPLIT_HIRES, 149, |violation| matches!(violation, Violation::FalseRefusal(_)));
 }
 
 #[test]
