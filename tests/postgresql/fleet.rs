@@ -153,11 +153,9 @@ impl Fleet {
 
     /// Runs `serve`, which must refuse to start. Returns what it says.
     pub fn refused(&self, name: &str) -> String {
-        let any = "127.0.0.1:0";
-        let arguments = ["serve", "--config", &self.config(name), "--listen", any, "--ops-listen", any];
-        let output = run(&arguments);
-        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-        said(&output)
+        let (status, said) = Process::serve(&["--config", &self.config(name)]).wait();
+        assert_eq!(status.code(), Some(2), "{said}");
+        said
     }
 }
 
