@@ -1,5 +1,8 @@
 //! `audit`: searches the audit of reads by credential number, client and day.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -57,8 +60,8 @@ Examples:
 
 The outcome of a question is its verdict. Other outcomes: REFUSED (over a limit, or not permitted), ERROR (an invalid
 question), DRY_RUN (a report with validate_only), LISTED (a person in a list or a feed), none (a read without a
-verdict). A miss is an answer that the person was not found: NOT_FOUND, NAME_MISMATCH or CREDENTIAL_NOT_ON_FILE, in an
-additional line. The line of a question by name and birth date that found nobody has no number.
+verdict). A call that the role of the client may not make is REFUSED, without a number. A miss is an answer that the person was
+not found: NOT_FOUND, NAME_MISMATCH or CREDENTIAL_NOT_ON_FILE, in an additional line. The line of a question by name and birth date that found nobody has no number.
 
 A line of a batch counts the questions about each number, and the outcomes of all questions in the line. Its last line
 counts the outcomes of the whole batch. Files that cannot be read completely are listed; the exit
@@ -110,7 +113,7 @@ impl SearchAudit {
         let (mut after, mut day, mut count, mut unreadable) = (None, None, 0_u64, Vec::new());
         loop {
             let found = search(&file, &query, after, PAGE);
-            let found = found.map_err(|error| Failure::of(format!("{} cannot be searched", file.display()), &error))?;
+            let found = found.map_err(|error| cannot_search(&file, &error))?;
             for (_, read) in &found.reads {
                 self.print(read, &clock, &mut day)?;
             }
@@ -140,7 +143,7 @@ impl SearchAudit {
     }
 
     /// The audit file.
-    fn file(&self) -> Result<std::path::PathBuf, Failure> {
+    fn file(&self) -> Result<PathBuf, Failure> {
         let flags = Flags {
             audit_file: self.audit_file.clone(),
             data_dir: self.data_dir.clone(),
@@ -159,6 +162,14 @@ impl SearchAudit {
             if day.replace(local.date()) == Some(local.date()) { String::new() } else { format!("{}\n", local.date()) };
         print(&format!("{heading}{}\n", text(read, &local.strftime("%H:%M:%S").to_string())))
     }
+}
+
+fn cannot_search(file: &Path, error: &io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::NotFound {
+        let remedy = "name the configuration of the server with --config, or the file with --audit-file";
+        return Failure::said(vec![format!("there is no audit at {}", file.display())]).with_remedy(remedy);
+    }
+    Failure::of(format!("{} cannot be searched", file.display()), error)
 }
 
 fn line(read: &Read) -> Line<'_> {

@@ -198,3 +198,17 @@ async fn a_full_audit_refuses_reads_and_dry_runs_but_never_a_write_until_there_i
     let refused = String::from_utf8(refused).unwrap();
     assert!(refused.contains("AUDIT_UNAVAILABLE"), "refusals have a line with a count: {refused}");
 }
+
+#[test]
+fn an_audit_that_is_not_there_is_an_error_and_not_an_empty_one() {
+    let nothing = tempfile::tempdir().unwrap();
+    let gone = nothing.path().join("gone");
+    for (data, more) in [(gone.as_path(), &[][..]), (nothing.path(), &["--json"]), (nothing.path(), &["--client", "x"])]
+    {
+        let output = audit(data, more);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let expected = format!("there is no audit at {}", data.join("audit/reads.jsonl").display());
+        assert!(said.contains(&expected) && said.contains("--config") && output.stdout.is_empty(), "{said}");
+    }
+}

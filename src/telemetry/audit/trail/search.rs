@@ -79,7 +79,7 @@ struct Search<'a> {
 type Continues = bool;
 
 impl Trail {
-    /// Searches from a position on, oldest lines first.
+    /// Searches from a position on, oldest lines first. Fails with `NotFound` if there is no file at all.
     pub(in super::super) fn search(
         &self,
         query: &Query,
@@ -103,7 +103,8 @@ impl Trail {
             }
         }
         let open = match open {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(search.found),
+            // It was closed, and the next one is not begun.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !closed.is_empty() => return Ok(search.found),
             open => open?,
         };
         let inode = |file: io::Result<std::fs::Metadata>| file.ok().map(|file| (file.dev(), file.ino()));
