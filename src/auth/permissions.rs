@@ -76,6 +76,8 @@ pub struct Method {
     pub service: &'static str,
     /// The method.
     pub name: &'static str,
+    /// Service and method, as in `RecordService/ListFacts`.
+    pub qualified_name: &'static str,
     /// True if its requests or its responses are a stream. Such a call may be long-lived.
     pub streams: bool,
     /// True if it may hold much memory until its response has been read, or reads much: a stream, a batch, a page, or a
@@ -184,6 +186,7 @@ static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock:
         let row = Method {
             service: method.service,
             name: method.name,
+            qualified_name: method.path.rsplit('.').next().unwrap_or_default(),
             streams: method.streams,
             is_large: method.streams || method.takes_many || READS_ALL.contains(&(method.service, method.name)),
             writes: method.writes,

@@ -150,7 +150,7 @@ impl Contract {
                 (own.cloned(), Some(HashSet::from_iter(numbers)))
             }
             ChangesAbout::Provider(provider) => {
-                context.refuse_other(Some(provider.as_str()))?;
+                self.permitted(context, context.refuse_other(Some(provider.as_str()))).await?;
                 (Some(provider), None)
             }
         };

@@ -26,7 +26,8 @@ impl EmploymentService for Contract {
         request: Request<v1::ReportEmploymentStartRequest>,
     ) -> Result<Response<v1::ReportEmploymentStartResponse>, Status> {
         let named = Some(request.get_ref().provider_id.as_str()).filter(|id| !id.is_empty());
-        context(&request)?.refuse_other(named)?;
+        let of_caller = context(&request)?;
+        self.permitted(&of_caller, of_caller.refuse_other(named)).await?;
         mutate!(
             self,
             request,
@@ -84,7 +85,8 @@ impl EmploymentService for Contract {
     ) -> Result<Response<v1::ListEmploymentsResponse>, Status> {
         let context = context(&request)?;
         let request = request.into_inner();
-        context.refuse_other(Some(request.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+        let named = Some(request.provider_id.as_str()).filter(|id| !id.is_empty());
+        self.permitted(&context, context.refuse_other(named)).await?;
         let asked = decode::list_employments(&request, context.own());
         let (mut filter, known_at) = asked.map_err(|rejection| status::rejected(&rejection))?;
         filter.own_staff_of = context.own_staff_of();
@@ -118,7 +120,8 @@ impl EmploymentService for Contract {
         let Some(Kind::Options(options)) = list.message().await?.and_then(|message| message.kind) else {
             return Err(status::invalid_field("options", "required: the first message of the stream"));
         };
-        context.refuse_other(Some(options.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+        let named = Some(options.provider_id.as_str()).filter(|id| !id.is_empty());
+        self.permitted(&context, context.refuse_other(named)).await?;
         let asked = decode::roster_options(&options, context.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;

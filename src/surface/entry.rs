@@ -21,6 +21,7 @@ use crate::telemetry::audit::Audit;
 #[derive(Clone)]
 pub struct Surface {
     admission: Arc<Admission>,
+    audit: Audit,
     services: Limited<Services>,
 }
 
@@ -31,7 +32,8 @@ impl Surface {
     /// Creates the surface for the listeners of one thread.
     pub(crate) fn new(audit: &Audit, admission: &Arc<Admission>, limits: &LimitsLayer) -> Surface {
         let services = Services::new(&admission.registry, audit, &admission.metrics, limits);
-        Surface { admission: Arc::clone(admission), services: limits.by_client(services) }
+        let audit = audit.for_worker();
+        Surface { admission: Arc::clone(admission), audit, services: limits.by_client(services) }
     }
 
     /// Answers a call. `messages` are the encoded request messages of the method, and the result contains the encoded
@@ -47,7 +49,7 @@ impl Surface {
 
     /// Answers a call that is already in gRPC form.
     pub(crate) fn answer(&mut self, request: Request<Body>, deadline: Option<Duration>) -> Answering {
-        enter(&self.admission, &mut self.services, request, deadline)
+        enter(&self.admission, &self.audit, &mut self.services, request, deadline)
     }
 
     /// Records a request that a listener refused with an HTTP status because it is not a call.

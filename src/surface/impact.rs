@@ -75,10 +75,14 @@ impl Contract {
         let Some(command) = &row.command else {
             return Err(status::invalid_field("command.command", "required"));
         };
-        let (right, judged_as) = right_to_give(&context, command)
-            .ok_or_else(|| status::permission_denied("the caller's role may not give this command"))?;
+        let Some((right, judged_as)) = right_to_give(&context, command) else {
+            let denied = status::permission_denied("the caller's role may not give this command");
+            self.permitted(&context, Err(denied.clone())).await?;
+            return Err(denied);
+        };
         if let Row::ReportEmploymentStart(start) = command {
-            context.refuse_other(Some(start.provider_id.as_str()).filter(|id| !id.is_empty()))?;
+            let named = Some(start.provider_id.as_str()).filter(|id| !id.is_empty());
+            self.permitted(&context, context.refuse_other(named)).await?;
         }
         let asked = decode::previewed_command(row, judged_as, &self.tags());
         let context = CallContext { right, ..context };

@@ -142,6 +142,15 @@ impl Contract {
         written(self.audit.report(question(found.number, found.verdict))).await
     }
 
+    /// Passes on whether a call is permitted. If not, writes the attempt to the audit before the refusal is sent.
+    pub(super) async fn permitted(&self, context: &CallContext, permitted: Result<(), Status>) -> Result<(), Status> {
+        if permitted.is_err() {
+            let attempt = AuditEntry { verdict: Some(REFUSED), ..AuditEntry::default() };
+            self.audit_read(context, context.method.qualified_name, &self.registry.pin_head(), attempt).await?;
+        }
+        permitted
+    }
+
     /// Writes a miss to the audit, before the answer is sent. The question itself has its own line.
     pub(super) async fn audit_miss(
         &self,

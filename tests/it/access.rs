@@ -56,6 +56,11 @@ async fn each_call_is_logged_with_its_outcome() {
     let unary = line(&process, &["/VerifyCredential\"", "code=0", REQUEST_ID]).await;
     assert!(unary.contains(" user_agent=\"tonic/") && !unary.contains("received="), "{unary}");
 
+    // A call that the role may not make names the client, too.
+    let denied = registry.calling_as("payer").refusal(v1::ListCredentialsRequest::default()).await;
+    assert_eq!(denied.code(), tonic::Code::PermissionDenied);
+    line(&process, &["/ListCredentials\"", "client=\"dev:payer\" code=7 "]).await;
+
     // A stream has no line before it has ended.
     let whole = tokio_stream::iter([options(), item(), item(), item()]);
     let mut answers = verification.stream_verify_credentials(whole).await.unwrap().into_inner();

@@ -3,6 +3,7 @@
 //! It identifies the caller, refuses methods that the caller's role may not call, moves the civil day of a development
 //! server forward, enforces the call's deadline, and writes one line to the access log.
 
+mod denied;
 mod leaving;
 
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
+use self::denied::Denied;
 use self::leaving::TrackedCall;
 pub(crate) use self::leaving::explained;
 use super::limits::unauthenticated;
@@ -30,7 +32,7 @@ use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;
 use crate::registry::Registry;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::audit::Client;
+use crate::telemetry::audit::{Audit, Client};
 use crate::telemetry::metrics::Metrics;
 
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -62,9 +64,24 @@ pub(crate) struct Admission {
     access: AccessLog,
 }
 
+/// Why a call is not admitted.
+enum Refusal {
+    /// A limit, or a fault of the call.
+    Other(Status),
+    /// The caller's role may not make it.
+    Role(Denied),
+}
+
+impl From<Status> for Refusal {
+    fn from(status: Status) -> Refusal {
+        Refusal::Other(status)
+    }
+}
+
 /// Admits a call to the services. Returns its answer, or a refusal.
 pub(super) fn enter<S>(
     admission: &Arc<Admission>,
+    audit: &Audit,
     services: &mut S,
     mut request: Request<Body>,
     deadline: Option<Duration>,
@@ -76,10 +93,12 @@ where
 {
     let mut tracked = TrackedCall::new(admission, &request);
     let deadline = deadline.map(ahead_of);
-    match admission.admit(&request, &tracked) {
-        Err(refusal) => Entering::Refused { refusal, tracked: Some(tracked) },
+    match admission.admit(&request, &mut tracked) {
+        Err(Refusal::Other(refusal)) => Entering::Refused { refusal, tracked: Some(tracked) },
+        Err(Refusal::Role(denied)) => {
+            Entering::Denied { refusal: Box::pin(admission.deny(audit, denied)), tracked: Some(tracked) }
+        }
         Ok((context, today)) => {
-            tracked.client = Some(Arc::clone(&context.caller) as Arc<dyn Client>);
             request.extensions_mut().insert(context);
             let request = tracked.follow(request);
             let tracked = Some(tracked);
@@ -107,6 +126,11 @@ pin_project! {
             refusal: Status,
             tracked: Option<TrackedCall>,
         },
+        /// The caller's role may not make the call.
+        Denied {
+            refusal: BoxFuture<'static, Status>,
+            tracked: Option<TrackedCall>,
+        },
         /// The call was admitted.
         Admitted {
             #[pin]
@@ -130,6 +154,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (answered, tracked) = match self.project() {
             Step::Refused { refusal, tracked } => (Ok(refusal.clone().into_http()), tracked),
+            Step::Denied { refusal, tracked } => (Ok(ready!(refusal.as_mut().poll(cx)).into_http()), tracked),
             Step::Admitted { call, tracked } => (ready!(call.poll(cx)), tracked),
             Step::Moving { moved, tracked } => (ready!(moved.as_mut().poll(cx)), tracked),
         };
@@ -201,19 +226,22 @@ impl Admission {
         TrackedCall::new(self, request).turn_away(status);
     }
 
-    /// Returns the caller with its right, and the day to move to before the call is answered.
-    fn admit(&self, request: &Request<Body>, tracked: &TrackedCall) -> Result<(CallContext, Option<Day>), Status> {
+    /// Returns the caller with its right, and the day to move to before the call is answered. Notes the caller.
+    fn admit(&self, request: &Request<Body>, tracked: &mut TrackedCall) -> Result<(CallContext, Option<Day>), Refusal> {
         let headers = request.headers();
         let peer = request.extensions().get();
         let caller = self.identities.caller(headers, peer, tracked.started).or_else(|nobody| {
             unauthenticated(&self.shares, peer)?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;
+        tracked.client = Some(Arc::clone(&caller) as Arc<dyn Client>);
         let headers_bytes = refuse_large(headers)?;
         let method = tracked.method.ok_or_else(status::no_such_method)?;
-        let denied = || status::permission_denied("the caller's role may not call this method");
-        let right = method.right(&caller.role).ok_or_else(denied)?;
-        let context = CallContext { caller, right, method, request_id: tracked.request_id, headers_bytes };
+        let request_id = tracked.request_id;
+        let Some(right) = method.right(&caller.role) else {
+            return Err(Refusal::Role(Denied { caller, method, request_id }));
+        };
+        let context = CallContext { caller, right, method, request_id, headers_bytes };
         if !self.identities.is_dev() {
             refuse_dev_metadata(headers)?;
             return Ok((context, None));

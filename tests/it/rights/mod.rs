@@ -1,6 +1,7 @@
 //! Permissions: the table of the contract checked with real requests, and the fields left out of answers.
 
 mod audit;
+mod denied;
 mod expected_fields;
 pub mod fixture;
 mod hidden;

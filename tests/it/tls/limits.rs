@@ -139,3 +139,18 @@ fn options() -> v1::StreamVerifyCredentialsRequest {
     let kind = v1::stream_verify_credentials_request::Kind::Options(v1::StreamOptions::default());
     v1::StreamVerifyCredentialsRequest { kind: Some(kind) }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_that_a_role_may_not_make_count_against_its_rate_and_cannot_flood_the_audit() {
+    let place = TlsServer::start_with(&["--calls-per-second", "1", "--calls-burst", "3"]);
+    let payer = place.unauthenticated().await.with_token(&place.add_client_with_token("medicaid", "payer").await);
+    let mut refusals = Vec::new();
+    for _ in 0..20 {
+        refusals.push(payer.refusal(v1::ListCredentialsRequest::default()).await.code());
+    }
+    let denied = refusals.iter().filter(|code| **code == Code::PermissionDenied).count();
+    assert!((3..20).contains(&denied) && refusals.contains(&Code::ResourceExhausted), "{refusals:?}");
+    let audit = place.read("data/audit/reads.jsonl");
+    let lines = audit.lines().filter(|line| line.contains("medicaid") && line.contains("REFUSED")).count();
+    assert_eq!(lines, denied, "{audit}");
+}
