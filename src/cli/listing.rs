@@ -75,6 +75,15 @@ impl Listing {
 
     /// Ends the list. The sentences come before the table; beside CSV they go to standard error.
     pub fn end(self, sentences: &[String]) -> Result<(), Failure> {
+        self.finish(sentences, |said, table| format!("{said}\n{table}"))
+    }
+
+    /// Like [`Listing::end`], but the sentences come after the table.
+    pub fn end_with_sums(self, sentences: &[String]) -> Result<(), Failure> {
+        self.finish(sentences, |said, table| format!("{table}\n{said}"))
+    }
+
+    fn finish(self, sentences: &[String], joined: impl Fn(&str, &str) -> String) -> Result<(), Failure> {
         if self.format.json {
             return Ok(());
         }
@@ -84,7 +93,8 @@ impl Listing {
             Format::Csv => print_aside(&said),
             Format::Table if self.rows.is_empty() => print(&said)?,
             Format::Table => {
-                print(&format!("{said}\n{}", table::table(self.columns, &self.rows, Some(terminal::table_width()))))?;
+                let table = table::table(self.columns, &self.rows, Some(terminal::table_width()));
+                print(&joined(&said, &table))?;
             }
         }
         Ok(())

@@ -102,8 +102,9 @@ async fn a_spreadsheet_of_those_who_are_affected_has_their_numbers_and_days() {
     registry.credentialed("Odalys", "Bledsoe-Example", &[&employer, &other]).await;
     desk.profile("registrar", "");
     let close = ["act", "end", &employer.qualification, "--last-day", "3/1/2026", "--reason", "closed", "--affected"];
-    let sum = "Of the credentials: 1 revoked on loss of employment, 2 not covered by a provider any more.";
-    desk.run(&close).exits(0).prints(sum);
+    let sum = "Of the credentials: 1 revoked on loss of employment; 2 no longer covered by";
+    let all = desk.run(&close).exits(0).prints(sum).prints("1 of them without a change of standing");
+    assert!(all.out.find(sum) > all.out.find("Abernathy"), "the sums come after the list: {all:?}");
     let csv = desk.run(&[&close[..], &["--format", "csv"]].concat()).exits(0).warns(sum);
     let lines: Vec<&str> = csv.out.trim_start_matches('\u{feff}').lines().collect();
     assert_eq!(lines[0], "name,credential_number,change,from,to,when");
