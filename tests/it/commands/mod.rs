@@ -1,6 +1,7 @@
 //! The commands of every day, as a user runs them: the program against a registry of its own, with a home of its own.
 
 mod acts;
+mod completions;
 mod journal;
 mod listed;
 mod prior_numbers;
