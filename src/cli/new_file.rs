@@ -1,4 +1,4 @@
-//! A file of results: there whole or not at all, for its owner only, and never in place of another.
+//! A file of results: there whole or not at all, for its owner only, and in place of another only if that is asked for.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
+use uuid::Uuid;
 
 use super::failure::Failure;
 
@@ -18,6 +19,8 @@ const OPEN_FILES: &str = "/proc/self/fd";
 pub struct NewFile {
     out: BufWriter<File>,
     path: PathBuf,
+    /// The name that it gets in the end, in place of another file.
+    replaces: Option<PathBuf>,
     /// On file systems without nameless files, it has its name from the beginning and loses it if it is not kept.
     has_name: bool,
     is_whole: bool,
@@ -35,7 +38,17 @@ impl NewFile {
             Ok(file) if Path::new(OPEN_FILES).is_dir() => (File::from(file), false),
             _ => (OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?, true),
         };
-        Ok(NewFile { out: BufWriter::new(file), path: path.to_owned(), has_name, is_whole: false })
+        let (out, path) = (BufWriter::new(file), path.to_owned());
+        Ok(NewFile { out, path, replaces: None, has_name, is_whole: false })
+    }
+
+    /// Begins a file that takes the place of the one at the path once it is whole.
+    pub fn replacing(path: &Path) -> io::Result<NewFile> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}", Uuid::new_v4()));
+        let mut file = NewFile::begin(Path::new(&beside))?;
+        file.replaces = Some(path.to_owned());
+        Ok(file)
     }
 
     /// Writes a whole file.
@@ -53,6 +66,9 @@ impl NewFile {
         if !self.has_name {
             let nameless = format!("{OPEN_FILES}/{}", file.as_raw_fd());
             linkat(CWD, nameless, CWD, self.path.as_path(), AtFlags::SYMLINK_FOLLOW)?;
+        }
+        if let Some(replaced) = &self.replaces {
+            std::fs::rename(&self.path, replaced)?;
         }
         self.is_whole = true;
         Ok(())
@@ -108,5 +124,11 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(NewFile::write(&path, b"other").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+        let mut other = NewFile::replacing(&path).unwrap();
+        other.write_all(b"other").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+        other.keep().unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"other");
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
     }
 }

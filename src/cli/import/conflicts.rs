@@ -21,14 +21,28 @@ const NOT_KEPT: &str = "continuing_education_hours";
 pub fn found(kind: Kind, row: &Row, ids: &Ids, earlier: &v1::ImportedEarlier) -> Vec<(Fault, String)> {
     let revision = earlier.outcome.as_ref().map_or(0, |outcome| outcome.revision);
     let remedy = format!(
-        "the row was recorded with other content in revision {revision}: correct it in the registry, or write here what \
-         was loaded; nothing was recorded"
+        "the row was recorded with other content in revision {revision}: correct it with {command}, if the registry is \
+         wrong; and write here what was loaded, so that the row counts as done; nothing was recorded",
+        command = correcting(kind)
     );
     let differing = differing(kind, row, ids, &earlier.facts, &remedy, |column| FILLED.contains(&column));
     if differing.is_empty() {
         return vec![(row.fault(SOURCE_ID, remedy), format!("revision {revision}"))];
     }
     differing
+}
+
+/// The command that corrects what a row of a file recorded.
+fn correcting(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Providers => "`act provider update`",
+        Kind::Qualifications | Kind::Acts | Kind::Designations => "`act end` or `act retract`",
+        Kind::Names => "`act name`",
+        Kind::Deaths => "`act death`",
+        Kind::Employments => "`report correct`",
+        Kind::Specialists => "`act name`, or `act retract` and `act register`",
+        Kind::Credentials | Kind::Terms => "`act retract`",
+    }
 }
 
 /// The cells of a row that differ from a provider that is on file under the row's `provider_id`. None: the row names that

@@ -9,7 +9,7 @@ use super::ids::Ids;
 use super::kind::Kind;
 use super::report::{Days, Report};
 use super::unconfirmed::{Unconfirmed, unconfirmed};
-use crate::cli::display_text::{code, day};
+use crate::cli::display_text::{code, day, review_reason};
 use crate::cli::failure::Failure;
 use crate::cli::{print, print_json_line};
 use crate::proto::google::r#type::Date;
@@ -61,6 +61,8 @@ pub struct Findings {
     revoked: Vec<Person>,
     /// The people with the same name and birth date, as groups.
     likely_duplicates: Vec<Vec<Person>>,
+    /// The people with another fact that would be in the list of reviews, and why.
+    to_review: Vec<Person>,
 }
 
 /// Asks for the credentials of a registry.
@@ -115,13 +117,15 @@ impl Findings {
             });
         }
         revoked.sort_by_key(|person| person.line);
+        let (likely_duplicates, to_review) = reviewed(caller, head, ids).await?;
         Ok(Findings {
             today: after.today.map(day).unwrap_or_default(),
             standings: standings.collect(),
             unconfirmed: unconfirmed(caller, after.today).await?,
             days: report.days().collect(),
             revoked,
-            likely_duplicates: duplicates(caller, head, ids).await?,
+            likely_duplicates,
+            to_review,
         })
     }
 
@@ -148,6 +152,10 @@ impl Findings {
         for group in &self.likely_duplicates {
             let people: Vec<_> = group.iter().map(Person::text).collect();
             text.push_str(&format!("  {}\n", people.join(" and ")));
+        }
+        text.push_str(&format!("\nother facts to review (review-items): {}\n", self.to_review.len()));
+        for person in &self.to_review {
+            text.push_str(&format!("  {}: {}\n", person.text(), person.why));
         }
         print(&text)
     }
@@ -199,27 +207,36 @@ fn reason(that_day: &[v1::Employment], before: &[v1::Employment]) -> String {
     }
 }
 
-/// The people of the import who have the name and birth date of another person.
-async fn duplicates(caller: &Caller, head: &v1::ChangePosition, ids: &Ids) -> Result<Vec<Vec<Person>>, Failure> {
+/// What the import adds to the list of reviews: people with the name and birth date of another person, and others.
+async fn reviewed(
+    caller: &Caller,
+    head: &v1::ChangePosition,
+    ids: &Ids,
+) -> Result<(Vec<Vec<Person>>, Vec<Person>), Failure> {
     let lines = ids.lines(Kind::Specialists);
     let mut client = RecordServiceClient::new(caller.clone());
-    let (mut found, mut page_token) = (Vec::new(), String::new());
+    let (mut duplicates, mut others, mut page_token) = (Vec::new(), Vec::new(), String::new());
     loop {
         let request = v1::ListReviewItemsRequest { after: Some(head.clone()), page_size: PAGE, page_token };
         let page = client.list_review_items(request).await.map_err(|status| Failure::answered(&status))?.into_inner();
-        let likely = page.review_items.iter().filter(|item| item.reason() == ReviewReason::LikelyDuplicate);
-        found.extend(likely.map(|item| {
+        for item in page.review_items {
+            let is_duplicate = item.reason() == ReviewReason::LikelyDuplicate;
+            let why = if is_duplicate { "" } else { review_reason(item.reason()) };
             let people = item.people.iter().map(|person| Person {
                 line: lines.get(person.specialist_id.as_str()).copied(),
                 name: person.display_name.clone(),
                 since: String::new(),
-                why: String::new(),
+                why: why.to_owned(),
             });
-            people.collect()
-        }));
+            if is_duplicate {
+                duplicates.push(people.collect());
+            } else {
+                others.extend(people);
+            }
+        }
         page_token = page.next_page_token;
         if page_token.is_empty() {
-            return Ok(found);
+            return Ok((duplicates, others));
         }
     }
 }

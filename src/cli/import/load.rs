@@ -22,15 +22,13 @@ use super::once::{Once, Thing};
 use super::order;
 use super::refusals;
 use super::report::{BadRow, Report};
-use super::source::{File, MANIFEST, Source};
-use crate::cli::display_text;
+use super::source::{File, Source};
 use crate::cli::failure::Failure;
 use crate::cli::list::{Fault, ListError, Row};
 use crate::cli::progress::Progress;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 use crate::proto::v1::import_records_response::Result as Outcome;
-use crate::proto::v1::import_row::Command;
 use crate::proto::v1::provider_service_client::ProviderServiceClient;
 use crate::proto::v1::record_service_client::RecordServiceClient;
 
@@ -85,43 +83,21 @@ struct Repetition<'a> {
 impl<'a> Load<'a> {
     /// Begins to load a directory into a registry.
     pub fn begin(source: &'a Source, caller: &'a Caller, head: u64) -> Load<'a> {
-        let (ids, report) = (Ids::of_source(&source.name), Report::default());
+        let (ids, mut report) = (Ids::of_source(&source.name), Report::default());
+        for kind in &source.without_rows {
+            report.of(*kind);
+        }
         Load { source, caller, repetitions: Vec::new(), head, once: Once::default(), ids, report, numbers: None }
     }
 
     /// Loads all files. Fails if the registry cannot record a row for now.
     pub async fn run(&mut self, progress: &mut Progress) -> Result<(), Failure> {
-        self.records_begin().await?;
         for kinds in GROUPS {
             let total = self.source.rows(kinds);
             if total > 0 {
                 self.files(kinds, total, progress).await?;
             }
         }
-        Ok(())
-    }
-
-    /// Sends the first day of complete records.
-    async fn records_begin(&mut self) -> Result<(), Failure> {
-        let Some(first_day) = self.source.records_begin else { return Ok(()) };
-        let row = v1::ImportRow {
-            request_id: super::ids::request_id(&self.source.name, "records_begin", "").to_string(),
-            command: Some(Command::RecordsBegin(v1::RecordsBegin { first_day: Some(first_day) })),
-            ..Default::default()
-        };
-        let (rows, waiting) = mpsc::channel(1);
-        // The channel has room for one.
-        drop(rows.try_send(v1::ImportRecordsRequest { row: Some(row) }));
-        drop(rows);
-        let mut answers = self.stream(waiting).await?;
-        let answer = next(&mut answers).await?;
-        let Some(Outcome::Error(error)) = answer.result else { return Ok(()) };
-        let Some(earlier) = answer.imported_earlier else { return Err(not_recorded(&error)) };
-        let on_record = earlier.facts.first().and_then(|fact| fact.first_day).map(display_text::day);
-        let remedy = "the manifest was loaded with another day: write that day again; nothing was recorded";
-        let (found, remedy) = (display_text::day(first_day), remedy.to_owned());
-        let fault = Fault { line: 1, column: "records_begin".to_owned(), found, remedy };
-        self.report.bad_manifest(BadRow { file: MANIFEST.to_owned(), fault, on_record });
         Ok(())
     }
 
@@ -308,12 +284,12 @@ fn bad_row(file: &File, mut fault: Fault, on_record: Option<String>) -> BadRow {
 }
 
 /// The next result.
-async fn next(answers: &mut Streaming<v1::ImportRecordsResponse>) -> Result<v1::ImportRecordsResponse, Failure> {
+pub async fn next(answers: &mut Streaming<v1::ImportRecordsResponse>) -> Result<v1::ImportRecordsResponse, Failure> {
     let answer = answers.message().await.map_err(|status| Failure::answered(&status).with_remedy(AGAIN))?;
     answer.ok_or_else(|| Failure::said(vec!["the registry ended the import early".to_owned()]).with_remedy(AGAIN))
 }
 
 /// The registry cannot record rows for now.
-fn not_recorded(error: &crate::proto::google::rpc::Status) -> Failure {
+pub fn not_recorded(error: &crate::proto::google::rpc::Status) -> Failure {
     Failure::answered(&refusals::status(error)).with_remedy(AGAIN)
 }

@@ -11,6 +11,7 @@ mod load;
 mod numbers;
 mod once;
 mod order;
+mod records_begin;
 mod refusals;
 mod rehearsal;
 mod report;
@@ -55,9 +56,12 @@ pub struct Import {
     #[arg(long, value_name = "DIR", requires = "dry_run")]
     scratch: Option<PathBuf>,
     /// Write the list of numbers here: a line for each row of credentials that is on record, with its prior numbers as
-    /// written and its credential number
+    /// written and its credential number. An earlier such list is replaced
     #[arg(long, value_name = "FILE.csv", conflicts_with = "dry_run")]
     out: Option<PathBuf>,
+    /// The manifest's records_begin is meant for the whole registry, although another day is on file
+    #[arg(long)]
+    moves_records_begin: bool,
     /// Print one JSON object per bad row, and one with the counts
     #[arg(long)]
     json: bool,
@@ -84,6 +88,7 @@ impl Import {
 
     async fn load(&self, source: &Source, progress: &mut Progress) -> Result<Outcome, Failure> {
         let caller = caller::through(self.connection.open(TIMEOUT).await?);
+        self.records_begin(source, &caller).await?;
         let head = position(&caller).await?.revision;
         let mut load = Load::begin(source, &caller, head);
         load.numbers = self.out.as_deref().map(Numbers::begin).transpose()?;
@@ -99,6 +104,11 @@ impl Import {
         loaded?;
         load.numbers.take().map_or(Ok(()), Numbers::keep)?;
         load.report.outcome(self.dry_run)
+    }
+
+    async fn records_begin(&self, source: &Source, caller: &Caller) -> Result<(), Failure> {
+        let Some(first_day) = source.records_begin else { return Ok(()) };
+        records_begin::record(caller, first_day, self.moves_records_begin).await
     }
 
     fn rehearse(&self, source: &Source, progress: &mut Progress) -> Result<Outcome, Failure> {
@@ -130,6 +140,7 @@ impl Import {
 
     async fn rehearse_in(&self, source: &Source, caller: &Caller, progress: &mut Progress) -> Result<Outcome, Failure> {
         let (before, head) = (standings(caller).await?, position(caller).await?);
+        self.records_begin(source, caller).await?;
         let mut load = Load::begin(source, caller, head.revision);
         load.run(progress).await?;
         progress.end();

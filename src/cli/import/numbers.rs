@@ -1,7 +1,8 @@
 //! The list of the numbers that an import gave: from each credential of the old system to its number of today.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::ids::Ids;
@@ -24,10 +25,11 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// Begins the list.
+    /// Begins the list. It takes the place of such a list: the same line is run again after a correction.
     pub fn begin(path: &Path) -> Result<Numbers, Failure> {
-        let file = NewFile::begin(path).map_err(|error| cannot_write(path, &error))?;
         let headings = format!("{BYTE_ORDER_MARK}{}", csv_line(&COLUMNS.map(str::to_owned)));
+        let file = if is_such_a_list(path, &headings) { NewFile::replacing(path) } else { NewFile::begin(path) };
+        let file = file.map_err(|error| cannot_write(path, &error))?;
         Ok(Numbers { file, path: path.to_owned(), lines: BTreeMap::from([(0, headings)]) })
     }
 
@@ -52,4 +54,10 @@ impl Numbers {
         let written = lines.values().try_for_each(|line| file.write_all(line.as_bytes()));
         written.and_then(|()| file.keep()).map_err(|error| cannot_write(&path, &error))
     }
+}
+
+/// Whether there is a list with these headings at a path.
+fn is_such_a_list(path: &Path, headings: &str) -> bool {
+    let mut begins = vec![0; headings.len()];
+    fs::File::open(path).is_ok_and(|mut file| file.read_exact(&mut begins).is_ok() && begins == headings.as_bytes())
 }

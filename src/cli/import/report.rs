@@ -112,11 +112,6 @@ impl Report {
         self.bad_rows.extend(rows);
     }
 
-    /// Adds a fault of the manifest.
-    pub fn bad_manifest(&mut self, row: BadRow) {
-        self.bad_rows.push(row);
-    }
-
     /// Takes the days of a row that is on record.
     pub fn take_days(&mut self, kind: Kind, days: &[(&'static str, Date)]) {
         for (column, day) in days {
@@ -186,11 +181,10 @@ impl Report {
         } else {
             ("are loaded", "correct them and run the same line again: rows that are done are not recorded twice")
         };
-        let said = match (self.total().bad, self.bad_rows.len()) {
-            (_, 0) => return Ok(Outcome::Done),
-            (0, _) => format!("the manifest differs from what is on record; the rows {others}"),
-            (1, _) => format!("1 row is bad; the others {others}"),
-            (bad, _) => format!("{bad} rows are bad; the others {others}"),
+        let said = match self.total().bad {
+            0 => return Ok(Outcome::Done),
+            1 => format!("1 row is bad; the others {others}"),
+            bad => format!("{bad} rows are bad; the others {others}"),
         };
         Err(Failure::usage(vec![said]).with_remedy(remedy))
     }

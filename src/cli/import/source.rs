@@ -27,6 +27,8 @@ pub struct Source {
     pub records_begin: Option<Date>,
     /// The files, in the order of loading.
     pub files: Vec<File>,
+    /// The files of column names alone.
+    pub without_rows: Vec<Kind>,
 }
 
 /// A file of the directory.
@@ -53,7 +55,7 @@ impl Source {
     pub fn open(directory: &Path) -> Result<Source, Failure> {
         let mut found = Vec::new();
         let manifest = manifest(directory, &mut found);
-        let mut files = Vec::new();
+        let (mut files, mut without_rows) = (Vec::new(), Vec::new());
         for (kind, path) in paths(directory, &mut found)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match List::open(&path, kind.columns(), &ListArgs::default()) {
@@ -62,14 +64,18 @@ impl Source {
                     files.push(File { kind, name, list });
                 }
                 // A file of column names alone has nothing to load.
-                Err(ListError::NoRows) => {}
+                Err(ListError::NoRows) => without_rows.push(kind),
+                Err(ListError::Blank) => found.push(format!(
+                    "{name}: the file is empty, without column names; an export may have failed: export it again, or \
+                     remove it"
+                )),
                 Err(error @ (ListError::File(_) | ListError::Changed)) => return Err(error.failure(&path)),
                 Err(error) => found.push(format!("{name}: {}", of_file(kind, &error))),
             }
         }
         files.sort_by_key(|file| file.kind);
         match manifest {
-            Some((name, records_begin)) if found.is_empty() => Ok(Source { name, records_begin, files }),
+            Some((name, records_begin)) if found.is_empty() => Ok(Source { name, records_begin, files, without_rows }),
             _ => {
                 found.insert(0, format!("{} cannot be imported; nothing was loaded", directory.display()));
                 Err(Failure::usage(found))

@@ -98,7 +98,10 @@ pub enum ListError {
         /// The known keys.
         keys: String,
     },
-    /// The list is empty.
+    /// The list has nothing at all, not even column names.
+    #[error("the list has no rows")]
+    Blank,
+    /// The list has column names alone.
     #[error("the list has no rows")]
     NoRows,
     /// The file was changed between two readings.

@@ -110,7 +110,7 @@ impl Records<'_> {
 
 /// The failure of a table without a row of column names. `best`: the row that lacks the fewest.
 fn no_headings(columns: &'static Columns, given: &[Given], sheet: Option<&str>, best: Option<&Record>) -> ListError {
-    let Some(best) = best else { return ListError::NoRows };
+    let Some(best) = best else { return ListError::Blank };
     let missing = missing(&best.cells, columns, given);
     let names = missing.iter().map(|missing| missing.name.as_str()).collect::<Vec<_>>().join(" and ");
     let key = missing.first().map(|missing| missing.key).unwrap_or_default();
@@ -156,7 +156,7 @@ fn worst(failures: Vec<ListError>) -> ListError {
         _ => 0,
     };
     let first = failures.into_iter().reduce(|best, next| if rank(&next) > rank(&best) { next } else { best });
-    first.unwrap_or(ListError::NoRows)
+    first.unwrap_or(ListError::Blank)
 }
 
 /// The separator that the first line names, as spreadsheets write it: `sep=;`.

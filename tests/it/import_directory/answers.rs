@@ -121,10 +121,14 @@ async fn the_list_of_numbers_has_every_credential_on_record_in_the_order_of_the_
     let asked = v1::GetCredentialRequest { credential_number: number, ..Default::default() };
     let credential = place.client.ask(asked).await.credential.unwrap();
     assert_eq!((credential.prior_numbers, credential.display_name.as_str()), (vec!["MS2".to_owned()], "Lee Sample"));
-    let taken = place.scratch.path().join("first.csv");
+    let taken = place.scratch.path().join("taken.csv");
+    fs::write(&taken, "another list\n").unwrap();
     let output = import(&directory, &["--endpoint", &place.endpoint(), "--out", taken.to_str().unwrap()]);
     assert_eq!(code(&output), 2);
     assert!(String::from_utf8_lossy(&output.stderr).contains("already exists"));
+    assert_eq!(fs::read_to_string(taken).unwrap(), "another list\n");
+    // The list of an earlier run is replaced: the same line is run again after a correction.
+    assert_eq!(list("first.csv"), (2, again));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 
 mod answers;
 mod made;
+mod records_begin;
 mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -350,25 +351,6 @@ async fn a_directory_that_cannot_be_understood_loads_nothing() {
         fs::remove_dir_all(&directory).unwrap();
     }
     assert_eq!(place.client.head().await, before);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_day_of_complete_records_is_recorded_once() {
-    let place = Place::new();
-    let directory = place.write(&[("names.csv", "source_id,specialist,family_name\n")]);
-    let manifest =
-        |day: &str| fs::write(directory.join("manifest.toml"), format!("source = \"a\"\nrecords_begin = {day}\n"));
-    let before = place.client.head().await;
-    for (day, expected) in [("2020-07-01", 0), ("2020-07-01", 0), ("2021-07-01", 2)] {
-        manifest(day).unwrap();
-        let output = place.import(&directory);
-        assert_eq!(code(&output), expected, "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(place.client.head().await, before + 1);
-        if expected == 2 {
-            let row = &printed(&output).bad_rows[0];
-            assert_eq!((&row["found"], &row["on_record"]), (&"2021-07-01".into(), &"2020-07-01".into()));
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
