@@ -56,7 +56,7 @@ pub struct SearchAudit {
 const EXAMPLE: &str = "\
 Examples:
   cpss-registry audit CPS-28MS-MN2K-Z --config /etc/cpss-registry/config.toml
-  cpss-registry audit --client region-1-hr --from 2026-03-01 --to 2026-03-02 --json
+  cpss-registry audit --client region-1-hr --from 2026-03-01 --to 2026-03-02 --json --config /etc/cpss-registry/config.toml
 
 The outcome of a question is its verdict. Other outcomes: REFUSED (over a limit, or not permitted), ERROR (an invalid
 question), DRY_RUN (a report with validate_only), LISTED (a person in a list or a feed), none (a read without a
