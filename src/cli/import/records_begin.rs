@@ -5,7 +5,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
-use super::caller::Caller;
+use super::caller::{Caller, PAGE};
 use super::findings::position;
 use super::load::{AGAIN, next, not_recorded};
 use super::refusals;
@@ -32,8 +32,6 @@ pub const FLAG: &str = "--moves-records-begin";
 /// What is on file before an import.
 struct OnFile {
     today: Option<Date>,
-    /// A credential, if there is one.
-    credential: Option<String>,
     /// The first day of complete records. None: records are complete from the beginning.
     first_day: Option<Date>,
 }
@@ -52,7 +50,7 @@ pub async fn record(caller: &Caller, first_day: Date, is_meant: bool) -> Result<
     if on_file.first_day == Some(first_day) {
         return Ok(());
     }
-    let moves = on_file.first_day.is_some() || on_file.credential.is_some();
+    let moves = on_file.first_day.is_some() || has_older_credential(caller, first_day).await?;
     if moves && !is_meant {
         return Err(refused(caller, &on_file, first_day).await?);
     }
@@ -72,9 +70,8 @@ async fn refused(caller: &Caller, on_file: &OnFile, first_day: Date) -> Result<F
     let answered = RecordServiceClient::new(caller.clone()).preview_impact(request).await;
     let mut answers = answered.map_err(|status| Failure::answered(&status))?.into_inner();
     let first = answers.message().await.map_err(|status| Failure::answered(&status))?;
-    let header = match first.and_then(|message| message.kind) {
-        Some(Kind::Header(header)) => header,
-        _ => return Err(Failure::said(vec!["the registry did not say what the day would change".to_owned()])),
+    let Some(Kind::Header(header)) = first.and_then(|message| message.kind) else {
+        return Err(Failure::said(vec!["the registry did not say what the day would change".to_owned()]));
     };
     let (before, after) = (until_now(on_file.first_day), day(first_day));
     let people = people(header.specialist_count);
@@ -101,7 +98,7 @@ async fn refused(caller: &Caller, on_file: &OnFile, first_day: Date) -> Result<F
 fn until_now(on_file: Option<Date>) -> String {
     match on_file {
         Some(first_day) => format!("the registry had {} on file", day(first_day)),
-        None => "the registry had no such day on file, so that its records counted as complete".to_owned(),
+        None => "the registry had no such day on file, and has credentials from before it".to_owned(),
     }
 }
 
@@ -113,16 +110,33 @@ fn people(count: u32) -> String {
     }
 }
 
+/// Whether a credential is older than a day: what is asked about its earlier days changes with the first day of complete
+/// records.
+async fn has_older_credential(caller: &Caller, first_day: Date) -> Result<bool, Failure> {
+    let mut client = CredentialServiceClient::new(caller.clone());
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListCredentialsRequest { page_size: PAGE, page_token, ..Default::default() };
+        let page = client.list_credentials(request).await.map_err(|status| Failure::answered(&status))?.into_inner();
+        if page.credentials.iter().any(|credential| is_before(credential.effective_from, Some(first_day))) {
+            return Ok(true);
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(false);
+        }
+    }
+}
+
 /// Asks what is on file. Only the changes say what the first day of complete records is.
 async fn on_file(caller: &Caller) -> Result<OnFile, Failure> {
     let request = v1::ListCredentialsRequest { page_size: 1, ..Default::default() };
     let listed = CredentialServiceClient::new(caller.clone()).list_credentials(request).await;
     let listed = listed.map_err(|status| Failure::answered(&status))?.into_inner();
     let today = listed.answer.and_then(|answer| answer.as_of);
-    let credential = listed.credentials.into_iter().next().map(|credential| credential.credential_number);
     let head = position(caller).await?.revision;
     // The changes of a single credential: those of the others are not needed.
-    let credential_numbers = credential.iter().cloned().collect();
+    let credential_numbers = listed.credentials.into_iter().map(|credential| credential.credential_number).collect();
     let request = v1::WatchChangesRequest { credential_numbers, ..Default::default() };
     let answered = ChangeServiceClient::new(caller.clone()).watch_changes(request).await;
     let mut answers = answered.map_err(|status| Failure::answered(&status))?.into_inner();
@@ -141,7 +155,7 @@ async fn on_file(caller: &Caller) -> Result<OnFile, Failure> {
             None => 0,
         };
         if reached >= head {
-            return Ok(OnFile { today, credential, first_day });
+            return Ok(OnFile { today, first_day });
         }
     }
     Err(Failure::said(vec!["the registry ended the list of changes early".to_owned()]).with_remedy(AGAIN))

@@ -99,6 +99,14 @@ impl Place {
         directory
     }
 
+    /// Makes a backup, and returns its path.
+    fn backup(&self) -> String {
+        let (backup, data) = (self.scratch.path().join("backup"), self.scratch.path().join("data"));
+        let taken = program().arg("backup").arg(&backup).arg("--data-dir").arg(&data).output().unwrap();
+        assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+        backup.to_str().unwrap().to_owned()
+    }
+
     /// The number of credentials by standing.
     async fn standings(&self) -> BTreeMap<String, u64> {
         let (mut counts, mut page_token) = (BTreeMap::new(), String::new());
@@ -276,13 +284,11 @@ async fn a_rehearsal_onto_a_backup_shows_what_the_import_adds() {
     let place = Place::new();
     let example = root().join("deploy/import-example");
     assert_eq!(code(&place.import(&example)), 0);
-    let (backup, data) = (place.scratch.path().join("backup"), place.scratch.path().join("data"));
-    let taken = program().arg("backup").arg(&backup).arg("--data-dir").arg(&data).output().unwrap();
-    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+    let backup = place.backup();
     let head = place.client.head().await;
     let files = [("specialists.csv", "source_id,given_name,family_name,birth_date\n1,Ada,Example,1979-04-02\n")];
     let directory = place.write(&files);
-    let flags = ["--dry-run", "--json", "--today", TODAY, "--onto", backup.to_str().unwrap()];
+    let flags = ["--dry-run", "--json", "--today", TODAY, "--onto", &backup];
     let rehearsed = import(&directory, &flags);
     assert_eq!(code(&rehearsed), 0, "{}", String::from_utf8_lossy(&rehearsed.stderr));
     let findings = printed(&rehearsed).findings.unwrap();
