@@ -207,9 +207,12 @@ impl Accepted {
 
     pub(super) fn fact(&self, contract: &Contract) -> Option<v1::Fact> {
         match &self.receipt.resource {
-            Resource::Fact(recorded) if !self.fact_ids.is_empty() => {
-                let fact = encode::fact(recorded, encode::FactRelations::default(), &contract.tags());
-                Some(self.context.fact(&recorded.reporter, fact))
+            Resource::Fact(recorded) => {
+                let fact = encode::fact(recorded, encode::FactRelations::default(), &self.tags(contract));
+                let fact = self.context.fact(&recorded.reporter, fact);
+                // A command that was only validated has no record.
+                let is_recorded = !self.fact_ids.is_empty();
+                Some(if is_recorded { fact } else { v1::Fact { revision: 0, recorded_at: None, ..fact } })
             }
             _ => None,
         }
