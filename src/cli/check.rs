@@ -33,7 +33,8 @@ Examples:
   cpss-registry check --backup /mnt/backup/cpss-2026-03-02
 
 The check builds a second index from the log and compares the two. It needs as much disk space as the index.
-It also compares the due dates (what changes on which day) with the timelines of all people.";
+It also compares the due dates (what changes on which day) with the timelines of all people. They are \"not checked\" if
+the next start computes them again, and for a backup, which has none.";
 
 #[derive(Serialize)]
 struct Report {
