@@ -87,7 +87,10 @@ impl Failure {
         } else {
             with_commands(status.message())
         };
-        let mut lines = vec![if message.is_empty() { reason.to_owned() } else { format!("{message} ({reason})") }];
+        let message = if message.is_empty() { "the server gave no reason".to_owned() } else { message };
+        // This code says nothing that the words do not say.
+        let has_code = details.error_info().is_some() || status.code() != tonic::Code::Unknown;
+        let mut lines = vec![if has_code { format!("{message} ({reason})") } else { message.clone() }];
         let mut add = |about: &str, description: &str| {
             let description = with_commands(description);
             // Details that the message already contains are not repeated.
@@ -190,7 +193,7 @@ mod tests {
     #[test]
     fn a_broken_connection_is_told_in_plain_words() {
         let status = Status::unknown("h2 protocol error: error reading a body from connection");
-        let expected = "error: the connection to the server broke before the answer was complete (UNKNOWN)\n";
+        let expected = "error: the connection to the server broke before the answer was complete\n";
         assert_eq!(Failure::answered(&status).to_string(), expected);
     }
 
@@ -224,6 +227,9 @@ mod tests {
         );
         assert!(failure.is_usage(), "an invalid argument is a usage error");
         let gone = Failure::answered(&Status::unavailable(""));
-        assert_eq!((gone.to_string().as_str(), gone.is_usage()), ("error: UNAVAILABLE\n", false));
+        assert_eq!(
+            (gone.to_string().as_str(), gone.is_usage()),
+            ("error: the server gave no reason (UNAVAILABLE)\n", false)
+        );
     }
 }

@@ -37,8 +37,8 @@ is a retry: it is recorded once.";
 /// The flags of every act.
 #[derive(Clone, Debug, clap::Args)]
 struct Acting {
-    /// Record without asking for confirmation
-    #[arg(long, short, conflicts_with_all = ["dry_run", "affected"])]
+    /// Record without asking for confirmation; with --dry-run or --affected nothing is recorded
+    #[arg(long, short)]
     yes: bool,
     #[command(flatten)]
     recording: Recording,

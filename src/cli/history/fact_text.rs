@@ -46,8 +46,13 @@ pub fn text(fact: &Fact) -> String {
     parts.add("note: ", &fact.note);
     parts.add("of fact ", &fact.target_fact_id);
     parts.add("job ", &fact.employment_id);
-    let kind = words(&code(fact.kind, FactKind::as_str_name, "FACT_KIND_"));
+    let kind = kind(fact);
     if parts.0.is_empty() { kind } else { format!("{kind}: {}", parts.0.join(", ")) }
+}
+
+/// The kind of a fact in words.
+pub fn kind(fact: &Fact) -> String {
+    words(&code(fact.kind, FactKind::as_str_name, "FACT_KIND_"))
 }
 
 /// What a fact says, in order.

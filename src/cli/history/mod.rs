@@ -1,6 +1,6 @@
 //! `history`: everything reported about a person, a credential, a job or a provider, and the standing that follows.
 
-mod fact_text;
+pub mod fact_text;
 mod timeline;
 
 use std::time::Duration;

@@ -1,7 +1,9 @@
 //! What is on record beside an act, and what a person should know of it: the name until now, another suspension of the
 //! same credential, the term that is renewed.
 
+use super::said::Line;
 use super::send::{Receipt, Subject};
+use super::{said, taken_back};
 use crate::cli::change_text::days;
 use crate::cli::connect::Service;
 use crate::cli::dates::{civil, is_before, of_civil};
@@ -9,24 +11,39 @@ use crate::cli::display_text::{full_name, is_lost, standing};
 use crate::cli::facts::facts_of;
 use crate::cli::failure::Failure;
 use crate::cli::people::name_in;
+use crate::cli::print_aside;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::import_row::Command;
 use crate::proto::v1::list_facts_request::Subject as About;
 use crate::proto::v1::{Fact, FactKind, RenewCredentialRequest};
 
-/// A label and a text.
-pub type Line = (&'static str, String);
+/// What an act says, and what is on record beside it. It may be recorded already. What cannot be asked is left out.
+pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Vec<Line> {
+    let mut lines = said::by(command, receipt);
+    match on_record(service, command, receipt).await {
+        Ok(found) => lines.extend(found),
+        Err(failure) => print_aside(&failure.to_string()),
+    }
+    lines
+}
 
-/// What is on record beside an act, which may be recorded already.
-pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Result<Vec<Line>, Failure> {
+async fn on_record(service: Service, command: &Command, receipt: &Receipt) -> Result<Vec<Line>, Failure> {
     let Some(about) = about(command, receipt) else { return Ok(Vec::new()) };
-    let found = facts_of(service, Some(about), None).await?;
+    let found = facts_of(service.clone(), Some(about), None).await?;
     let mut facts = found.facts;
     // What the act itself recorded, and what was recorded after it, is left out.
     facts.retain(|fact| fact.fact_id != receipt.fact_id && fact.revision <= receipt.revision);
+    let mut lines = match command {
+        Command::EndPeriod(request) => taken_back::lines(&facts, &request.fact_id),
+        Command::RetractFact(request) => {
+            let lines = taken_back::lines(&facts, &request.fact_id);
+            [lines, taken_back::rest_of_record(service, &facts, &request.fact_id).await].concat()
+        }
+        _ => Vec::new(),
+    };
     let number = number_of(receipt, &facts);
     facts.retain(|fact| fact.credential_number.is_empty() || fact.credential_number == number);
-    Ok(match command {
+    lines.extend(match command {
         Command::ChangeSpecialistName(request) => {
             let new = request.name.as_ref().map(full_name).unwrap_or_default();
             name_in(&facts).map(|old| ("name", format!("{} -> {new}", full_name(old)))).into_iter().collect()
@@ -42,11 +59,17 @@ pub async fn lines(service: Service, command: &Command, receipt: &Receipt) -> Re
         }
         Command::RetractFact(request) => still_suspended(&facts, &request.fact_id, None),
         _ => Vec::new(),
-    })
+    });
+    Ok(lines)
 }
 
-/// The person whose facts an act is seen beside. `None`: there is nothing to say about such an act.
+/// The person or provider whose facts an act is seen beside. `None`: there is nothing to say about such an act.
 fn about(command: &Command, receipt: &Receipt) -> Option<About> {
+    if let (Command::EndPeriod(_) | Command::RetractFact(_), Some(Subject::Fact(fact))) = (command, &receipt.subject)
+        && fact.specialist_id.is_empty()
+    {
+        return Some(fact.provider_id.clone()).filter(|id| !id.is_empty()).map(About::ProviderId);
+    }
     let person = match (command, &receipt.subject) {
         (Command::ChangeSpecialistName(request), _) => &request.specialist_id,
         (Command::SuspendCredential(_) | Command::RenewCredential(_), Some(Subject::Credential(credential))) => {
@@ -71,14 +94,15 @@ fn number_of(receipt: &Receipt, facts: &[Fact]) -> String {
 }
 
 /// A suspension as it stands.
-struct Suspension<'a> {
-    fact: &'a Fact,
+pub struct Suspension<'a> {
+    /// The fact that opened it.
+    pub fact: &'a Fact,
     last_day: Option<Date>,
 }
 
 impl Suspension<'_> {
     /// Whether it has a day of these.
-    fn meets(&self, first: Option<Date>, last: Option<Date>) -> bool {
+    pub fn meets(&self, first: Option<Date>, last: Option<Date>) -> bool {
         !is_before(self.last_day, first) && !is_before(last, self.fact.first_day)
     }
 
@@ -88,7 +112,7 @@ impl Suspension<'_> {
 }
 
 /// The suspensions on record but one.
-fn suspensions<'a>(facts: &'a [Fact], but: &'a str) -> impl Iterator<Item = Suspension<'a>> {
+pub fn suspensions<'a>(facts: &'a [Fact], but: &'a str) -> impl Iterator<Item = Suspension<'a>> {
     let is_other = move |fact: &&Fact| fact.kind() == FactKind::Suspended && !fact.retracted && fact.fact_id != but;
     facts.iter().filter(is_other).map(|fact| {
         let is_end =

@@ -3,6 +3,7 @@
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::act_hints;
 use super::aftermath::same_report;
 use super::job_days::{is_of_last_day, jobs};
 use super::send::{Receipt, Subject};
@@ -108,7 +109,7 @@ pub async fn refused(service: &Service, command: &Command, status: &Status) -> F
             }
             _ => failure,
         },
-        _ => failure,
+        _ => act_hints::refused(service, command, status, failure).await,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Recording one command: asked first what it would change, confirmed, sent with the id of the journal, and reported.
 
+mod act_hints;
 mod aftermath;
 mod beside;
 mod hints;
 mod job_days;
 mod journal;
 mod receipt;
+mod said;
 mod send;
+mod taken_back;
 
 use std::time::Duration;
 
@@ -74,7 +77,7 @@ struct Report<'a> {
     request_id: Option<&'a str>,
     is_recorded_before: bool,
     sentence: &'a str,
-    beside: &'a [beside::Line],
+    beside: &'a [said::Line],
 }
 
 impl Recording {
@@ -96,7 +99,7 @@ impl Recording {
                 Ok(receipt) => receipt,
                 Err(status) => return Err(hints::refused(&service, command, &status).await),
             };
-            let beside = &beside::lines(service.clone(), command, &receipt).await?;
+            let beside = &beside::lines(service.clone(), command, &receipt).await;
             if self.dry_run {
                 print_notes(&hints::after(&service, command, &receipt).await);
                 let sentence = "Nothing is recorded yet. This is what would change:";
@@ -133,11 +136,7 @@ impl Recording {
         } else {
             print_notes(&hints::after(&service, command, &receipt).await);
         }
-        let beside = &beside::lines(service, command, &receipt).await.unwrap_or_else(|failure| {
-            // It is recorded, whatever else can be said about it.
-            print_aside(&failure.to_string());
-            Vec::new()
-        });
+        let beside = &beside::lines(service, command, &receipt).await;
         let request_id = Some(&*entry.request_id);
         let report = Report { request_id, is_recorded_before, sentence: &sentence, beside };
         self.say(&receipt, &report).map_err(|failure| failure.with_remedy(&sentence))?;

@@ -1,12 +1,13 @@
 //! The answer to a command, for people.
 
-use super::beside::Line;
+use super::said::Line;
 use super::send::{Receipt, Subject};
 use crate::cli::change_text::{change, days};
-use crate::cli::display_text::{code, day, full_name, standing, words};
+use crate::cli::display_text::{day, full_name, standing};
+use crate::cli::history::fact_text;
 use crate::cli::lines::Lines;
 use crate::cli::provider_text::{facility_type, identifiers, period};
-use crate::proto::v1::{Change, Credential, Employment, Fact, FactKind, Provider, Specialist};
+use crate::proto::v1::{Change, Credential, Employment, Fact, Provider, Specialist};
 
 /// The answer as text, under a sentence. What is on record beside it stands in place of lines with the same labels.
 pub fn text(sentence: &str, receipt: &Receipt, beside: &[Line], limit: Option<usize>) -> String {
@@ -29,7 +30,9 @@ pub fn text(sentence: &str, receipt: &Receipt, beside: &[Line], limit: Option<us
         lines.line(label, &format!("{} has the same name and birth date: {name}", person.specialist_id));
         label = "";
     }
-    lines.line("fact", &receipt.fact_id);
+    // A transfer records many facts, of which this is the first.
+    let is_one = !matches!(receipt.subject, Some(Subject::Jobs(_)));
+    lines.line(if is_one { "fact" } else { "first fact" }, &receipt.fact_id);
     add_changes(&mut lines, "changes", &receipt.changes, receipt.change_count);
     add_changes(&mut lines, "later", &receipt.foreseen_changes, receipt.foreseen_change_count);
     if receipt.hides_changes() {
@@ -82,7 +85,7 @@ fn add_provider(lines: &mut Lines, provider: &Provider) {
 }
 
 fn add_fact(lines: &mut Lines, fact: &Fact) {
-    lines.line("what", &words(&code(fact.kind, FactKind::as_str_name, "FACT_KIND_")));
+    lines.line("what", &fact_text::kind(fact));
     lines.line("of fact", &fact.target_fact_id);
     lines.line("credential", &fact.credential_number);
     lines.line("provider", &fact.provider_id);

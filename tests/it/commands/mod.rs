@@ -8,6 +8,7 @@ mod prior_numbers;
 mod profiles;
 mod providers;
 mod reports;
+mod said;
 mod shown;
 mod terminal;
 
