@@ -94,4 +94,6 @@ async fn a_first_day_that_would_change_the_credentials_on_file_says_of_how_many(
     let (exit, said) = run(&place, &later, &[FLAG]);
     assert!(exit == 0 && said.contains("this changed the standing of 1 person"), "{said}");
     assert_eq!(place.client.head().await, before + 2);
+    let (exit, said) = run(&place, &later, &[]);
+    assert_eq!((exit, place.client.head().await), (0, before + 2), "the day is found among the changes: {said}");
 }
