@@ -88,10 +88,11 @@ impl Import {
 
     async fn load(&self, source: &Source, progress: &mut Progress) -> Result<Outcome, Failure> {
         let caller = caller::through(self.connection.open(TIMEOUT).await?);
+        let numbers = self.out.as_deref().map(Numbers::begin).transpose()?;
         self.records_begin(source, &caller).await?;
         let head = position(&caller).await?.revision;
         let mut load = Load::begin(source, &caller, head);
-        load.numbers = self.out.as_deref().map(Numbers::begin).transpose()?;
+        load.numbers = numbers;
         let loaded = tokio::select! {
             loaded = load.run(progress) => loaded,
             _ = tokio::signal::ctrl_c() => {
