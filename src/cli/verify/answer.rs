@@ -112,7 +112,7 @@ NOT CONFIRMED  CPS-0000-0001-Y
                 This program does not know this reason. (99)
 
   as of         2026-03-01
-  known at      revision 57, recorded 2026-03-01T09:04:05-06:00
+  known at      revision 57, recorded 2026-03-01T09:04:05.000000123-06:00
   settled       no, reports may come in until 2026-03-19
   rules         cpssp-2025
 ";
