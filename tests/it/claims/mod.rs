@@ -38,6 +38,18 @@ fn rows_of(file: &Path) -> Vec<HashMap<String, String>> {
         .collect()
 }
 
+/// Checks that the second claim of a list is eligible a microsecond before an instant, and not at the instant.
+fn changes_at(instant: &str, list: &Path, endpoint: &str) {
+    let at: jiff::Timestamp = instant.parse().unwrap();
+    let before = (at - jiff::SignedDuration::from_micros(1)).to_string();
+    for (known_at, out, eligible) in [(instant, "then", "no"), (before.as_str(), "before", "yes")] {
+        let out = list.with_file_name(out);
+        let flags = ["--known-at", known_at, "--out", out.to_str().unwrap()];
+        let ended = program("claims", list, endpoint, &flags);
+        assert_eq!(rows_of(&out)[1]["eligible"], eligible, "{ended:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     let scratch = tempfile::tempdir().unwrap();
@@ -100,15 +112,7 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     });
     let changed_at = cause["recorded_at"].as_str().unwrap();
     assert_eq!(row["changed_at"], changed_at);
-    // What was known then has the change, and what was known a microsecond before has not.
-    let then: jiff::Timestamp = changed_at.parse().unwrap();
-    let before = (then - jiff::SignedDuration::from_micros(1)).to_string();
-    for (known_at, out, eligible) in [(changed_at, "then", "no"), (before.as_str(), "before", "yes")] {
-        let out = path(out);
-        let flags = ["--known-at", known_at, "--out", out.to_str().unwrap()];
-        let ended = program("claims", &path("fine.csv"), &endpoint, &flags);
-        assert_eq!(rows_of(&out)[1]["eligible"], eligible, "{ended:?}");
-    }
+    changes_at(changed_at, &path("fine.csv"), &endpoint);
     let text = program("review", &answers, &endpoint, &["--out", path("c").to_str().unwrap()]);
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("line 3: CONFIRMED became NOT_CONFIRMED, since revision"), "{text}");

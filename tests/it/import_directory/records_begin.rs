@@ -1,6 +1,6 @@
 //! The first day of complete records: one day for the whole registry, which an import moves only if that is meant.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, str};
 
 use super::{Place, code, import};
@@ -20,7 +20,7 @@ fn directory(place: &Place, source: &str, day: &str) -> PathBuf {
 }
 
 /// Runs an import. Returns its exit code, and what it printed to standard error.
-fn run(place: &Place, directory: &PathBuf, more: &[&str]) -> (i32, String) {
+fn run(place: &Place, directory: &Path, more: &[&str]) -> (i32, String) {
     let endpoint = place.endpoint();
     let output = import(directory, &[&["--endpoint", endpoint.as_str()], more].concat());
     (code(&output), str::from_utf8(&output.stderr).unwrap().to_owned())
