@@ -4,7 +4,6 @@
 //! entries in batches, each key once. Reads look here first, including at the batch that is being moved. After a kill
 //! the contents are folded from the log again, so their number is limited.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::mem;
 use std::ops::Bound;
@@ -18,11 +17,8 @@ use foldhash::fast::RandomState;
 use sled::IVec;
 
 use super::on_disk::OnDisk;
-use super::{IndexError, IndexOptions, keys};
+use super::{IndexError, IndexOptions, Writes, keys};
 use crate::store::priority::{BELOW_NORMAL, lower_priority};
-
-/// Keys and values. An empty value marks a key to be removed.
-pub(super) type Writes = BTreeMap<IVec, IVec>;
 
 /// Back-pressure: if the memtable contains this many of the larger batches, `add` waits until one has been moved.
 const MAX_BATCHES: usize = 4;

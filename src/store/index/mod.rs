@@ -28,6 +28,7 @@ mod overlay;
 mod read;
 mod sorted_table;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,6 +53,9 @@ pub use names::NameKey;
 use on_disk::OnDisk;
 pub use overlay::{Moved, Overlay};
 pub use read::{Answered, Part, ScanResult, View, Visit, VisitFile};
+
+/// Keys and values. An empty value marks a key to be removed.
+type Writes = BTreeMap<IVec, IVec>;
 
 /// The number of entries that a range scan copies from the memtable at once, so that a short scan stays cheap.
 const RECENT_PER_SCAN: usize = 512;

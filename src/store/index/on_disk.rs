@@ -13,11 +13,10 @@ use sled::IVec;
 
 use super::bulk_build::new_id;
 use super::layers::{self, Layers};
-use super::memtable::Writes;
 use super::merge::{merge_all, merge_over};
 use super::read::{CONTINUE, ScanResult, Visit, number};
 use super::sorted_table::{BaseWriter, SortedTable};
-use super::{IndexError, catching_panics, disk_full, keys};
+use super::{IndexError, Writes, catching_panics, disk_full, keys};
 use crate::domain::id::Revision;
 use crate::store::priority::yield_now;
 

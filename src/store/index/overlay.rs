@@ -9,10 +9,9 @@ use crate::domain::id::Revision;
 use crate::domain::record::Record;
 
 use super::keys::Entry;
-use super::memtable::Writes;
 use super::merge::merge_over;
 use super::read::{ScanResult, View, Visit};
-use super::{Index, IndexError, keys};
+use super::{Index, IndexError, Writes, keys};
 
 /// Records on top of an index.
 pub struct Overlay<'a> {
