@@ -4,10 +4,11 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod server;
 
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
@@ -42,13 +43,16 @@ struct Database {
 
 impl Database {
     fn start() -> Arc<Database> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let server = runtime.block_on(async {
-            let server = Server::start();
-            let mut client = server.connect(SUPERUSER, DATABASE).await;
+        let database = Database::of(Server::start());
+        database.runtime.block_on(async {
+            let mut client = database.server.connect(SUPERUSER, DATABASE).await;
             schema::install(&mut client, REGISTRY, &request_key_id(&KEY)).await.unwrap();
-            server
         });
+        database
+    }
+
+    fn of(server: Server) -> Arc<Database> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         Arc::new(Database { server, runtime })
     }
 
@@ -59,6 +63,11 @@ impl Database {
             let client = self.server.connect(SUPERUSER, DATABASE).await;
             schema::join(&client, replica, 1).await.unwrap();
         });
+        self.replica(replica)
+    }
+
+    /// A replica with an empty copy.
+    fn replica(self: &Arc<Database>, replica: &str) -> Postgres {
         let url = format!("postgresql://{replica}@{HOST}:{}/{DATABASE}", self.server.port());
         let (password, patience) = (Some(PASSWORD.to_owned()), Duration::from_secs(60));
         let ca = self.server.authority();
@@ -118,4 +127,45 @@ fn a_replica_with_an_old_head_follows() {
     // Both have checked the database before one of them appends.
     let logs = [ours.engine().open().unwrap(), theirs.engine().open().unwrap()];
     a_writer_with_an_old_head_follows(logs);
+}
+
+#[test]
+#[ignore = "it takes PostgreSQL"]
+fn a_question_by_time_may_be_the_first_that_is_asked() {
+    let replica = Postgres::new(1);
+    let mut log = replica.engine().open().unwrap();
+    assert_eq!(log.settle(Timestamp::from_second(7).unwrap()).unwrap(), Tip::ORIGIN);
+    let far = now() + SignedDuration::from_mins(5);
+    assert!(matches!(log.settle(far), Err(AppendError::ClockSkewed { by }) if by > SignedDuration::from_mins(4)));
+}
+
+#[test]
+#[ignore = "it takes PostgreSQL"]
+fn a_restored_database_is_noticed_after_a_restart_and_without_a_copy() {
+    let (database, directory) = (Database::start(), tempfile::tempdir().unwrap());
+    let remembered = directory.path().join("ACKNOWLEDGED");
+    let open = |replica: &Postgres| {
+        let engine = engine(&replica.shared, Box::new(replica.copy.clone()), Timestamp::UNIX_EPOCH);
+        engine.remembering(remembered.clone()).open().unwrap()
+    };
+    let mut log = open(&database.join("east"));
+    append(&mut *log, 1..3);
+    let mut backup = database.server.back_up();
+    append(&mut *log, 3..5);
+    let (ours, kept) = (log.tip(), fs::read(&remembered).unwrap());
+    log.close();
+    assert_ne!(fs::read(&remembered).unwrap(), kept, "what was acknowledged last is stored on close");
+    drop(log);
+    let mut log = open(&database.replica("east"));
+    assert_eq!(log.tip(), ours, "a copy that was lost is filled again");
+    log.confirm(&ours).unwrap();
+    drop(log);
+    drop(database);
+    backup.start_again();
+    let restored = Database::of(backup);
+    let mut log = open(&restored.replica("east"));
+    let refused = log.confirm(&log.tip());
+    assert!(matches!(refused, Err(AppendError::Lost { ours: known, head }) if known == ours.revision && head < known));
+    let refused = log.append(&log.tip(), &batch(1, 1));
+    assert!(matches!(refused, Err(AppendError::Lost { .. })), "{refused:?}");
 }

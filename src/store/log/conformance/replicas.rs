@@ -3,6 +3,8 @@
 use super::rigs::Replica;
 use super::*;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
+use crate::store::log::replicated::statements::{Append, Barrier, Database, Head, Known, Session, StatementError};
+use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 
 /// Damage and failures of a replica are another matter.
 mod a_replica {
@@ -70,19 +72,89 @@ fn a_replica_with_an_old_head_follows() {
     a_writer_with_an_old_head_follows([ours, theirs]);
 }
 
+/// Batches of a mebibyte.
+fn large(seed: u8, batches: i64) -> Vec<Batch> {
+    (0..batches).map(|at| vec![sealed_at(at + 1, vec![seed; 1 << 20])]).collect()
+}
+
+fn append_all(log: &mut dyn Log, batches: &[Batch]) {
+    batches.iter().for_each(|batch| drop(log.append(&log.tip(), batch).unwrap()));
+}
+
 #[test]
 fn a_replica_that_is_far_behind_follows_in_steps() {
     let database = PlainDatabase::new();
     let ours = Replica::of(database.clone()).engine();
     let mut theirs = Replica::of(database.join(1)).engine().open().unwrap();
-    let large: Vec<Batch> = (0..9).map(|at| vec![sealed_at(at + 1, vec![1; 1 << 20])]).collect();
-    let mut follower = ours.open().unwrap();
-    large.iter().for_each(|batch| drop(theirs.append(&theirs.tip(), batch).unwrap()));
+    let (mut follower, batches) = (ours.open().unwrap(), large(1, 9));
+    append_all(&mut *theirs, &batches);
     follower.confirm(&Tip::ORIGIN).unwrap_err();
     let steps: Vec<_> =
         std::iter::from_fn(|| Some(follower.follow().unwrap()).filter(|some| !some.is_empty())).collect();
     assert_eq!(steps.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 1]);
-    assert_eq!(steps.concat().into_iter().map(|(_, record)| record).collect::<Batch>(), large.concat());
+    assert_eq!(steps.concat().into_iter().map(|(_, record)| record).collect::<Batch>(), batches.concat());
+}
+
+/// A database whose node shows the frames of another one, as a primary does that was replaced.
+#[derive(Clone)]
+struct Replaced {
+    database: PlainDatabase,
+    shown: PlainDatabase,
+}
+
+impl Database for Replaced {
+    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Session for Replaced {
+    fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        self.database.append(append)
+    }
+
+    fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError> {
+        self.database.barrier(known)
+    }
+
+    fn open(&mut self) -> Result<Vec<String>, StatementError> {
+        self.database.open()
+    }
+
+    fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {
+        self.database.settle(through)
+    }
+
+    fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError> {
+        self.database.settle_again(through)
+    }
+
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        self.database.turn()
+    }
+
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        self.shown.frames(after, bytes)
+    }
+
+    fn notify(&mut self, text: &str) -> Result<(), StatementError> {
+        self.database.notify(text)
+    }
+}
+
+#[test]
+fn no_step_enters_the_copy_before_it_is_confirmed() {
+    let databases = [PlainDatabase::new(), PlainDatabase::new()];
+    for (seed, database) in (1..).zip(&databases) {
+        append_all(&mut *Replica::of(database.clone()).engine().open().unwrap(), &large(seed, 6));
+    }
+    let [database, shown] = databases;
+    let replaced = Replaced { database, shown };
+    let connect = Box::new(move || Box::new(replaced.clone()) as Box<dyn Database>);
+    let (copy, hearing) = (Box::new(MemoryEngine::default()), Arc::new(Hearing::new([7; 32])));
+    let mut log = ReplicatedEngine::new(copy, connect, hearing, Timestamp::MIN).open().unwrap();
+    assert!(matches!(log.follow(), Err(AppendError::Unreachable(_))));
+    assert_eq!((log.tip(), log.reader().head()), (Tip::ORIGIN, Revision::ZERO));
 }
 
 #[test]
