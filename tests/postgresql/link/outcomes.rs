@@ -35,15 +35,20 @@ async fn what_the_standby_has_is_done_and_read_again() {
     until("the standby shows what it has", async || shown(&standby).await.len() == 5).await;
 }
 
-/// Appends while the standby hangs, and does something to the session that waits.
-async fn doubtful(server: &Server, standby: &Server, to_process: &str) -> Result<bool, StatementError> {
-    let (mut session, barrier) = open(east(server, PATIENCE)).await;
-    // The statement is prepared before, so that the warning can only come with its result.
-    let mut session = blocking(move || {
-        assert!(!append(&mut *session, barrier.head.turn, tip(7)).unwrap());
+/// Has the statement prepared that appends, so that what happens next happens to the statement itself.
+async fn prepared(mut session: AnySession, barrier: &Barrier) -> AnySession {
+    let turn = barrier.head.turn;
+    blocking(move || {
+        assert!(!append(&mut *session, turn, tip(7)).unwrap());
         session
     })
-    .await;
+    .await
+}
+
+/// Appends while the standby hangs, and does something to the session that waits.
+async fn doubtful(server: &Server, standby: &Server, to_process: &str) -> Result<bool, StatementError> {
+    let (session, barrier) = open(east(server, PATIENCE)).await;
+    let mut session = prepared(session, &barrier).await;
     standby.freeze();
     let appending = tokio::task::spawn_blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN));
     let process = waiting_process(server).await;
@@ -99,7 +104,8 @@ async fn a_statement_that_is_not_sent_is_not_done() {
     let server = Server::start();
     install(&server).await;
     let replica = shared(settings(&[&server], Durability::Storage, PATIENCE));
-    let (mut session, barrier) = open(PostgresDatabase::new(Arc::new(replica))).await;
+    let (session, barrier) = open(PostgresDatabase::new(Arc::new(replica))).await;
+    let mut session = prepared(session, &barrier).await;
     let client = server.superuser().await;
     let ended = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = $1";
     client.execute(ended, &[&EAST]).await.unwrap();
