@@ -298,6 +298,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_can_exist_is_a_typing_error_only_of_the_same_family() {
+        // The check character does not detect that 0 and Z changed places.
+        let [right, swapped] = [31, 31 << 5].map(|number| CredentialNumber::from_number(number).to_string());
+        let job = [(right.as_str(), "Ann Ali")];
+        let mistyped = [("mistyped", Some(2), None, right.clone())];
+        assert_eq!(found(&job, &[[&swapped, "", "Ali", "Bea"]], &[]), mistyped);
+        let missing = ("missing_from_list", None, None, String::new());
+        let expected = [missing, ("missing_from_registry", Some(2), None, String::new())];
+        assert_eq!(found(&job, &[[&swapped, "", "Quill", "Ann"]], &[]), expected);
+    }
+
+    #[test]
     fn one_typing_error_is_a_symbol_that_is_another_missing_or_in_the_other_order() {
         let symbols = |text: &str| text.chars().collect::<Vec<_>>();
         let right = symbols("28MSMN2K");
