@@ -6,13 +6,14 @@ use super::replica::{BEGIN, Replica, certify, credential, hire, person, register
 use crate::domain::day::{Day, Period};
 use crate::domain::id::{Revision, SpecialistId};
 use crate::registry::errors::{SubmitErrorSource, WriterFailed};
+use crate::registry::following::TRIES;
 use crate::registry::message::{Message, Outcome};
 use crate::registry::open::start;
 use crate::registry::receipt::Resource;
 use crate::registry::snapshot::{AtLeast, KnownAt};
 use crate::registry::{OpenError, Opened, PinError, Submission, SubmitError};
 use crate::store::log::LogEngine as _;
-use crate::store::log::memory::MemoryEngine;
+use crate::store::log::memory::{Fault, MemoryEngine};
 use crate::store::record;
 
 fn day(text: &str) -> Day {
@@ -119,6 +120,17 @@ fn a_request_that_is_repeated_at_the_other_writer_is_recorded_once() {
     let first = ours.record(1, register("east")).revision;
     assert!(matches!(theirs.submit(submission(1, register("east"))), Ok(Outcome::Recorded(at)) if at == first));
     assert_eq!((ours.follow(), theirs.follow()), (first, first));
+}
+
+#[test]
+fn a_command_is_refused_only_after_another_process_was_first_at_every_try() {
+    let engine = MemoryEngine::default();
+    let mut ours = Replica::open(&engine);
+    engine.fail(Some(Fault::HeadMoved(TRIES - 1)));
+    ours.record(1, register("east"));
+    engine.fail(Some(Fault::HeadMoved(TRIES)));
+    assert!(matches!(ours.submit(submission(2, register("west"))), Err(SubmitError::Busy)));
+    ours.record(2, register("west"));
 }
 
 #[test]

@@ -26,6 +26,8 @@ const NAME: &str = "memory";
 pub enum Fault {
     /// Appends fail.
     Refused,
+    /// So many appends fail as if another process had been first each time.
+    HeadMoved(usize),
     /// The disk is full.
     Full,
     /// The outcome of an append is unknown.
@@ -188,7 +190,11 @@ impl Log for MemoryLog {
                 self.outcome_unknown = true;
                 return Err(AppendError::OutcomeUnknown(io::Error::other("on demand")));
             }
-            Some(Fault::Unreadable) | None => {}
+            Some(Fault::HeadMoved(times @ 1..)) => {
+                state.fault = Some(Fault::HeadMoved(times - 1));
+                return Err(AppendError::HeadMoved { expected: after.revision, head: after.revision.next() });
+            }
+            Some(Fault::HeadMoved(0) | Fault::Unreadable) | None => {}
         }
         state.frames.push(frame);
         state.visible = state.frames.len();
