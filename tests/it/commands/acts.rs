@@ -169,6 +169,6 @@ async fn people_are_found_by_the_beginning_of_a_name_or_by_birth_date_with_or_wi
         .prints("1 person matches.");
     desk.run_with(&find, "family_name: bledsoe\n").exits(3).prints("Nobody matches.");
     desk.run_with(&find, "").exits(2).warns("family_name");
-    // The right is checked before anything is asked for.
-    desk.run(&["find", "--as", "payer"]).exits(1).warns("PERMISSION_DENIED");
+    // The right is checked before anything is asked for or read.
+    desk.run_with(&["find", "--as", "payer", "--person", "-"], "nobody").exits(1).warns("PERMISSION_DENIED");
 }
