@@ -102,8 +102,13 @@ pub fn instant(instant: Timestamp) -> String {
     }
 }
 
-/// An instant of the contract with the whole fraction of its second, so that `--known-at` takes it for the same instant.
+/// An instant of the contract in a table, beside its revision.
 pub fn moment(time: prost_types::Timestamp) -> String {
+    Timestamp::new(time.seconds, time.nanos).map(instant).unwrap_or_default()
+}
+
+/// An instant of the contract with the whole fraction of its second, so that `--known-at` takes it for the same instant.
+pub fn exact_moment(time: prost_types::Timestamp) -> String {
     let exact = |instant: Timestamp| {
         let local = instant.in_tz("America/Chicago");
         local.map_or(instant.to_string(), |local| local.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string())
@@ -205,8 +210,8 @@ mod tests {
             [(0, "09:04:05-06:00"), (120_000, "09:04:05.00012-06:00"), (1, "09:04:05.000000001-06:00")]
         {
             let time = prost_types::Timestamp { seconds: 1_772_377_445, nanos };
-            assert_eq!(moment(time), format!("2026-03-01T{shown}"));
-            assert_eq!(moment(time).parse::<Timestamp>().unwrap().subsec_nanosecond(), nanos);
+            assert_eq!(exact_moment(time), format!("2026-03-01T{shown}"));
+            assert_eq!(exact_moment(time).parse::<Timestamp>().unwrap().subsec_nanosecond(), nanos);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Facts as lines of a label and a text, in two columns within the width of the terminal.
 
-use super::display_text::{day, moment};
+use super::display_text::{day, exact_moment};
 use super::table::labeled;
 use crate::proto::v1::Answer;
 
@@ -33,7 +33,7 @@ impl Lines {
         let revision = answer.known_at_revision;
         let known_at = answer.known_at_time.map_or_else(
             || format!("revision {revision}"),
-            |recorded_at| format!("revision {revision}, recorded {}", moment(recorded_at)),
+            |recorded_at| format!("revision {revision}, recorded {}", exact_moment(recorded_at)),
         );
         self.line("known at", &known_at);
         let settled = match (answer.settled, answer.settles_on.map(day)) {

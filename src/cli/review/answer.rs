@@ -2,7 +2,7 @@
 
 use crate::cli::claims::answer::{content_text, details, eligible, is_of_content, verdict};
 use crate::cli::claims::row_check::number;
-use crate::cli::display_text::{code, moment, sentence};
+use crate::cli::display_text::{code, exact_moment, sentence};
 use crate::cli::list::Row;
 use crate::proto::google::rpc::Status;
 use crate::proto::v1::review_result::Outcome as Fared;
@@ -143,7 +143,7 @@ pub fn cells(reviewed: &Reviewed, pinned: &Pinned) -> Vec<String> {
         eligible(&now).to_owned(),
         sentence(now.verdict(), &now.reasons),
         now.credential_number.clone(),
-        changed.as_ref().and_then(|changed| changed.recorded_at).map_or(String::new(), moment),
+        changed.as_ref().and_then(|changed| changed.recorded_at).map_or(String::new(), exact_moment),
         review.map_or(String::new(), |review| kinds(review)),
         changed.as_ref().map_or(String::new(), |changed| changed.revision.to_string()),
         changed.map_or(String::new(), |changed| changed.epoch),

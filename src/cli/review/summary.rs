@@ -10,7 +10,7 @@ use super::places::{Lost, Places, Run};
 use crate::cli::Outcome;
 use crate::cli::claims::answer::verdict;
 use crate::cli::claims::row_check::RowCheck;
-use crate::cli::display_text::{moment, without_line};
+use crate::cli::display_text::{exact_moment, without_line};
 use crate::cli::first::First;
 use crate::cli::list::{List, Understood};
 use crate::proto::v1::{Pinned, Review};
@@ -226,7 +226,7 @@ impl Summary {
         let Some(changed) = &review.changed_at else { return };
         let begin = || Cause {
             revision: changed.revision,
-            recorded_at: changed.recorded_at.map_or(String::new(), moment),
+            recorded_at: changed.recorded_at.map_or(String::new(), exact_moment),
             fact_kinds: kinds(review),
             claims: 0,
         };
@@ -350,7 +350,7 @@ fn add_more(text: &mut String, what: &str, more: u64) {
 
 fn flip_text(review: &Review) -> String {
     let since = review.changed_at.as_ref().map_or(String::new(), |changed| {
-        let recorded_at = changed.recorded_at.map_or(String::new(), moment);
+        let recorded_at = changed.recorded_at.map_or(String::new(), exact_moment);
         format!(", since revision {} of {recorded_at}, by {}", changed.revision, kinds(review))
     });
     format!("{} became {}{since}", then(review), now(review))
