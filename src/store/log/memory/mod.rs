@@ -26,7 +26,7 @@ const NAME: &str = "memory";
 pub enum Fault {
     /// Appends fail.
     Refused,
-    /// So many appends fail as if another process had been first each time.
+    /// This many appends fail as if another process had been first each time.
     HeadMoved(usize),
     /// The disk is full.
     Full,
