@@ -190,6 +190,13 @@ const TOTALS: &[Case] = {
             &["a sum: Sum 1"],
         ),
         case(
+            "totals: a number in a column that is not read",
+            "credential_number,notes\nCPS-DTMK-QJA9-B,fine\nTotal,CPS-28MS-MN2K-Z\n",
+            2,
+            "",
+            &["line 3, column `credential_number`: found `Total`"],
+        ),
+        case(
             "totals: with a second understood cell",
             "credential_number,family_name\nCPS-DTMK-QJA9-B,Merriweather\nTotal,O'Neal\n",
             2,
