@@ -11,6 +11,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test says what it found, and fails by panicking"
 )]
 
@@ -50,6 +51,8 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// Generates and reads inputs repeatedly. Reading may allocate `factor` times the length of the input.
 fn again_and_again(what: &str, factor: usize, mut make: impl FnMut(&mut Rng) -> Vec<u8>, mut read: impl FnMut(&[u8])) {
+    // A backtrace would be counted: it takes 80 MB to make one.
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let time = Duration::from_secs(number("CPSS_FUZZ_SECONDS", 1));
     let mut random = Rng::with_seed(number("CPSS_FUZZ_SEED", 7));
     let (began, mut inputs, mut worst) = (Instant::now(), 0_u64, 0.0_f64);
