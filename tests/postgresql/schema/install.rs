@@ -119,8 +119,22 @@ async fn a_replica_that_joins_again_keeps_what_the_database_knows_of_it() {
     assert!(replica.is_checked().await);
     let row = "SELECT beat, applied, semantics_max FROM cpss_registry.replica";
     let row = replica.client.query_one(row, &[]).await.unwrap();
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i32>(2)), (2, 1, 3));
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i32>(2)), (replica.beat, 1, 3));
     assert_eq!(schema::join(&replica.client, "b", 3).await.unwrap(), Joined::Added);
+}
+
+#[tokio::test]
+async fn a_replica_that_was_forgotten_and_joins_with_its_directory_has_lost_nothing() {
+    let database = Database::shared().await;
+    let mut replica = database.writing_replica("a").await;
+    replica.append().await;
+    replica.barrier().await.unwrap();
+    let forgotten = database.owner().await.query_one("SELECT cpss_registry.forget('a')", &[]).await.unwrap();
+    assert!(forgotten.get::<_, bool>(0));
+    assert_eq!(schema::join(&replica.client, "a", 1).await.unwrap(), Joined::Added);
+    let known = replica.beat;
+    assert!(replica.barrier().await.unwrap().beat_before >= known, "it would take this for a restored database");
+    assert!(replica.is_checked().await);
 }
 
 #[tokio::test]

@@ -201,7 +201,8 @@ END
 $$;
 
 -- Adds a replica, or renews which versions it knows. True if it is new. What the database knows of a replica that was
--- there before stays, because it tells that replica of a restore.
+-- there before stays, because it tells that replica of a restore. A new one counts its barriers from the clock's
+-- microseconds on: if it was forgotten and has kept its directory, the count is beyond the one that it knows.
 CREATE FUNCTION cpss_registry.join(me text, semantics_max integer, record_max integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -222,8 +223,9 @@ BEGIN
     IF FOUND THEN
         RETURN false;
     END IF;
-    INSERT INTO cpss_registry.replica (id, semantics_max, record_max)
-        VALUES ("join".me, "join".semantics_max, "join".record_max);
+    INSERT INTO cpss_registry.replica (id, beat, semantics_max, record_max)
+        VALUES ("join".me, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "join".semantics_max,
+            "join".record_max);
     RETURN true;
 END
 $$;

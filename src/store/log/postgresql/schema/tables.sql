@@ -59,7 +59,7 @@ INSERT INTO cpss_registry.head DEFAULT VALUES;
 CREATE TABLE cpss_registry.replica (
     id text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$'),
     -- The number of barriers. A replica that was acknowledged a higher one knows that the database was restored.
-    beat bigint NOT NULL DEFAULT 0,
+    beat bigint NOT NULL,
     -- The time of the last barrier.
     seen_at timestamptz,
     -- The last revision in the replica's copy of the log.
