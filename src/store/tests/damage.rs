@@ -98,6 +98,12 @@ fn anything_in_place_of_the_index_or_its_files_is_replaced() {
 
 #[test]
 fn damage_to_sled_during_reads_gives_no_wrong_answer() {
+    // How much sled has in its cache depends on when the entries moved there.
+    assert!((0..20).any(|_| reads_fail_once_sled_is_damaged()), "nothing was read from the disk");
+}
+
+/// Damages sled during reads. Returns false if nothing was read from the disk.
+fn reads_fail_once_sled_is_damaged() -> bool {
     const RECORDS: u64 = 2_000;
     let directory = tempfile::tempdir().unwrap();
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
@@ -127,7 +133,9 @@ fn damage_to_sled_during_reads_gives_no_wrong_answer() {
             Err(_) => failed += 1,
         }
     }
-    assert!(failed > 0, "nothing was read from the disk");
+    if failed == 0 {
+        return false;
+    }
     assert!(index.require().is_err() && index.pending().is_err(), "the index has failed");
     drop(store);
     let store = Store::open(directory.path(), options, &mut |_| {}).unwrap();
@@ -135,4 +143,5 @@ fn damage_to_sled_during_reads_gives_no_wrong_answer() {
     for revision in 1..=RECORDS {
         assert_eq!(store.index().specialist_facts(specialist(revision)).unwrap().len(), 4);
     }
+    true
 }
