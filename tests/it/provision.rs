@@ -311,7 +311,8 @@ fn a_missing_request_key_is_reported_and_replaced_only_on_request() {
 /// The program, run by a user who does not own these directories, if this process runs as root.
 fn as_somebody(scratch: &Path) -> Command {
     let program = scratch.join("cpss-registry");
-    fs::copy(BINARY, &program).unwrap();
+    // Another process copies it: a child of another test could inherit the file while this one writes to it.
+    assert!(Command::new("cp").args([BINARY, text(&program)]).status().unwrap().success());
     for path in [scratch, &program] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
