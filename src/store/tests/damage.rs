@@ -104,12 +104,14 @@ fn damage_to_sled_during_reads_gives_no_wrong_answer() {
 
 /// Damages sled during reads. Returns false if nothing was read from the disk.
 fn reads_fail_once_sled_is_damaged() -> bool {
-    const RECORDS: u64 = 2_000;
+    const RECORDS: u64 = 8_000;
     let directory = tempfile::tempdir().unwrap();
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
     // The cache of sled is too small for most of the data.
     let collect_for = Duration::ZERO;
-    let index = IndexOptions { cache_bytes: 128 * 1024, take_together: 64, collect_for, ..IndexOptions::default() };
+    let base_from = 1 << 30;
+    let index =
+        IndexOptions { cache_bytes: 128 * 1024, take_together: 64, base_from, collect_for, ..IndexOptions::default() };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
     let disk = Arc::new(RealDisk);
     let mut store = open_or_begin(disk, directory.path(), options.clone(), &mut |_| {}).unwrap();
