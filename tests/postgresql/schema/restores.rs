@@ -104,7 +104,8 @@ async fn a_backup_that_lacks_an_answered_time_gets_it_back_before_it_opens() {
     assert!(Append { first_at: at, last_at: at, ..append }.run(&b.client).await.unwrap());
 }
 
-/// A snapshot of the disk cannot be told from a crash. So every start is an incarnation.
+/// A server that starts from an old snapshot of its disk looks like one that starts after a crash. So the database is
+/// closed after every start, until the replicas have compared it with what they know.
 #[tokio::test]
 async fn every_start_of_a_server_closes_the_database() {
     let mut database = Database::alone().await;

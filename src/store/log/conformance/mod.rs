@@ -395,5 +395,6 @@ macro_rules! conform {
 
 conform!(files: Files, in_memory: MemoryEngine);
 
-mod postgresql;
+#[macro_use]
 mod replicas;
+mod postgresql;

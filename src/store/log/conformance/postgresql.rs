@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use self::server::{HOST, PASSWORD, SUPERUSER, Server};
 use super::replicas::a_writer_with_an_old_head_follows;
-use super::rigs::{Failure, Rig};
+use super::rigs::{ReplicaRig, Rig};
 use super::*;
 use crate::store::log::postgresql::{Durability, Settings, SharedLog, engine, schema};
 use crate::store::request_key_id;
@@ -78,45 +78,23 @@ impl Database {
     }
 }
 
-impl Rig for Postgres {
-    fn new(_: u64) -> Postgres {
+impl ReplicaRig for Postgres {
+    fn empty() -> Postgres {
         Database::start().join("east")
     }
 
-    fn engine(&self) -> Box<dyn LogEngine> {
+    fn copy(&self) -> &MemoryEngine {
+        &self.copy
+    }
+
+    fn replica(&self) -> Box<dyn LogEngine> {
         Box::new(engine(&self.shared, Box::new(self.copy.clone()), Timestamp::UNIX_EPOCH))
-    }
-
-    fn fail(&self, failure: Option<Failure>) {
-        Rig::fail(&self.copy, failure);
-    }
-
-    fn restart(&self) {}
-
-    fn frames(&self) -> Vec<Vec<u8>> {
-        self.copy.frames()
-    }
-
-    fn keep(&self, frames: &[Vec<u8>]) {
-        self.copy.keep(frames);
-    }
-
-    fn set_aside(&self) -> usize {
-        self.copy.set_aside()
     }
 }
 
-tests!(
+tests_of_a_replica!(
     #[ignore = "it takes PostgreSQL"]
-    Postgres {
-        a_new_log_is_empty,
-        appended_records_are_read_with_their_chain,
-        a_batch_for_another_history_is_refused,
-        only_the_head_is_confirmed,
-        acknowledged_records_survive_every_restart,
-        a_reader_sees_complete_batches_while_others_are_appended,
-        reading_works_again_when_the_storage_does
-    }
+    Postgres
 );
 
 #[test]

@@ -6,19 +6,25 @@ use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{Append, Barrier, Database, Head, Known, Session, StatementError};
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 
-/// Damage and failures of a replica are another matter.
+/// Generates the tests of a replica. Damage and failures of its copy are another matter.
+macro_rules! tests_of_a_replica {
+    ($(#[$attribute:meta])? $engine:ty) => {
+        tests!($(#[$attribute])? $engine {
+            a_new_log_is_empty,
+            appended_records_are_read_with_their_chain,
+            a_batch_for_another_history_is_refused,
+            only_the_head_is_confirmed,
+            acknowledged_records_survive_every_restart,
+            a_reader_sees_complete_batches_while_others_are_appended,
+            reading_works_again_when_the_storage_does
+        });
+    };
+}
+
 mod a_replica {
     use super::*;
 
-    tests!(Replica {
-        a_new_log_is_empty,
-        appended_records_are_read_with_their_chain,
-        a_batch_for_another_history_is_refused,
-        only_the_head_is_confirmed,
-        acknowledged_records_survive_every_restart,
-        a_reader_sees_complete_batches_while_others_are_appended,
-        reading_works_again_when_the_storage_does
-    });
+    tests_of_a_replica!(Replica);
 }
 
 pub(super) fn only_the_head_is_confirmed(rig: &dyn Rig) {

@@ -153,34 +153,60 @@ impl Replica {
     }
 }
 
-impl Rig for Replica {
-    fn new(_: u64) -> Replica {
+impl ReplicaRig for Replica {
+    fn empty() -> Replica {
         Replica::of(PlainDatabase::new())
     }
 
-    fn engine(&self) -> Box<dyn LogEngine> {
+    fn copy(&self) -> &MemoryEngine {
+        &self.copy
+    }
+
+    fn replica(&self) -> Box<dyn LogEngine> {
         let database = self.database.clone();
         let databases = Box::new(move || Box::new(database.clone()) as Box<dyn Database>);
         let hearing = Arc::clone(&self.hearing);
         Box::new(ReplicatedEngine::new(Box::new(self.copy.clone()), databases, hearing, Timestamp::MIN))
     }
+}
+
+/// A replica whose copy is in memory. The copy is what is damaged, and what fails.
+pub trait ReplicaRig {
+    /// Creates a replica of an empty log.
+    fn empty() -> Self
+    where
+        Self: Sized;
+
+    fn copy(&self) -> &MemoryEngine;
+
+    fn replica(&self) -> Box<dyn LogEngine>;
+}
+
+impl<T: ReplicaRig> Rig for T {
+    fn new(_: u64) -> T {
+        T::empty()
+    }
+
+    fn engine(&self) -> Box<dyn LogEngine> {
+        self.replica()
+    }
 
     fn fail(&self, failure: Option<Failure>) {
-        Rig::fail(&self.copy, failure);
+        Rig::fail(self.copy(), failure);
     }
 
     fn restart(&self) {}
 
     fn frames(&self) -> Vec<Vec<u8>> {
-        self.copy.frames()
+        self.copy().frames()
     }
 
     fn keep(&self, frames: &[Vec<u8>]) {
-        self.copy.keep(frames);
+        self.copy().keep(frames);
     }
 
     fn set_aside(&self) -> usize {
-        self.copy.set_aside()
+        self.copy().set_aside()
     }
 }
 
