@@ -127,7 +127,9 @@ async fn the_list_of_numbers_has_every_credential_on_record_in_the_order_of_the_
     assert_eq!(code(&output), 2);
     assert!(String::from_utf8_lossy(&output.stderr).contains("already exists"));
     assert_eq!(fs::read_to_string(taken).unwrap(), "another list\n");
-    // The list of an earlier run is replaced: the same line is run again after a correction.
+    // The list of an earlier run, which had fewer rows, is replaced: the same line is run again after a correction.
+    let earlier = first.split_inclusive('\n').next().unwrap();
+    fs::write(place.scratch.path().join("first.csv"), earlier).unwrap();
     assert_eq!(list("first.csv"), (2, again));
 }
 
