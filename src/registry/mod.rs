@@ -10,7 +10,8 @@
 //!   and [`search`]: how a snapshot answers;
 //! * `batch`: records that are decided but not yet durable; `decision_context`: the state that commands are decided
 //!   against; `impact`: what a record changes; `staging`: decides commands and adds their records to the batch;
-//!   `message`: what the writer is asked; `writer`: makes the batch durable, and follows the records of others;
+//!   `message`: what the writer is asked; `not_committed`: why a batch was not committed; `writer`: makes the batch
+//!   durable, and follows the records of others;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`] and
 //!   `open`.
 //!
@@ -40,6 +41,7 @@ mod historical_cache;
 mod impact;
 pub mod list;
 mod message;
+mod not_committed;
 mod open;
 mod opening_backoff;
 pub mod people;
