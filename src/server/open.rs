@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::config::{Config, LogAccess};
-use super::{ServeError, replica, sample};
+use super::replica::{self, ReplicaError};
+use super::{ServeError, sample};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::registry::clock;
@@ -27,19 +28,16 @@ const NOT_FILLED: Duration = Duration::from_secs(2);
 pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     let access = config.log_access().map_err(|unusable| ServeError::Log(unusable.to_string()))?;
     if let Some(access) = &access {
+        // With a copy of the log the replica starts, even if the database cannot be asked.
         replica::require_joined(access).await?;
     }
     let waiting = Incident::new();
     let (opened, unfinished) = loop {
-        let (blocking, access, runtime) = (config.clone(), access.clone(), Handle::current());
-        let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking, access.as_ref(), &runtime));
+        let (blocking, used, runtime) = (config.clone(), access.clone(), Handle::current());
+        let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking, used.as_ref(), &runtime));
         match opened.await.map_err(|_| ServeError::Broken)? {
             Err(ServeError::Open(error @ OpenError::NotFilled { .. })) => {
-                if let Some(times) = waiting.occurred() {
-                    let error = &error as &dyn Error;
-                    tracing::warn!(event = "waiting_for_log", times, error, "waiting for the shared log");
-                }
-                tokio::time::sleep(NOT_FILLED).await;
+                wait_for_log(access.as_ref(), &error, &waiting).await?;
             }
             opened => break opened?,
         }
@@ -56,6 +54,34 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
     }
     unfinished.finish().map_err(OpenError::from)?;
     Ok(opened)
+}
+
+/// Waits until the database can be asked, for a replica that knows nothing without it. Fails if the database refuses
+/// the replica: somebody must act.
+async fn wait_for_log(
+    access: Option<&LogAccess>,
+    not_filled: &OpenError,
+    waiting: &Incident,
+) -> Result<(), ServeError> {
+    loop {
+        let why = match access {
+            Some(access) => replica::require_joined(access).await?,
+            None => None,
+        };
+        let cause = why.as_ref().map_or_else(|| not_filled.to_string(), ReplicaError::cause_text);
+        if let Some(times) = waiting.occurred_for(&cause) {
+            let error = why.as_ref().map_or(not_filled as &dyn Error, |why| why);
+            tracing::warn!(event = "waiting_for_log", times, error, "waiting for the shared log");
+        }
+        let is_reached = why.is_none();
+        if let Some(denied) = why.filter(ReplicaError::is_denial) {
+            return Err(denied.into());
+        }
+        tokio::time::sleep(NOT_FILLED).await;
+        if is_reached {
+            return Ok(());
+        }
+    }
 }
 
 /// Ends the writer and closes the store.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::config::LogAccess;
-use crate::registry::{SEMANTICS_VERSION, clock};
+use crate::registry::SEMANTICS_VERSION;
 use crate::store::log::postgresql::schema::{self, Joined, SchemaError};
 use crate::store::log::postgresql::{ConnectError, Settings};
-use crate::store::request_key_id;
 
 /// How long another process of the same name is watched for. A running replica writes to its row every second.
 const WATCH: Duration = Duration::from_secs(4);
@@ -31,9 +31,6 @@ pub enum ReplicaError {
     /// The database did not answer in time.
     #[error("the database did not answer within {0:?}: does its synchronous standby run?")]
     TimedOut(Duration),
-    /// The database has no registry.
-    #[error("the database has no registry: `cpss-registry init --log-url` begins one")]
-    NoRegistry,
     /// The replica has not joined.
     #[error("the replica {0} has not joined: run `cpss-registry join` with the same configuration, once")]
     NotJoined(String),
@@ -42,47 +39,86 @@ pub enum ReplicaError {
     InUse(String),
 }
 
+impl ReplicaError {
+    /// True if the database refuses the role of this replica, or does not exist.
+    pub(super) fn is_denial(&self) -> bool {
+        matches!(self, ReplicaError::Connect(error) if error.is_denial())
+    }
+
+    /// The cause, the same for each attempt with the same cause.
+    pub(super) fn cause_text(&self) -> String {
+        match self {
+            ReplicaError::Connect(error) => error.cause_text(),
+            error => error.to_string(),
+        }
+    }
+
+    /// True if another attempt cannot help.
+    fn is_refusal(&self) -> bool {
+        match self {
+            ReplicaError::Connect(error) => error.is_refusal(),
+            ReplicaError::Schema(error) => !matches!(error, SchemaError::Database(_)),
+            ReplicaError::NotJoined(_) | ReplicaError::InUse(_) => true,
+            ReplicaError::Database(_) | ReplicaError::TimedOut(_) => false,
+        }
+    }
+}
+
 /// Refuses to start a replica that has not joined, or that must not use this database. Tells the database what this
-/// release can read. If the database cannot be reached, the replica may start: its copy of the log is what it knows.
-pub(super) async fn require_joined(access: &LogAccess) -> Result<(), ReplicaError> {
+/// release can read. If the database cannot be asked, returns why: the replica may start, because its copy of the log
+/// is what it knows.
+pub(super) async fn require_joined(access: &LogAccess) -> Result<Option<ReplicaError>, ReplicaError> {
     let Settings { replica, patience, .. } = &access.settings;
     let checking = async {
-        let link = access.settings.connect(clock::now).await?;
-        require_registry(&link.client, access).await?;
+        let link = access.clone().driven_by(Handle::current()).connect().await?;
         if beat(&link.client, replica).await?.is_none() {
             return Err(ReplicaError::NotJoined(replica.clone()));
         }
+        warn_of_excess_rights(&link.client).await?;
         Ok(schema::join(&link.client, replica, SEMANTICS_VERSION).await.map(drop)?)
     };
-    match timeout(*patience, checking).await {
-        Err(_) | Ok(Err(ReplicaError::Database(_) | ReplicaError::Schema(SchemaError::Database(_)))) => Ok(()),
-        Ok(Err(ReplicaError::Connect(error))) if !error.is_refusal() => Ok(()),
-        Ok(checked) => checked,
+    match timeout(*patience * 2, checking).await.unwrap_or(Err(ReplicaError::TimedOut(*patience))) {
+        Ok(()) => Ok(None),
+        Err(error) if error.is_refusal() => Err(error),
+        Err(error) => Ok(Some(error)),
     }
+}
+
+async fn warn_of_excess_rights(client: &Client) -> Result<(), ReplicaError> {
+    let (role, rights) = schema::excess_rights(client).await?;
+    if !rights.is_empty() {
+        let rights = rights.join(", ");
+        tracing::warn!(
+            event = "log_role_has_too_many_rights",
+            role,
+            rights,
+            "the role of this replica can do more in the database than append: give it the rights of cpss_replica alone"
+        );
+    }
+    Ok(())
 }
 
 /// Adds a replica to the database. Refuses a name that another process uses.
 pub async fn join(access: &LogAccess) -> Result<Joined, ReplicaError> {
     let Settings { replica, patience, .. } = &access.settings;
-    let link = access.settings.connect(clock::now).await?;
+    let link = access.clone().driven_by(Handle::current()).connect().await?;
     let joining = async {
-        require_registry(&link.client, access).await?;
-        let before = beat(&link.client, replica).await?;
-        if before.is_some() {
-            sleep(WATCH).await;
-            if beat(&link.client, replica).await? != before {
-                return Err(ReplicaError::InUse(replica.clone()));
-            }
+        if is_in_use(&link.client, replica).await? {
+            return Err(ReplicaError::InUse(replica.clone()));
         }
         Ok(schema::join(&link.client, replica, SEMANTICS_VERSION).await?)
     };
     timeout(*patience + WATCH, joining).await.unwrap_or(Err(ReplicaError::TimedOut(*patience)))
 }
 
-/// Refuses a database without the registry of the configuration.
-async fn require_registry(client: &Client, access: &LogAccess) -> Result<(), ReplicaError> {
-    let row = schema::read_registry(client).await?.ok_or(ReplicaError::NoRegistry)?;
-    Ok(row.check(access.registry, &request_key_id(&access.request_key))?)
+/// True if a process writes to the row of a replica.
+async fn is_in_use(client: &Client, replica: &str) -> Result<bool, ReplicaError> {
+    let before = beat(client, replica).await?;
+    if before.is_none() {
+        return Ok(false);
+    }
+    sleep(WATCH).await;
+    Ok(beat(client, replica).await? != before)
 }
 
 /// How many times a replica has written to its row. `None` if it has none.

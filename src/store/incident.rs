@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// The minimum time between two log lines about the same incident.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How many causes of one incident are logged within the interval.
+const CAUSES: usize = 8;
+
 /// One kind of ongoing problem. It logs nothing itself; it returns whether the caller should log.
 #[derive(Debug, Default)]
 pub struct Incident {
@@ -19,10 +22,12 @@ struct State {
     logged_at: Option<Instant>,
     /// The number of occurrences since `logged_at`.
     unlogged: u64,
+    /// The causes that were logged within the interval.
+    causes: Vec<String>,
 }
 
 impl State {
-    const NEW: State = State { logged_at: None, unlogged: 0 };
+    const NEW: State = State { logged_at: None, unlogged: 0, causes: Vec::new() };
 }
 
 impl Default for State {
@@ -42,14 +47,27 @@ impl Incident {
         self.occurred_at(Instant::now())
     }
 
+    /// Like [`Incident::occurred`], for a problem that may have several causes. A cause that was not logged within the
+    /// last minute is logged at once.
+    pub fn occurred_for(&self, cause: &str) -> Option<u64> {
+        self.occurred_for_at(cause, Instant::now())
+    }
+
     fn occurred_at(&self, now: Instant) -> Option<u64> {
+        self.occurred_for_at("", now)
+    }
+
+    fn occurred_for_at(&self, cause: &str, now: Instant) -> Option<u64> {
         self.is_active.store(true, Ordering::Release);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.unlogged += 1;
-        if state.logged_at.is_some_and(|at| now.duration_since(at) < LOG_INTERVAL) {
+        if state.logged_at.is_none_or(|at| now.duration_since(at) >= LOG_INTERVAL) {
+            state.logged_at = Some(now);
+            state.causes.clear();
+        } else if state.causes.len() == CAUSES || state.causes.iter().any(|logged| logged == cause) {
             return None;
         }
-        state.logged_at = Some(now);
+        state.causes.push(cause.to_owned());
         Some(std::mem::take(&mut state.unlogged))
     }
 
@@ -71,6 +89,20 @@ impl Incident {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_cause_is_logged_at_once_and_each_cause_once_a_minute() {
+        let (incident, begun) = (Incident::new(), Instant::now());
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(incident.occurred_for_at("refused", at(0)), Some(1));
+        assert_eq!(incident.occurred_for_at("refused", at(1)), None);
+        assert_eq!(incident.occurred_for_at("no answer", at(2)), Some(2));
+        assert_eq!(incident.occurred_for_at("refused", at(3)), None, "it alternates");
+        assert_eq!(incident.occurred_for_at("no answer", at(60)), Some(2), "the next minute");
+        assert_eq!(incident.occurred_for_at("refused", at(61)), Some(1));
+        let many = (0..100).filter_map(|cause| incident.occurred_for_at(&format!("port {cause}"), at(62))).count();
+        assert_eq!(many, 6, "no cause of its own for each occurrence fills the log");
+    }
 
     #[test]
     fn an_incident_is_logged_when_it_begins_once_a_minute_and_when_it_ends() {

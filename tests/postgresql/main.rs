@@ -18,6 +18,7 @@ mod fleet;
 #[allow(unused_imports, reason = "these tests use a part of it")]
 mod harness;
 mod link;
+mod operations;
 mod replicas;
 mod schema;
 mod server;

@@ -3,13 +3,14 @@
 mod outcomes;
 mod refusals;
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cpss_registry::domain::id::Revision;
 use cpss_registry::registry::clock;
-use cpss_registry::store::log::postgresql::{ConnectError, Durability, PostgresDatabase, Settings, SharedLog, schema};
+use cpss_registry::store::log::postgresql::{Durability, PostgresDatabase, Settings, SharedLog, schema};
 use cpss_registry::store::log::replicated::statements::{
     Append, Barrier, Database as _, Known, Session, StatementError,
 };
@@ -118,4 +119,15 @@ async fn shown(server: &Server) -> Vec<Vec<u8>> {
     let client = server.connect(SUPERUSER, DATABASE).await;
     let rows = client.query("SELECT frame FROM cpss_registry.log ORDER BY first_revision", &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
+}
+
+/// An error with its causes.
+fn chain_of(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += &format!(": {error}");
+        source = error.source();
+    }
+    text
 }

@@ -93,10 +93,26 @@ async fn a_statement_that_was_given_up_is_not_canceled() {
     let appending = tokio::task::spawn_blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN));
     waiting_process(&server).await;
     let result = appending.await.unwrap();
-    assert!(matches!(result, Err(StatementError::Unknown(_))), "{result:?}");
+    let Err(StatementError::Unknown(error)) = result else { panic!("{result:?}") };
+    let text = chain_of(&*error);
+    let node = format!("{HOST}:{}: commits wait for a synchronous standby, and none follows", server.port());
+    assert!(text.starts_with(&node), "{text}");
     assert_eq!(shown(&server).await.len(), 0, "it still waits");
     standby.thaw();
     until("the statement is done in the end", async || shown(&server).await.len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_is_not_taken_for_one_that_waits() {
+    let server = Server::start();
+    install(&server).await;
+    let replica = shared(settings(&[&server], Durability::Storage, Duration::from_secs(5)));
+    let (session, barrier) = open(PostgresDatabase::new(Arc::new(replica))).await;
+    let mut session = prepared(session, &barrier).await;
+    server.freeze();
+    let result = blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN)).await;
+    let Err(StatementError::Unknown(error)) = result else { panic!("{result:?}") };
+    assert!(chain_of(&*error).contains("the database did not answer within 5s"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,5 @@
 //! The servers that a replica refuses, and the sessions that it opens again.
 
-use std::error::Error;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cpss_registry::store::disk::RealDisk;
@@ -17,16 +16,6 @@ async fn refusal(shared: SharedLog) -> String {
         Err(StatementError::NotDone(error)) => chain_of(&*error),
         other => panic!("{other:?}"),
     }
-}
-
-fn chain_of(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += &format!(": {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,11 +47,95 @@ async fn a_barrier_fails_once_no_standby_is_waited_for() {
 async fn a_standby_is_no_primary_and_the_primary_is_found_among_all_nodes() {
     let (server, standby) = two_servers().await;
     let alone = settings(&[&standby], Durability::Standby, PATIENCE).connect(clock::now).await.err().unwrap();
-    assert!(matches!(alone, ConnectError::NotReached(_)) && !alone.is_refusal(), "{alone:?}");
+    assert!(alone.to_string().contains("accepts no writes") && !alone.is_refusal(), "{alone:?}");
     for _ in 0..8 {
         let both = settings(&[&standby, &server], Durability::Standby, PATIENCE);
         both.connect(clock::now).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_is_named_with_what_it_said() {
+    let (server, mut standby) = two_servers().await;
+    let settings = settings(&[&standby, &server], Durability::Standby, PATIENCE);
+    let of_standby = format!("{HOST}:{}: accepts no writes", standby.port());
+    server.set("synchronous_standby_names", "").await;
+    for _ in 0..8 {
+        let text = settings.connect(clock::now).await.err().unwrap().to_string();
+        let of_server = format!("; {HOST}:{}: no commit waits", server.port());
+        assert!(text.starts_with(&of_standby) && text.contains(&of_server), "in the order of the URL: {text}");
+    }
+    standby.stop();
+    let text = settings.connect(clock::now).await.err().unwrap().to_string();
+    assert!(text.starts_with(&format!("{HOST}:{}: Connection refused", standby.port())), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_hangs_leaves_time_for_the_others() {
+    let (server, hanging) = (Server::start(), Server::start());
+    install(&server).await;
+    hanging.freeze();
+    let authority = settings(&[&server], Durability::Storage, PATIENCE);
+    authority.connect(clock::now).await.unwrap();
+    let ca = server.authority();
+    let parse = |servers: &[&Server]| {
+        let (password, patience) = (Some(PASSWORD.to_owned()), Duration::from_secs(8));
+        Settings::parse(&url(servers), password, Some(&ca), EAST, Durability::Storage, patience).unwrap()
+    };
+    for _ in 0..4 {
+        parse(&[&hanging, &server]).connect(clock::now).await.unwrap();
+    }
+    let text = parse(&[&hanging]).connect(clock::now).await.err().unwrap().to_string();
+    assert!(text.ends_with("no answer within 8s"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_refused_is_told_the_remedy_and_may_try_again() {
+    let server = Server::start();
+    install(&server).await;
+    let client = server.superuser().await;
+    let refused = async |statement: &str, remedy: &str| {
+        client.batch_execute(statement).await.unwrap();
+        let shared = shared(settings(&[&server], Durability::Storage, PATIENCE));
+        let text = refusal(shared).await;
+        assert!(text.contains(remedy), "{statement}: {text}");
+    };
+    refused(&format!("ALTER ROLE {EAST} PASSWORD 'another'"), "(28P01): put the present password").await;
+    refused(&format!("ALTER ROLE {EAST} PASSWORD '{PASSWORD}' NOLOGIN"), "(28000): an administrator").await;
+    refused(&format!("ALTER ROLE {EAST} LOGIN; REVOKE cpss_replica FROM {EAST}"), "GRANT cpss_replica TO east").await;
+    refused(&format!("GRANT cpss_reader TO {EAST}"), "GRANT cpss_replica TO east").await;
+    let absent = url(&[&server]).replace("/postgres", "/absent");
+    let settings = |url: &str| {
+        let (password, ca) = (Some(PASSWORD.to_owned()), server.authority());
+        Settings::parse(url, password, Some(&ca), EAST, Durability::Storage, PATIENCE).unwrap()
+    };
+    let error = settings(&absent).connect(clock::now).await.err().unwrap();
+    assert!(error.to_string().contains("(3D000): correct the name of the database"), "{error}");
+    assert!(error.is_denial() && !error.is_refusal());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_beyond_those_of_a_replica_are_found() {
+    let server = Server::start();
+    install(&server).await;
+    let client = server.superuser().await;
+    let excess = async || {
+        let client = server.connect(EAST, DATABASE).await;
+        schema::excess_rights(&client).await.unwrap().1
+    };
+    assert_eq!(excess().await, [""; 0]);
+    for (grant, revoke, found) in [
+        ("GRANT INSERT ON cpss_registry.log TO east", "REVOKE INSERT ON cpss_registry.log FROM east", "write"),
+        ("GRANT cpss_owner TO east", "REVOKE cpss_owner FROM east", "owner"),
+        ("ALTER ROLE east CREATEROLE", "ALTER ROLE east NOCREATEROLE", "create roles"),
+        ("ALTER ROLE east SUPERUSER", "ALTER ROLE east NOSUPERUSER", "superuser"),
+    ] {
+        client.batch_execute(grant).await.unwrap();
+        let rights = excess().await;
+        assert!(rights.len() == 1 && rights[0].contains(found), "{grant}: {rights:?}");
+        client.batch_execute(revoke).await.unwrap();
+    }
+    assert_eq!(excess().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +150,8 @@ async fn another_registry_another_key_and_another_clock_are_refused() {
     let server = Server::start();
     let storage = || shared(settings(&[&server], Durability::Storage, PATIENCE));
     server.create_login(EAST, &[]).await;
-    assert!(refusal(storage()).await.contains("no registry"));
+    let none = refusal(storage()).await;
+    assert!(none.contains("the database has no registry"), "{none}");
     let client = server.superuser().await;
     client.batch_execute(&format!("DROP ROLE {EAST}")).await.unwrap();
     install(&server).await;

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -12,7 +11,8 @@ use tokio::time::timeout;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
-use super::schema::SchemaError;
+use super::connect_error::{ConnectError, NodeError, Refusal};
+use super::nodes::Node;
 use super::settings::{Durability, Settings};
 use super::timestamptz::Timestamptz;
 
@@ -40,6 +40,8 @@ const INSPECT: &str = "\
 pub struct Link {
     /// Sends statements.
     pub client: Client,
+    /// The address of the node as in the URL.
+    pub(super) node: Arc<str>,
     pub(super) driver: Driver,
 }
 
@@ -68,58 +70,71 @@ impl Drop for Driver {
 }
 
 /// Takes in the notifications of a connection.
-pub(super) type Hear = Box<dyn Fn(&str) + Send + Sync>;
+pub(super) type Hear = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Settings {
     /// Connects to a node that accepts writes, and makes sure that what it commits is durable. `now` is the clock of
     /// this machine. The time is limited.
     pub async fn connect(&self, now: fn() -> Timestamp) -> Result<Link, ConnectError> {
-        self.connect_to_hear(now, Box::new(|_| {})).await
+        self.connect_to_hear(now, Arc::new(|_: &str| {})).await
     }
 
+    /// Asks the nodes one after another, from any of them on: a fixed order would prefer a primary that was replaced.
+    /// One that hangs leaves time for the others.
     pub(super) async fn connect_to_hear(&self, now: fn() -> Timestamp, hear: Hear) -> Result<Link, ConnectError> {
-        let connecting = async {
-            let link = self.link(hear).await.map_err(ConnectError::NotReached)?;
-            link.client.batch_execute(SET).await.map_err(ConnectError::NotReached)?;
-            self.inspect(&link.client, now).await?;
-            Ok(link)
-        };
-        timeout(self.patience, connecting).await.unwrap_or(Err(ConnectError::TimedOut(self.patience)))
+        let count = self.nodes.len();
+        let share = self.patience / u32::try_from(count).unwrap_or(u32::MAX).max(1);
+        let first = usize::from(random_byte()) % count.max(1);
+        let mut refusals = Vec::with_capacity(count);
+        for at in (first..count).chain(0..first) {
+            let Some(node) = self.nodes.get(at) else { continue };
+            let connecting = self.connect_to_node(node, now, Arc::clone(&hear));
+            match timeout(share, connecting).await.unwrap_or(Err(Refusal::TimedOut(share))) {
+                Ok(link) => return Ok(link),
+                Err(refusal) => refusals.push((at, NodeError { node: Arc::clone(&node.name), refusal })),
+            }
+        }
+        refusals.sort_by_key(|(at, _)| *at);
+        Err(ConnectError::Nodes(refusals.into_iter().map(|(_, refusal)| refusal).collect()))
     }
 
-    async fn link(&self, hear: Hear) -> Result<Link, tokio_postgres::Error> {
-        match self.tls.clone() {
-            Some(tls) => self.config.connect(tls).await.map(|(client, connection)| linked(client, connection, hear)),
-            None => self.config.connect(NoTls).await.map(|(client, connection)| linked(client, connection, hear)),
-        }
+    async fn connect_to_node(&self, node: &Node, now: fn() -> Timestamp, hear: Hear) -> Result<Link, Refusal> {
+        let Node { name, config } = node;
+        let link = match self.tls.clone() {
+            Some(tls) => config.connect(tls).await.map(|(client, connection)| linked(name, client, connection, hear)),
+            None => config.connect(NoTls).await.map(|(client, connection)| linked(name, client, connection, hear)),
+        }?;
+        link.client.batch_execute(SET).await?;
+        self.inspect(&link.client, now).await?;
+        Ok(link)
     }
 
     /// Refuses a session that would switch a guarantee off.
-    async fn inspect(&self, client: &Client, now: fn() -> Timestamp) -> Result<(), ConnectError> {
-        let rows = client.query_typed(INSPECT, &[]).await.map_err(ConnectError::NotReached)?;
-        let row = rows.first().ok_or(ConnectError::Pooled)?;
-        let text = |at| row.try_get::<_, &str>(at).map_err(ConnectError::NotReached);
-        let version: i32 = row.try_get(0).map_err(ConnectError::NotReached)?;
+    async fn inspect(&self, client: &Client, now: fn() -> Timestamp) -> Result<(), Refusal> {
+        let rows = client.query_typed(INSPECT, &[]).await?;
+        let row = rows.first().ok_or(Refusal::Pooled)?;
+        let text = |at| row.try_get::<_, &str>(at);
+        let version: i32 = row.try_get(0)?;
         if version < OLDEST {
-            return Err(ConnectError::TooOld { found: version / 10_000 });
+            return Err(Refusal::TooOld { found: version / 10_000 });
         }
-        if row.try_get(1).map_err(ConnectError::NotReached)? {
-            return Err(ConnectError::IsStandby);
+        if row.try_get(1)? {
+            return Err(Refusal::TakesNoWrites);
         }
         if text(2)? != "on" {
-            return Err(ConnectError::NoFsync);
+            return Err(Refusal::NoFsync);
         }
         if (text(3)?, text(4)?, text(5)?) != ("on", "warning", "read committed") {
-            return Err(ConnectError::Pooled);
+            return Err(Refusal::Pooled);
         }
         self.require_standby(text(6)?)?;
-        let Timestamptz(clock) = row.try_get(7).map_err(ConnectError::NotReached)?;
+        let Timestamptz(clock) = row.try_get(7)?;
         let ahead = now().duration_since(clock);
-        if ahead.abs() > APART { Err(ConnectError::ClocksApart { ahead }) } else { Ok(()) }
+        if ahead.abs() > APART { Err(Refusal::ClocksApart { ahead }) } else { Ok(()) }
     }
 
     /// Refuses a server on which a commit need not wait for a standby that may be promoted.
-    pub(super) fn require_standby(&self, names: &str) -> Result<(), ConnectError> {
+    pub(super) fn require_standby(&self, names: &str) -> Result<(), Refusal> {
         let names = names.trim();
         let is_any = names.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("any"))
             && names
@@ -127,21 +142,21 @@ impl Settings {
                 .is_some_and(|rest| rest.starts_with([' ', '\t', '(']) || rest.starts_with(char::is_numeric));
         match self.durability {
             Durability::Storage => Ok(()),
-            Durability::Standby if names.is_empty() => Err(ConnectError::NoStandby),
-            Durability::Standby if is_any => Err(ConnectError::AnyStandby),
+            Durability::Standby if names.is_empty() => Err(Refusal::NoStandby),
+            Durability::Standby if is_any => Err(Refusal::AnyStandby),
             Durability::Standby => Ok(()),
         }
     }
 }
 
-fn linked<S, T>(client: Client, connection: Connection<S, T>, hear: Hear) -> Link
+fn linked<S, T>(node: &Arc<str>, client: Client, connection: Connection<S, T>, hear: Hear) -> Link
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let warned = Arc::new(AtomicBool::new(false));
     let task = tokio::spawn(drive(connection, Arc::clone(&warned), hear));
-    Link { client, driver: Driver { task, warned } }
+    Link { client, node: Arc::clone(node), driver: Driver { task, warned } }
 }
 
 /// Drives a connection until it is closed. A warning that comes with a result is noted before the result arrives.
@@ -169,63 +184,10 @@ fn is_warning(notice: &DbError) -> bool {
     notice.code().code().starts_with("01") || matches!(notice.parsed_severity(), Some(Severity::Warning))
 }
 
-/// Why there is no session.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No node can be reached, or none accepts writes.
-    #[error("no node of the database that accepts writes can be reached")]
-    NotReached(#[source] tokio_postgres::Error),
-    /// No node answered in time.
-    #[error("no node of the database answered within {0:?}")]
-    TimedOut(Duration),
-    /// An attempt failed a moment ago.
-    #[error("the database could not be reached a moment ago")]
-    Waiting,
-    /// The server is too old.
-    #[error("the server runs PostgreSQL {found}: version 13 or a later one is needed")]
-    TooOld {
-        /// Its version.
-        found: i32,
-    },
-    /// The server is a standby.
-    #[error("the server is a standby: name every node of the database in the URL, or the address of the primary")]
-    IsStandby,
-    /// The server does not sync its commits.
-    #[error("the server runs with fsync off, so that records could be lost: set fsync = on")]
-    NoFsync,
-    /// Settings of the session did not last.
-    #[error("settings of the session do not last: connect to the server itself, or to a pooler that pools sessions")]
-    Pooled,
-    /// No commit waits for a standby.
-    #[error(
-        "no commit waits for a standby, so that records could be lost: set synchronous_standby_names, or, if the storage \
-         of the server is replicated, durability = \"storage\""
-    )]
-    NoStandby,
-    /// A commit waits for any one of several standbys.
-    #[error(
-        "synchronous_standby_names begins with ANY, so that a standby without the last records could be promoted: name \
-         the standbys with FIRST"
-    )]
-    AnyStandby,
-    /// The clocks differ.
-    #[error("the clock of this machine is {ahead:#} ahead of the clock of the database: correct the one that is wrong")]
-    ClocksApart {
-        /// The difference.
-        ahead: SignedDuration,
-    },
-    /// The database has no registry, or this role may not read it.
-    #[error("the database has no registry that this role may read: `cpss-registry init` begins one")]
-    NoRegistry(#[source] Option<tokio_postgres::Error>),
-    /// The registry in the database is not this replica's.
-    #[error(transparent)]
-    OtherRegistry(#[from] SchemaError),
-}
-
-impl ConnectError {
-    /// True if the database is not the right one, or is set up wrongly, so that another attempt cannot help.
-    pub fn is_refusal(&self) -> bool {
-        use ConnectError::{AnyStandby, NoFsync, NoRegistry, OtherRegistry, Pooled, TooOld};
-        matches!(self, OtherRegistry(_) | NoRegistry(_) | AnyStandby | NoFsync | Pooled | TooOld { .. })
-    }
+/// A byte at random. Without randomness it is the greatest.
+pub(super) fn random_byte() -> u8 {
+    let mut byte = [u8::MAX];
+    getrandom::fill(&mut byte).unwrap_or_default();
+    let [byte] = byte;
+    byte
 }

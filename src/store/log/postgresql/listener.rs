@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::SharedLog;
-use super::link::ConnectError;
+use super::connect_error::{ConnectError, Refusal};
+use super::link::random_byte;
 use super::session::CHANNEL;
 use crate::store::incident::Incident;
 use crate::store::log::replicated::Hearing;
@@ -39,7 +40,7 @@ async fn listen(shared: Arc<SharedLog>, hearing: Arc<Hearing>) {
         match once(&shared, &hearing, &silence).await {
             Ok(()) => pause = shortest,
             Err(error) => {
-                if let Some(times) = silence.occurred() {
+                if let Some(times) = silence.occurred_for(&error.cause_text()) {
                     let error = &error as &dyn Error;
                     tracing::warn!(
                         event = "log_news_lost",
@@ -58,15 +59,14 @@ async fn listen(shared: Arc<SharedLog>, hearing: Arc<Hearing>) {
 /// Listens until the session ends.
 async fn once(shared: &SharedLog, hearing: &Arc<Hearing>, silence: &Incident) -> Result<(), ConnectError> {
     let hearing = Arc::clone(hearing);
-    let hear = Box::new(move |text: &str| {
+    let hear = Arc::new(move |text: &str| {
         hearing.hear(text);
     });
     let mut link = shared.settings.connect_to_hear(shared.now, hear).await?;
     let (listen, patience) = (format!("LISTEN {CHANNEL}"), shared.settings.patience);
-    let listening = tokio::time::timeout(patience, link.client.batch_execute(&listen))
-        .await
-        .map_err(|_| ConnectError::TimedOut(patience))?;
-    listening.map_err(ConnectError::NotReached)?;
+    let listening = tokio::time::timeout(patience, link.client.batch_execute(&listen)).await;
+    let refused = |refusal| ConnectError::of(&link.node, refusal);
+    listening.map_err(|_| refused(Refusal::TimedOut(patience)))?.map_err(|error| refused(Refusal::Database(error)))?;
     if silence.resolve() {
         tracing::info!(event = "log_news_heard", "what other replicas append is announced again");
     }
@@ -76,9 +76,5 @@ async fn once(shared: &SharedLog, hearing: &Arc<Hearing>, silence: &Incident) ->
 
 /// A part of a pause, at random, so that replicas do not all connect at once.
 fn jittered(pause: Duration) -> Duration {
-    let mut byte = [u8::MAX];
-    // Without randomness it is the whole pause.
-    getrandom::fill(&mut byte).unwrap_or_default();
-    let [byte] = byte;
-    pause.mul_f32(0.5 + f32::from(byte) / 510.0)
+    pause.mul_f32(0.5 + f32::from(random_byte()) / 510.0)
 }

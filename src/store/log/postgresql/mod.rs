@@ -3,8 +3,10 @@
 //! This folder alone speaks to the database. What the statements mean is in `replicated::statements`, and what follows
 //! from them in `replicated`.
 
+mod connect_error;
 mod link;
 mod listener;
+mod nodes;
 pub mod schema;
 mod session;
 mod settings;
@@ -28,7 +30,8 @@ use super::replicated::{Hearing, ReplicatedEngine};
 use crate::store::incident::Incident;
 use crate::store::{Key, request_key_id};
 
-pub use link::{ConnectError, Link};
+pub use connect_error::{ConnectError, NodeError, Refusal};
+pub use link::Link;
 use listener::Listener;
 use schema::SchemaError;
 use session::{PostgresSession, not_done};
@@ -36,6 +39,11 @@ pub use settings::{Durability, Settings, SettingsError};
 
 /// After a failed attempt to connect, there is none for this long: callers are refused at once.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// The role, quoted as in SQL, and whether it may execute the functions of a replica.
+const RIGHTS: &str = "\
+    SELECT quote_ident(session_user), coalesce((SELECT bool_and(has_function_privilege(oid, 'EXECUTE')) FROM pg_proc \
+    WHERE pronamespace = to_regnamespace('cpss_registry') AND proname IN ('append', 'barrier', 'open')), false)";
 
 /// A log in PostgreSQL, as this replica uses it. Its debug output contains no secret.
 #[derive(Clone)]
@@ -54,25 +62,30 @@ pub struct SharedLog {
 }
 
 impl SharedLog {
-    /// Connects to a node that has the registry.
-    async fn connect(&self) -> Result<Link, ConnectError> {
+    /// Connects to a node that has the registry, with a role that may use it.
+    pub(crate) async fn connect(&self) -> Result<Link, ConnectError> {
         let link = self.settings.connect(self.now).await?;
         let patience = self.settings.patience;
         let checked = timeout(patience, self.require_registry(&link.client)).await;
-        checked.unwrap_or(Err(ConnectError::TimedOut(patience)))?;
-        Ok(link)
+        match checked.unwrap_or(Err(Refusal::TimedOut(patience))) {
+            Ok(()) => Ok(link),
+            Err(refusal) => Err(ConnectError::of(&link.node, refusal)),
+        }
     }
 
-    async fn require_registry(&self, client: &Client) -> Result<(), ConnectError> {
-        let found = schema::read_registry(client).await.map_err(|error| match error {
-            SchemaError::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                ConnectError::NoRegistry(Some(error))
+    async fn require_registry(&self, client: &Client) -> Result<(), Refusal> {
+        let role = client.query_one(RIGHTS, &[]).await?;
+        let no_rights = || Ok(Refusal::NoRights { role: role.try_get(0)? });
+        let found = match schema::read_registry(client).await {
+            Err(SchemaError::Database(error)) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                return Err(no_rights().unwrap_or_else(Refusal::Database));
             }
-            SchemaError::Database(error) => ConnectError::NotReached(error),
-            error => error.into(),
-        })?;
-        let row = found.ok_or(ConnectError::NoRegistry(None))?;
-        Ok(row.check(self.registry, &request_key_id(&self.request_key))?)
+            Err(SchemaError::Database(error)) => return Err(error.into()),
+            found => found.map_err(Refusal::OtherRegistry)?,
+        };
+        let row = found.ok_or(Refusal::NoRegistry)?;
+        row.check(self.registry, &request_key_id(&self.request_key)).map_err(Refusal::OtherRegistry)?;
+        if role.try_get(1)? { Ok(()) } else { Err(no_rights()?) }
     }
 
     /// Refuses a database with which this replica must not work. One that is not reached may be the right one.
@@ -97,10 +110,11 @@ impl Debug for SharedLog {
 /// `answered_through` before.
 pub fn engine(shared: &Arc<SharedLog>, copy: Box<dyn LogEngine>, answered_through: Timestamp) -> ReplicatedEngine {
     let hearing = Arc::new(Hearing::new(shared.request_key));
-    let (shared, heard) = (Arc::clone(shared), Arc::clone(&hearing));
+    let (shared, heard, outage) = (Arc::clone(shared), Arc::clone(&hearing), Arc::new(Incident::new()));
     let databases = Box::new(move || {
-        let listener = Listener::start(Arc::clone(&shared), Arc::clone(&heard));
-        let database = PostgresDatabase { _listener: Some(listener), ..PostgresDatabase::new(Arc::clone(&shared)) };
+        let listener = Some(Listener::start(Arc::clone(&shared), Arc::clone(&heard)));
+        let database = PostgresDatabase::new(Arc::clone(&shared));
+        let database = PostgresDatabase { _listener: listener, outage: Arc::clone(&outage), ..database };
         Box::new(database) as Box<dyn Database>
     });
     ReplicatedEngine::new(copy, databases, hearing, answered_through)
@@ -109,9 +123,9 @@ pub fn engine(shared: &Arc<SharedLog>, copy: Box<dyn LogEngine>, answered_throug
 /// The database, as one log uses it.
 pub struct PostgresDatabase {
     shared: Arc<SharedLog>,
-    /// When the last attempt to connect failed. `None` once one has succeeded since.
-    failed_at: Option<Instant>,
-    outage: Incident,
+    /// When the last attempt to connect failed, and why. `None` once one has succeeded since.
+    failed: Option<(Instant, Arc<ConnectError>)>,
+    outage: Arc<Incident>,
     /// Held, not read.
     _listener: Option<Listener>,
 }
@@ -119,27 +133,30 @@ pub struct PostgresDatabase {
 impl PostgresDatabase {
     /// The database of a replica that does not listen to others.
     pub fn new(shared: Arc<SharedLog>) -> PostgresDatabase {
-        PostgresDatabase { shared, failed_at: None, outage: Incident::new(), _listener: None }
+        PostgresDatabase { shared, failed: None, outage: Arc::default(), _listener: None }
     }
 }
 
 impl Database for PostgresDatabase {
     fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
-        if self.failed_at.is_some_and(|at| at.elapsed() < PAUSE) {
-            return Err(not_done(ConnectError::Waiting));
+        if let Some((at, error)) = &self.failed
+            && at.elapsed() < PAUSE
+        {
+            return Err(not_done(ConnectError::Waiting(Arc::clone(error))));
         }
         match self.shared.runtime.block_on(self.shared.connect()) {
             Ok(link) => {
-                self.failed_at = None;
+                self.failed = None;
                 if self.outage.resolve() {
-                    tracing::info!(event = "log_connected", "the shared log is reached again");
+                    tracing::info!(event = "log_connected", node = &*link.node, "the shared log is reached again");
                 }
                 Ok(Box::new(PostgresSession::new(link, Arc::clone(&self.shared))))
             }
             Err(error) => {
-                self.failed_at = Some(Instant::now());
-                if let Some(times) = self.outage.occurred() {
-                    let error = &error as &dyn Error;
+                let error = Arc::new(error);
+                self.failed = Some((Instant::now(), Arc::clone(&error)));
+                if let Some(times) = self.outage.occurred_for(&error.cause_text()) {
+                    let error = &*error as &dyn Error;
                     tracing::warn!(event = "log_lost", times, error, "the shared log cannot be used");
                 }
                 Err(not_done(error))

@@ -26,6 +26,20 @@ const OWNER: &str = "cpss_owner";
 /// The roles of replicas and of those who only read. They must not have the rights of the owner.
 const OTHERS: [&str; 2] = ["cpss_replica", "cpss_reader"];
 
+/// The role of the session, and its rights beyond those of a replica.
+const EXCESS: &str = "\
+    SELECT role.rolname::text, array_remove(ARRAY[ \
+        CASE WHEN role.rolsuper THEN 'it is a superuser' END, \
+        CASE WHEN NOT role.rolsuper AND role.rolcreaterole THEN 'it can create roles' END, \
+        CASE WHEN NOT role.rolsuper AND pg_has_role(role.oid, place.nspowner, 'MEMBER') \
+            THEN 'it is or can become the owner of the log' END, \
+        CASE WHEN NOT role.rolsuper AND NOT pg_has_role(role.oid, place.nspowner, 'MEMBER') AND EXISTS ( \
+            SELECT FROM pg_class WHERE relnamespace = place.oid AND relkind = 'r' \
+            AND has_table_privilege(role.oid, pg_class.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, TRIGGER')) \
+            THEN 'it can write to the tables' END], NULL) \
+    FROM pg_roles AS role, pg_namespace AS place \
+    WHERE role.rolname = session_user AND place.nspname = 'cpss_registry'";
+
 /// Locks out another installation.
 const INSTALLING: i64 = 0x6370_7373_0000_0001;
 
@@ -157,6 +171,16 @@ pub async fn join(client: &Client, replica: &str, semantics: u32) -> Result<Join
             _ => error.into(),
         }),
     }
+}
+
+/// Returns the role of a session, and what it may do that a replica must not be able to do.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn excess_rights(client: &Client) -> Result<(String, Vec<String>), tokio_postgres::Error> {
+    let row = client.query_one(EXCESS, &[]).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 impl RegistryRow {

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 use tokio_postgres::error::{DbError, Severity, SqlState};
@@ -34,6 +35,12 @@ const FRAMES: &str = "\
     octet_length(frame) AS before FROM cpss_registry.log WHERE first_revision > $1 ORDER BY first_revision LIMIT 2000) \
     AS next WHERE before < $2 ORDER BY first_revision";
 const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+/// Every role sees what its own sessions wait for.
+const WAITS: &str = "\
+    SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'SyncRep')";
+
+/// How long it may take to find out why the server does not answer.
+const LOOK: Duration = Duration::from_secs(1);
 
 type Params<'a> = [&'a (dyn ToSql + Sync)];
 
@@ -47,17 +54,32 @@ enum GivenUp {
     #[error("the database warned, so what it reports as done may not last")]
     Warned,
     /// The server did not answer in time.
-    #[error("the database did not answer in time")]
-    TimedOut,
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(Duration),
+    /// The server did not answer in time, because commits wait.
+    #[error(
+        "commits wait for a synchronous standby, and none follows: start the standby, or make another one that \
+         synchronous_standby_names names"
+    )]
+    NoStandby,
     /// The server answered with something else.
     #[error("the database answered with {0}")]
     Unexpected(&'static str),
+}
+
+/// The node at which something failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{node}")]
+struct AtNode {
+    node: Arc<str>,
+    source: Box<dyn Error + Send + Sync>,
 }
 
 /// A session. It is closed at once when it is dropped, and what is under way is not canceled.
 pub(super) struct PostgresSession {
     client: Arc<Client>,
     driver: Driver,
+    node: Arc<str>,
     shared: Arc<SharedLog>,
     /// The statements that are prepared, by their text.
     prepared: Vec<(&'static str, Statement)>,
@@ -65,25 +87,48 @@ pub(super) struct PostgresSession {
 
 impl PostgresSession {
     pub(super) fn new(link: Link, shared: Arc<SharedLog>) -> PostgresSession {
-        let Link { client, driver } = link;
-        PostgresSession { client: Arc::new(client), driver, shared, prepared: Vec::new() }
+        let Link { client, node, driver } = link;
+        PostgresSession { client: Arc::new(client), driver, node, shared, prepared: Vec::new() }
     }
 
     /// Runs a statement to its end.
     fn run(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
         let runtime = self.shared.runtime.clone();
-        runtime.block_on(async {
-            let statement = self.prepare(text).await?;
-            if self.client.is_closed() {
-                return Err(not_done(GivenUp::Closed));
-            }
-            let query = self.client.query(&statement, params);
-            let rows = match timeout(self.shared.settings.patience, query).await {
-                Err(_) => return Err(unknown(GivenUp::TimedOut)),
-                Ok(rows) => rows.map_err(failed)?,
-            };
-            if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(rows) }
-        })
+        let result = runtime.block_on(self.run_limited(text, params));
+        result.map_err(|error| self.at_node(error))
+    }
+
+    async fn run_limited(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
+        let patience = self.shared.settings.patience;
+        let statement = self.prepare(text).await?;
+        if self.client.is_closed() {
+            return Err(not_done(GivenUp::Closed));
+        }
+        let rows = match timeout(patience, self.client.query(&statement, params)).await {
+            Err(_) if self.waits_for_standby().await => return Err(unknown(GivenUp::NoStandby)),
+            Err(_) => return Err(unknown(GivenUp::TimedOut(patience))),
+            Ok(rows) => rows.map_err(failed)?,
+        };
+        if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(rows) }
+    }
+
+    /// True if a commit of this role waits for a synchronous standby now.
+    async fn waits_for_standby(&self) -> bool {
+        let looking = async {
+            let link = self.shared.settings.connect(self.shared.now).await.ok()?;
+            link.client.query_one(WAITS, &[]).await.ok()?.try_get(0).ok()
+        };
+        timeout(LOOK, looking).await.ok().flatten().unwrap_or(false)
+    }
+
+    /// Names the node in an error.
+    fn at_node(&self, error: StatementError) -> StatementError {
+        let at = |source| Box::new(AtNode { node: Arc::clone(&self.node), source }) as Box<dyn Error + Send + Sync>;
+        match error {
+            StatementError::NotDone(source) => StatementError::NotDone(at(source)),
+            StatementError::Unknown(source) => StatementError::Unknown(at(source)),
+            StatementError::Damaged(source) => StatementError::Damaged(at(source)),
+        }
     }
 
     /// Prepares a statement, once. It is not run yet.
@@ -92,7 +137,7 @@ impl PostgresSession {
             return Ok(prepared.clone());
         }
         let prepared = match timeout(self.shared.settings.patience, self.client.prepare(text)).await {
-            Err(_) => return Err(not_done(GivenUp::TimedOut)),
+            Err(_) => return Err(not_done(GivenUp::TimedOut(self.shared.settings.patience))),
             Ok(prepared) => prepared.map_err(not_done)?,
         };
         self.prepared.push((text, prepared.clone()));
@@ -126,7 +171,7 @@ impl Session for PostgresSession {
         let rows = self.run(BARRIER, &[&me, &beat, &revision, &chain, &through])?;
         let Some(row) = rows.first() else { return Ok(None) };
         let standbys: &str = row.try_get(9).map_err(unknown)?;
-        self.shared.settings.require_standby(standbys).map_err(not_done)?;
+        self.shared.settings.require_standby(standbys).map_err(|refusal| self.at_node(not_done(refusal)))?;
         let chain_at_tip: Option<&[u8]> = row.try_get(6).map_err(unknown)?;
         Ok(Some(Barrier {
             head: head(row)?,

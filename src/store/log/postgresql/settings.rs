@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Config;
-use tokio_postgres::config::{Host, LoadBalanceHosts, SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::nodes::{self, Node};
 
 /// How long a server may leave data unacknowledged before the connection counts as lost.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(3);
@@ -37,7 +39,8 @@ pub enum Durability {
 /// The settings of a replica. Their debug output contains no secret.
 #[derive(Clone)]
 pub struct Settings {
-    pub(super) config: Config,
+    /// In the order of the URL. There is at least one.
+    pub(super) nodes: Vec<Node>,
     /// `None` without TLS.
     pub(super) tls: Option<MakeRustlsConnect>,
     /// The id of this replica in the database.
@@ -58,38 +61,37 @@ impl Settings {
         durability: Durability,
         patience: Duration,
     ) -> Result<Settings, SettingsError> {
-        let mut config = config_of(url)?;
+        let config = config_of(url)?;
         let tls = match ca {
             Some(path) => Some(MakeRustlsConnect::new(trusting(path)?)),
             None => require_local(&config).map(|()| None)?,
         };
-        if let Some(password) = password {
-            config.password(password);
-        }
-        config
-            .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable })
-            // Each session may be with any node that accepts writes; a fixed order would prefer a primary that was
-            // replaced.
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .load_balance_hosts(LoadBalanceHosts::Random)
-            .application_name(format!("cpss-registry/{replica}"))
-            .tcp_user_timeout(UNACKNOWLEDGED)
-            .keepalives(true)
-            .keepalives_idle(IDLE)
-            .keepalives_interval(PROBE)
-            .keepalives_retries(PROBES);
+        let mut nodes = nodes::of(&config).ok_or(SettingsError::Malformed)?;
         let connect = config.get_connect_timeout().copied().unwrap_or(CONNECT);
-        config.connect_timeout(connect.min(patience));
-        Ok(Settings { config, tls, replica: replica.to_owned(), durability, patience })
+        for Node { config, .. } in &mut nodes {
+            if let Some(password) = &password {
+                config.password(password);
+            }
+            config
+                .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable })
+                .application_name(format!("cpss-registry/{replica}"))
+                .connect_timeout(connect.min(patience))
+                .tcp_user_timeout(UNACKNOWLEDGED)
+                .keepalives(true)
+                .keepalives_idle(IDLE)
+                .keepalives_interval(PROBE)
+                .keepalives_retries(PROBES);
+        }
+        Ok(Settings { nodes, tls, replica: replica.to_owned(), durability, patience })
     }
 }
 
 impl Debug for Settings {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
-            .field("hosts", &self.config.get_hosts())
-            .field("database", &self.config.get_dbname())
-            .field("user", &self.config.get_user())
+            .field("nodes", &self.nodes.iter().map(|node| &*node.name).collect::<Vec<_>>())
+            .field("database", &self.nodes.first().and_then(|node| node.config.get_dbname()))
+            .field("user", &self.nodes.first().and_then(|node| node.config.get_user()))
             .field("tls", &self.tls.is_some())
             .field("replica", &self.replica)
             .field("durability", &self.durability)
@@ -192,6 +194,8 @@ fn trusting(path: &Path) -> Result<ClientConfig, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use tokio_postgres::config::TargetSessionAttrs;
+
     use super::*;
 
     fn parse(url: &str, ca: Option<&Path>) -> Result<Settings, SettingsError> {
@@ -200,14 +204,32 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_every_node_and_no_order() {
+    fn a_url_names_every_node() {
         let settings = parse("postgresql://cpss@127.0.0.1:5433,localhost:5434/registry", None).unwrap();
-        assert_eq!((settings.config.get_hosts().len(), settings.config.get_ports()), (2, &[5433, 5434][..]));
-        assert_eq!(settings.config.get_load_balance_hosts(), LoadBalanceHosts::Random);
-        assert_eq!(settings.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
-        assert_eq!(settings.config.get_application_name(), Some("cpss-registry/east-1"));
-        assert_eq!(settings.config.get_password(), Some(&b"opensesame"[..]));
+        assert_eq!(settings.nodes.len(), 2);
+        for (node, (name, port)) in settings.nodes.iter().zip([("127.0.0.1:5433", 5433), ("localhost:5434", 5434)]) {
+            let config = &node.config;
+            assert_eq!((&*node.name, config.get_hosts().len(), config.get_hostaddrs().len()), (name, 1, 0));
+            assert_eq!(config.get_ports(), [port]);
+            assert_eq!((config.get_user(), config.get_dbname()), (Some("cpss"), Some("registry")));
+            assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
+            assert_eq!(config.get_application_name(), Some("cpss-registry/east-1"));
+            assert_eq!(config.get_password(), Some(&b"opensesame"[..]));
+        }
         assert!(!format!("{settings:?}").contains("opensesame"), "{settings:?}");
+    }
+
+    #[test]
+    fn a_node_is_named_as_in_the_url() {
+        for (hosts, names) in [
+            ("db1.example.org,db2.example.org:5433", &["db1.example.org:5432", "db2.example.org:5433"][..]),
+            ("[::1]:5433", &["[::1]:5433"]),
+            ("%2Frun%2Fpostgresql", &["/run/postgresql:5432"]),
+            ("db1/r?hostaddr=127.0.0.1", &["db1:5432"]),
+        ] {
+            let nodes = nodes::of(&config_of(&format!("postgresql://{hosts}")).unwrap()).unwrap();
+            assert_eq!(nodes.iter().map(|node| &*node.name).collect::<Vec<_>>(), names);
+        }
     }
 
     #[test]
@@ -226,7 +248,15 @@ mod tests {
 
     #[test]
     fn a_bad_url_is_refused() {
-        for url in ["", "127.0.0.1", "host=127.0.0.1", "postgresql://127.0.0.1:x/r", "postgresql://127.0.0.1/r?a=1"] {
+        for url in [
+            "",
+            "127.0.0.1",
+            "host=127.0.0.1",
+            "postgresql://127.0.0.1:x/r",
+            "postgresql://127.0.0.1/r?a=1",
+            "postgresql://127.0.0.1,127.0.0.2/r?hostaddr=127.0.0.1",
+            "postgresql://127.0.0.1:1,127.0.0.2:2,::1/r",
+        ] {
             assert!(matches!(parse(url, None), Err(SettingsError::Malformed)), "{url}");
         }
         assert!(matches!(parse("postgresql:///registry", None), Err(SettingsError::NoHost)));
@@ -256,6 +286,6 @@ mod tests {
         let made = rcgen::generate_simple_self_signed(["db1.example.org".to_owned()]).unwrap();
         std::fs::write(&path, made.cert.pem()).unwrap();
         let settings = parse(url, Some(&path)).unwrap();
-        assert!(settings.tls.is_some() && settings.config.get_ssl_mode() == SslMode::Require);
+        assert!(settings.tls.is_some() && settings.nodes[0].config.get_ssl_mode() == SslMode::Require);
     }
 }

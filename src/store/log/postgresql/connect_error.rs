@@ -1,0 +1,187 @@
+//! Why a node of the database cannot be used, with the remedy.
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio_postgres::error::SqlState;
+
+use super::schema::SchemaError;
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// No node can be used. Those that were asked, in the order of the URL.
+    #[error("{}", listed(.0))]
+    Nodes(Vec<NodeError>),
+    /// An attempt failed a moment ago.
+    #[error("an attempt to reach the database failed a moment ago")]
+    Waiting(#[source] Arc<ConnectError>),
+}
+
+/// What one node said.
+#[derive(Debug)]
+pub struct NodeError {
+    /// The address as in the URL.
+    pub node: Arc<str>,
+    /// Why it cannot be used.
+    pub refusal: Refusal,
+}
+
+/// Why a node cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// It cannot be reached, or it refused.
+    #[error("{}", said(.0))]
+    Database(tokio_postgres::Error),
+    /// It did not answer in time.
+    #[error("no answer within {0:?}")]
+    TimedOut(Duration),
+    /// The server is too old.
+    #[error("the server runs PostgreSQL {found}: version 13 or a later one is needed")]
+    TooOld {
+        /// Its version.
+        found: i32,
+    },
+    /// The server is a standby, or accepts no writes for another reason.
+    #[error("accepts no writes, as a standby does: name every node of the database in the URL")]
+    TakesNoWrites,
+    /// The server does not sync its commits.
+    #[error("the server runs with fsync off, so that records could be lost: set fsync = on")]
+    NoFsync,
+    /// Settings of the session did not last.
+    #[error("settings of the session do not last: connect to the server itself, or to a pooler that pools sessions")]
+    Pooled,
+    /// No commit waits for a standby.
+    #[error(
+        "no commit waits for a standby, so that records could be lost: set synchronous_standby_names, or, if the storage \
+         of the server is replicated, durability = \"storage\""
+    )]
+    NoStandby,
+    /// A commit waits for any one of several standbys.
+    #[error(
+        "synchronous_standby_names begins with ANY, so that a standby without the last records could be promoted: name \
+         the standbys with FIRST"
+    )]
+    AnyStandby,
+    /// The clocks differ.
+    #[error("the clock of this machine is {ahead:#} ahead of the clock of the database: correct the one that is wrong")]
+    ClocksApart {
+        /// The difference.
+        ahead: SignedDuration,
+    },
+    /// The database has no registry.
+    #[error("the database has no registry: `cpss-registry init --log-url` begins one")]
+    NoRegistry,
+    /// The role may not use the log.
+    #[error("the role {role} has not the rights of a replica: GRANT cpss_replica TO {role}")]
+    NoRights {
+        /// The role, quoted as in SQL.
+        role: String,
+    },
+    /// The registry in the database is not this replica's.
+    #[error(transparent)]
+    OtherRegistry(SchemaError),
+}
+
+impl Display for NodeError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.node, self.refusal)
+    }
+}
+
+impl ConnectError {
+    /// What one node said.
+    pub(super) fn of(node: &Arc<str>, refusal: Refusal) -> ConnectError {
+        ConnectError::Nodes(vec![NodeError { node: Arc::clone(node), refusal }])
+    }
+
+    /// True if the database is not the right one, or is set up wrongly, so that another attempt cannot help.
+    pub fn is_refusal(&self) -> bool {
+        self.any(|refusal| {
+            use Refusal::{AnyStandby, NoFsync, NoRegistry, OtherRegistry, Pooled, TooOld};
+            matches!(refusal, OtherRegistry(_) | NoRegistry | AnyStandby | NoFsync | Pooled | TooOld { .. })
+        })
+    }
+
+    /// True if the database refuses this replica's role: a wrong password, a missing right, a missing database. An
+    /// administrator may be about to correct it.
+    pub fn is_denial(&self) -> bool {
+        self.any(|refusal| match refusal {
+            Refusal::NoRights { .. } => true,
+            Refusal::Database(error) => error.code().is_some_and(|code| remedy(code).is_some()),
+            _ => false,
+        })
+    }
+
+    /// The cause, the same for each attempt with the same cause.
+    pub fn cause_text(&self) -> String {
+        match self {
+            ConnectError::Waiting(earlier) => earlier.cause_text(),
+            ConnectError::Nodes(nodes) => {
+                let cause = |NodeError { node, refusal }: &NodeError| match refusal {
+                    Refusal::ClocksApart { .. } => format!("{node}: clocks"),
+                    refusal => format!("{node}: {refusal}"),
+                };
+                nodes.iter().map(cause).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    fn any(&self, is: impl Fn(&Refusal) -> bool) -> bool {
+        matches!(self, ConnectError::Nodes(nodes) if nodes.iter().any(|node| is(&node.refusal)))
+    }
+}
+
+impl From<tokio_postgres::Error> for Refusal {
+    fn from(error: tokio_postgres::Error) -> Refusal {
+        // The client's own words for a server that accepts no writes. The system's errors have a number.
+        let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        match source {
+            Some(source) if source.kind() == io::ErrorKind::PermissionDenied && source.raw_os_error().is_none() => {
+                Refusal::TakesNoWrites
+            }
+            _ => Refusal::Database(error),
+        }
+    }
+}
+
+fn listed(nodes: &[NodeError]) -> String {
+    let nodes: Vec<_> = nodes.iter().map(ToString::to_string).collect();
+    nodes.join("; ")
+}
+
+/// What the server said, or why it said nothing. Details are left out: they may repeat values.
+pub(super) fn said(error: &tokio_postgres::Error) -> String {
+    if let Some(refusal) = error.as_db_error() {
+        let (message, code) = (refusal.message(), refusal.code());
+        let remedy = remedy(code).map_or_else(String::new, |remedy| format!(": {remedy}"));
+        return format!("{message} ({}){remedy}", code.code());
+    }
+    let Some(mut cause) = error.source() else { return error.to_string() };
+    let mut text = cause.to_string();
+    while let Some(source) = cause.source() {
+        let of_source = source.to_string();
+        if !text.contains(&of_source) {
+            text = format!("{text}: {of_source}");
+        }
+        cause = source;
+    }
+    text
+}
+
+/// What helps against a refusal of the role or the database. `None` for other errors.
+fn remedy(code: &SqlState) -> Option<&'static str> {
+    Some(match *code {
+        SqlState::INVALID_PASSWORD => "put the present password of the role into the file log.password_file",
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            "an administrator of the database must let the role log in from this machine with TLS (pg_hba.conf)"
+        }
+        SqlState::INVALID_CATALOG_NAME => "correct the name of the database in log.url, or create the database",
+        SqlState::INSUFFICIENT_PRIVILEGE => "the role needs the rights of cpss_replica",
+        _ => return None,
+    })
+}
