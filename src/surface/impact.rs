@@ -84,6 +84,7 @@ impl Contract {
             let named = Some(start.provider_id.as_str()).filter(|id| !id.is_empty());
             self.permitted(&context, context.refuse_other(named)).await?;
         }
+        self.catch_up_with(decode::fact_of_row(row)).await?;
         let asked = decode::previewed_command(row, judged_as, &self.tags());
         let context = CallContext { right, ..context };
         let impacted = self.preview(&context, PATH, asked).await?;

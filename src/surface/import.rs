@@ -96,12 +96,16 @@ impl Contract {
         context: &CallContext,
         mut row: v1::ImportRow,
     ) -> impl Future<Output = Result<v1::ImportRecordsResponse, Status>> + use<> {
+        let known = self.catch_up_with(decode::fact_of_row(&row)).await;
         let asked = decode::import_row(&row, &self.tags());
         let validate_only = std::mem::take(&mut row.validate_only);
         let request_id = row.request_id.clone();
         let content = content(&mut row, &asked, decode::write_row_id);
         let slot = self.registry.queue_slot().await;
-        let handed_in = self.hand_in(context, RequestKey::IMPORT, asked, Purpose::Record(content, slot)).await;
+        let handed_in = match known {
+            Ok(()) => self.hand_in(context, RequestKey::IMPORT, asked, Purpose::Record(content, slot)).await,
+            Err(refusal) => Err(refusal),
+        };
         let (contract, context) = (self.clone(), context.clone());
         async move {
             let (mut imported_earlier, result) = (None, Box::pin(async { handed_in?.await }).await);

@@ -98,6 +98,18 @@ impl Contract {
         }
     }
 
+    /// Lets the registry catch up with everything that was recorded before this call, if a command names a fact that it
+    /// does not know yet: another process may have recorded it.
+    async fn catch_up_with(&self, fact_id: &str) -> Result<(), Status> {
+        let Some((_, fact)) = decode::fact_id(fact_id) else { return Ok(()) };
+        let at_least = AtLeast::Revision(fact.revision);
+        match self.registry.require(at_least).await {
+            // Then there is no such fact, which the decoder says.
+            Ok(()) | Err(PinError::BeyondHead { .. }) => Ok(()),
+            Err(error) => Err(unmet(at_least, error)),
+        }
+    }
+
     /// Pins the state of knowledge that a batch or a stream asks for.
     async fn pin(&self, options: &v1::StreamOptions) -> Result<Snapshot, Status> {
         let asked = decode::stream_options(options).map_err(|rejection| status::rejected(&rejection))?;

@@ -25,6 +25,7 @@ impl RecordService for Contract {
         &self,
         request: Request<v1::EndPeriodRequest>,
     ) -> Result<Response<v1::EndPeriodResponse>, Status> {
+        self.catch_up_with(&request.get_ref().fact_id).await?;
         mutate!(
             self,
             request,
@@ -38,6 +39,7 @@ impl RecordService for Contract {
         &self,
         request: Request<v1::RetractFactRequest>,
     ) -> Result<Response<v1::RetractFactResponse>, Status> {
+        self.catch_up_with(&request.get_ref().fact_id).await?;
         mutate!(
             self,
             request,

@@ -60,6 +60,15 @@ pub fn write_row_id(row: &mut v1::ImportRow, id: String) {
     row.request_id = id;
 }
 
+/// Returns the id of the fact that the command of a row changes; empty if it changes none.
+pub fn fact_of_row(row: &v1::ImportRow) -> &str {
+    match &row.command {
+        Some(Row::EndPeriod(request)) => &request.fact_id,
+        Some(Row::RetractFact(request)) => &request.fact_id,
+        _ => "",
+    }
+}
+
 /// Defines what depends on the list of commands that have an RPC of the same name.
 macro_rules! rpcs {
     ($($command:ident)+) => {

@@ -24,7 +24,7 @@ pub use self::fact_id::fact_id;
 pub use self::feed::{
     After, ChangesAbout, ChangesAsked, list_changes, list_review_items, previewed_record, watch_changes,
 };
-pub use self::import::{JudgedAs, import_row, previewed_command, rpc_of, write_row_id};
+pub use self::import::{JudgedAs, fact_of_row, import_row, previewed_command, rpc_of, write_row_id};
 pub use self::issuance::evaluate_application;
 pub use self::mutation::*;
 pub use self::question::{asked_at, eligibility_item, known_at, review_item, stream_options, verification_item};
