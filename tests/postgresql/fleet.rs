@@ -1,7 +1,9 @@
 //! Replicas of the real program, each in its own directory, that share the log of one PostgreSQL with a synchronous
 //! standby.
 
+use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,6 +17,9 @@ use crate::server::{HOST, PASSWORD, Server};
 /// The login of replicas, and the one that installs the schema.
 const LOGIN: &str = "cpss";
 const INSTALLER: &str = "cpss_install";
+
+/// The name under which the standby follows.
+pub const STANDBY: &str = "second";
 
 /// What an administrator of the database runs first.
 const ROLES: &str = "
@@ -46,14 +51,18 @@ pub fn done(arguments: &[&str]) -> String {
 pub struct Fleet {
     pub server: Server,
     pub standby: Server,
-    scratch: TempDir,
+    /// The directories of the replicas.
+    pub scratch: TempDir,
 }
 
 impl Fleet {
     /// A database with the roles of a registry, without a registry.
     pub async fn without_registry() -> Fleet {
-        let server = Server::start();
-        let standby = server.start_synchronous_standby("second").await;
+        Fleet::without_registry_on(Server::start()).await
+    }
+
+    async fn without_registry_on(server: Server) -> Fleet {
+        let standby = server.start_synchronous_standby(STANDBY).await;
         for login in [LOGIN, INSTALLER] {
             server.create_login(login, &[]).await;
         }
@@ -67,7 +76,12 @@ impl Fleet {
 
     /// A database with a registry whose first replica is `a`. Its clients are a registrar and a certifier.
     pub async fn begin() -> Fleet {
-        let fleet = Fleet::without_registry().await;
+        Fleet::begin_on(Server::start()).await
+    }
+
+    /// Like [`Fleet::begin`], on this server.
+    pub async fn begin_on(server: Server) -> Fleet {
+        let fleet = Fleet::without_registry_on(server).await;
         let made = fleet.init("a");
         assert!(made.status.success(), "{}", said(&made));
         let a = fleet.directory("a");
@@ -159,6 +173,15 @@ impl Fleet {
     }
 }
 
+/// A client with a certificate from the directory of a replica.
+pub fn client(directory: &Path, address: SocketAddr, name: &str) -> Client {
+    let read = |file: &str| fs::read_to_string(directory.join(file)).unwrap();
+    let identity = Identity::from_pem(read(&format!("{name}.crt")), read(&format!("{name}.key")));
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("ca.crt"))).identity(identity);
+    let url = format!("https://localhost:{}", address.port());
+    Client::on(Endpoint::from_shared(url).unwrap().tls_config(tls).unwrap().connect_lazy())
+}
+
 /// A running replica.
 pub struct Replica {
     pub process: Process,
@@ -168,11 +191,7 @@ pub struct Replica {
 impl Replica {
     /// A client with the certificate of this name.
     pub fn client(&self, name: &str) -> Client {
-        let read = |file: &str| fs::read_to_string(self.directory.join(file)).unwrap();
-        let identity = Identity::from_pem(read(&format!("{name}.crt")), read(&format!("{name}.key")));
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read("ca.crt"))).identity(identity);
-        let url = format!("https://localhost:{}", self.process.listening().port());
-        Client::on(Endpoint::from_shared(url).unwrap().tls_config(tls).unwrap().connect_lazy())
+        client(&self.directory, self.process.listening(), name)
     }
 
     /// The registrar.
@@ -203,4 +222,16 @@ pub fn records(data: &Path) -> String {
     let output = run(&["export", "-", "--data-dir", data.to_str().unwrap()]);
     assert!(output.status.success(), "{}", said(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Checks that each civil day was opened once, and that there are some. `history` is as [`records`] returns it.
+pub fn assert_days_opened_once(history: &str) {
+    let mut opened = BTreeMap::<String, u32>::new();
+    for line in history.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        for fact in record["facts"].as_array().unwrap().iter().filter(|fact| fact["kind"] == "DAY_OPENED") {
+            *opened.entry(fact["date"].to_string()).or_default() += 1;
+        }
+    }
+    assert!(!opened.is_empty() && opened.values().all(|times| *times == 1), "{opened:?}");
 }

@@ -13,6 +13,7 @@
 
 mod database;
 mod document;
+mod faults;
 mod fleet;
 #[path = "../it/harness/mod.rs"]
 #[allow(unused_imports, reason = "these tests use a part of it")]

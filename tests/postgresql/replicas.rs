@@ -1,14 +1,13 @@
 //! Replicas take writes and answer questions as one registry, whatever happens to one of them.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use cpss_registry::proto::v1;
 use tonic::Code;
 
-use crate::fleet::{Fleet, Replica, records};
+use crate::fleet::{Fleet, Replica, assert_days_opened_once, records};
 use crate::harness::requests::{issue, new_request_id, periods, qualify, register_provider, register_specialist};
-use crate::harness::requests::{start_job, verify};
+use crate::harness::requests::{retract, start_job, verify};
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
 use crate::harness::{Client, Promised as _, Refusal as _, until};
 
@@ -115,14 +114,21 @@ fn assert_one_history(replicas: [Replica; 3]) {
     assert!(shortest > 6, "{shortest} records");
     assert!(common.iter().all(|lines| *lines == common[0]), "{histories:?}");
     let longest = histories.iter().max_by_key(|history| history.lines().count()).unwrap();
-    let mut opened = BTreeMap::<String, u32>::new();
-    for line in longest.lines() {
-        let record: serde_json::Value = serde_json::from_str(line).unwrap();
-        for fact in record["facts"].as_array().unwrap().iter().filter(|fact| fact["kind"] == "DAY_OPENED") {
-            *opened.entry(fact["date"].to_string()).or_default() += 1;
-        }
+    assert_days_opened_once(longest);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_replica_acknowledged_can_be_retracted_at_once() {
+    let fleet = Fleet::begin().await;
+    let (a, b) = (fleet.start("a"), fleet.add("b"));
+    let (recording, retracting) = (a.registrar(), b.registrar());
+    for _ in 0..30 {
+        let recorded = recording.report(register_specialist("Ada", "Example-Stone")).await;
+        // It has mostly not heard of it yet.
+        retracting.report(retract(&recorded.fact_id, "Reported twice")).await;
     }
-    assert!(!opened.is_empty() && opened.values().all(|times| *times == 1), "{opened:?}");
+    let refused = retracting.refusal(retract("00000000-9999-0", "Reported twice")).await;
+    assert_eq!(refused.reason(), "NOT_FOUND");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,8 +49,9 @@ impl Process {
         Process::serve_under(&[], arguments)
     }
 
-    /// `CPSS_BINARY` selects a binary other than the one just built.
-    fn serve_under(under: &[String], arguments: &[&str]) -> Process {
+    /// Like [`Process::serve`], run by another program that replaces itself with the registry. `CPSS_BINARY` selects a
+    /// binary other than the one just built.
+    pub fn serve_under(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let stderr = scratch.path().join("stderr");
         let ops_port = reserve_port();

@@ -145,7 +145,8 @@ impl<'a> Worker<'a> {
             let known = person.known.lock().unwrap();
             (any(&known.0).unwrap(), any(&known.1), known.0.len())
         };
-        match random(8) {
+        match random(9) {
+            8 if fact.is_some() => self.try_to_withdraw(fact.unwrap()).await,
             0 if count < JOBS => self.start(person).await,
             0..=2 => {
                 let name = self.world.names.fetch_add(1, Ordering::Relaxed) as u64;
@@ -165,6 +166,21 @@ impl<'a> Worker<'a> {
                 }
                 Action::End(job, day, written)
             }
+        }
+    }
+
+    /// Sends a dry run until it is answered.
+    async fn try_to_withdraw(&mut self, fact: String) -> Action {
+        loop {
+            match self.client.call(retract(&fact, "Reported of the wrong person").validated_only()).await {
+                Ok(valid) => return Action::TryToWithdraw(fact, Some(valid.revision)),
+                Err(status) if status.code() == Code::FailedPrecondition => {
+                    assert_eq!(status.reason(), "ALREADY_RETRACTED", "{status:?}");
+                    return Action::TryToWithdraw(fact, None);
+                }
+                Err(status) => assert_cut_off(&status),
+            }
+            self.find_again().await;
         }
     }
 

@@ -35,6 +35,9 @@ pub enum Action {
     End(String, i32, Written),
     /// A fact is retracted: the start or an end of a job.
     Withdraw(String, Written),
+    /// A dry run of the retraction of a fact: the revision of the head, or `None` if it was refused because the fact was
+    /// retracted before.
+    TryToWithdraw(String, Option<u64>),
     /// The credential: the name on it, whether it is current, and the revision.
     Credential(u64, bool, u64),
     /// The verdict: whether it is confirmed, and the revision.
@@ -54,6 +57,7 @@ impl Action {
                 Written::Recorded { revision, .. } => Some((*revision, true)),
                 Written::Withdrawn | Written::Unknown => None,
             },
+            Action::TryToWithdraw(_, revision) => revision.map(|revision| (revision, false)),
             Action::Credential(_, _, revision) | Action::Verdict(_, revision) | Action::Jobs(_, revision) => {
                 Some((*revision, false))
             }
@@ -155,6 +159,7 @@ impl Model for Register {
                 Register::explains(written, next.end(job, *day, fact))
             }
             Action::Withdraw(fact, written) => Register::explains(written, next.withdraw(fact)),
+            Action::TryToWithdraw(fact, valid) => self.clone().withdraw(fact) == valid.is_some(),
             Action::Credential(name, is_current, _) => *name == self.name && *is_current == self.is_employed(),
             Action::Verdict(is_confirmed, _) => *is_confirmed == self.is_employed(),
             Action::Jobs(jobs, _) => *jobs == self.jobs(),

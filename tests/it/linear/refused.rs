@@ -29,6 +29,10 @@ fn withdraw(fact: u64, written: Written) -> Action {
     Action::Withdraw(format!("fact {fact}"), written)
 }
 
+fn try_to_withdraw(fact: u64, valid: Option<u64>) -> Action {
+    Action::TryToWithdraw(format!("fact {fact}"), valid)
+}
+
 /// Whether a history that starts with name 0 and one job is linearizable.
 fn is_linearizable(history: Vec<Operation<Action>>) -> bool {
     linearize(Register::new(0, "job"), history).is_ok()
@@ -49,6 +53,8 @@ fn overlapping_operations_may_have_any_order_and_unanswered_ones_any_time_or_non
         operation(10, 40, end(5)),
         operation(50, 80, withdraw(5, Written::Withdrawn)),
         operation(60, 70, withdraw(5, recorded(6))),
+        operation(62, 68, try_to_withdraw(5, Some(5))),
+        operation(65, 85, try_to_withdraw(5, None)),
         operation(90, 95, Action::Verdict(true, 6)),
     ];
     assert!(is_linearizable(twice));
@@ -59,7 +65,7 @@ fn an_unexplainable_history_is_refused() {
     let history = |operations: &[(u64, u64, Action)]| {
         operations.iter().map(|(invoked, returned, action)| operation(*invoked, *returned, action.clone())).collect()
     };
-    let refused: [(&str, Vec<Operation<Action>>); 9] = [
+    let refused: [(&str, Vec<Operation<Action>>); 11] = [
         ("a stale read after an acknowledged write", history(&[(10, 20, rename(1, 5)), (30, 40, read(0, 5))])),
         ("a stale read that names the stale revision", history(&[(10, 20, rename(1, 5)), (30, 40, read(0, 4))])),
         ("a lost write", history(&[(10, 20, end(5)), (30, 40, rename(1, 6)), (50, 60, Action::Verdict(true, 6))])),
@@ -73,6 +79,14 @@ fn an_unexplainable_history_is_refused() {
         (
             "a fact retracted twice",
             history(&[(10, 20, end(5)), (30, 40, withdraw(5, recorded(6))), (30, 40, withdraw(5, recorded(7)))]),
+        ),
+        (
+            "a dry run of a retraction that was acknowledged before",
+            history(&[(10, 20, end(5)), (30, 40, withdraw(5, recorded(6))), (50, 60, try_to_withdraw(5, Some(6)))]),
+        ),
+        (
+            "a dry run that does not know an acknowledged fact",
+            history(&[(10, 20, end(5)), (30, 40, try_to_withdraw(5, None))]),
         ),
         (
             "an acknowledged fact that is missing",

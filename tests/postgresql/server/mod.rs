@@ -1,6 +1,7 @@
 //! PostgreSQL servers on loopback, with TLS and passwords.
 
 mod authority;
+mod disk;
 mod programs;
 mod setup;
 
@@ -18,6 +19,8 @@ use tokio_postgres::config::{Config, SslMode};
 use tokio_postgres::{AsyncMessage, Client, Error};
 
 use self::authority::Certificates;
+use self::disk::Disk;
+pub use self::setup::Rebuilt;
 
 /// The address of every server.
 pub const HOST: &str = "127.0.0.1";
@@ -48,6 +51,8 @@ const UNTIL_THE_INPUT_ENDS: &str = r#"
 
 /// A server. It is stopped when this is dropped.
 pub struct Server {
+    /// Where the files of the server are, if it has a disk of its own. Unmounted before the directory is removed.
+    disk: Option<Disk>,
     directory: TempDir,
     port: u16,
     certificates: Arc<Certificates>,
@@ -137,6 +142,11 @@ impl Server {
             assert!(Instant::now() < deadline, "processes of the server remain");
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// The disk of the server, if it has one of its own.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// The processes of the server, the main one first.
@@ -245,6 +255,11 @@ impl Server {
     /// Opens a session of the superuser in the database `postgres`.
     pub async fn superuser(&self) -> Client {
         self.connect(SUPERUSER, "postgres").await
+    }
+
+    /// Like [`Server::superuser`], where the server may refuse.
+    pub async fn try_superuser(&self) -> Result<Client, Error> {
+        self.try_connect(SUPERUSER, "postgres").await
     }
 
     /// Creates a role that can log in, and is a member of the given roles.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Debian's user without rights. PostgreSQL refuses to run as root.
-const NOBODY: u32 = 65_534;
+pub const NOBODY: u32 = 65_534;
 
 const DEBIAN: &str = "/usr/lib/postgresql";
 

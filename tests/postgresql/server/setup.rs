@@ -1,14 +1,28 @@
 //! New servers: empty ones, standbys, and restored backups.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::authority::Certificates;
+use super::disk::Disk;
 use super::programs::{give, program, run};
 use super::{HOST, PASSWORD, SUPERUSER, Server, until};
+
+/// Gives a server a disk of its own.
+type Mount = fn(&Path) -> Option<Disk>;
+
+/// How a server that was the primary becomes a standby of the new one.
+#[derive(Clone, Copy, Debug)]
+pub enum Rebuilt {
+    /// What it has and the new primary has not is undone.
+    Rewound,
+    /// Its data is replaced.
+    Copied,
+}
 
 impl Server {
     /// Starts a new server with one database, `postgres`. Every commit is on its disk; no standby is waited for.
@@ -18,7 +32,16 @@ impl Server {
 
     /// Like [`Server::start`], with more settings. [`Server::set`] can change them later.
     pub fn start_with(settings: &[(&str, &str)]) -> Server {
-        let mut server = Server::prepare(Arc::new(Certificates::make()));
+        Server::start_on(None, settings)
+    }
+
+    /// Like [`Server::start`], with a disk of its own, if this system allows that. A standby of it has one, too.
+    pub fn start_on_its_own_disk() -> Server {
+        Server::start_on(Some(Disk::mount), &[])
+    }
+
+    fn start_on(mount: Option<Mount>, settings: &[(&str, &str)]) -> Server {
+        let mut server = Server::prepare(Arc::new(Certificates::make()), mount);
         let password = server.write("password", PASSWORD);
         let mut command = program("initdb");
         command.args(["--no-sync", "--data-checksums", "--auth=scram-sha-256", "--username", SUPERUSER]);
@@ -33,7 +56,8 @@ impl Server {
 
     /// Starts a standby that follows this server under a name.
     pub fn start_standby(&self, name: &str) -> Server {
-        let mut standby = self.copy(&["--write-recovery-conf"], name);
+        let mut standby = self.copy();
+        standby.follow(self, name);
         standby.start_again();
         standby
     }
@@ -51,16 +75,45 @@ impl Server {
     /// Makes a base backup. It is a server that does not run yet, with the data of this one as it is now:
     /// [`Server::start_again`] starts it.
     pub fn back_up(&self) -> Server {
-        self.copy(&[], "backup")
+        self.copy()
     }
 
-    fn copy(&self, options: &[&str], name: &str) -> Server {
-        let copy = Server::prepare(Arc::clone(&self.certificates));
-        let source = self.source() + " application_name=" + name;
-        let mut command = program("pg_basebackup");
-        command.args(["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--dbname", &source]).args(options);
-        run(command.arg("--pgdata").arg(copy.file("data")));
+    /// Makes this server, which was stopped and was the primary, a standby of the new primary. It does not run yet.
+    pub fn rebuild(&self, primary: &Server, name: &str, how: Rebuilt) {
+        let data = self.file("data");
+        match how {
+            Rebuilt::Rewound => {
+                let source = primary.source() + " dbname=postgres";
+                let mut command = program("pg_rewind");
+                run(command.args(["--no-sync", "--source-server", &source]).arg("--target-pgdata").arg(data));
+            }
+            Rebuilt::Copied => {
+                fs::remove_dir_all(&data).unwrap();
+                primary.copy_to(&data);
+            }
+        }
+        self.follow(primary, name);
+    }
+
+    /// Makes a server that does not run a standby. Only the standby has the name: commits must not wait for the copying
+    /// of its data.
+    fn follow(&self, primary: &Server, name: &str) {
+        let mut settings = File::options().append(true).open(self.file("data/postgresql.auto.conf")).unwrap();
+        let source = primary.source() + " application_name=" + name;
+        writeln!(settings, "primary_conninfo = '{source}'").unwrap();
+        self.write("data/standby.signal", "");
+    }
+
+    fn copy(&self) -> Server {
+        let copy = Server::prepare(Arc::clone(&self.certificates), self.disk.as_ref().map(|_| Disk::mount as Mount));
+        self.copy_to(&copy.file("data"));
         copy
+    }
+
+    fn copy_to(&self, data: &Path) {
+        let mut command = program("pg_basebackup");
+        command.args(["--no-sync", "--checkpoint=fast", "--wal-method=stream", "--dbname", &self.source()]);
+        run(command.arg("--pgdata").arg(data));
     }
 
     /// Copies a database into another one that is empty, by a dump.
@@ -81,11 +134,12 @@ impl Server {
     }
 
     /// A directory and a port for a server.
-    fn prepare(certificates: Arc<Certificates>) -> Server {
+    fn prepare(certificates: Arc<Certificates>, mount: Option<Mount>) -> Server {
         let directory = tempfile::Builder::new().prefix("cpss-postgresql-").tempdir().unwrap();
+        let disk = mount.and_then(|mount| mount(directory.path()));
         give(directory.path());
         let port = TcpListener::bind((HOST, 0)).unwrap().local_addr().unwrap().port();
-        let server = Server { directory, port, certificates, child: None, input: None, pid: None };
+        let server = Server { disk, directory, port, certificates, child: None, input: None, pid: None };
         server.write("authority.pem", &server.certificates.authority);
         server.write("server.pem", &server.certificates.certificate);
         server.write("server.key", &server.certificates.key);

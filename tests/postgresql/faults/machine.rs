@@ -1,0 +1,145 @@
+//! The machine of a replica: its program, its clock, and its way to the database.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::watch;
+use tokio::task::block_in_place;
+use tokio::time::sleep;
+
+use super::proxy::Proxy;
+use crate::fleet::Fleet;
+use crate::harness::Process;
+use crate::server::HOST;
+
+/// How long a replica waits for the database. The default is longer, so that less would happen in a test.
+const PATIENCE_SECONDS: u32 = 2;
+
+/// The library that gives a program another clock, from Debian's package `faketime`, if it is installed.
+pub fn clock_library() -> Option<PathBuf> {
+    let places = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    places.map(|place| place.path().join("faketime/libfaketime.so.1")).find(|path| path.exists())
+}
+
+/// A machine with a replica.
+pub struct Machine {
+    directory: PathBuf,
+    process: Option<Process>,
+    address: watch::Sender<Option<SocketAddr>>,
+    /// How often each event is in the logs of its programs that have ended.
+    events: BTreeMap<String, usize>,
+}
+
+/// The way of a replica to each server of the database.
+pub type Ways = [Proxy; 2];
+
+impl Machine {
+    /// The machine of a replica that has joined. It reaches the servers through proxies, which are returned.
+    pub async fn of(fleet: &Fleet, name: &str, ports: [u16; 2]) -> (Machine, Ways) {
+        let ways = [Proxy::before(ports[0]).await, Proxy::before(ports[1]).await];
+        let [first, second] = [&ways[0], &ways[1]].map(Proxy::port);
+        let nodes = format!("{HOST}:{first},{HOST}:{second}");
+        fleet.edit(name, &format!("{HOST}:{}", fleet.server.port()), &nodes);
+        fleet.edit(name, "[log]\n", &format!("[log]\npatience_seconds = {PATIENCE_SECONDS}\n"));
+        let directory = fleet.directory(name);
+        let machine = Machine { directory, process: None, address: watch::Sender::default(), events: BTreeMap::new() };
+        machine.set_clock(0);
+        (machine, ways)
+    }
+
+    /// The directory of the configuration and of the certificates.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where the replica listens.
+    pub fn address(&self) -> watch::Receiver<Option<SocketAddr>> {
+        self.address.subscribe()
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.directory.join("clock")
+    }
+
+    /// Starts the replica, and waits until it answers.
+    pub fn start(&mut self) {
+        let under = clock_library().map(|library| {
+            let clock = self.clock().display().to_string();
+            ["env", &format!("LD_PRELOAD={}", library.display()), &format!("FAKETIME_TIMESTAMP_FILE={clock}")]
+                .into_iter()
+                .chain(["FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_CACHE_DURATION=1"])
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        });
+        let under = under.unwrap_or_default();
+        let config = self.directory.join("config.toml").display().to_string();
+        let process = Process::serve_under(&under, &["--config", &config]);
+        let address = block_in_place(|| process.listening());
+        self.process = Some(process);
+        self.address.send_replace(Some(address));
+    }
+
+    /// Kills the replica, and starts it again after a while.
+    pub async fn kill(&mut self, lasting: Duration) {
+        self.address.send_replace(None);
+        if let Some(process) = self.process.take() {
+            self.count_events(&process);
+            process.kill();
+        }
+        sleep(lasting).await;
+        self.start();
+    }
+
+    /// Lets the replica stand still.
+    pub async fn freeze(&mut self, lasting: Duration) {
+        self.send(Signal::STOP);
+        sleep(lasting).await;
+        self.send(Signal::CONT);
+    }
+
+    fn send(&self, signal: Signal) {
+        let id = self.process.as_ref().unwrap().id();
+        kill_process(Pid::from_raw(id.try_into().unwrap()).unwrap(), signal).unwrap();
+    }
+
+    /// Changes the clock for a while.
+    pub async fn step_clock(&mut self, seconds: i64, lasting: Duration) {
+        self.set_clock(seconds);
+        sleep(lasting).await;
+        self.set_clock(0);
+    }
+
+    fn set_clock(&self, seconds: i64) {
+        let next = self.clock().with_extension("next");
+        fs::write(&next, format!("{seconds:+}\n")).unwrap();
+        fs::rename(next, self.clock()).unwrap();
+    }
+
+    /// Stops the replica. It must have run until now. Returns its data directory, and what its logs had.
+    pub fn stop(mut self) -> (PathBuf, BTreeMap<String, usize>) {
+        let process = self.process.take().unwrap();
+        self.count_events(&process);
+        process.stop();
+        (self.directory.join("data"), self.events)
+    }
+
+    /// The last lines of the log.
+    pub fn last_words(&self) -> String {
+        let log = self.process.as_ref().map(Process::log).unwrap_or_default();
+        let lines: Vec<_> = log.lines().rev().take(60).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    fn count_events(&mut self, process: &Process) {
+        for line in process.log().lines() {
+            let event = line.split_once("event=\"").and_then(|(_, rest)| rest.split_once('"'));
+            if let Some((event, _)) = event {
+                *self.events.entry(event.to_owned()).or_default() += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Three replicas, their ways to the database, and the database: each may have one fault at a time.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, Instant, sleep};
+
+use super::cluster::{Cluster, Disturbance};
+use super::machine::{Machine, Ways, clock_library};
+use super::plan::{Fault, Means, Planned, REPLICAS};
+use crate::fleet::{Fleet, said};
+use crate::server::Server;
+
+/// The names of the replicas.
+const NAMES: [&str; REPLICAS] = ["a", "b", "c"];
+
+/// Everything that can have a fault.
+pub struct Stage {
+    pub machines: [Arc<Mutex<Machine>>; REPLICAS],
+    ways: [Arc<Mutex<Ways>>; REPLICAS],
+    cluster: Arc<Mutex<Cluster>>,
+    pub means: Means,
+    /// Holds the files of the replicas.
+    _fleet: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A registry with three replicas.
+    pub async fn set() -> Stage {
+        let fleet = Fleet::begin_on(Server::start_on_its_own_disk()).await;
+        for name in &NAMES[1..] {
+            fleet.copy(name);
+            let joined = fleet.join(name);
+            assert!(joined.status.success(), "{}", said(&joined));
+        }
+        let ports = [fleet.server.port(), fleet.standby.port()];
+        let (mut machines, mut ways) = (Vec::new(), Vec::new());
+        for name in NAMES {
+            let (mut machine, its_ways) = Machine::of(&fleet, name, ports).await;
+            machine.start();
+            machines.push(Arc::new(Mutex::new(machine)));
+            ways.push(Arc::new(Mutex::new(its_ways)));
+        }
+        let Fleet { server, standby, scratch } = fleet;
+        let cluster = Cluster::of(server, standby).await;
+        let means = Means { disks: cluster.has_disks(), clocks: clock_library().is_some() };
+        Stage {
+            machines: machines.try_into().ok().unwrap(),
+            ways: ways.try_into().ok().unwrap(),
+            cluster: Arc::new(Mutex::new(cluster)),
+            means,
+            _fleet: scratch,
+        }
+    }
+
+    /// Lets the faults happen, and waits until all are over. Two faults of one place do not overlap.
+    pub async fn play(&self, planned: &[Planned]) {
+        let (mut under_way, since) = (JoinSet::new(), Instant::now());
+        for (pause, fault) in planned {
+            sleep(*pause).await;
+            println!("{:6.2} s: {fault:?}", since.elapsed().as_secs_f64());
+            self.begin(*fault, &mut under_way).await;
+        }
+        while let Some(ended) = under_way.join_next().await {
+            ended.unwrap();
+        }
+        self.cluster.lock().await.until_commits_succeed().await;
+    }
+
+    async fn begin(&self, fault: Fault, under_way: &mut JoinSet<()>) {
+        match fault {
+            Fault::KillReplica(at, lasting) => {
+                let mut machine = Arc::clone(&self.machines[at]).lock_owned().await;
+                under_way.spawn(async move { machine.kill(lasting).await });
+            }
+            Fault::FreezeReplica(at, lasting) => {
+                let mut machine = Arc::clone(&self.machines[at]).lock_owned().await;
+                under_way.spawn(async move { machine.freeze(lasting).await });
+            }
+            Fault::StepClock(at, seconds, lasting) => {
+                let mut machine = Arc::clone(&self.machines[at]).lock_owned().await;
+                under_way.spawn(async move { machine.step_clock(seconds, lasting).await });
+            }
+            Fault::Cut(_) | Fault::Delay(..) | Fault::BlackHole(..) | Fault::LoseAnswers(..) => {
+                self.disturb_ways(fault, under_way).await;
+            }
+            _ => {
+                let mut cluster = Arc::clone(&self.cluster).lock_owned().await;
+                under_way.spawn(async move { disturb_cluster(&mut cluster, fault).await });
+            }
+        }
+    }
+
+    async fn disturb_ways(&self, fault: Fault, under_way: &mut JoinSet<()>) {
+        let (at, lasting) = match fault {
+            Fault::Cut(at) => (at, Duration::ZERO),
+            Fault::Delay(at, _, lasting) | Fault::BlackHole(at, lasting) | Fault::LoseAnswers(at, lasting) => {
+                (at, lasting)
+            }
+            _ => unreachable!("{fault:?} is not a fault of a network"),
+        };
+        let ways = Arc::clone(&self.ways[at]).lock_owned().await;
+        under_way.spawn(async move {
+            for way in &*ways {
+                match fault {
+                    Fault::Delay(_, delay, _) => way.delay(delay),
+                    Fault::BlackHole(..) => way.hold(true, true),
+                    Fault::LoseAnswers(..) => way.hold(false, true),
+                    _ => way.cut(),
+                }
+            }
+            sleep(lasting).await;
+            for way in &*ways {
+                way.delay(Duration::ZERO);
+                way.hold(false, false);
+            }
+        });
+    }
+
+    /// What the logs of the replicas say last.
+    pub async fn last_words(&self) -> String {
+        let mut words = String::new();
+        for (machine, name) in self.machines.iter().zip(NAMES) {
+            words += &format!("\n--- {name}:\n{}", machine.lock().await.last_words());
+        }
+        words
+    }
+
+    /// Stops the replicas, which must have run until now. Returns their data directories, and the events in their logs.
+    /// The directories last as long as the returned guard.
+    pub fn stop(self) -> (Vec<PathBuf>, BTreeMap<String, usize>, tempfile::TempDir) {
+        let (mut directories, mut events) = (Vec::new(), BTreeMap::new());
+        for machine in self.machines {
+            let (data, its_events) = Arc::into_inner(machine).unwrap().into_inner().stop();
+            directories.push(data);
+            for (event, times) in its_events {
+                *events.entry(event).or_default() += times;
+            }
+        }
+        (directories, events, self._fleet)
+    }
+}
+
+async fn disturb_cluster(cluster: &mut Cluster, fault: Fault) {
+    match fault {
+        Fault::FailOver(how, runs_on) => cluster.fail_over(how, runs_on).await,
+        Fault::RestartPrimary => cluster.restart_primary().await,
+        Fault::FreezePrimary(lasting) => cluster.freeze_primary(lasting).await,
+        Fault::KillStandby(lasting) => cluster.kill_standby(lasting).await,
+        Fault::Terminate => cluster.disturb(Disturbance::Terminate).await,
+        Fault::Cancel => cluster.disturb(Disturbance::Cancel).await,
+        Fault::EndWaits { sessions: true } => cluster.disturb_waits(Disturbance::Terminate).await,
+        Fault::EndWaits { sessions: false } => cluster.disturb_waits(Disturbance::Cancel).await,
+        Fault::FillDisk(lasting) => cluster.fill_disk(lasting).await,
+        _ => unreachable!("{fault:?} is not a fault of the database"),
+    }
+}
