@@ -14,6 +14,7 @@ pub use super::enums::{
     QualificationBasis, RevocationBasis, SuspensionBasis,
 };
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
+pub use super::log_home::{LogHome, LogKind};
 use super::name::PersonName;
 use super::prior_number::PriorNumber;
 
@@ -153,6 +154,11 @@ pub enum RegistryFact {
     RecordsBegin {
         /// The first day with complete records.
         first_day: Day,
+    },
+    /// The log goes on in another place, and ends here. A later epoch may begin in any place.
+    LogMoved {
+        /// The place.
+        to: LogHome,
     },
 }
 

@@ -20,6 +20,7 @@ pub mod enums;
 pub mod evaluation;
 pub mod fact;
 pub mod id;
+mod log_home;
 pub mod name;
 pub mod npi;
 pub mod prior_number;

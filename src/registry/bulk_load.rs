@@ -99,6 +99,7 @@ impl Loader {
             data_dir,
             registry: None,
             begins_shared_log: false,
+            adopts_semantics: false,
             rules_dir: None,
             today: None,
             open_days_through: None,

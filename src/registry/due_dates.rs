@@ -97,7 +97,8 @@ impl Shared {
                     Fact::Registry(
                         RegistryFact::EpochBegan { .. }
                         | RegistryFact::DayOpened { .. }
-                        | RegistryFact::SemanticsAdopted { .. },
+                        | RegistryFact::SemanticsAdopted { .. }
+                        | RegistryFact::LogMoved { .. },
                     ) => {}
                 }
             }

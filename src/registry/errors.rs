@@ -6,6 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::clock::NoTimeZone;
+use super::registry_history::Moved;
 use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::rules::RuleError;
@@ -158,9 +159,36 @@ pub enum SubmitErrorSource {
          release everywhere"
     )]
     OtherChanges(Revision),
+    /// The log goes on in another place.
+    #[error(transparent)]
+    LogMoved(#[from] Moved),
+    /// A newer version of this program answers from this log.
+    #[error(transparent)]
+    NewerSemantics(#[from] NewerSemantics),
     /// The index or the log could not be read.
     #[error(transparent)]
     Read(ReadError),
+}
+
+impl SubmitErrorSource {
+    /// True if the writer ended before it appended anything.
+    pub(super) fn is_before_append(&self) -> bool {
+        use SubmitErrorSource::{LogMoved, NewerSemantics, OtherChanges};
+        matches!(self, LogMoved(_) | NewerSemantics(_) | OtherChanges(_))
+    }
+}
+
+/// A newer version of this program has answered from the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a newer version of this program has served this data (semantics {known}; this program has {version}): use that \
+     version"
+)]
+pub struct NewerSemantics {
+    /// The version on record.
+    pub known: u32,
+    /// The version of this program.
+    pub version: u32,
 }
 
 impl From<ReadError> for SubmitErrorSource {
@@ -218,16 +246,22 @@ pub enum OpenError {
         id: String,
     },
     /// A newer version of this program has answered from this data.
+    #[error(transparent)]
+    NewerSemantics(#[from] NewerSemantics),
+    /// Earlier versions of this program may still answer from a shared log.
     #[error(
-        "a newer version of this program has served this data (semantics {known}; this program has {version}): use that \
-         version"
+        "the shared log is answered with semantics {known}, and this program has {version}: it answers once every \
+         replica that runs is of this release"
     )]
-    NewerSemantics {
+    OlderSemantics {
         /// The version on record.
         known: u32,
         /// The version of this program.
         version: u32,
     },
+    /// The log goes on in another place.
+    #[error(transparent)]
+    LogMoved(#[from] Moved),
     /// This program computes other changes for a record than the process that recorded it.
     #[error(transparent)]
     Failed(WriterFailed),
@@ -247,7 +281,7 @@ impl OpenError {
     /// or its log is missing.
     pub fn is_wrong_place(&self) -> bool {
         match self {
-            OpenError::AnotherRegistry { .. } => true,
+            OpenError::AnotherRegistry { .. } | OpenError::LogMoved(_) => true,
             OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_wrong_place(),
             OpenError::Store(crate::store::OpenError::SharedLog(refused)) => refused.is_refusal(),
             _ => false,
@@ -265,6 +299,8 @@ impl From<WriterFailed> for OpenError {
         match cause {
             SubmitErrorSource::Append(_) => OpenError::Begin(SubmitError::OutcomeUnknown),
             failure @ SubmitErrorSource::OtherChanges(_) => OpenError::Failed(WriterFailed(failure)),
+            SubmitErrorSource::LogMoved(moved) => moved.into(),
+            SubmitErrorSource::NewerSemantics(newer) => newer.into(),
             SubmitErrorSource::Index(error) => error.into(),
             SubmitErrorSource::Read(error) => error.into(),
         }

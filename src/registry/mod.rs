@@ -13,7 +13,7 @@
 //!   `message`: what the writer is asked; `not_committed`: why a batch was not committed; `writer`: makes the batch
 //!   durable, and follows the records of others;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`] and
-//!   `open`.
+//!   `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered after its batch is
 //! durable, folded into the index and published, so its caller reads its own writes.
@@ -22,6 +22,7 @@
 mod answers_by_time;
 mod batch;
 mod bearer;
+mod beginning;
 mod bulk_load;
 pub mod check;
 pub mod clock;
@@ -41,6 +42,7 @@ mod historical_cache;
 mod impact;
 pub mod list;
 mod message;
+mod moving;
 mod not_committed;
 mod open;
 mod opening_backoff;

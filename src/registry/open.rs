@@ -2,24 +2,22 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
+use super::beginning::{begin, catch_up};
 use super::clock::Clock;
 use super::dry_run::DRY_RUNS;
-use super::errors::{OpenError, ReadError, SubmitError, WriterFailed};
-use super::following::TRIES;
+use super::errors::{NewerSemantics, OpenError, ReadError, WriterFailed};
 use super::handle::Registry;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
-use super::message::{Message, Reply};
-use super::not_committed::NotCommitted;
 use super::opening_backoff::OpeningBackoff;
 use super::preface::{Preface, SEMANTICS_VERSION};
 use super::read_ahead::ReadAhead;
@@ -29,20 +27,18 @@ use super::scrub::Damage;
 use super::seal::Sealer;
 use super::shared::Shared;
 use super::specialist_cache::SpecialistCache;
-use super::staging::Draft;
 use super::timeline_cache::TimelineCache;
 use super::turns::Turns;
 use super::watchers::Watchers;
 use super::writer::Writer;
 use crate::domain::day::Day;
-use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
 use crate::domain::provider::ProviderFile;
 use crate::domain::rule_sets::RuleSets;
 use crate::rules::{self, RuleText};
 use crate::store::incident::Incident;
 use crate::store::index::{Progress, View as _};
-use crate::store::{Store, StoreOptions, Unfinished, registry_id};
+use crate::store::{Store, StoreOptions, Unfinished, refuse_other_place, registry_id};
 
 /// The maximum number of commands that wait for the writer.
 const QUEUE: usize = 4096;
@@ -62,6 +58,8 @@ pub struct Options {
     pub registry: Option<Uuid>,
     /// True if a registry begins in a shared log that has no record.
     pub begins_shared_log: bool,
+    /// True if every replica that shares the log knows the semantics of this program, so that they may be adopted.
+    pub adopts_semantics: bool,
     /// A directory with additional rule files.
     pub rules_dir: Option<PathBuf>,
     /// A fixed civil day, instead of the clock's.
@@ -80,6 +78,7 @@ impl Options {
             data_dir: data_dir.to_owned(),
             registry: None,
             begins_shared_log: true,
+            adopts_semantics: false,
             rules_dir: None,
             today: today.map(|day| day.parse().unwrap()),
             open_days_through: None,
@@ -203,36 +202,34 @@ pub(super) fn open_writer(
     epoch: Uuid,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Writer, OpenError> {
+    let (store, preface) = open_store(&mut options, semantics_version, progress)?;
+    writer_of(store, &options, clock, preface, epoch)
+}
+
+/// Opens the store, unless it is that of another registry or its log is in another place.
+pub(super) fn open_store(
+    options: &mut Options,
+    semantics_version: u32,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Store, Preface), OpenError> {
     let rule_sets = rules::load(options.rules_dir.as_deref())?;
     // Check before touching anything in the directory of another registry. If the first record cannot be read, only the
     // index can tell the id, and it is checked after the store is open.
     check_registry_id(&options.data_dir, registry_id(&options.data_dir).ok(), options.registry)?;
+    refuse_other_place(&options.data_dir, &options.store.place)?;
     let store = Store::open(&options.data_dir, std::mem::take(&mut options.store), progress)?;
-    writer_of(store, &options, clock, Preface { semantics_version, rule_sets }, epoch)
+    Ok((store, Preface { semantics_version, rule_sets }))
 }
 
 /// Returns the writer of an open store, after it has recorded everything that must come first.
 pub(super) fn writer_of(
-    mut store: Store,
+    store: Store,
     options: &Options,
     clock: Clock,
     preface: Preface,
     epoch: Uuid,
 ) -> Result<Writer, OpenError> {
-    let mut shared = resident(&store, clock, &preface.rule_sets)?;
-    let news = Arc::clone(&shared.news);
-    store.on_news(Box::new(move || news.notify_one()));
-    check_registry_id(&options.data_dir, shared.head.load().history.registry_id(), options.registry)?;
-    shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
-    shared.catch_up_due_dates(preface.semantics_version)?;
-    let mut writer = Writer {
-        shared: Arc::new(shared),
-        store,
-        specialist_cache: SpecialistCache::with_capacity(FACTS_KEPT),
-        refused_at: None,
-        refusals: Incident::new(),
-        preface,
-    };
+    let mut writer = idle_writer_of(store, options, clock, preface, None)?;
     if writer.store.head() == Revision::ZERO {
         if writer.store.is_shared() && !options.begins_shared_log {
             return Err(OpenError::NotFilled { data_dir: options.data_dir.clone() });
@@ -242,6 +239,42 @@ pub(super) fn writer_of(
         catch_up(&mut writer)?;
     }
     Ok(writer)
+}
+
+/// Returns the writer of an open store. It has recorded nothing. The log may have moved to the place where this id is
+/// that of the log.
+pub(super) fn idle_writer_of(
+    mut store: Store,
+    options: &Options,
+    clock: Clock,
+    preface: Preface,
+    moving_to: Option<Uuid>,
+) -> Result<Writer, OpenError> {
+    let mut shared = resident(&store, clock, &preface.rule_sets)?;
+    let news = Arc::clone(&shared.news);
+    store.on_news(Box::new(move || news.notify_one()));
+    let history = Arc::clone(&shared.head.load().history);
+    check_registry_id(&options.data_dir, history.registry_id(), options.registry)?;
+    if let Some(moved) = history.moved_from(store.log_id()).filter(|moved| Some(moved.to.id) != moving_to) {
+        return Err(OpenError::LogMoved(moved.clone()));
+    }
+    let (known, version) = (history.semantics_version(), preface.semantics_version);
+    if known > version {
+        return Err(NewerSemantics { known, version }.into());
+    }
+    if known < version && store.is_shared() && store.head() > Revision::ZERO && !options.adopts_semantics {
+        return Err(OpenError::OlderSemantics { known, version });
+    }
+    shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);
+    shared.catch_up_due_dates(preface.semantics_version)?;
+    Ok(Writer {
+        shared: Arc::new(shared),
+        store,
+        specialist_cache: SpecialistCache::with_capacity(FACTS_KEPT),
+        refused_at: None,
+        refusals: Incident::new(),
+        preface,
+    })
 }
 
 /// Returns an error if the registry that was found is not the pinned one.
@@ -316,86 +349,4 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         ControlFlow::Continue(())
     })?;
     Ok(shared)
-}
-
-/// Records the first records of a new registry. If another process begins one in the same log, nothing is recorded.
-fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
-    let Preface { semantics_version, rule_sets } = &writer.preface;
-    let began = RegistryFact::EpochBegan { epoch, forked_after: Revision::ZERO, why: "the registry began".to_owned() };
-    let mut facts = vec![Fact::Registry(began)];
-    facts.extend(Preface::adoptions(rule_sets.iter().cloned()).map(Fact::Registry));
-    facts.push(Fact::Registry(RegistryFact::DayOpened { date: writer.shared.clock.civil_day() }));
-    if *semantics_version > 1 {
-        facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: *semantics_version }));
-    }
-    for _ in 0..TRIES {
-        let shared = Arc::clone(&writer.shared);
-        let mut batch = writer.new_batch(&shared)?;
-        batch.add(Draft::own(facts.clone()))?;
-        match writer.commit(batch) {
-            Ok(_) => return Ok(()),
-            // The clock was adjusted, or another process was faster.
-            Err(NotCommitted::HeadMoved) => {}
-            Err(NotCommitted::Failed(failure)) => return Err(failure.into()),
-            Err(refused) => return Err(OpenError::Begin(refused.into())),
-        }
-    }
-    Err(OpenError::Begin(SubmitError::Busy))
-}
-
-/// Records the preface and the due days. If the disk refuses, the registry still opens.
-fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
-    let head = writer.shared.head.load_full();
-    let (known, version) = (head.history.semantics_version(), writer.preface.semantics_version);
-    if known > version {
-        return Err(OpenError::NewerSemantics { known, version });
-    }
-    writer.shared.is_prefaced.store(writer.preface.is_on_record(&head), Ordering::Release);
-    // Keep a civil day that was moved forward before the restart.
-    writer.shared.clock.move_to(head.today);
-    let through = match writer.shared.due_through(&head) {
-        Ok(None) => return Ok(()),
-        Ok(Some(due)) => due,
-        Err(held) => {
-            tracing::error!(event = "writes_held", error = &held as &dyn std::error::Error, "writes are held");
-            head.today
-        }
-    };
-    let (reply, opened) = Reply::channel(None);
-    handle(writer, Message::OpenDays(through, reply))?;
-    match answered(opened) {
-        Err(OpenError::Begin(
-            refusal @ (SubmitError::LogUnreachable
-            | SubmitError::LogLost
-            | SubmitError::OutcomeUnknown
-            | SubmitError::Busy),
-        )) if writer.store.is_shared() => {
-            let error = &refusal as &dyn std::error::Error;
-            tracing::error!(
-                event = "civil_day_waits_for_log",
-                error,
-                "cannot open the new civil day, and writes are refused, until the shared log takes them"
-            );
-            Ok(())
-        }
-        Err(OpenError::Begin(refusal @ (SubmitError::StoreFull | SubmitError::NotWritten))) => {
-            let error = &refusal as &dyn std::error::Error;
-            tracing::error!(
-                event = "civil_day_waits_for_disk",
-                error,
-                "cannot open the new civil day, and writes are refused, until the disk has room"
-            );
-            Ok(())
-        }
-        outcome => outcome,
-    }
-}
-
-fn handle(writer: &mut Writer, message: Message) -> Result<(), OpenError> {
-    Ok(writer.process(vec![message]).map(drop)?)
-}
-
-/// Returns the outcome of a message that the writer has just processed.
-fn answered<T>(mut answer: oneshot::Receiver<Result<T, SubmitError>>) -> Result<(), OpenError> {
-    answer.try_recv().unwrap_or(Err(SubmitError::OutcomeUnknown)).map(drop).map_err(OpenError::Begin)
 }

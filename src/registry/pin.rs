@@ -178,6 +178,7 @@ mod tests {
             data_dir: directory.path().to_owned(),
             registry: None,
             begins_shared_log: false,
+            adopts_semantics: false,
             rules_dir: None,
             today: None,
             open_days_through: None,

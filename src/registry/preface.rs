@@ -4,10 +4,11 @@
 //! The preface is then recorded first, with the due days, as soon as the disk has room.
 
 use super::batch::Batch;
-use super::errors::ReadError;
+use super::errors::{NewerSemantics, ReadError};
 use super::head::Head;
-use crate::domain::fact::RegistryFact;
+use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
+use crate::domain::record::Record;
 use crate::rules::RuleText;
 
 /// The version of the walk. Within one version, answers are byte-identical.
@@ -29,6 +30,17 @@ impl Preface {
     /// True if everything in the preface is recorded at the head.
     pub(super) fn is_on_record(&self, head: &Head) -> bool {
         head.history.semantics_version() == self.semantics_version && self.new_rule_sets(head).next().is_none()
+    }
+
+    /// Refuses a record that adopts newer semantics than those of this program.
+    pub(super) fn refuse_newer(&self, record: &Record) -> Result<(), NewerSemantics> {
+        let version = self.semantics_version;
+        let adopted = record.facts.iter().filter_map(|fact| match fact {
+            Fact::Registry(RegistryFact::SemanticsAdopted { version }) => Some(*version),
+            _ => None,
+        });
+        let newer = adopted.max().filter(|known| *known > version);
+        newer.map_or(Ok(()), |known| Err(NewerSemantics { known, version }))
     }
 
     /// Returns the facts that adopt some rule sets.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::domain::day::Day;
-use crate::domain::fact::{Recorded, RegistryFact};
+use crate::domain::fact::{LogHome, Recorded, RegistryFact};
 use crate::domain::id::Revision;
 use crate::domain::rule_sets::{RuleSet, RuleSets};
 use crate::rules::{self, RuleError};
@@ -19,6 +19,17 @@ pub struct RegistryHistory {
     adopted: Vec<Adopted>,
     records_begin: Option<Day>,
     semantics_version: Option<u32>,
+    moved: Option<Moved>,
+}
+
+/// The end of the log in one place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the log of this registry moved to {to} after revision {at}: use the configuration for that place")]
+pub struct Moved {
+    /// The last record in that place.
+    pub at: Revision,
+    /// Where the log goes on.
+    pub to: LogHome,
 }
 
 /// An epoch: one continuous line of history.
@@ -58,6 +69,7 @@ impl RegistryHistory {
         match fact {
             RegistryFact::EpochBegan { epoch, forked_after, .. } => {
                 self.epochs.push(Epoch { id: *epoch, first_revision: revision, forked_after: *forked_after });
+                self.moved = None;
             }
             RegistryFact::DayOpened { date } => self.days.push((revision, *date)),
             RegistryFact::RuleSetAdopted { id, digest, content } => {
@@ -70,6 +82,7 @@ impl RegistryHistory {
                 self.enact(revision);
             }
             RegistryFact::SemanticsAdopted { version } => self.semantics_version = Some(*version),
+            RegistryFact::LogMoved { to } => self.moved = Some(Moved { at: revision, to: to.clone() }),
         }
         Ok(())
     }
@@ -84,6 +97,7 @@ impl RegistryHistory {
             adopted: self.adopted(revision).cloned().collect(),
             records_begin: self.rule_sets(revision).and_then(|rule_sets| rule_sets.records_begin()),
             semantics_version: self.semantics_version,
+            moved: self.moved.clone(),
         }
     }
 
@@ -123,6 +137,12 @@ impl RegistryHistory {
     /// Returns the semantics version of the walk that last answered. Version 1 is not recorded.
     pub fn semantics_version(&self) -> u32 {
         self.semantics_version.unwrap_or(1)
+    }
+
+    /// Returns where the log goes on. `None` if that is the place in which the log has this id, or if it has not moved
+    /// in this epoch.
+    pub fn moved_from(&self, here: Option<Uuid>) -> Option<&Moved> {
+        self.moved.as_ref().filter(|moved| Some(moved.to.id) != here)
     }
 
     /// Returns the id of the registry: the id of its first epoch, which never changes.

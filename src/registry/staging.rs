@@ -69,6 +69,11 @@ struct Effect {
     due: Vec<(Entry, Option<Day>)>,
 }
 
+/// True if a record adopts a semantics version.
+fn adopts(record: &Record, version: u32) -> bool {
+    record.facts.contains(&Fact::Registry(RegistryFact::SemanticsAdopted { version }))
+}
+
 impl Batch<'_> {
     /// Returns the instant of the next record.
     fn next_instant(&self) -> Timestamp {
@@ -127,12 +132,17 @@ impl Batch<'_> {
     }
 
     /// Stages a record that another replica appended. Returns false, and stages nothing, if the record would change
-    /// something else here than it changed there.
-    pub(super) fn follow(&mut self, record: &Record) -> Result<bool, ReadError> {
+    /// something else here than it changed there. Before this program's semantics are adopted, other programs decide
+    /// what a record changes.
+    pub(super) fn follow(&mut self, record: &Record, semantics_version: u32) -> Result<bool, ReadError> {
+        let is_of_other_semantics = self.head.history.semantics_version() != semantics_version;
         let effect = self.effect_of(Draft::of(record), record.recorded_at)?;
         let is_same = effect.record == *record;
         if is_same {
             self.stage(effect)?;
+        } else if is_of_other_semantics && !adopts(record, semantics_version) {
+            self.stage(Effect { record: record.clone(), ..effect })?;
+            return Ok(true);
         }
         Ok(is_same)
     }

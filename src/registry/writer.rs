@@ -26,6 +26,7 @@ use super::specialist_cache::SpecialistCache;
 use super::submission::Submission;
 use crate::domain::day::Day;
 use crate::domain::fact::RegistryFact;
+use crate::domain::id::Revision;
 use crate::domain::record::RequestKey;
 use crate::store::Store;
 use crate::store::incident::Incident;
@@ -101,7 +102,11 @@ impl Writer {
                 }
                 Err(NotCommitted::Undecided(error)) => return self.refuse_all(messages, error),
                 Err(NotCommitted::Failed(failure)) => {
-                    self.refuse(messages, || SubmitError::OutcomeUnknown);
+                    let is_surely_not_recorded = failure.0.is_before_append();
+                    self.refuse(messages, || match is_surely_not_recorded {
+                        true => SubmitError::LogUnreachable,
+                        false => SubmitError::OutcomeUnknown,
+                    });
                     return Err(failure);
                 }
             }
@@ -240,7 +245,7 @@ impl Writer {
     }
 
     /// Applies and publishes the records that other processes appended, as far as they are known to be durable.
-    fn follow(&mut self) -> Result<(), NotCommitted> {
+    pub(super) fn follow(&mut self) -> Result<(), NotCommitted> {
         loop {
             let followed = self.store.follow().map_err(|error| self.not_committed(error))?;
             if followed.is_empty() {
@@ -249,12 +254,28 @@ impl Writer {
             let shared = Arc::clone(&self.shared);
             let mut batch = self.new_batch(&shared)?;
             for (revision, bytes) in followed {
-                let record = record::decode(revision, &bytes).map_err(ReadError::from)?;
-                if !batch.follow(&record)? {
+                if !self.add_foreign(&mut batch, revision, &bytes)? {
                     return Err(NotCommitted::failed(SubmitErrorSource::OtherChanges(revision)));
                 }
             }
             self.publish(batch)?;
+        }
+    }
+
+    /// Stages a record that another process appended. Returns false if it changes something else here than it changed
+    /// there. The writer must end at a record after which it cannot go on.
+    pub(super) fn add_foreign(
+        &self,
+        batch: &mut Batch<'_>,
+        revision: Revision,
+        bytes: &[u8],
+    ) -> Result<bool, NotCommitted> {
+        let record = record::decode(revision, bytes).map_err(ReadError::from)?;
+        self.preface.refuse_newer(&record).map_err(NotCommitted::failed)?;
+        let is_same = batch.follow(&record, self.preface.semantics_version)?;
+        match batch.head.history.moved_from(self.store.log_id()) {
+            Some(moved) => Err(NotCommitted::failed(moved.clone())),
+            None => Ok(is_same),
         }
     }
 

@@ -20,8 +20,8 @@ use crate::store::index::Progress;
 use crate::store::log::LogOptions;
 use crate::store::{LogPlace, OpenMode, StoreOptions, Unfinished};
 
-/// The pause before an empty data directory is tried again to be filled from the shared log.
-const NOT_FILLED: Duration = Duration::from_secs(2);
+/// The pause before a registry is opened again that waits for the shared log, or for other replicas.
+const WAITING: Duration = Duration::from_secs(2);
 
 /// Opens the registry of a configuration. A development server creates one if there is none. A registry that cannot be
 /// created completely is removed. A replica without a record waits until the shared log has one for it.
@@ -31,15 +31,19 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         // With a copy of the log the replica starts, even if the database cannot be asked.
         replica::require_joined(access).await?;
     }
-    let waiting = Incident::new();
+    let (waiting, mut adopts_semantics) = (Incident::new(), false);
     let (opened, unfinished) = loop {
-        let (blocking, used, runtime) = (config.clone(), access.clone(), Handle::current());
-        let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking, used.as_ref(), &runtime));
-        match opened.await.map_err(|_| ServeError::Broken)? {
-            Err(ServeError::Open(error @ OpenError::NotFilled { .. })) => {
+        let (blocking, runtime) = (config.clone(), Handle::current());
+        let how = options(config, access.as_ref(), &runtime, adopts_semantics);
+        let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking, &how));
+        match (opened.await.map_err(|_| ServeError::Broken)?, &access) {
+            (Err(ServeError::Open(error @ OpenError::NotFilled { .. })), _) => {
                 wait_for_log(access.as_ref(), &error, &waiting).await?;
             }
-            opened => break opened?,
+            (Err(ServeError::Open(error @ OpenError::OlderSemantics { .. })), Some(access)) => {
+                adopts_semantics = may_adopt_semantics(access, &error, &waiting).await;
+            }
+            (opened, _) => break opened?,
         }
     };
     warn_unless_pinned(config, &opened.registry);
@@ -77,11 +81,35 @@ async fn wait_for_log(
         if let Some(denied) = why.filter(ReplicaError::is_denial) {
             return Err(denied.into());
         }
-        tokio::time::sleep(NOT_FILLED).await;
+        tokio::time::sleep(WAITING).await;
         if is_reached {
             return Ok(());
         }
     }
+}
+
+/// True if the semantics of this release may be adopted: every replica that runs is of this release. Otherwise it waits
+/// for a while.
+async fn may_adopt_semantics(access: &LogAccess, error: &OpenError, waiting: &Incident) -> bool {
+    let replicas = match replica::adopt_semantics(access).await {
+        Ok(none) if none.is_empty() => return true,
+        Ok(earlier) => earlier.join(", "),
+        // Without the database the records of others are not known either.
+        Err(unreached) => unreached.cause_text(),
+    };
+    if let Some(times) = waiting.occurred_for(&replicas) {
+        let error = error as &dyn Error;
+        let replicas = replicas.as_str();
+        tracing::warn!(
+            event = "waiting_for_replicas",
+            times,
+            replicas,
+            error,
+            "waiting for replicas of an earlier release to stop"
+        );
+    }
+    tokio::time::sleep(WAITING).await;
+    false
 }
 
 /// Ends the writer and closes the store.
@@ -104,7 +132,7 @@ fn warn_unless_pinned(config: &Config, registry: &Registry) {
     }
 }
 
-fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle) -> Options {
+fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle, adopts_semantics: bool) -> Options {
     let place =
         access.map_or(LogPlace::File, |access| LogPlace::Shared(Arc::new(access.clone().driven_by(runtime.clone()))));
     let mode = match &place {
@@ -116,6 +144,7 @@ fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle) -> Opt
         data_dir: config.data_dir.clone(),
         registry: config.registry,
         begins_shared_log: false,
+        adopts_semantics,
         rules_dir: config.rules_dir.clone(),
         today: config.today,
         // A development server opens any day.
@@ -134,12 +163,8 @@ fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle) -> Opt
     }
 }
 
-fn open_or_accept(
-    config: &Config,
-    access: Option<&LogAccess>,
-    runtime: &Handle,
-) -> Result<(Opened, Option<Unfinished>), ServeError> {
-    let options = || options(config, access, runtime);
+fn open_or_accept(config: &Config, options: &Options) -> Result<(Opened, Option<Unfinished>), ServeError> {
+    let options = || options.clone();
     let opened = Registry::begin(options(), &mut log_progress);
     if let Err(OpenError::Store(shown)) = &opened
         && shown.is_a_loss()

@@ -98,6 +98,17 @@ async fn warn_of_excess_rights(client: &Client) -> Result<(), ReplicaError> {
     Ok(())
 }
 
+/// Adopts the semantics of this release in the database of a shared log. Returns the replicas of an earlier release that
+/// run; then nothing is adopted. Who opens the registry after that records it.
+pub async fn adopt_semantics(access: &LogAccess) -> Result<Vec<String>, ReplicaError> {
+    let Settings { patience, .. } = &access.settings;
+    let adopting = async {
+        let link = access.clone().driven_by(Handle::current()).connect().await?;
+        Ok(schema::adopt(&link.client, SEMANTICS_VERSION).await?)
+    };
+    timeout(*patience, adopting).await.unwrap_or(Err(ReplicaError::TimedOut(*patience)))
+}
+
 /// Adds a replica to the database. Refuses a name that another process uses.
 pub async fn join(access: &LogAccess) -> Result<Joined, ReplicaError> {
     let Settings { replica, patience, .. } = &access.settings;

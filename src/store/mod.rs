@@ -5,8 +5,8 @@
 //! the log while the writer appends.
 //!
 //! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`. It also contains
-//! `UNFINISHED` while the registry is being created, `DAMAGED` if a scrub found damage, and `ACKNOWLEDGED` if the log is
-//! shared.
+//! `UNFINISHED` while the registry is being created, `DAMAGED` if a scrub found damage, `ACKNOWLEDGED` and `COPY` if the
+//! log is shared, and `LOG_ID` if the log moved there.
 
 pub mod backup;
 pub mod check;
@@ -23,6 +23,7 @@ mod damage_note;
 mod data_dir;
 mod engine;
 mod first_record;
+mod home;
 mod identity;
 mod keyed;
 mod open_error;
@@ -33,6 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
@@ -43,6 +45,7 @@ use data_dir::{DataDir, LAYOUT_VERSION, require_key};
 pub use data_dir::{DataDirError, Key, Unfinished};
 use engine::{log_engine, shared_log_engine};
 use first_record::open_with_log_to_upgrade;
+pub use home::{copied_log, mark_as_copy, mark_as_own, name_own_log, refuse_other_place};
 pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress, clean_shutdown};
 pub use keyed::{mac, request_key_id};
@@ -111,6 +114,9 @@ pub struct Store {
     /// The instant through which other processes are known to have answered questions by time.
     not_before: Timestamp,
     clock_ahead: SignedDuration,
+    /// The id of the log in the place where it is. `None` if no log has moved there, or the database has not been
+    /// reached yet.
+    log_id: Option<Uuid>,
     /// Locks the directory against other processes until the store is closed.
     directory: DataDir,
     /// Set for a new registry. It is the last field, so that everything else is closed before it removes the directory.
@@ -131,17 +137,23 @@ impl Store {
         mut options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
-        let engine = match &options.place {
-            LogPlace::File => log_engine(directory, options.log.clone()),
+        let (engine, log_id) = match &options.place {
+            LogPlace::File => (log_engine(directory, options.log.clone()), home::own_log(directory)?),
             LogPlace::Shared(shared) => {
-                shared.check()?;
+                let log_id = shared.check()?;
                 require_key(directory, &shared.request_key)?;
                 // A lost key is not lost: every replica has it.
                 (options.new_request_key, options.replaces_lost_key) = (Some(shared.request_key), true);
-                shared_log_engine(directory, shared, &options.log)
+                let copied = copied_log(directory)?.filter(|log| !log.is_nil());
+                (shared_log_engine(directory, shared, &options.log), log_id.or(copied))
             }
         };
-        Store::open_with(&*engine, directory, options, progress)
+        let is_copy = matches!(options.place, LogPlace::Shared(_));
+        let store = Store::open_with(&*engine, directory, options, progress)?;
+        if is_copy {
+            mark_as_copy(directory, log_id.unwrap_or_default())?;
+        }
+        Ok(Store { log_id, ..store })
     }
 
     /// Like [`Store::open`], but the given engine stores the log. The other files are in the directory.
@@ -175,6 +187,7 @@ impl Store {
             answered,
             not_before: Timestamp::UNIX_EPOCH,
             clock_ahead: SignedDuration::ZERO,
+            log_id: None,
             directory,
             unfinished,
         })
@@ -237,6 +250,11 @@ impl Store {
     /// Ensures that the last record that this process knows is the head of the log.
     pub fn confirm(&mut self) -> Result<(), AppendError> {
         self.log.confirm(&self.tip)
+    }
+
+    /// The id of the log in the place where it is. `None` if no log has moved there.
+    pub fn log_id(&self) -> Option<Uuid> {
+        self.log_id
     }
 
     /// True if the disk has space for more records.

@@ -83,6 +83,7 @@ async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> 
         today: Some(super::feed::scenario::END.parse().unwrap()),
         open_days_through: None,
         begins_shared_log: false,
+        adopts_semantics: false,
         store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store },
     };
     let opened = Registry::open_as(options, semantics_version, &mut |_| {}).map_err(|error| error.to_string())?;

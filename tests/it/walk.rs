@@ -93,7 +93,9 @@ impl Compiled {
                 RegistryFact::RuleSetAdopted { id, .. } => {
                     sets.extend(history.rule_sets.iter().find(|set| set.id == *id).cloned());
                 }
-                RegistryFact::EpochBegan { .. } | RegistryFact::SemanticsAdopted { .. } => {}
+                RegistryFact::EpochBegan { .. }
+                | RegistryFact::SemanticsAdopted { .. }
+                | RegistryFact::LogMoved { .. } => {}
             }
         }
         let rule_sets = RuleSets::new(sets, records_begin);

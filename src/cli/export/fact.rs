@@ -51,6 +51,9 @@ fn registry(fact: &RegistryFact) -> Said {
         ),
         RegistryFact::SemanticsAdopted { version } => said("SEMANTICS_ADOPTED", none().with("version", *version)),
         RegistryFact::RecordsBegin { first_day } => said("RECORDS_BEGIN", none().text("first_day", first_day)),
+        RegistryFact::LogMoved { to } => {
+            said("LOG_MOVED", none().word("to", to.kind).text("log_id", to.id).with("name", to.name.as_str()))
+        }
     }
 }
 

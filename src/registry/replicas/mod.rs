@@ -1,5 +1,6 @@
 //! Tests: several registries that share one log, each with a copy of its own.
 
+mod endings;
 mod replica;
 mod simulation;
 mod two_writers;

@@ -58,6 +58,12 @@ impl Replica {
     /// Opens a replica in its directory. It begins a registry only if it may.
     pub fn try_open_at(directory: &Path, engine: &dyn LogEngine, may_begin: bool) -> Result<Replica, OpenError> {
         let options = Options { begins_shared_log: may_begin, ..Options::of_a_test(directory, None) };
+        Replica::open_as(&options, engine, SEMANTICS_VERSION)
+    }
+
+    /// Opens a replica with the semantics version of another release.
+    pub fn open_as(options: &Options, engine: &dyn LogEngine, semantics_version: u32) -> Result<Replica, OpenError> {
+        let directory = &options.data_dir;
         let stored = StoreOptions {
             mode: OpenMode::ExistingOrNew("a test"),
             new_request_key: Some([7; 32]),
@@ -67,9 +73,9 @@ impl Replica {
         store.finish().unwrap();
         static RULE_SETS: OnceLock<Vec<RuleText>> = OnceLock::new();
         let rule_sets = RULE_SETS.get_or_init(|| rules::load(None).unwrap()).clone();
-        let preface = Preface { semantics_version: SEMANTICS_VERSION, rule_sets };
+        let preface = Preface { semantics_version, rule_sets };
         let clock = Clock::starting_at(BEGIN.parse().unwrap()).unwrap();
-        let writer = writer_of(store, &options, clock, preface, EPOCH)?;
+        let writer = writer_of(store, options, clock, preface, EPOCH)?;
         Ok(Replica { writer, directory: None })
     }
 

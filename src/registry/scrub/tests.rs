@@ -102,6 +102,7 @@ fn open(directory: &Path, mode: OpenMode) -> Opened {
         data_dir: directory.to_owned(),
         registry: None,
         begins_shared_log: false,
+        adopts_semantics: false,
         rules_dir: None,
         today: Some("2026-01-01".parse().unwrap()),
         open_days_through: None,

@@ -129,6 +129,7 @@ pub fn create(data_dir: &Path) -> Result<Uuid, OpenError> {
         data_dir: data_dir.to_owned(),
         registry: None,
         begins_shared_log: false,
+        adopts_semantics: false,
         rules_dir: None,
         today: None,
         open_days_through: None,

@@ -104,6 +104,7 @@ pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -
         data_dir: data_dir.to_owned(),
         registry: Some(registry),
         begins_shared_log: true,
+        adopts_semantics: false,
         rules_dir: None,
         today: None,
         open_days_through: None,
@@ -131,6 +132,8 @@ async fn install(settings: &Settings, owner: Option<&Settings>, path: &Path) -> 
         }
         let joined = schema::join(&link.client, &settings.replica, SEMANTICS_VERSION).await;
         joined.map_err(ReplicaError::from)?;
+        // A new log is answered by this release from its first record on.
+        schema::adopt(&link.client, SEMANTICS_VERSION).await.map_err(ReplicaError::from)?;
         Ok((registry, key))
     };
     let patience = settings.patience;

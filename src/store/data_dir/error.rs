@@ -46,6 +46,23 @@ pub enum DataDirError {
         /// The version found.
         found: u32,
     },
+    /// The log is a copy, and it would be appended to.
+    #[error(
+        "the log in the data directory {} is a copy of a log in a database: set engine = \"postgresql\" in the table \
+         [log], or bring the log here with `cpss-registry log pull`",
+        .0.display()
+    )]
+    IsCopy(PathBuf),
+    /// The directory keeps a log of its own, and it would be used as a copy.
+    #[error(
+        "the data directory {} keeps a log of its own, which is not in the database: move it there with \
+         `cpss-registry log move`, or name an empty directory, which is filled from the database",
+        .0.display()
+    )]
+    KeepsItsLog(PathBuf),
+    /// A file does not contain what it should.
+    #[error("{} is damaged: restore the registry from a backup, or fill the replica again", .0.display())]
+    BadFile(PathBuf),
     /// FORMAT is damaged.
     #[error("{} is damaged: restore the registry from a backup", .0.join(super::FORMAT).display())]
     BadFormat(PathBuf),
@@ -204,8 +221,9 @@ impl DataDirError {
     /// True if the operator must give another directory, fix its permissions, mount its disk, or restore a backup:
     /// there is no registry, its log is missing, or every user can write to it.
     pub fn is_wrong_place(&self) -> bool {
-        use DataDirError::{LostLog, NoRecord, WritableByOthers};
-        self.is_no_registry() || matches!(self, NoRecord(_) | LostLog { .. } | WritableByOthers { .. })
+        use DataDirError::{IsCopy, KeepsItsLog, LostLog, NoRecord, WritableByOthers};
+        let is_lost = matches!(self, NoRecord(_) | LostLog { .. });
+        self.is_no_registry() || is_lost || matches!(self, IsCopy(_) | KeepsItsLog(_) | WritableByOthers { .. })
     }
 }
 

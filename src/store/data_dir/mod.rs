@@ -27,6 +27,9 @@ const OLDEST_VERSION: u32 = 1;
 /// The file with the layout version. Its presence makes the directory a registry.
 pub(super) const FORMAT: &str = "FORMAT";
 
+/// The file whose presence makes the log of the directory a copy of one in a database.
+pub(super) const COPY: &str = "COPY";
+
 /// The file whose presence makes the directory a backup.
 pub(super) const MANIFEST: &str = "MANIFEST";
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use super::error::{DataDirError, disk};
 use super::files::{remove, sync_directory, write_durably};
-use super::{FORMAT, LOCK};
+use super::{COPY, FORMAT, LOCK};
 
 /// The mark: a file with the name of the command that fills the directory.
 const MARK: &str = "UNFINISHED";
 
 /// The names that a command creates.
-const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED", "ACKNOWLEDGED"];
+const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED", "ACKNOWLEDGED", COPY];
 
 /// The names that are ignored in an empty directory: those that mkfs creates, and those that a command leaves if it is
 /// killed before it creates its mark.

@@ -45,6 +45,10 @@ fn retraction() -> Retraction {
     Retraction { target: target(), reason: String::new() }
 }
 
+fn moved(kind: LogKind) -> RegistryFact {
+    RegistryFact::LogMoved { to: LogHome { kind, id: Uuid::from_u128(43), name: "cpss on db1".into() } }
+}
+
 fn registry_facts() -> Vec<RegistryFact> {
     vec![
         RegistryFact::EpochBegan { epoch: Uuid::from_u128(42), forked_after: Revision(9), why: "restored".into() },
@@ -52,6 +56,8 @@ fn registry_facts() -> Vec<RegistryFact> {
         RegistryFact::RuleSetAdopted { id: "a".into(), digest: "b".into(), content: "c".into() },
         RegistryFact::SemanticsAdopted { version: 2 },
         RegistryFact::RecordsBegin { first_day: day(0) },
+        moved(LogKind::Database),
+        moved(LogKind::DataDirectory),
     ]
 }
 

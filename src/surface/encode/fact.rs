@@ -80,6 +80,7 @@ fn registry_fact(fact: &RegistryFact) -> v1::Fact {
         RegistryFact::RecordsBegin { first_day } => {
             v1::Fact { first_day: Some(date(*first_day)), ..of_kind(FactKind::RecordsBegin) }
         }
+        RegistryFact::LogMoved { .. } => of_kind(FactKind::LogMoved),
     }
 }
 

@@ -41,6 +41,7 @@ impl Subject {
             today: None,
             open_days_through: None,
             begins_shared_log: false,
+            adopts_semantics: false,
             store: StoreOptions { mode: OpenMode::New("bench"), ..StoreOptions::default() },
         };
         let Opened { registry, writer, .. } = Registry::open(options, &mut |_| {}).unwrap();

@@ -25,6 +25,7 @@ pub fn open(data: &Path, today: &str, options: StoreOptions) -> Opened {
         data_dir: data.to_owned(),
         registry: None,
         begins_shared_log: false,
+        adopts_semantics: false,
         rules_dir: None,
         today,
         open_days_through: None,

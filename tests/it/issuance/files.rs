@@ -138,6 +138,7 @@ fn open(data: &std::path::Path, rules: &std::path::Path) -> Result<(), String> {
         today: Some("2026-03-02".parse().unwrap()),
         open_days_through: None,
         begins_shared_log: false,
+        adopts_semantics: false,
         store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..StoreOptions::default() },
     };
     match Registry::open(options, &mut |_| {}) {

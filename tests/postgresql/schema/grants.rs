@@ -9,8 +9,19 @@ use crate::database::{Database, NOBODY, READER, WRITER, try_out};
 /// No right.
 const DENIED: &str = "42501";
 
-const FUNCTIONS: [&str; 9] =
-    ["append", "barrier", "incarnation", "join", "lock_head", "open", "settle", "settle_again", "turn"];
+const FUNCTIONS: [&str; 11] = [
+    "adopt",
+    "append",
+    "barrier",
+    "filled",
+    "incarnation",
+    "join",
+    "lock_head",
+    "open",
+    "settle",
+    "settle_again",
+    "turn",
+];
 
 const TABLES: [&str; 4] = ["head", "log", "registry", "replica"];
 

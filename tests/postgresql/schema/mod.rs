@@ -1,5 +1,6 @@
 //! The schema in the database: what its functions promise to a replica, and what nobody can do.
 
+mod adoption;
 mod functions;
 mod grants;
 mod install;

@@ -3,14 +3,12 @@
 
 use std::time::Duration;
 
-use cpss_registry::store::log::postgresql::schema::{self, SchemaError};
-
-use crate::database::{Append, Database, MICROSECOND, OTHER_CHAIN, WRITER, next, state};
+use crate::database::{Append, Database, MICROSECOND, OTHER_CHAIN, next, state};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Asserts that a rule holds, and that it does not after a part of a function is replaced.
-async fn only_by(function: &str, part: &str, other: &str, holds: impl AsyncFn(&Database) -> bool) {
+pub(super) async fn only_by(function: &str, part: &str, other: &str, holds: impl AsyncFn(&Database) -> bool) {
     let database = Database::shared().await;
     assert!(holds(&database).await, "the rule does not hold");
     let database = Database::shared().await;
@@ -160,25 +158,6 @@ async fn no_row_is_no_answer() {
     assert_eq!(a.look().await.0, head);
 }
 
-/// Who raises what the log needs looks for replicas that do not know it. A replica that joins meanwhile waits.
-#[tokio::test]
-async fn an_old_release_does_not_join_while_the_log_becomes_newer() {
-    let is_refused = async |database: &Database| {
-        let mut owner = database.owner().await;
-        let client = database.connect(WRITER).await;
-        let raise = owner.transaction().await.unwrap();
-        raise.batch_execute("SELECT FROM cpss_registry.head FOR UPDATE").await.unwrap();
-        let lower = raise.query("SELECT FROM cpss_registry.replica WHERE semantics_max < 2", &[]).await.unwrap();
-        assert!(lower.is_empty());
-        let join = tokio::spawn(async move { schema::join(&client, "old", 1).await });
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        raise.batch_execute("UPDATE cpss_registry.head SET semantics = 2").await.unwrap();
-        raise.commit().await.unwrap();
-        matches!(join.await.unwrap(), Err(SchemaError::TooOld(_)))
-    };
-    only_by("join", "FROM cpss_registry.head FOR UPDATE", "FROM cpss_registry.head", is_refused).await;
-}
-
 /// In other transactions a statement after a lock has the snapshot of before.
 #[tokio::test]
 async fn transactions_with_one_snapshot_are_refused() {
@@ -187,7 +166,15 @@ async fn transactions_with_one_snapshot_are_refused() {
         for level in ["repeatable read", "serializable"] {
             let set = format!("SET default_transaction_isolation = '{level}'");
             replica.client.batch_execute(&set).await.unwrap();
-            for call in ["lock_head()", "turn()", "open()", "settle(now())", "settle_again(now())", "join('a', 1, 1)"] {
+            for call in [
+                "lock_head()",
+                "turn()",
+                "open()",
+                "settle(now())",
+                "settle_again(now())",
+                "join('a', 1, 1)",
+                "adopt(1, 1)",
+            ] {
                 let result = replica.client.query(&format!("SELECT cpss_registry.{call}"), &[]).await;
                 if state(&result) != Some("CR003") {
                     return false;

@@ -33,7 +33,7 @@ use crate::store::{Key, request_key_id};
 pub use connect_error::{ConnectError, NodeError, Refusal};
 pub use link::Link;
 use listener::Listener;
-use schema::SchemaError;
+use schema::{RegistryRow, SchemaError};
 use session::{PostgresSession, not_done};
 pub use settings::{Durability, Settings, SettingsError};
 
@@ -64,16 +64,20 @@ pub struct SharedLog {
 impl SharedLog {
     /// Connects to a node that has the registry, with a role that may use it.
     pub(crate) async fn connect(&self) -> Result<Link, ConnectError> {
+        Ok(self.connect_and_read().await?.0)
+    }
+
+    async fn connect_and_read(&self) -> Result<(Link, RegistryRow), ConnectError> {
         let link = self.settings.connect(self.now).await?;
         let patience = self.settings.patience;
         let checked = timeout(patience, self.require_registry(&link.client)).await;
         match checked.unwrap_or(Err(Refusal::TimedOut(patience))) {
-            Ok(()) => Ok(link),
+            Ok(row) => Ok((link, row)),
             Err(refusal) => Err(ConnectError::of(&link.node, refusal)),
         }
     }
 
-    async fn require_registry(&self, client: &Client) -> Result<(), Refusal> {
+    async fn require_registry(&self, client: &Client) -> Result<RegistryRow, Refusal> {
         let role = client.query_one(RIGHTS, &[]).await?;
         let no_rights = || Ok(Refusal::NoRights { role: role.try_get(0)? });
         let found = match schema::read_registry(client).await {
@@ -85,14 +89,16 @@ impl SharedLog {
         };
         let row = found.ok_or(Refusal::NoRegistry)?;
         row.check(self.registry, &request_key_id(&self.request_key)).map_err(Refusal::OtherRegistry)?;
-        if role.try_get(1)? { Ok(()) } else { Err(no_rights()?) }
+        if role.try_get(1)? { Ok(row) } else { Err(no_rights()?) }
     }
 
-    /// Refuses a database with which this replica must not work. One that is not reached may be the right one.
-    pub(in crate::store) fn check(&self) -> Result<(), ConnectError> {
-        match self.runtime.block_on(self.connect()) {
+    /// Refuses a database with which this replica must not work. Returns the id of its log. One that is not reached may
+    /// be the right one.
+    pub(in crate::store) fn check(&self) -> Result<Option<Uuid>, ConnectError> {
+        match self.runtime.block_on(self.connect_and_read()) {
+            Ok((_, row)) => Ok(Some(row.log)),
             Err(error) if error.is_refusal() => Err(error),
-            _ => Ok(()),
+            Err(_) => Ok(None),
         }
     }
 }

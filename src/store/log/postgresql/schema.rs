@@ -7,7 +7,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, GenericClient, IsolationLevel, Transaction};
 use uuid::Uuid;
 
-use crate::store::record;
+use crate::store::record::{self, Tip};
 
 /// The version of the schema that this release installs and uses.
 const FORMAT: i32 = 1;
@@ -55,6 +55,8 @@ pub struct RegistryRow {
     pub registry: Uuid,
     /// The digest of the request key.
     pub request_key_id: [u8; 32],
+    /// The id of the log in this database. The log of the same registry in another place has another id.
+    pub log: Uuid,
 }
 
 /// What an installation did.
@@ -125,6 +127,35 @@ pub enum SchemaError {
 /// If the database has another registry or another schema, if the role lacks rights, or if the database fails. Nothing
 /// is changed then.
 pub async fn install(client: &mut Client, registry: Uuid, request_key_id: &[u8; 32]) -> Result<Installed, SchemaError> {
+    install_as(client, registry, request_key_id, Filling::Not).await
+}
+
+/// Like [`install`], for a log that is copied from a data directory. The database stays closed until the log has moved.
+///
+/// # Errors
+///
+/// As for [`install`].
+pub async fn install_to_fill(
+    client: &mut Client,
+    registry: Uuid,
+    request_key_id: &[u8; 32],
+) -> Result<Installed, SchemaError> {
+    install_as(client, registry, request_key_id, Filling::FromADirectory).await
+}
+
+/// Whether the log is copied from elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Filling {
+    Not,
+    FromADirectory,
+}
+
+async fn install_as(
+    client: &mut Client,
+    registry: Uuid,
+    request_key_id: &[u8; 32],
+    filling: Filling,
+) -> Result<Installed, SchemaError> {
     let transaction = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).start().await?;
     transaction.batch_execute("SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL synchronous_commit = on").await?;
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&INSTALLING]).await?;
@@ -139,6 +170,9 @@ pub async fn install(client: &mut Client, registry: Uuid, request_key_id: &[u8; 
     }
     let insert = "INSERT INTO cpss_registry.registry (format, registry, request_key_id) VALUES ($1, $2, $3)";
     transaction.execute(insert, &[&FORMAT, &registry, &request_key_id.as_slice()]).await?;
+    if filling == Filling::FromADirectory {
+        transaction.execute("UPDATE cpss_registry.head SET filling = true", &[]).await?;
+    }
     transaction.commit().await?;
     Ok(Installed::New)
 }
@@ -159,8 +193,7 @@ pub async fn read_registry(client: &Client) -> Result<Option<RegistryRow>, Schem
 ///
 /// If the log needs a newer release, if the id is not one, or if the database fails.
 pub async fn join(client: &Client, replica: &str, semantics: u32) -> Result<Joined, SchemaError> {
-    let [semantics, format] =
-        [semantics, record::FORMAT_VERSION].map(|version| i32::try_from(version).unwrap_or(i32::MAX));
+    let [semantics, format] = versions(semantics);
     let joined = client.query_one("SELECT cpss_registry.join($1, $2, $3)", &[&replica, &semantics, &format]).await;
     match joined {
         Ok(row) if row.try_get(0)? => Ok(Joined::Added),
@@ -181,6 +214,42 @@ pub async fn join(client: &Client, replica: &str, semantics: u32) -> Result<Join
 pub async fn excess_rights(client: &Client) -> Result<(String, Vec<String>), tokio_postgres::Error> {
     let row = client.query_one(EXCESS, &[]).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Raises the version of the semantics that every replica must know, and that of the form of records. Returns the
+/// replicas that are alive and do not know them; then nothing is changed.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn adopt(client: &Client, semantics: u32) -> Result<Vec<String>, SchemaError> {
+    let [semantics, format] = versions(semantics);
+    Ok(client.query_one("SELECT cpss_registry.adopt($1, $2)", &[&semantics, &format]).await?.try_get(0)?)
+}
+
+/// True if the log is copied from a data directory, and has not moved here yet.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn is_filling(client: &Client) -> Result<bool, SchemaError> {
+    Ok(client.query_one("SELECT filling FROM cpss_registry.head", &[]).await?.try_get(0)?)
+}
+
+/// Ends the copying of a log that has moved here. Returns false if the log here does not end with this record.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn filled(client: &Client, last: &Tip) -> Result<bool, SchemaError> {
+    let revision = i64::try_from(last.revision.0).unwrap_or(i64::MAX);
+    let row = client.query_one("SELECT cpss_registry.filled($1, $2)", &[&revision, &&last.chain[..]]).await?;
+    Ok(row.try_get(0)?)
+}
+
+/// A version of the semantics, and that of the form of records in this release.
+fn versions(semantics: u32) -> [i32; 2] {
+    [semantics, record::FORMAT_VERSION].map(|version| i32::try_from(version).unwrap_or(i32::MAX))
 }
 
 impl RegistryRow {
@@ -208,13 +277,13 @@ async fn row(client: &impl GenericClient) -> Result<Option<RegistryRow>, SchemaE
         return Ok(None);
     }
     let Some(row) =
-        client.query_opt("SELECT format, registry, request_key_id FROM cpss_registry.registry", &[]).await?
+        client.query_opt("SELECT format, registry, request_key_id, log FROM cpss_registry.registry", &[]).await?
     else {
         return Ok(None);
     };
     // The table has a check of the length.
     let request_key_id = row.try_get::<_, &[u8]>(2)?.try_into().unwrap_or_default();
-    Ok(Some(RegistryRow { format: row.try_get(0)?, registry: row.try_get(1)?, request_key_id }))
+    Ok(Some(RegistryRow { format: row.try_get(0)?, registry: row.try_get(1)?, request_key_id, log: row.try_get(3)? }))
 }
 
 /// Creates the roles that are missing, and the schema. Refuses roles that have more rights than they should.

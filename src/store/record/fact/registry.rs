@@ -3,8 +3,9 @@
 use uuid::Uuid;
 
 use crate::domain::day::Day;
-use crate::domain::fact::RegistryFact;
+use crate::domain::fact::{LogHome, LogKind, RegistryFact};
 use crate::domain::id::Revision;
+use crate::proto::storage::registry_fact::log_moved::Kind;
 use crate::proto::storage::{self, registry_fact as form};
 
 use crate::store::record::parts::missing;
@@ -30,6 +31,14 @@ pub(super) fn stored(fact: &RegistryFact) -> storage::RegistryFact {
         RegistryFact::RecordsBegin { first_day } => {
             form::Fact::RecordsBegin(form::RecordsBegin { first_day: first_day.number() })
         }
+        RegistryFact::LogMoved { to } => {
+            let kind = match to.kind {
+                LogKind::DataDirectory => Kind::DataDirectory,
+                LogKind::Database => Kind::Database,
+            };
+            let (id, name) = (to.id.as_bytes().to_vec(), to.name.clone());
+            form::Fact::LogMoved(form::LogMoved { kind: kind.into(), id, name })
+        }
     };
     storage::RegistryFact { fact: Some(fact) }
 }
@@ -48,5 +57,14 @@ pub(super) fn read(fact: storage::RegistryFact) -> Read<RegistryFact> {
         }
         form::Fact::SemanticsAdopted(fact) => RegistryFact::SemanticsAdopted { version: fact.version },
         form::Fact::RecordsBegin(fact) => RegistryFact::RecordsBegin { first_day: Day::from_number(fact.first_day) },
+        form::Fact::LogMoved(fact) => {
+            let kind = match Kind::try_from(fact.kind) {
+                Ok(Kind::DataDirectory) => LogKind::DataDirectory,
+                Ok(Kind::Database) => LogKind::Database,
+                _ => return Err(Unreadable("a log moved to an unknown kind of place")),
+            };
+            let id = Uuid::from_slice(&fact.id).map_err(|_| Unreadable("the id of a log is not a UUID"))?;
+            RegistryFact::LogMoved { to: LogHome { kind, id, name: fact.name } }
+        }
     })
 }

@@ -1,6 +1,7 @@
 //! Tests of encoding facts.
 
 use super::*;
+use crate::domain::fact::{LogHome, LogKind};
 
 fn shown(recorded_fact: Fact, around: FactRelations<'_>) -> v1::Fact {
     fact(&recorded(20, recorded_fact), around, &tags)
@@ -81,8 +82,9 @@ fn each_kind_of_fact_is_shown_with_its_fields() {
         of_person(SpecialistFact::PeriodEnded(end())).kind(),
         of_person(SpecialistFact::Retracted(retraction())).kind(),
         of_person(prior_number_set()).kind(),
+        registry(RegistryFact::LogMoved { to: LogHome { kind: LogKind::Database, id: Uuid::nil(), name: text() } }),
     ];
-    assert_eq!(kinds.map(|kind| kind as i32).to_vec(), (1..=31).collect::<Vec<_>>());
+    assert_eq!(kinds.map(|kind| kind as i32).to_vec(), (1..=32).collect::<Vec<_>>());
     assert_eq!(of_person(prior_number_set()).prior_number, "MS417");
     assert_eq!(of_provider(ProviderFact::PeriodEnded(end())).target_fact_id, "00abcdef-3-0");
     assert_eq!(of_provider(ProviderFact::Retracted(retraction())).reason, "why");

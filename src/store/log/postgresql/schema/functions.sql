@@ -127,6 +127,9 @@ DECLARE
 BEGIN
     PERFORM cpss_registry.insist();
     PERFORM FROM cpss_registry.head FOR UPDATE;
+    IF (SELECT head.filling FROM cpss_registry.head) THEN
+        RAISE EXCEPTION 'the log has not moved to this database yet: cpss-registry log move' USING ERRCODE = 'CR004';
+    END IF;
     -- In a statement after the lock: a replica that joined before is seen.
     SELECT count(*),
         coalesce(array_agg(replica.id ORDER BY replica.id) FILTER (WHERE replica.checked IS DISTINCT FROM present), '{}')
@@ -227,6 +230,41 @@ BEGIN
         VALUES ("join".me, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "join".semantics_max,
             "join".record_max);
     RETURN true;
+END
+$$;
+
+-- Raises the versions that every replica must know. Returns the replicas that are alive and do not know them; then
+-- nothing is changed. One that is not alive is refused when it joins again.
+CREATE FUNCTION cpss_registry.adopt(semantics integer, record_format integer) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    waiting_for text[];
+BEGIN
+    PERFORM cpss_registry.insist();
+    PERFORM FROM cpss_registry.head FOR UPDATE;
+    -- In a statement after the lock: a replica that joined before is seen, and one that joins later is refused.
+    SELECT coalesce(array_agg(replica.id ORDER BY replica.id), '{}') INTO waiting_for
+        FROM cpss_registry.replica
+        WHERE replica.seen_at > clock_timestamp() - interval '10 seconds'
+            AND (replica.semantics_max < adopt.semantics OR replica.record_max < adopt.record_format);
+    IF waiting_for = '{}' THEN
+        UPDATE cpss_registry.head
+        SET semantics = greatest(head.semantics, adopt.semantics),
+            record_format = greatest(head.record_format, adopt.record_format);
+    END IF;
+    RETURN waiting_for;
+END
+$$;
+
+-- Ends the copying of a log that has moved here, so that the database can be opened. False: the log does not end with
+-- this record.
+CREATE FUNCTION cpss_registry.filled(revision bigint, chain bytea) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM cpss_registry.insist();
+    UPDATE cpss_registry.head SET filling = false
+    WHERE head.revision = filled.revision AND head.chain = filled.chain;
+    RETURN FOUND;
 END
 $$;
 

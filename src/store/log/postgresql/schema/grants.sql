@@ -17,5 +17,7 @@ GRANT EXECUTE ON FUNCTION
     cpss_registry.settle_again(timestamptz),
     cpss_registry.turn(),
     cpss_registry.lock_head(),
-    cpss_registry.join(text, integer, integer)
+    cpss_registry.join(text, integer, integer),
+    cpss_registry.adopt(integer, integer),
+    cpss_registry.filled(bigint, bytea)
 TO cpss_replica;

@@ -9,7 +9,9 @@ CREATE TABLE cpss_registry.registry (
     -- The registry. A replica refuses a database that has another one.
     registry uuid NOT NULL,
     -- The digest of the key for request ids, which all replicas share. The key itself is not here.
-    request_key_id bytea NOT NULL CHECK (octet_length(request_key_id) = 32)
+    request_key_id bytea NOT NULL CHECK (octet_length(request_key_id) = 32),
+    -- The log in this database. A log that moves here names it in its last record elsewhere.
+    log uuid NOT NULL DEFAULT gen_random_uuid()
 );
 
 -- The log: batches of records, each in a frame. A frame is never changed.
@@ -48,6 +50,8 @@ CREATE TABLE cpss_registry.head (
     answered_through timestamptz NOT NULL DEFAULT to_timestamp(0),
     -- The incarnation of the database that may be written to. NULL: none.
     opened bytea,
+    -- True while the log of one machine is copied here. It is not opened before the log has moved.
+    filling boolean NOT NULL DEFAULT false,
     -- A replica must know at least these versions: of how records are answered, and of how they are stored.
     semantics integer NOT NULL DEFAULT 0,
     record_format integer NOT NULL DEFAULT 0

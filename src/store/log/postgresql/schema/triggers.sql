@@ -25,6 +25,7 @@ BEGIN
         OR NEW.answered_through < OLD.answered_through
         OR NEW.semantics < OLD.semantics
         OR NEW.record_format < OLD.record_format
+        OR (NEW.filling AND NOT OLD.filling AND OLD.revision > 0)
         OR (NEW.revision = OLD.revision AND (NEW.chain <> OLD.chain OR NEW.recorded_at <> OLD.recorded_at))
         OR (NEW.revision > OLD.revision AND NEW.recorded_at <= greatest(OLD.recorded_at, OLD.answered_through))
     THEN
