@@ -58,12 +58,9 @@ pub(super) fn catch_up(writer: &mut Writer) -> Result<(), OpenError> {
     let (reply, opened) = Reply::channel(None);
     handle(writer, Message::OpenDays(through, reply))?;
     match answered(opened) {
-        Err(OpenError::Begin(
-            refusal @ (SubmitError::LogUnreachable
-            | SubmitError::LogLost
-            | SubmitError::OutcomeUnknown
-            | SubmitError::Busy),
-        )) if writer.store.is_shared() => {
+        Err(OpenError::Begin(refusal @ (SubmitError::Log(_) | SubmitError::OutcomeUnknown | SubmitError::Busy)))
+            if writer.store.is_shared() =>
+        {
             let error = &refusal as &dyn std::error::Error;
             tracing::error!(
                 event = "civil_day_waits_for_log",

@@ -11,6 +11,7 @@ use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::rules::RuleError;
 use crate::store::index::IndexError;
+use crate::store::log::status::Trouble;
 use crate::store::log::{AppendError, ReadError as LogReadError};
 use crate::store::record::Undecodable;
 use crate::store::{CloseError, DataDirError};
@@ -107,12 +108,9 @@ pub enum SubmitError {
     /// The disk refused; nothing was recorded. Retry.
     #[error("nothing could be written")]
     NotWritten,
-    /// The shared log cannot be reached, or not be written to; nothing was recorded. Retry.
-    #[error("the shared log cannot be reached, or not be written to")]
-    LogUnreachable,
-    /// The shared log does not contain records that this process knows; nothing was recorded.
-    #[error("the shared log does not contain records that were acknowledged")]
-    LogLost,
+    /// The shared log does not take writes; nothing was recorded. Whether a retry helps depends on the cause.
+    #[error("{0}")]
+    Log(Arc<Trouble>),
     /// The scrub found damage in the log. Writes are refused until a scrub succeeds.
     #[error("the log is damaged, or a part of it cannot be read: restore the registry from a backup")]
     StoreDamaged,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 use super::errors::{ReadError, SubmitError};
 use super::handle::Registry;
 use super::message::{Message, Reply};
@@ -10,7 +12,8 @@ use crate::domain::id::Revision;
 /// How often something is decided before it is refused, because other processes append to the log each time.
 pub(super) const TRIES: usize = 16;
 
-/// How often the log is looked at, whether there is news or not: news may get lost.
+/// How often the head of the log is read, whether there is news or not. News may get lost, and says nothing about what
+/// else there is.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
 impl Registry {
@@ -27,11 +30,13 @@ impl Registry {
         if !self.shared.is_log_shared {
             std::future::pending::<()>().await;
         }
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // The writer logs it if this fails, and the next heartbeat tries again.
-            match tokio::time::timeout(HEARTBEAT, self.shared.news.notified()).await {
-                Ok(()) => drop(self.writer.send(Message::Heard).await),
-                Err(_) => drop(self.follow().await),
+            // The log's status says so if this fails, and the next heartbeat tries again.
+            tokio::select! {
+                _ = heartbeat.tick() => drop(self.follow().await),
+                () = self.shared.news.notified() => drop(self.writer.send(Message::Heard).await),
             }
         }
     }

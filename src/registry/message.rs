@@ -92,8 +92,12 @@ impl Message {
             Message::Submit(_, Reply { outcome, .. }) => {
                 matches!(outcome, Some(Err(SubmitError::Rejected(_) | SubmitError::RequestIdReused)))
             }
-            Message::Follow(_) => true,
-            Message::OpenDays(..) | Message::Settle(..) | Message::Heard | Message::Probe(_) | Message::Close => false,
+            Message::OpenDays(..)
+            | Message::Follow(_)
+            | Message::Settle(..)
+            | Message::Heard
+            | Message::Probe(_)
+            | Message::Close => false,
         }
     }
 

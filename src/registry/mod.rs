@@ -87,3 +87,4 @@ pub use self::preface::SEMANTICS_VERSION;
 pub use self::receipt::{Receipt, ReportedJob, Resource};
 pub use self::submission::{QueueSlot, Submission};
 pub use crate::store::incident;
+pub use crate::store::log::status::{Cause, Trouble};

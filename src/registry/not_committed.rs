@@ -1,6 +1,9 @@
 //! Why a batch was not committed, and what its callers are answered then.
 
+use std::sync::Arc;
+
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
+use crate::store::log::status::Trouble;
 
 /// Why a batch was not committed. Nothing was recorded, unless the writer failed.
 pub(super) enum NotCommitted {
@@ -15,7 +18,7 @@ pub(super) enum NotCommitted {
 }
 
 /// Why the log refused a batch.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Refusal {
     /// The disk has no room.
     Full,
@@ -23,23 +26,20 @@ pub(super) enum Refusal {
     NotWritten,
     /// Other processes appended something each time.
     Busy,
-    /// The shared log cannot be reached, or not be written to.
-    Unreachable,
-    /// The shared log lost records.
-    Lost,
+    /// The shared log does not take writes.
+    Log(Arc<Trouble>),
     /// The shared log may or may not have the batch.
     InDoubt,
 }
 
 impl Refusal {
     /// What callers are answered.
-    pub(super) fn error(self) -> SubmitError {
+    pub(super) fn error(&self) -> SubmitError {
         match self {
             Refusal::Full => SubmitError::StoreFull,
             Refusal::NotWritten => SubmitError::NotWritten,
             Refusal::Busy => SubmitError::Busy,
-            Refusal::Unreachable => SubmitError::LogUnreachable,
-            Refusal::Lost => SubmitError::LogLost,
+            Refusal::Log(trouble) => SubmitError::Log(Arc::clone(trouble)),
             Refusal::InDoubt => SubmitError::OutcomeUnknown,
         }
     }

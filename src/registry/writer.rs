@@ -32,6 +32,7 @@ use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
+use crate::store::log::status::Trouble;
 use crate::store::record::{self, Tip};
 
 /// The maximum number of messages that are decided as one batch.
@@ -104,7 +105,7 @@ impl Writer {
                 Err(NotCommitted::Failed(failure)) => {
                     let is_surely_not_recorded = failure.0.is_before_append();
                     self.refuse(messages, || match is_surely_not_recorded {
-                        true => SubmitError::LogUnreachable,
+                        true => SubmitError::Log(Arc::new(Trouble::unreachable(&failure))),
                         false => SubmitError::OutcomeUnknown,
                     });
                     return Err(failure);
@@ -119,6 +120,9 @@ impl Writer {
     /// each record.
     fn attempt(&mut self, messages: &mut [Message]) -> Result<Vec<Tip>, NotCommitted> {
         self.follow()?;
+        if messages.iter().any(|message| matches!(message, Message::Follow(_))) {
+            self.reach()?;
+        }
         self.settle(messages)?;
         let shared = Arc::clone(&self.shared);
         let mut batch = self.new_batch(&shared)?;
@@ -129,6 +133,13 @@ impl Writer {
             self.store.confirm().map_err(|error| self.not_committed(error))?;
         }
         self.commit(batch)
+    }
+
+    /// Publishes every record that is in the log now.
+    fn reach(&mut self) -> Result<(), NotCommitted> {
+        let head = self.store.reach().map_err(|error| self.not_committed(error))?;
+        self.follow()?;
+        if self.store.head() < head { Err(NotCommitted::HeadMoved) } else { Ok(()) }
     }
 
     /// Decides a message on top of a batch.
@@ -302,12 +313,10 @@ impl Writer {
             AppendError::OutcomeUnknown(_) | AppendError::Diverged { .. } => return NotCommitted::failed(error),
             AppendError::DiskFull => Refusal::Full,
             AppendError::InDoubt => Refusal::InDoubt,
-            AppendError::Lost { .. } => Refusal::Lost,
-            AppendError::Unreachable(_)
-            | AppendError::NotOpened { .. }
-            | AppendError::ClockSkewed { .. }
-            | AppendError::Damaged(_) => Refusal::Unreachable,
-            AppendError::NotARecord(_) | AppendError::NotWritten(_) | AppendError::TooLarge => Refusal::NotWritten,
+            ref other => match Trouble::of(other) {
+                Some(trouble) => Refusal::Log(Arc::new(trouble)),
+                None => Refusal::NotWritten,
+            },
         };
         if let Some(times) = self.refusals.occurred() {
             tracing::warn!(

@@ -50,14 +50,13 @@ pub use identity::{IdentityError, holds_registry, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress, clean_shutdown};
 pub use keyed::{mac, request_key_id};
 use log::postgresql::SharedLog;
+use log::replicated::statements::APART;
+use log::status::LogStatus;
 use log::{AppendError, Log, LogEngine, LogOptions, ReadLog, Wake};
 pub use open_error::{CloseError, OpenError};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
-
-/// The greatest difference between this process's clock and that of a shared log at which records are still dated.
-const PLAUSIBLE: SignedDuration = SignedDuration::from_secs(60);
 
 /// Which registry to open. A new registry needs an empty or missing directory; the string is the command that creates
 /// it.
@@ -247,6 +246,17 @@ impl Store {
         self.log.on_news(wake);
     }
 
+    /// Returns a revision up to which every record is that was in the log at a moment after this was called. Those that
+    /// this process does not know yet can be followed.
+    pub fn reach(&mut self) -> Result<Revision, AppendError> {
+        Ok(self.log.reach()?.revision)
+    }
+
+    /// What is known about the place where the log is shared. `None` for a log of this process alone.
+    pub fn log_status(&self) -> Option<Arc<LogStatus>> {
+        self.log.status()
+    }
+
     /// Ensures that the last record that this process knows is the head of the log.
     pub fn confirm(&mut self) -> Result<(), AppendError> {
         self.log.confirm(&self.tip)
@@ -301,7 +311,7 @@ impl Store {
     /// Takes into account that the clock is further ahead. Returns false if it is too far ahead to be right.
     pub fn adjust_clock(&mut self, by: SignedDuration) -> bool {
         let adjusted = self.clock_ahead.saturating_add(by);
-        let is_plausible = adjusted <= PLAUSIBLE;
+        let is_plausible = adjusted.abs() <= APART;
         if is_plausible {
             self.clock_ahead = adjusted;
         }

@@ -17,6 +17,7 @@ use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
 use crate::proto::google::rpc;
 use crate::proto::v1;
+use crate::registry::{Cause, Trouble};
 use crate::surface::encode::WireEnum as _;
 
 /// The domain of every reason.
@@ -316,10 +317,40 @@ pub fn log_unreachable(retry_after: Duration) -> Status {
     try_later(Code::Unavailable, "LOG_UNREACHABLE", message, retry_after)
 }
 
-/// The shared log does not contain records that this process knows; nothing was recorded.
-pub fn diverged() -> Status {
-    let message = "the shared log lost records, and nothing was recorded: the operator has been notified";
-    status(Code::Unavailable, "DIVERGED", message)
+/// The shared log does not take writes; nothing was recorded.
+pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
+    match &trouble.cause {
+        Cause::Unreachable { .. } => log_unreachable(retry_after),
+        Cause::NotOpened { waiting_for } => {
+            let message = format!(
+                "the shared log was started or restored, and is not opened before these replicas have looked at it: {}; \
+                 nothing was recorded: try again",
+                waiting_for.join(", ")
+            );
+            try_later(Code::Unavailable, "LOG_NOT_OPENED", &message, retry_after)
+        }
+        Cause::Lost { ours, head, .. } => diverged(*ours, *head),
+        Cause::ClockSkewed { ahead } => {
+            let message = format!(
+                "the clock of this replica is {ahead:#} ahead of the clock of the shared log, and nothing was recorded"
+            );
+            try_later(Code::Unavailable, "CLOCK_SKEWED", &message, retry_after)
+        }
+        Cause::DurabilityReduced { .. } => {
+            let message = "what the shared log acknowledges is not durable now, and nothing was recorded: try again";
+            try_later(Code::Unavailable, "DURABILITY_REDUCED", message, retry_after)
+        }
+        Cause::Damaged { .. } => store_damaged(),
+    }
+}
+
+/// The shared log does not contain records that this replica knows.
+fn diverged(ours: Revision, head: Revision) -> Status {
+    let message = format!(
+        "the shared log was restored, and ends with revision {head}: it does not contain the records up to {ours} that \
+         this replica has; the operator has been notified"
+    );
+    status(Code::Unavailable, "DIVERGED", &message)
 }
 
 /// A command may or may not have been recorded.

@@ -186,5 +186,5 @@ fn calls_that_wait_when_the_log_moves_are_told_that_nothing_was_recorded() {
     let (reply, mut answer) = crate::registry::message::Reply::channel(None);
     let late = Box::new(submission(2, register("west")));
     theirs.writer.process(vec![Message::Submit(late, reply)]).err().unwrap();
-    assert!(matches!(answer.try_recv().unwrap(), Err(SubmitError::LogUnreachable)));
+    assert!(matches!(answer.try_recv().unwrap(), Err(SubmitError::Log(_))));
 }

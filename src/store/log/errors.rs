@@ -72,12 +72,22 @@ pub enum AppendError {
         /// The replicas.
         waiting_for: Vec<String>,
     },
-    /// The clock is ahead of the database's. Nothing was appended. Correct the clock.
+    /// The clock is ahead of the database's, so that a record would be dated too late. Nothing was appended.
     #[error("the clock is {by:#} ahead of the clock of the shared log")]
     ClockSkewed {
         /// The difference.
         by: SignedDuration,
     },
+    /// The clocks of this machine and of the database are too far apart for one of them to be right. Nothing was
+    /// appended. Correct the one that is wrong.
+    #[error("the clock of this machine is {ahead:#} ahead of the clock of the shared log")]
+    ClocksApart {
+        /// How far this machine's clock is ahead; negative if it is behind.
+        ahead: SignedDuration,
+    },
+    /// What the database acknowledges is not durable: no standby has it. Nothing that counts was appended.
+    #[error("what the shared log acknowledges is not durable")]
+    DurabilityReduced(#[source] Box<dyn Error + Send + Sync>),
     /// The shared log does not contain what this replica knows was acknowledged: the database was restored. Nothing was
     /// appended.
     #[error("this replica knows the records up to {ours}, and the shared log, with head {head}, does not contain them")]
@@ -86,6 +96,8 @@ pub enum AppendError {
         ours: Revision,
         /// The head of the log.
         head: Revision,
+        /// The last record that both are known to have.
+        last_shared: Revision,
     },
     /// The database contains what its rules forbid. Nothing was appended, and retrying cannot help.
     #[error("the shared log is damaged")]

@@ -21,6 +21,7 @@ pub(in crate::store) mod frame;
 pub(crate) mod memory;
 pub mod postgresql;
 pub mod replicated;
+pub mod status;
 
 use std::io;
 use std::path::Path;
@@ -35,6 +36,7 @@ pub use errors::{AppendError, ChangeError, Damage, OpenLogError, ReadError, Upgr
 pub use file::{FileEngine, FileLog, LogOptions};
 pub(in crate::store) use file::{SegmentDraft, segment_name};
 pub use frame::{Form, WholeFrame};
+use status::LogStatus;
 
 /// Records in log order, as stored. After an error the iterator ends.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;
@@ -108,12 +110,21 @@ pub trait Log: Send {
     /// Has `wake` called whenever there may be something to follow.
     fn on_news(&mut self, wake: Wake);
 
+    /// Returns a tip that includes every record that was in the log at a moment after this was called. Others may have
+    /// appended some of them; those are then there to follow.
+    fn reach(&mut self) -> Result<Tip, AppendError>;
+
     /// Ensures that a tip was the head of the log at a moment after this was called.
     fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError>;
 
     /// Ensures that nobody else dates a later record at or before an instant. Returns a tip that includes every record
     /// that is dated so.
     fn settle(&mut self, through: Timestamp) -> Result<Tip, AppendError>;
+
+    /// What is known about the place where the log is shared. `None` for a log of this process alone.
+    fn status(&self) -> Option<Arc<LogStatus>> {
+        None
+    }
 
     /// True if the disk has space for more records.
     fn has_room(&self) -> bool;

@@ -1,3 +1,7 @@
+use std::time::Instant;
+
+use jiff::SignedDuration;
+
 use super::*;
 use crate::domain::fact::Criterion;
 
@@ -120,7 +124,6 @@ fn situations_have_the_codes_of_the_contract() {
         (draining(), Code::Unavailable, "DRAINING", true),
         (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
         (log_unreachable(soon), Code::Unavailable, "LOG_UNREACHABLE", true),
-        (diverged(), Code::Unavailable, "DIVERGED", false),
         (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),
         (calendar_held(), Code::Unavailable, "CALENDAR_HELD", false),
         (store_damaged(), Code::Unavailable, "STORE_DAMAGED", false),
@@ -134,6 +137,26 @@ fn situations_have_the_codes_of_the_contract() {
     ] {
         assert_eq!((status.code(), reason(&status).as_str()), (code, expected));
         assert_eq!(status.get_details_retry_info().is_some(), retries, "{expected}");
+    }
+}
+
+#[test]
+fn every_trouble_with_a_shared_log_has_a_reason_and_says_what_the_caller_can_know() {
+    let why = || "password".to_owned();
+    let [ours, head, last_shared] = [9, 7, 6].map(Revision);
+    for (cause, expected, retries, says) in [
+        (Cause::Unreachable { why: why() }, "LOG_UNREACHABLE", true, "cannot be reached"),
+        (Cause::NotOpened { waiting_for: vec!["b".into(), "c".into()] }, "LOG_NOT_OPENED", true, "b, c"),
+        (Cause::Lost { ours, head, last_shared }, "DIVERGED", false, "ends with revision 7"),
+        (Cause::ClockSkewed { ahead: SignedDuration::from_secs(61) }, "CLOCK_SKEWED", true, "1m 1s ahead"),
+        (Cause::DurabilityReduced { why: why() }, "DURABILITY_REDUCED", true, "not durable"),
+        (Cause::Damaged { why: why() }, "STORE_DAMAGED", false, "damaged"),
+    ] {
+        let trouble = Trouble { cause, since: Instant::now() };
+        let status = log_trouble(&trouble, Duration::from_millis(250));
+        assert_eq!((status.code(), reason(&status).as_str()), (Code::Unavailable, expected));
+        assert_eq!(status.get_details_retry_info().is_some(), retries, "{expected}");
+        assert!(status.message().contains(says) && !status.message().contains(&why()), "{}", status.message());
     }
 }
 

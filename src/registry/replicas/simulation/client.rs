@@ -12,6 +12,7 @@ use crate::registry::errors::SubmitError;
 use crate::registry::message::{Message, Outcome, Reply, Settled};
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
+use crate::store::log::status::Cause;
 
 /// The providers that clients register.
 pub const PROVIDERS: [&str; 3] = ["east", "north", "west"];
@@ -134,8 +135,8 @@ fn refused(error: &SubmitError) -> Seen {
         SubmitError::Rejected(Rejection::NotFound { .. }) => Seen::Missing,
         SubmitError::Rejected(_) | SubmitError::RequestIdReused => Seen::Refused,
         SubmitError::OutcomeUnknown => Seen::Unknown,
-        SubmitError::LogLost => Seen::Lost,
-        SubmitError::Busy | SubmitError::LogUnreachable => Seen::Unavailable,
+        SubmitError::Log(trouble) if matches!(trouble.cause, Cause::Lost { .. }) => Seen::Lost,
+        SubmitError::Busy | SubmitError::Log(_) => Seen::Unavailable,
         other => panic!("{other:?}"),
     }
 }

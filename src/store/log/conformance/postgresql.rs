@@ -143,7 +143,9 @@ fn a_restored_database_is_noticed_after_a_restart_and_without_a_copy() {
     let restored = Database::of(backup);
     let mut log = open(&restored.replica("east"));
     let refused = log.confirm(&log.tip());
-    assert!(matches!(refused, Err(AppendError::Lost { ours: known, head }) if known == ours.revision && head < known));
+    assert!(
+        matches!(refused, Err(AppendError::Lost { ours: known, head, .. }) if known == ours.revision && head < known)
+    );
     let refused = log.append(&log.tip(), &batch(1, 1));
     assert!(matches!(refused, Err(AppendError::Lost { .. })), "{refused:?}");
 }

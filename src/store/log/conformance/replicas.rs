@@ -173,6 +173,6 @@ fn a_replica_that_only_heard_of_a_record_notices_that_it_is_lost() {
     assert!(heard.hearing.hear(&heard.hearing.tell(&ours.tip())));
     database.lose_last();
     for _ in 0..2 {
-        assert!(matches!(theirs.follow(), Err(AppendError::Lost { ours: Revision(1), head: Revision::ZERO })));
+        assert!(matches!(theirs.follow(), Err(AppendError::Lost { ours: Revision(1), head: Revision::ZERO, .. })));
     }
 }

@@ -185,6 +185,10 @@ impl Log for FileLog {
 
     fn on_news(&mut self, _: Wake) {}
 
+    fn reach(&mut self) -> Result<Tip, AppendError> {
+        Ok(self.tip)
+    }
+
     fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
         require_head(&self.tip, decided_on)
     }

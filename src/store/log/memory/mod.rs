@@ -223,6 +223,10 @@ impl Log for MemoryLog {
         self.engine.state().wakes.push(wake);
     }
 
+    fn reach(&mut self) -> Result<Tip, AppendError> {
+        self.engine.head()
+    }
+
     fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
         require_head(&self.engine.head()?, decided_on)
     }

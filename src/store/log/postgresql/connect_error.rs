@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use tokio_postgres::error::SqlState;
 
 use super::schema::SchemaError;
+use crate::store::log::replicated::statements::StatementError;
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,26 @@ impl ConnectError {
                 nodes.iter().map(cause).collect::<Vec<_>>().join("; ")
             }
         }
+    }
+
+    /// What it means for a statement that was to be run.
+    pub(super) fn into_statement_error(self: Arc<Self>) -> StatementError {
+        let ahead = self.find(|refusal| match refusal {
+            Refusal::ClocksApart { ahead } => Some(*ahead),
+            _ => None,
+        });
+        match ahead {
+            Some(ahead) => StatementError::ClocksApart { ahead },
+            None if self.any(|refusal| matches!(refusal, Refusal::NoStandby | Refusal::AnyStandby)) => {
+                StatementError::DurabilityReduced(Box::new(self))
+            }
+            None => StatementError::NotDone(Box::new(self)),
+        }
+    }
+
+    fn find<T>(&self, find: impl FnMut(&Refusal) -> Option<T>) -> Option<T> {
+        let ConnectError::Nodes(nodes) = self else { return None };
+        nodes.iter().map(|node| &node.refusal).find_map(find)
     }
 
     fn any(&self, is: impl Fn(&Refusal) -> bool) -> bool {

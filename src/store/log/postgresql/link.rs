@@ -15,12 +15,10 @@ use super::connect_error::{ConnectError, NodeError, Refusal};
 use super::nodes::Node;
 use super::settings::{Durability, Settings};
 use super::timestamptz::Timestamptz;
+use crate::store::log::replicated::statements::APART;
 
 /// The oldest version that is supported, as the server numbers it.
 const OLDEST: i32 = 13_00_00;
-
-/// The greatest difference between the clocks of the database and of this machine.
-const APART: SignedDuration = SignedDuration::from_secs(60);
 
 /// The settings on which the guarantees rest. A role or a database may have others as its default.
 const SET: &str = "\
@@ -129,8 +127,7 @@ impl Settings {
         }
         self.require_standby(text(6)?)?;
         let Timestamptz(clock) = row.try_get(7)?;
-        let ahead = now().duration_since(clock);
-        if ahead.abs() > APART { Err(Refusal::ClocksApart { ahead }) } else { Ok(()) }
+        require_clock(now(), clock)
     }
 
     /// Refuses a server on which a commit need not wait for a standby that may be promoted.
@@ -147,6 +144,12 @@ impl Settings {
             Durability::Standby => Ok(()),
         }
     }
+}
+
+/// Refuses clocks one of which must be wrong.
+pub(super) fn require_clock(now: Timestamp, clock: Timestamp) -> Result<(), Refusal> {
+    let ahead = now.duration_since(clock);
+    if ahead.abs() > APART { Err(Refusal::ClocksApart { ahead }) } else { Ok(()) }
 }
 
 fn linked<S, T>(node: &Arc<str>, client: Client, connection: Connection<S, T>, hear: Hear) -> Link

@@ -165,7 +165,7 @@ impl Database for PostgresDatabase {
                     let error = &*error as &dyn Error;
                     tracing::warn!(event = "log_lost", times, error, "the shared log cannot be used");
                 }
-                Err(not_done(error))
+                Err(error.into_statement_error())
             }
         }
     }

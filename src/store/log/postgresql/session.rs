@@ -10,7 +10,8 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::SharedLog;
-use super::link::{Driver, Link};
+use super::connect_error::{ConnectError, said};
+use super::link::{Driver, Link, require_clock};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
 use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, Session, StatementError};
@@ -40,7 +41,7 @@ const WAITS: &str = "\
     SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'SyncRep')";
 
 /// How long it may take to find out why the server does not answer.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(500);
 
 type Params<'a> = [&'a (dyn ToSql + Sync)];
 
@@ -105,8 +106,8 @@ impl PostgresSession {
             return Err(not_done(GivenUp::Closed));
         }
         let rows = match timeout(patience, self.client.query(&statement, params)).await {
-            Err(_) if self.waits_for_standby().await => return Err(unknown(GivenUp::NoStandby)),
-            Err(_) => return Err(unknown(GivenUp::TimedOut(patience))),
+            Err(_) if self.waits_for_standby().await => return Err(silent(GivenUp::NoStandby)),
+            Err(_) => return Err(silent(GivenUp::TimedOut(patience))),
             Ok(rows) => rows.map_err(failed)?,
         };
         if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(rows) }
@@ -127,6 +128,9 @@ impl PostgresSession {
         match error {
             StatementError::NotDone(source) => StatementError::NotDone(at(source)),
             StatementError::Unknown(source) => StatementError::Unknown(at(source)),
+            StatementError::Silent(source) => StatementError::Silent(at(source)),
+            StatementError::DurabilityReduced(source) => StatementError::DurabilityReduced(at(source)),
+            StatementError::ClocksApart { ahead } => StatementError::ClocksApart { ahead },
             StatementError::Damaged(source) => StatementError::Damaged(at(source)),
         }
     }
@@ -171,14 +175,17 @@ impl Session for PostgresSession {
         let rows = self.run(BARRIER, &[&me, &beat, &revision, &chain, &through])?;
         let Some(row) = rows.first() else { return Ok(None) };
         let standbys: &str = row.try_get(9).map_err(unknown)?;
-        self.shared.settings.require_standby(standbys).map_err(|refusal| self.at_node(not_done(refusal)))?;
+        let clock = row.try_get::<_, Timestamptz>(8).map_err(unknown)?.0;
+        let usable = self.shared.settings.require_standby(standbys);
+        let usable = usable.and_then(|()| require_clock((self.shared.now)(), clock));
+        usable.map_err(|refusal| Arc::new(ConnectError::of(&self.node, refusal)).into_statement_error())?;
         let chain_at_tip: Option<&[u8]> = row.try_get(6).map_err(unknown)?;
         Ok(Some(Barrier {
             head: head(row)?,
             beat_before: count(row, 5)?,
             chain_at_tip: chain_at_tip.map(hash).transpose()?,
             is_open: row.try_get(7).map_err(unknown)?,
-            clock: row.try_get::<_, Timestamptz>(8).map_err(unknown)?.0,
+            clock,
         }))
     }
 
@@ -245,6 +252,10 @@ fn number(count: u64) -> Result<i64, StatementError> {
 
 pub(super) fn not_done(error: impl Into<Box<dyn Error + Send + Sync>>) -> StatementError {
     StatementError::NotDone(error.into())
+}
+
+fn silent(error: GivenUp) -> StatementError {
+    StatementError::Silent(error.into())
 }
 
 fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> StatementError {

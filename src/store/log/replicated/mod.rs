@@ -12,6 +12,7 @@ mod acknowledged;
 mod catching_up;
 mod engine;
 mod hearing;
+mod noting;
 #[cfg(test)]
 pub(crate) mod simulated;
 pub mod statements;
@@ -19,11 +20,13 @@ pub mod statements;
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
 use super::frame::{self, Expected, Form, Frame};
-use super::{AppendError, Log, ReadLog, Wake, require_head};
+use super::status::LogStatus;
+use super::{AppendError, Log, require_head};
 use crate::domain::id::Revision;
 use crate::store::record::{self, Tip};
 
@@ -53,6 +56,9 @@ pub struct ReplicatedLog {
     answered_through: Timestamp,
     /// The append whose outcome is unknown. Nothing is appended before it is known.
     doubt: Option<Doubt>,
+    /// A tip that includes every record that was in the log at an instant.
+    reached: Option<(Tip, Instant)>,
+    status: Arc<LogStatus>,
 }
 
 /// An append whose outcome is unknown.
@@ -84,8 +90,11 @@ impl ReplicatedLog {
             acknowledged,
             answered_through,
             doubt: None,
+            reached: None,
+            status: Arc::default(),
         };
         if let Err(error) = log.catch_up() {
+            log.status.note_failure(&error);
             let error = &error as &dyn Error;
             tracing::warn!(event = "log_not_reached", error, "the shared log is not reached: starting from the copy");
         }
@@ -93,9 +102,11 @@ impl ReplicatedLog {
     }
 
     fn catch_up(&mut self) -> Result<(), AppendError> {
-        self.barrier()?;
-        while !self.follow()?.is_empty() {}
-        Ok(())
+        let reached = self.try_reach().map(drop);
+        if let Ok(()) | Err(AppendError::NotOpened { .. }) = reached {
+            while !self.try_follow()?.is_empty() {}
+        }
+        reached
     }
 
     /// Runs a statement in the session, and opens one if there is none. A session is not used after an error.
@@ -132,6 +143,7 @@ impl ReplicatedLog {
     fn one_barrier(&mut self) -> Result<Barrier, AppendError> {
         let beat = self.acknowledged.beat();
         let known = Known { beat, tip: self.confirmed, answered_through: self.answered_through };
+        let sent_at = Instant::now();
         let none = || AppendError::Unreachable("the database has no row for this replica".into());
         let barrier = self.run(|session| session.barrier(&known)).map_err(not_done)?.ok_or_else(none)?;
         // Every tip that was confirmed before is in the history of a later one, unless the database was restored.
@@ -139,14 +151,21 @@ impl ReplicatedLog {
         let is_other = barrier.chain_at_tip.is_some_and(|chain| chain != known.tip.chain)
             || (ours.revision == theirs.revision && ours.chain != theirs.chain);
         if is_other || barrier.chain_at_tip.is_none() || theirs.revision < ours.revision || barrier.beat_before < beat {
-            return Err(AppendError::Lost { ours: ours.revision, head: theirs.revision });
+            let last_shared = if self.has_in_copy(theirs) { theirs.revision } else { Revision::ZERO };
+            return Err(AppendError::Lost { ours: ours.revision, head: theirs.revision, last_shared });
         }
+        self.status.note_barrier(theirs.revision, barrier.clock, sent_at);
         self.note(&barrier.head);
         self.acknowledged.advance(barrier.beat_before.saturating_add(1), self.confirmed);
         if !barrier.is_open {
             self.turn = None;
         }
         Ok(barrier)
+    }
+
+    /// True if a tip is in the history that this replica knows.
+    fn has_in_copy(&self, tip: Tip) -> bool {
+        matches!(self.copy.reader().chain_at(tip.revision), Ok(Some(chain)) if chain == tip.chain)
     }
 
     /// Like [`ReplicatedLog::barrier`], at a database that may be written to.
@@ -195,12 +214,12 @@ impl ReplicatedLog {
     /// Resolves the doubt that is left from an earlier append, if there is one. If its frame is in the log, it is
     /// followed like those of others.
     fn resolve_earlier(&mut self) -> Result<(), AppendError> {
-        if let Some(doubt) = self.doubt.take()
-            && let Err(error) = self.resolve(&doubt)
-        {
+        let Some(doubt) = self.doubt.take() else { return Ok(()) };
+        if let Err(error) = self.resolve(&doubt) {
             self.doubt = Some(doubt);
             return Err(error);
         }
+        self.status.note_doubt_resolved();
         Ok(())
     }
 
@@ -208,9 +227,12 @@ impl ReplicatedLog {
     fn resolve_now(&mut self, doubt: Doubt) -> Result<bool, AppendError> {
         for _ in 0..ATTEMPTS {
             match self.resolve(&doubt) {
-                Err(AppendError::Unreachable(_)) => {}
+                Err(error @ AppendError::Unreachable(_)) => self.status.note_failure(&error),
                 Err(_) => break,
-                Ok(is_there) => return Ok(is_there),
+                Ok(is_there) => {
+                    self.status.note_doubt_resolved();
+                    return Ok(is_there);
+                }
             }
         }
         self.doubt = Some(doubt);
@@ -250,12 +272,9 @@ impl ReplicatedLog {
     }
 }
 
-impl Log for ReplicatedLog {
-    fn tip(&self) -> Tip {
-        self.copy.tip()
-    }
-
-    fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
+impl ReplicatedLog {
+    /// Appends a batch. What becomes of it is known, or found out before the next one.
+    fn try_append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
         self.resolve_earlier()?;
         require_head(&self.copy.tip(), after)?;
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Vec::new()) };
@@ -271,7 +290,15 @@ impl Log for ReplicatedLog {
         match self.run(|session| session.append(&append)) {
             Ok(true) => {}
             Ok(false) => return Err(self.why_not(&append)),
+            // Its caller has waited long enough: the next heartbeat looks into it.
+            Err(silent @ StatementError::Silent(_)) => {
+                self.status.note_doubt();
+                self.status.note_failure(&not_done(silent));
+                self.doubt = Some(Doubt { after: after.revision, tip });
+                return Err(AppendError::InDoubt);
+            }
             Err(StatementError::Unknown(_)) => {
+                self.status.note_doubt();
                 if !self.resolve_now(Doubt { after: after.revision, tip })? {
                     return Err(AppendError::HeadMoved { expected: after.revision, head: self.confirmed.revision });
                 }
@@ -285,17 +312,20 @@ impl Log for ReplicatedLog {
         Ok(tips)
     }
 
-    fn is_shared(&self) -> bool {
-        true
-    }
-
-    fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
+    /// Returns the next frames that lead to the latest tip that is confirmed.
+    fn try_follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
         if let Some(heard) = self.hearing.take()
             && heard.revision > self.confirmed.revision
         {
             self.confirmed = heard;
         }
         if self.confirmed.revision <= self.copy.tip().revision {
+            // The caller has published what was followed before.
+            if let Some((tip, at)) = self.reached
+                && self.copy.tip().revision >= tip.revision
+            {
+                self.status.confirm(at);
+            }
             return Ok(Vec::new());
         }
         let mut followed = Vec::new();
@@ -303,20 +333,28 @@ impl Log for ReplicatedLog {
             let tips = self.keep(&batch)?;
             followed.extend(tips.into_iter().zip(batch));
         }
+        self.status.note_followed(followed.len());
         Ok(followed)
     }
 
-    fn on_news(&mut self, wake: Wake) {
-        self.hearing.on_news(wake);
+    /// Reads the head durably, at a database that may be written to.
+    fn try_reach(&mut self) -> Result<Tip, AppendError> {
+        let asked_at = Instant::now();
+        self.resolve_earlier()?;
+        let tip = self.barrier_when_open()?.head.tip;
+        self.reached = Some((tip, asked_at));
+        Ok(tip)
     }
 
-    fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
+    /// Compares a tip with the head, durably.
+    fn try_confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
         self.resolve_earlier()?;
         let barrier = self.barrier_when_open()?;
         require_head(&barrier.head.tip, decided_on)
     }
 
-    fn settle(&mut self, through: Timestamp) -> Result<Tip, AppendError> {
+    /// Raises the time that was answered through.
+    fn try_settle(&mut self, through: Timestamp) -> Result<Tip, AppendError> {
         self.resolve_earlier()?;
         for _ in 0..2 {
             if let Some(head) = self.run(|session| session.settle(through)).map_err(not_done)? {
@@ -332,25 +370,16 @@ impl Log for ReplicatedLog {
         }
         Err(AppendError::NotOpened { waiting_for: Vec::new() })
     }
-
-    fn has_room(&self) -> bool {
-        self.copy.has_room()
-    }
-
-    fn reader(&self) -> Arc<dyn ReadLog> {
-        self.copy.reader()
-    }
-
-    fn close(&mut self) {
-        self.acknowledged.store();
-        self.copy.close();
-    }
 }
 
 /// The error for a statement that changes nothing that matters if it is done later, or that was not done.
 fn not_done(error: StatementError) -> AppendError {
     match error {
-        StatementError::NotDone(source) | StatementError::Unknown(source) => AppendError::Unreachable(source),
+        StatementError::NotDone(source) | StatementError::Unknown(source) | StatementError::Silent(source) => {
+            AppendError::Unreachable(source)
+        }
+        StatementError::DurabilityReduced(source) => AppendError::DurabilityReduced(source),
+        StatementError::ClocksApart { ahead } => AppendError::ClocksApart { ahead },
         StatementError::Damaged(source) => AppendError::Damaged(source),
     }
 }

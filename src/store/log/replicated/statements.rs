@@ -17,6 +17,9 @@ use crate::store::record::{Hash, Tip};
 /// How far ahead of the database's clock a record may be dated.
 pub const AHEAD: SignedDuration = SignedDuration::from_secs(1);
 
+/// How far the clocks of a replica and of the database may be apart. Beyond it, one of them is wrong.
+pub const APART: SignedDuration = SignedDuration::from_secs(60);
+
 /// A database with a log.
 pub trait Database: Send {
     /// Opens a session with a node that says it is the primary. Sets what the session needs, and refuses a node whose
@@ -128,6 +131,18 @@ pub enum StatementError {
     /// warning came with the result.
     #[error("it is not known what became of a statement")]
     Unknown(#[source] Box<dyn Error + Send + Sync>),
+    /// Like [`StatementError::Unknown`]: the database has not answered for as long as a caller may wait.
+    #[error("the database did not answer in time")]
+    Silent(#[source] Box<dyn Error + Send + Sync>),
+    /// Nothing that counts was done: what the database acknowledges is not durable.
+    #[error("what the database acknowledges is not durable")]
+    DurabilityReduced(#[source] Box<dyn Error + Send + Sync>),
+    /// Nothing that counts was done: the clocks of this machine and of the database are too far apart.
+    #[error("the clock of this machine is {ahead:#} ahead of the clock of the database")]
+    ClocksApart {
+        /// How far this machine's clock is ahead; negative if it is behind.
+        ahead: SignedDuration,
+    },
     /// The database contains what its rules forbid.
     #[error("the database is damaged")]
     Damaged(#[source] Box<dyn Error + Send + Sync>),
