@@ -5,11 +5,12 @@ use std::sync::Arc;
 use futures_util::future::Either;
 use tokio::sync::mpsc;
 
-use super::errors::{ReadError, SubmitError};
+use super::errors::{ReadError, SubmitError, WritesOff};
 use super::handle::Registry;
 use super::message::{Message, Outcome, Reply};
 use super::receipt::Receipt;
 use super::submission::{QueueSlot, Submission};
+use crate::domain::id::Revision;
 use crate::domain::record::Foreseen;
 
 impl Registry {
@@ -32,11 +33,19 @@ impl Registry {
         submission: Submission,
         slot: Option<QueueSlot>,
     ) -> Result<impl Future<Output = Result<Receipt, SubmitError>> + use<>, SubmitError> {
-        self.get_ready().await?;
+        let ready = self.get_ready().await;
+        if let Err(SubmitError::Log(_)) = ready
+            && let Some(revision) = self.recorded_here(&submission).await?
+        {
+            let (registry, role) = (self.clone(), submission.reporter.role);
+            let replay = async move { (registry.replay(revision, role).await, slot).0 };
+            return Ok(Either::Left(Either::Left(replay)));
+        }
+        ready?;
         let registry = self.clone();
         if submission.validate_only {
             let validate = async move { registry.validate(submission, Foreseen::KEPT).await };
-            return Ok(Either::Left(async move { (validate.await, slot).0 }));
+            return Ok(Either::Left(Either::Right(async move { (validate.await, slot).0 })));
         }
         let role = submission.reporter.role.clone();
         let (reply, answer) = Reply::channel(slot);
@@ -63,17 +72,43 @@ impl Registry {
         Ok(async move { registry.validate(submission, usize::MAX).await })
     }
 
-    /// Opens the days that are due. Fails if the log is damaged.
+    /// Opens the days that are due. Fails if the log is damaged, or takes no writes.
     async fn get_ready(&self) -> Result<(), SubmitError> {
-        if self.shared.damage.is_present() { Err(SubmitError::StoreDamaged) } else { self.open_due_days().await }
+        if self.shared.damage.is_present() {
+            return Err(SubmitError::StoreDamaged);
+        }
+        match self.shared.trouble() {
+            Some(trouble) => Err(SubmitError::Log(trouble)),
+            None => self.open_due_days().await,
+        }
     }
 
-    /// True if a command would be accepted now: the calendar is not held, the disk accepts writes, and the scrub found
-    /// no damage.
-    pub async fn takes_writes(&self) -> bool {
-        let is_held = self.shared.due_through(&self.shared.head.load()).is_err() || self.shared.damage.is_present();
+    /// The revision at which a request was recorded before, as far as that is known without the shared log.
+    async fn recorded_here(&self, submission: &Submission) -> Result<Option<Revision>, SubmitError> {
+        if submission.validate_only {
+            return Ok(None);
+        }
+        let (shared, submission) = (Arc::clone(&self.shared), submission.clone());
+        let looked = tokio::task::spawn_blocking(move || shared.recorded(&submission));
+        let recorded = looked.await.map_err(|_| ReadError::Interrupted)??;
+        Ok(recorded.filter(|revision| self.shared.require_kept(*revision).is_ok()))
+    }
+
+    /// Why a command would not be accepted now. `None` if it would: the calendar is not held, the disk accepts writes,
+    /// the scrub found no damage, and a shared log takes writes.
+    pub async fn writes_off(&self) -> Option<WritesOff> {
+        if let Err(held) = self.shared.due_through(&self.shared.head.load()) {
+            return Some(WritesOff::Held(held));
+        }
+        if self.shared.damage.is_present() {
+            return Some(WritesOff::Damaged);
+        }
+        if let Some(trouble) = self.shared.trouble() {
+            return Some(WritesOff::Log(trouble));
+        }
         let (reply, answer) = Reply::channel(None);
         let asked = self.writer.send(Message::Probe(reply)).await;
-        !is_held && asked.is_ok() && answer.await.unwrap_or(false)
+        let accepts = asked.is_ok() && answer.await.unwrap_or(false);
+        (!accepts).then_some(WritesOff::Disk)
     }
 }

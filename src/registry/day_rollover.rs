@@ -5,6 +5,7 @@
 //! opened day, and writes are held. A clock that is behind the last record also holds writes.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
@@ -17,6 +18,9 @@ use crate::domain::day::Day;
 
 /// The number of days after the last record that are opened without an operator's consent.
 const UNASKED_DAYS: i32 = 7;
+
+/// How long a question waits for the shared log to open a day.
+const WAIT_FOR_LOG: Duration = Duration::from_secs(1);
 
 /// How far the clock may be behind the last record.
 const BEHIND: SignedDuration = SignedDuration::from_mins(5);
@@ -53,9 +57,10 @@ impl Registry {
     /// Opens the days that have begun since the last opened one.
     pub(super) async fn open_due_days(&self) -> Result<(), SubmitError> {
         let due = self.shared.due_through(&self.shared.head.load());
-        match due.map_err(SubmitError::CalendarHeld)? {
-            None => Ok(()),
-            Some(due) => self.open_days(due).await,
+        match (due.map_err(SubmitError::CalendarHeld)?, self.shared.trouble()) {
+            (None, _) => Ok(()),
+            (Some(_), Some(trouble)) => Err(SubmitError::Log(trouble)),
+            (Some(due), None) => self.open_days(due).await,
         }
     }
 
@@ -66,7 +71,14 @@ impl Registry {
         if opening_backoff.is_active() {
             return;
         }
-        match self.open_due_days().await {
+        let opened = if self.shared.log_status.is_some() {
+            // The database may be silent.
+            let opening = tokio::time::timeout(WAIT_FOR_LOG, self.open_due_days());
+            opening.await.unwrap_or(Err(SubmitError::OutcomeUnknown))
+        } else {
+            self.open_due_days().await
+        };
+        match opened {
             Ok(()) => opening_backoff.reset(),
             Err(error) => opening_backoff.record_failure(&error),
         }

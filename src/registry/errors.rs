@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -53,9 +54,15 @@ pub enum PinError {
     /// The answer for the instant could not be made final, because the instant could not be written to the disk.
     #[error("the instant cannot be written to the disk")]
     NotKept(#[source] Arc<AppendError>),
-    /// The log could not be followed to the revision.
-    #[error("the log could not be followed")]
-    NotFollowed(#[source] SubmitError),
+    /// The question needs the shared log, which is not available. Unless the cause is known, it did not answer in time.
+    #[error("the shared log is not available")]
+    Log(Option<Arc<Trouble>>),
+    /// Other processes may have recorded something since the last time that every record was known here.
+    #[error("what is known may be too old")]
+    Stale {
+        /// How long ago that was. `None` if it was never known since the start.
+        age: Option<Duration>,
+    },
     /// History forked from the epoch before the revision, so the revision is not part of this history.
     #[error("history changed after revision {last_shared}")]
     HistoryChanged {
@@ -85,6 +92,35 @@ pub enum Held {
     /// The clock is behind the last record.
     #[error("the clock is more than 5 minutes behind the last record: correct the clock")]
     ClockBehind,
+}
+
+/// Why no command is accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum WritesOff {
+    /// The calendar is held.
+    #[error("{0}")]
+    Held(Held),
+    /// The scrub found damage in the log.
+    #[error("the log is damaged, or a part of it cannot be read")]
+    Damaged,
+    /// The disk has no room, or refused a write a moment ago.
+    #[error("the disk does not accept writes")]
+    Disk,
+    /// The shared log takes no writes.
+    #[error("{0}")]
+    Log(Arc<Trouble>),
+}
+
+impl WritesOff {
+    /// A short name of the cause.
+    pub fn name(&self) -> &'static str {
+        match self {
+            WritesOff::Held(_) => "calendar_held",
+            WritesOff::Damaged => "store_damaged",
+            WritesOff::Disk => "disk",
+            WritesOff::Log(trouble) => trouble.cause.name(),
+        }
+    }
 }
 
 /// A command was not accepted, or its outcome is unknown.

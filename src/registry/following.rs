@@ -25,6 +25,14 @@ impl Registry {
         answer.await.unwrap_or(Err(SubmitError::Read(ReadError::Interrupted)))
     }
 
+    /// Publishes every record that is in a shared log now, if it can be reached.
+    pub async fn look_at_log(&self) {
+        if self.shared.log_status.is_some() {
+            // If it cannot be reached, the status says so.
+            drop(self.follow().await);
+        }
+    }
+
     /// Follows the log. Never returns.
     pub async fn keep_following(&self) {
         if !self.shared.is_log_shared {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub struct Registry {
     pub(super) bulk_slots: Arc<Semaphore>,
     /// Limits concurrent dry runs and replays.
     pub(super) dry_runs: Turns,
+    /// How long questions at the head are answered after every record was last known.
+    pub(super) serve_stale_for: Duration,
 }
 
 impl Registry {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Arc, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -42,6 +43,9 @@ use crate::store::{Store, StoreOptions, Unfinished, refuse_other_place, registry
 
 /// The maximum number of commands that wait for the writer.
 const QUEUE: usize = 4096;
+
+/// How long questions at the head are answered after every record was last known, unless a caller says otherwise.
+const SERVE_STALE_FOR: Duration = Duration::from_secs(60);
 
 /// The part of the queue that is set aside for bulk callers, which wait for a slot instead of being refused.
 const BULK_SLOTS: usize = 256;
@@ -189,6 +193,7 @@ pub(super) fn start(writer: Writer) -> Result<Opened, OpenError> {
             writer: sender,
             bulk_slots: Arc::new(Semaphore::new(BULK_SLOTS)),
             dry_runs: Turns::of(DRY_RUNS),
+            serve_stale_for: SERVE_STALE_FOR,
         },
         writer,
     })
@@ -323,6 +328,8 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         sealer: Sealer::of(store.request_key()),
         log: store.log_reader(),
         is_log_shared: store.is_shared(),
+        log_status: store.log_status(),
+        request_key: *store.request_key(),
         news: Arc::default(),
         head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),

@@ -2,24 +2,41 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::errors::{PinError, ReadError};
+use super::errors::{PinError, ReadError, SubmitError};
+use super::following::TRIES;
 use super::handle::Registry;
 use super::message::{Message, Reply};
 use super::snapshot::{AtLeast, KnownAt, Snapshot};
 use super::token::Token;
 use crate::domain::id::Revision;
 use crate::store::index::View as _;
+use crate::store::log::AppendError;
+use crate::store::log::status::Trouble;
+
+/// How long a question waits for what it names while the shared log is away. A log that is back is found sooner.
+const WAIT_FOR_LOG: Duration = Duration::from_secs(5);
+
+/// The pause between two looks at it.
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
+
+/// A question waits for an instant that is at most this far ahead of the clock of the shared log.
+const SOON: Duration = Duration::from_secs(2);
 
 impl Registry {
     /// Pins the state of knowledge that a question names.
     pub async fn pin(&self, known_at: KnownAt) -> Result<Snapshot, PinError> {
         self.try_to_open_due_days().await;
         match known_at {
-            KnownAt::Head => Ok(self.pin_head()),
+            KnownAt::Head => {
+                // The head is loaded afterwards, so it includes every record that was known then.
+                let head_confirmed_at = self.head_confirmed_at()?;
+                Ok(Snapshot { head_confirmed_at, ..self.pin_head() })
+            }
             KnownAt::Revision(epoch, revision) => {
                 self.refuse_other_history(epoch, revision)?;
                 self.refuse_beyond_head(revision).await?;
@@ -44,6 +61,7 @@ impl Registry {
         if revision > now.revision {
             return Err(PinError::BeyondHead { asked: revision, head: now.revision });
         }
+        self.shared.require_kept(revision)?;
         Ok(self.pin_revision(revision).await?)
     }
 
@@ -80,11 +98,36 @@ impl Registry {
     /// Refuses a revision that has not been recorded. In a log that is shared with other processes, they may have
     /// recorded it.
     async fn refuse_beyond_head(&self, asked: Revision) -> Result<(), PinError> {
+        self.shared.require_kept(asked)?;
         let mut head = self.head_revision();
         if asked > head && self.shared.is_log_shared {
-            head = self.follow().await.map_err(PinError::NotFollowed)?;
+            head = self.reach(asked).await?;
         }
         if asked > head { Err(PinError::BeyondHead { asked, head }) } else { Ok(()) }
+    }
+
+    /// Waits until a revision is published, or is known not to be recorded. Returns the head. While the shared log is
+    /// away, it waits a while for it to be back.
+    async fn reach(&self, asked: Revision) -> Result<Revision, PinError> {
+        let mut published = self.shared.published.subscribe();
+        let following = async {
+            loop {
+                if self.shared.trouble().is_none() {
+                    match self.follow().await {
+                        Ok(head) => return Ok(head),
+                        Err(SubmitError::Read(error)) => return Err(PinError::Read(error)),
+                        Err(_) => {}
+                    }
+                }
+                self.shared.require_kept(asked)?;
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+        };
+        tokio::select! {
+            head = following => head,
+            Ok(head) = async { published.wait_for(|head| *head >= asked).await.map(|head| *head) } => Ok(head),
+            () = tokio::time::sleep(WAIT_FOR_LOG) => Err(self.shared.log_unavailable()),
+        }
     }
 
     async fn pin_revision(&self, revision: Revision) -> Result<Snapshot, ReadError> {
@@ -104,21 +147,70 @@ impl Registry {
         }
         let shared = Arc::clone(&self.shared);
         let read = tokio::task::spawn_blocking(move || shared.index.revision_at(instant));
-        Ok(read.await.map_err(|_| ReadError::Interrupted)?.map_err(ReadError::from)?)
+        let revision = read.await.map_err(|_| ReadError::Interrupted)?.map_err(ReadError::from)?;
+        // A restored log may date the record after the last shared one otherwise.
+        self.shared.require_kept(revision.next())?;
+        Ok(revision)
     }
 
     /// Ensures that no later record is dated at or before an instant.
     async fn settle(&self, instant: Timestamp) -> Result<(), PinError> {
-        if instant > self.shared.clock.now() {
-            return Err(PinError::InTheFuture);
-        }
-        if instant < self.head().recorded_at {
+        // Every later record is dated after the head.
+        if instant <= self.head().recorded_at {
             return Ok(());
         }
+        if self.shared.log_status.is_none() {
+            return if instant > self.shared.clock.now() {
+                Err(PinError::InTheFuture)
+            } else {
+                self.settle_now(instant).await
+            };
+        }
+        // What is in the future, only the clock of the shared log can tell.
+        let mut ahead = self.ahead_of_log(instant).await?;
+        for _ in 0..TRIES {
+            match SignedDuration::try_from(SOON) {
+                Ok(soon) if ahead <= soon => tokio::time::sleep(ahead.try_into().unwrap_or_default()).await,
+                _ => return Err(PinError::InTheFuture),
+            }
+            match self.settle_now(instant).await {
+                Err(PinError::NotKept(error)) if let AppendError::ClockSkewed { by } = *error => ahead = by,
+                settled => return settled,
+            }
+        }
+        Err(PinError::InTheFuture)
+    }
+
+    /// How far an instant is ahead of the clock of the shared log, which is read if it may be.
+    async fn ahead_of_log(&self, instant: Timestamp) -> Result<SignedDuration, PinError> {
+        if self.shared.trouble().is_some() {
+            return Err(self.shared.log_unavailable());
+        }
+        if instant <= self.shared.clock.now() {
+            return Ok(SignedDuration::ZERO);
+        }
+        self.follow().await.map_err(|error| match error {
+            SubmitError::Read(error) => PinError::Read(error),
+            _ => self.shared.log_unavailable(),
+        })?;
+        let clock = self.shared.log_status.as_ref().and_then(|status| status.clock());
+        Ok(clock.map_or(SignedDuration::ZERO, |clock| instant.duration_since(clock)))
+    }
+
+    /// Has the writer settle an instant.
+    async fn settle_now(&self, instant: Timestamp) -> Result<(), PinError> {
         let (reply, settled) = Reply::channel(None);
         let sent = self.writer.send(Message::Settle(instant, reply)).await;
         sent.map_err(|_| ReadError::Interrupted)?;
-        settled.await.map_err(|_| ReadError::Interrupted)?.map_err(PinError::NotKept)
+        match settled.await {
+            Ok(settled) => settled.map_err(|error| match Trouble::of(&error) {
+                Some(trouble) => PinError::Log(Some(Arc::new(trouble))),
+                None => PinError::NotKept(error),
+            }),
+            // The writer does not try while the shared log is away.
+            Err(_) if self.shared.trouble().is_some() => Err(self.shared.log_unavailable()),
+            Err(_) => Err(ReadError::Interrupted.into()),
+        }
     }
 
     /// Refuses a revision that this history does not contain: one of an unknown epoch, or one of an earlier epoch after

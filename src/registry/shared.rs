@@ -26,8 +26,10 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
 use crate::domain::id::{ProviderId, Revision};
 use crate::domain::record::Record;
+use crate::store::Key;
 use crate::store::index::Index;
 use crate::store::log::ReadLog;
+use crate::store::log::status::LogStatus;
 use crate::store::record::{self, Tip};
 
 /// The state that the writer and the readers share.
@@ -38,6 +40,10 @@ pub(super) struct Shared {
     pub(super) log: Arc<dyn ReadLog>,
     /// True if other processes may append to the log.
     pub(super) is_log_shared: bool,
+    /// How this process stands with a log that it shares with processes elsewhere.
+    pub(super) log_status: Option<Arc<LogStatus>>,
+    /// Keys the digests of requests.
+    pub(super) request_key: Key,
     /// Notified when other processes may have appended something.
     pub(super) news: Arc<Notify>,
     pub(super) clock: Clock,

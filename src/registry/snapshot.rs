@@ -71,6 +71,8 @@ pub struct Snapshot {
     pub(super) rule_sets: Option<Arc<RuleSets>>,
     /// The token of the revision, if it was pinned as the head.
     pub token: Option<Token>,
+    /// If it was pinned as the head of a shared log: the last instant at which every record was known.
+    pub head_confirmed_at: Option<Timestamp>,
 }
 
 impl Snapshot {
@@ -298,6 +300,7 @@ impl Shared {
             today: history.today(revision),
             rule_sets: history.rule_sets(revision).cloned(),
             token: None,
+            head_confirmed_at: None,
         }
     }
 }

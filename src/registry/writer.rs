@@ -65,6 +65,7 @@ impl Writer {
             {
                 messages.push(message);
             }
+            let messages = self.refuse_in_trouble(messages);
             if self.process(messages)? {
                 break;
             }

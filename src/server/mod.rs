@@ -10,6 +10,7 @@ mod connection;
 mod connection_set;
 pub mod file_modes;
 pub mod generate;
+mod health;
 pub mod listener;
 mod open;
 mod ops;
@@ -31,6 +32,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 
 use self::config::{Config, Mistake};
+use self::health::Health;
 use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
 use self::ops::{Ops, OpsServer};
@@ -41,7 +43,7 @@ use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::grpc::GrpcListener;
-use crate::grpc::health::{HealthBoard, Serving};
+use crate::grpc::health::HealthBoard;
 use crate::registry::clock;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
@@ -58,9 +60,6 @@ pub use crate::telemetry::log_panics;
 
 /// The idle time before a TCP keep-alive probe on the ops port.
 const KEEPALIVE: Duration = Duration::from_secs(20);
-
-/// The interval at which the server checks whether writes are possible. Write health is at most this stale.
-const WRITE_HEALTH_PERIOD: Duration = Duration::from_secs(1);
 
 /// The server cannot start or cannot continue.
 #[derive(Debug, thiserror::Error)]
@@ -177,6 +176,7 @@ pub async fn run(
         _ = signals.next() => return Ok(()),
     };
     let Opened { registry, writer } = opened;
+    let registry = registry.serving_stale_for(config.log_serve_stale_for_seconds);
     let days = registry.clone();
     let calendar = tokio::spawn(restarted("calendar", move || keep_up(days.clone())));
     let waking = registry.clone();
@@ -198,11 +198,11 @@ pub async fn run(
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
+    let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board: health.clone() };
+    watched.begin().await;
     listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
-    health.set(Serving { questions: *audit.watch().borrow(), writes: registry.takes_writes().await });
-    let watched = (registry.clone(), audit.watch(), health.clone());
-    let health_task = tokio::spawn(restarted("health", move || report_health(watched.clone())));
+    let health_task = tokio::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
     let scrub = start_background_reads(&registry);
 
@@ -301,23 +301,6 @@ fn start_workers(
 /// Opens the days that begin, and publishes what other processes record.
 async fn keep_up(registry: Registry) {
     tokio::join!(registry.keep_calendar(), registry.keep_following());
-}
-
-/// Keeps the reported health up to date: reads are served while the audit can record them, and writes while the disk
-/// has room and the calendar advances.
-async fn report_health((registry, mut audit_works, health): (Registry, watch::Receiver<bool>, HealthBoard)) {
-    let mut before = true;
-    loop {
-        let writes = registry.takes_writes().await;
-        if std::mem::replace(&mut before, writes) != writes {
-            tracing::warn!(event = "write_health_changed", writes, "write health changed");
-        }
-        health.set(Serving { questions: *audit_works.borrow_and_update(), writes });
-        tokio::select! {
-            () = tokio::time::sleep(WRITE_HEALTH_PERIOD) => {}
-            changed = audit_works.changed() => if changed.is_err() { return },
-        }
-    }
 }
 
 /// Closes the store. If the index is not closed cleanly, nothing is lost: after a crash of the machine it is folded

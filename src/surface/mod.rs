@@ -149,7 +149,9 @@ fn unpinned(field: &str, error: PinError) -> Status {
         }
         PinError::InTheFuture => status::time_out_of_range(&format!("{field}.time")),
         PinError::NotKept(error) => not_kept(&*error),
-        PinError::NotFollowed(_) => status::log_unreachable(Duration::from_secs(1)),
+        PinError::Log(Some(trouble)) => status::log_trouble(&trouble, Duration::from_secs(1)),
+        PinError::Log(None) => status::log_unreachable(Duration::from_secs(1)),
+        PinError::Stale { age } => status::replica_stale(age),
         PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
         PinError::AnotherRecord { at } => status::token_of_another_record(at),
         PinError::UnknownEpoch => status::unknown_epoch(),
@@ -186,6 +188,7 @@ fn answered_from(snapshot: &Snapshot) -> encode::AnsweredFrom<'_> {
         known: snapshot.known(),
         semantics_version: SEMANTICS_VERSION,
         token: snapshot.token.as_ref(),
+        head_confirmed_at: snapshot.head_confirmed_at,
     }
 }
 

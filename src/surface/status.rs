@@ -323,8 +323,8 @@ pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
         Cause::Unreachable { .. } => log_unreachable(retry_after),
         Cause::NotOpened { waiting_for } => {
             let message = format!(
-                "the shared log was started or restored, and is not opened before these replicas have looked at it: {}; \
-                 nothing was recorded: try again",
+                "the shared log was started or restored, and takes no writes before these replicas have looked at it: \
+                 {}; nothing was recorded: try again",
                 waiting_for.join(", ")
             );
             try_later(Code::Unavailable, "LOG_NOT_OPENED", &message, retry_after)
@@ -342,6 +342,20 @@ pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
         }
         Cause::Damaged { .. } => store_damaged(),
     }
+}
+
+/// Other replicas may have recorded something that this one does not know, for longer than it may answer so.
+/// `age`: how long ago it knew every record, if it ever did.
+pub fn replica_stale(age: Option<Duration>) -> Status {
+    let since = match age {
+        Some(age) => format!("for {} s", age.as_secs()),
+        None => "since its start".to_owned(),
+    };
+    let message = format!(
+        "this replica has not reached the shared log {since}, and its answers could be out of date: try again, ask \
+         another replica, or name a known_at.revision"
+    );
+    try_later(Code::Unavailable, "REPLICA_STALE", &message, Duration::from_secs(1))
 }
 
 /// The shared log does not contain records that this replica knows.

@@ -129,7 +129,7 @@ async fn registry(directory: &Path) -> Opened {
 
 /// Waits until writes are accepted, or are refused.
 async fn wait_until_writes(registry: &Registry, are_taken: bool) {
-    until("writes that change", async || registry.takes_writes().await == are_taken).await;
+    until("writes that change", async || registry.writes_off().await.is_none() == are_taken).await;
 }
 
 /// Closes the registry once a scrub has passed: writes are accepted and the damage note is gone.
@@ -181,7 +181,7 @@ async fn is_refused_for_damage(registry: &Registry) -> bool {
 async fn damage_in_a_closed_segment_refuses_writes_but_not_questions_until_a_scrub_passes() {
     let directory = tempfile::tempdir().unwrap();
     let Opened { registry, .. } = registry(directory.path()).await;
-    assert!(!is_refused_for_damage(&registry).await && registry.takes_writes().await);
+    assert!(!is_refused_for_damage(&registry).await && registry.writes_off().await.is_none());
     let (segment, intact) = damage(directory.path());
     let _scrub = registry.begin_scrub(PACE).unwrap();
     wait_until_writes(&registry, false).await;
@@ -209,7 +209,7 @@ async fn a_start_after_damage_was_found_refuses_writes_until_a_scrub_passes() {
 
     // The scrub has not found it in this process yet.
     let opened = open(directory.path(), OpenMode::Existing);
-    assert!(is_refused_for_damage(&opened.registry).await && !opened.registry.takes_writes().await);
+    assert!(is_refused_for_damage(&opened.registry).await && opened.registry.writes_off().await.is_some());
     opened.registry.pin_head().day_asked(None).unwrap();
     fs::write(&segment, intact).unwrap();
     close_once_a_scrub_has_passed(opened, &note).await;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -17,6 +18,9 @@ use crate::store::log::postgresql::{Settings, SettingsError, SharedLog};
 
 /// The maximum length of a password in bytes.
 const LONGEST_PASSWORD: usize = 4096;
+
+/// A replica reaches the database every second. A pause of this length is nothing unusual.
+const LEAST_STALE: Duration = Duration::from_secs(5);
 
 /// A log that several replicas share, and how this replica reaches it.
 #[derive(Clone)]
@@ -81,6 +85,12 @@ impl Reading {
         }
         if config.log_patience_seconds.is_zero() {
             self.mistake(self.place_of("log.patience_seconds"), "at least 1 second is needed");
+        }
+        if config.log_serve_stale_for_seconds < LEAST_STALE {
+            self.mistake(
+                self.place_of("log.serve_stale_for_seconds"),
+                format!("at least {} seconds are needed", LEAST_STALE.as_secs()),
+            );
         }
         if let Err(Unusable { key, message }) = config.log_access() {
             self.mistake(self.place_of(key), message);

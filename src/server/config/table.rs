@@ -224,6 +224,14 @@ configuration! {
         /// After that the connection counts as lost, and the replica connects again.
         log_patience_seconds in "log.patience_seconds": Duration = Duration::from_secs(10),
             flag "log-patience-seconds" "SECONDS";
+
+        /// Answer questions for this many seconds after the database was last reached
+        ///
+        /// Such answers may lack what other replicas recorded since. After that, questions without `known_at` are
+        /// refused with REPLICA_STALE until the database is reached; questions about a known revision are always
+        /// answered. At least 5 seconds.
+        log_serve_stale_for_seconds in "log.serve_stale_for_seconds": Duration = Duration::from_secs(60),
+            flag "log-serve-stale-for-seconds" "SECONDS";
     }
     flags {
         /// Continue after a loss: give up everything in the log after this revision, the last readable one; keep the

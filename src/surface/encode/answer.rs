@@ -30,6 +30,8 @@ pub struct AnsweredFrom<'a> {
     pub semantics_version: u32,
     /// The token of the revision, if the answer contains one.
     pub token: Option<&'a Token>,
+    /// The last instant at which a replica knew every record, if the question is about the head.
+    pub head_confirmed_at: Option<Timestamp>,
 }
 
 /// Encodes the day, the state of knowledge and the rules of an answer.
@@ -45,6 +47,7 @@ pub fn answer(from: &AnsweredFrom<'_>, as_of: Day) -> v1::Answer {
         settled: settlement.settled,
         settles_on: settlement.settles_on.map(date),
         token: from.token.map(Token::to_string).unwrap_or_default(),
+        head_confirmed_at: from.head_confirmed_at.map(timestamp),
     }
 }
 
@@ -65,6 +68,9 @@ fn write_answer(wire: &mut Wire, field: u8, from: &AnsweredFrom<'_>, as_of: Day,
     }
     if let Some(token) = from.token {
         wire.text(9, token.text());
+    }
+    if let Some(instant) = from.head_confirmed_at {
+        wire.built(10, &timestamp(instant));
     }
     wire.end(begun);
 }

@@ -108,7 +108,7 @@ fn a_barrier_must_confirm_what_it_read_itself() {
 
 #[test]
 fn a_notification_must_name_the_chain() {
-    is_violated(Rule::SealedChain, SPLIT, 1577, |violation| matches!(violation, Violation::Histories(_)));
+    is_violated(Rule::SealedChain, SPLIT, 2320, |violation| matches!(violation, Violation::Histories(_)));
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_refusal_must_be_confirmed_durably() {
 
 #[test]
 fn a_state_beyond_the_head_must_be_denied_durably() {
-    is_violated(Rule::DurableHead, SPLIT, 741, |violation| matches!(violation, Violation::BeyondHead(_)));
+    is_violated(Rule::DurableHead, SPLIT, 1064, |violation| matches!(violation, Violation::BeyondHead(_)));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_replica_must_look_even_if_it_hears_nothing() {
 
 #[test]
 fn a_record_must_be_datable_after_the_head_whatever_the_clock() {
-    is_violated(Rule::DatedByTheHead, SLOWER, 67, |violation| matches!(violation, Violation::Stuck(_)));
+    is_violated(Rule::DatedByTheHead, SLOWER, 57, |violation| matches!(violation, Violation::Stuck(_)));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_restored_database_must_not_confirm_a_refusal_before_it_is_opened() {
 
 #[test]
 fn only_the_standby_that_commits_wait_for_may_be_promoted() {
-    is_violated(Rule::NamedStandby, SPLIT, 2, is_lost);
+    is_violated(Rule::NamedStandby, SPLIT, 13, is_lost);
 }
 
 #[test]

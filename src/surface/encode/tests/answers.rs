@@ -25,6 +25,7 @@ fn an_answer_from(rule_sets: &RuleSets) -> AnsweredFrom<'_> {
         known: Known { rule_sets: Some(rule_sets), today: Some(day("2026-03-27")) },
         semantics_version: 1,
         token: Some(&TOKEN),
+        head_confirmed_at: Some("2026-03-27T15:00:00.123456Z".parse().unwrap()),
     }
 }
 
@@ -109,11 +110,12 @@ fn an_answer_names_the_knowledge_it_is_based_on() {
     assert_eq!((built.rule_set_id.as_str(), built.settled, built.settles_on), ("the-rules", true, wire("2026-03-26")));
     assert_eq!((built.known_at_revision, built.as_of), (5, wire("2026-03-06")));
     assert_eq!((built.token, built.epoch), (TOKEN.to_string(), Uuid::nil().to_string()));
-    from.token = None;
+    assert_eq!(built.head_confirmed_at.map(|at| at.nanos), Some(123_456_000));
+    (from.token, from.head_confirmed_at) = (None, None);
     (from.revision, from.recorded_at, from.known) = (Revision::ZERO, None, Known { rule_sets: None, today: None });
     let empty = answer(&from, day("2026-03-06"));
     assert_eq!((empty.rule_set_id.as_str(), empty.settled, empty.settles_on), ("", false, None));
-    assert_eq!((empty.token.as_str(), empty.known_at_time), ("", None));
+    assert_eq!((empty.token.as_str(), empty.known_at_time, empty.head_confirmed_at), ("", None, None));
     assert_eq!(empty.epoch, Uuid::nil().to_string());
 }
 
