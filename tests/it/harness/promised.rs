@@ -8,11 +8,12 @@ pub trait Promised: Message + Clone {
     /// The answer metadata.
     fn answer(&mut self) -> Option<&mut v1::Answer>;
 
-    /// The bytes without the token, which is not part of the guarantee.
+    /// The bytes without the token and the time of the head, which are not part of the guarantee.
     fn promised_bytes(&self) -> Vec<u8> {
         let mut promised = self.clone();
         if let Some(answer) = promised.answer() {
             answer.token.clear();
+            answer.head_confirmed_at = None;
         }
         promised.encode_to_vec()
     }

@@ -10,7 +10,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::SharedLog;
-use super::connect_error::{ConnectError, said};
+use super::connect_error::ConnectError;
 use super::link::{Driver, Link, require_clock};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
