@@ -93,7 +93,7 @@ async fn a_statement_that_was_given_up_is_not_canceled() {
     let appending = tokio::task::spawn_blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN));
     waiting_process(&server).await;
     let result = appending.await.unwrap();
-    let Err(StatementError::Unknown(error)) = result else { panic!("{result:?}") };
+    let Err(StatementError::Silent(error)) = result else { panic!("{result:?}") };
     let text = chain_of(&*error);
     let node = format!("{HOST}:{}: commits wait for a synchronous standby, and none follows", server.port());
     assert!(text.starts_with(&node), "{text}");
@@ -111,7 +111,7 @@ async fn a_server_that_hangs_is_not_taken_for_one_that_waits() {
     let mut session = prepared(session, &barrier).await;
     server.freeze();
     let result = blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN)).await;
-    let Err(StatementError::Unknown(error)) = result else { panic!("{result:?}") };
+    let Err(StatementError::Silent(error)) = result else { panic!("{result:?}") };
     assert!(chain_of(&*error).contains("the database did not answer within 5s"), "{error}");
 }
 

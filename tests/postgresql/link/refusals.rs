@@ -13,7 +13,8 @@ use super::*;
 async fn refusal(shared: SharedLog) -> String {
     let connected = blocking(move || PostgresDatabase::new(Arc::new(shared)).connect().map(drop)).await;
     match connected {
-        Err(StatementError::NotDone(error)) => chain_of(&*error),
+        Err(StatementError::NotDone(error) | StatementError::DurabilityReduced(error)) => chain_of(&*error),
+        Err(apart @ StatementError::ClocksApart { .. }) => apart.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -39,7 +40,7 @@ async fn a_barrier_fails_once_no_standby_is_waited_for() {
     let (mut session, _) = open(east(&server, PATIENCE)).await;
     server.set("synchronous_standby_names", "").await;
     let result = blocking(move || session.barrier(&known(Tip::ORIGIN))).await;
-    let Err(StatementError::NotDone(error)) = result else { panic!("{result:?}") };
+    let Err(StatementError::DurabilityReduced(error)) = result else { panic!("{result:?}") };
     assert!(chain_of(&*error).contains("no commit waits for a standby"), "{error}");
 }
 
