@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -32,7 +33,7 @@ const ROLES: &str = "
 
 /// Runs the program to its end.
 pub fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cpss-registry")).args(arguments).output().unwrap()
+    Command::new(Process::binary()).args(arguments).output().unwrap()
 }
 
 /// What it said.
@@ -51,8 +52,15 @@ pub fn done(arguments: &[&str]) -> String {
 pub struct Fleet {
     pub server: Server,
     pub standby: Server,
-    /// The directories of the replicas.
-    pub scratch: TempDir,
+    pub machines: Machines,
+}
+
+impl Deref for Fleet {
+    type Target = Machines;
+
+    fn deref(&self) -> &Machines {
+        &self.machines
+    }
 }
 
 impl Fleet {
@@ -63,15 +71,9 @@ impl Fleet {
 
     async fn without_registry_on(server: Server) -> Fleet {
         let standby = server.start_synchronous_standby(STANDBY).await;
-        for login in [LOGIN, INSTALLER] {
-            server.create_login(login, &[]).await;
-        }
-        server.superuser().await.batch_execute(ROLES).await.unwrap();
-        let scratch = tempfile::tempdir().unwrap();
-        let password = scratch.path().join("log.password");
-        fs::write(&password, format!("{PASSWORD}\n")).unwrap();
-        fs::set_permissions(&password, Permissions::from_mode(0o600)).unwrap();
-        Fleet { server, standby, scratch }
+        let nodes = format!("{HOST}:{}", server.port());
+        let machines = Machines::beside(&server.superuser().await, nodes, server.authority()).await;
+        Fleet { server, standby, machines }
     }
 
     /// A database with a registry whose first replica is `a`. Its clients are a registrar and a certifier.
@@ -82,11 +84,42 @@ impl Fleet {
     /// Like [`Fleet::begin`], on this server.
     pub async fn begin_on(server: Server) -> Fleet {
         let fleet = Fleet::without_registry_on(server).await;
-        let made = fleet.init("a");
-        assert!(made.status.success(), "{}", said(&made));
-        let a = fleet.directory("a");
-        done(&["init", a.to_str().unwrap(), "--client", "certifier", "--role", "certifier"]);
+        fleet.begin_registry();
         fleet
+    }
+}
+
+/// The machines of replicas.
+pub struct Machines {
+    /// The directories of the replicas.
+    scratch: TempDir,
+    /// The servers of the database, as in its URL.
+    pub nodes: String,
+    /// The file with the certificate that signed those of the servers.
+    authority: PathBuf,
+}
+
+impl Machines {
+    /// Machines of replicas that reach the database at these nodes. Creates the roles of a registry.
+    pub async fn beside(superuser: &tokio_postgres::Client, nodes: String, authority: PathBuf) -> Machines {
+        for login in [LOGIN, INSTALLER] {
+            let create = format!("CREATE ROLE {login} LOGIN PASSWORD '{PASSWORD}'");
+            superuser.batch_execute(&create).await.unwrap();
+        }
+        superuser.batch_execute(ROLES).await.unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let password = scratch.path().join("log.password");
+        fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+        fs::set_permissions(&password, Permissions::from_mode(0o600)).unwrap();
+        Machines { scratch, nodes, authority }
+    }
+
+    /// Begins a registry whose first replica is `a`. Its clients are a registrar and a certifier.
+    pub fn begin_registry(&self) {
+        let made = self.init("a");
+        assert!(made.status.success(), "{}", said(&made));
+        let a = self.directory("a");
+        done(&["init", a.to_str().unwrap(), "--client", "certifier", "--role", "certifier"]);
     }
 
     /// The directory of a replica's configuration. Its data directory is below it.
@@ -106,14 +139,14 @@ impl Fleet {
 
     /// The URL of the database for a role.
     pub fn url(&self, role: &str) -> String {
-        format!("postgresql://{role}@{HOST}:{}/postgres", self.server.port())
+        format!("postgresql://{role}@{}/postgres", self.nodes)
     }
 
     /// Runs `init` in the directory of a replica.
     pub fn init(&self, name: &str) -> Output {
         let (directory, url, owner) = (self.directory(name), self.url(LOGIN), self.url(INSTALLER));
         let password = self.scratch.path().join("log.password").display().to_string();
-        let authority = self.server.authority().display().to_string();
+        let authority = self.authority.display().to_string();
         let any = "127.0.0.1:0";
         let place = ["init", directory.to_str().unwrap(), "--listen", any, "--ops-listen", any];
         let log = ["--log-url", &url, "--log-password-file", &password, "--log-ca", &authority];

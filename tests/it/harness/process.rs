@@ -49,14 +49,18 @@ impl Process {
         Process::serve_under(&[], arguments)
     }
 
-    /// Like [`Process::serve`], run by another program that replaces itself with the registry. `CPSS_BINARY` selects a
-    /// binary other than the one just built.
+    /// The program under test. `CPSS_BINARY` selects another one than the one just built.
+    pub fn binary() -> String {
+        std::env::var("CPSS_BINARY").unwrap_or(env!("CARGO_BIN_EXE_cpss-registry").to_owned())
+    }
+
+    /// Like [`Process::serve`], run by another program that replaces itself with the registry.
     pub fn serve_under(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let stderr = scratch.path().join("stderr");
         let ops_port = reserve_port();
         let ops = ops_port.local_addr().unwrap();
-        let binary = std::env::var("CPSS_BINARY").unwrap_or(env!("CARGO_BIN_EXE_cpss-registry").to_owned());
+        let binary = Process::binary();
         let words: Vec<_> = under.iter().chain([&binary]).collect();
         let mut child = Command::new(words[0])
             .args(&words[1..])

@@ -33,8 +33,6 @@ const JOBS: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A pause before a client turns to another replica.
 const PAUSE: Duration = Duration::from_millis(30);
-/// The longest pause between two requests of a client, in milliseconds.
-const THINKS: u64 = 120;
 /// How far back questions by time look, in milliseconds.
 const BACK: u64 = 1500;
 
@@ -54,6 +52,8 @@ pub type Place = (watch::Receiver<Option<SocketAddr>>, PathBuf);
 pub struct World {
     pub people: Vec<Person>,
     pub replicas: [Place; REPLICAS],
+    /// The longest pause between two requests of a client.
+    pub thinks: Duration,
     /// The shared clock.
     pub since: Instant,
     pub is_over: AtomicBool,
@@ -67,12 +67,14 @@ pub struct World {
 }
 
 /// What was answered.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Seen {
     /// The newest revision and its token.
     newest: Mutex<(u64, String)>,
     /// Acknowledged renames.
     pub renames: Mutex<Vec<(v1::ChangeSpecialistNameRequest, v1::ChangeSpecialistNameResponse)>>,
+    /// When writes were acknowledged.
+    pub written_at: Mutex<Vec<Instant>>,
     /// Acknowledged facts with the revisions of their records.
     pub facts: Mutex<BTreeMap<String, u64>>,
     /// Answers by time: the question, and the promised bytes.
@@ -130,7 +132,7 @@ impl<'a> Worker<'a> {
     /// Sends random requests until the faults are over.
     pub async fn work(mut self) {
         while !self.world.is_over.load(Ordering::Relaxed) {
-            sleep(Duration::from_millis(fastrand::u64(..THINKS))).await;
+            sleep(self.world.thinks.mul_f64(fastrand::f64())).await;
             if fastrand::u32(..4) == 0 {
                 self.at = fastrand::usize(..REPLICAS);
             }
@@ -292,6 +294,7 @@ impl<'a> Worker<'a> {
                     let fact = response.fact_id().to_owned();
                     let seen = &self.world.seen;
                     seen.note(revision, response.token());
+                    seen.written_at.lock().unwrap().push(Instant::now());
                     seen.facts.lock().unwrap().insert(fact.clone(), revision);
                     return (Written::Recorded { fact, revision }, Some(response));
                 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,10 +11,13 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use super::proxy::Proxy;
-use crate::fleet::Fleet;
+use super::clients::Place;
+use super::plan::REPLICAS;
+use crate::fleet::{Machines, said};
 use crate::harness::Process;
-use crate::server::HOST;
+
+/// The names of the replicas.
+pub const NAMES: [&str; REPLICAS] = ["a", "b", "c"];
 
 /// How long a replica waits for the database. The default is longer, so that less would happen in a test.
 const PATIENCE_SECONDS: u32 = 2;
@@ -27,38 +30,49 @@ pub fn clock_library() -> Option<PathBuf> {
 
 /// A machine with a replica.
 pub struct Machine {
+    name: &'static str,
     directory: PathBuf,
     process: Option<Process>,
     address: watch::Sender<Option<SocketAddr>>,
+    /// The last lines of the log of the program before.
+    before: String,
     /// How often each event is in the logs of its programs that have ended.
     events: BTreeMap<String, usize>,
 }
 
-/// The way of a replica to each server of the database.
-pub type Ways = [Proxy; 2];
-
 impl Machine {
-    /// The machine of a replica that has joined. It reaches the servers through proxies, which are returned.
-    pub async fn of(fleet: &Fleet, name: &str, ports: [u16; 2]) -> (Machine, Ways) {
-        let ways = [Proxy::before(ports[0]).await, Proxy::before(ports[1]).await];
-        let [first, second] = [&ways[0], &ways[1]].map(Proxy::port);
-        let nodes = format!("{HOST}:{first},{HOST}:{second}");
-        fleet.edit(name, &format!("{HOST}:{}", fleet.server.port()), &nodes);
-        fleet.edit(name, "[log]\n", &format!("[log]\npatience_seconds = {PATIENCE_SECONDS}\n"));
-        let directory = fleet.directory(name);
-        let machine = Machine { directory, process: None, address: watch::Sender::default(), events: BTreeMap::new() };
+    /// The machines of replicas that join a registry. They do not run yet.
+    pub fn all(place: &Machines) -> Vec<Machine> {
+        for name in &NAMES[1..] {
+            place.copy(name);
+            let joined = place.join(name);
+            assert!(joined.status.success(), "{}", said(&joined));
+        }
+        NAMES.iter().map(|name| Machine::of(place, name)).collect()
+    }
+
+    fn of(place: &Machines, name: &'static str) -> Machine {
+        place.edit(name, "[log]\n", &format!("[log]\npatience_seconds = {PATIENCE_SECONDS}\n"));
+        let machine = Machine {
+            name,
+            directory: place.directory(name),
+            process: None,
+            address: watch::Sender::default(),
+            before: String::new(),
+            events: BTreeMap::new(),
+        };
         machine.set_clock(0);
-        (machine, ways)
+        machine
     }
 
-    /// The directory of the configuration and of the certificates.
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    /// Lets the replica reach the database at other nodes.
+    pub fn reach_at(&self, place: &Machines, nodes: &str) {
+        place.edit(self.name, &place.nodes, nodes);
     }
 
-    /// Where the replica listens.
-    pub fn address(&self) -> watch::Receiver<Option<SocketAddr>> {
-        self.address.subscribe()
+    /// Where clients find the replica.
+    pub fn place(&self) -> Place {
+        (self.address.subscribe(), self.directory.clone())
     }
 
     fn clock(&self) -> PathBuf {
@@ -127,14 +141,18 @@ impl Machine {
         (self.directory.join("data"), self.events)
     }
 
-    /// The last lines of the log.
+    /// The last lines of its logs.
     pub fn last_words(&self) -> String {
-        let log = self.process.as_ref().map(Process::log).unwrap_or_default();
-        let lines: Vec<_> = log.lines().rev().take(60).collect();
-        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+        format!(
+            "\n--- {}:\n{}\n...\n{}",
+            self.name,
+            self.before,
+            self.process.as_ref().map(last_lines).unwrap_or_default()
+        )
     }
 
     fn count_events(&mut self, process: &Process) {
+        self.before = last_lines(process);
         for line in process.log().lines() {
             let event = line.split_once("event=\"").and_then(|(_, rest)| rest.split_once('"'));
             if let Some((event, _)) = event {
@@ -142,4 +160,10 @@ impl Machine {
             }
         }
     }
+}
+
+fn last_lines(process: &Process) -> String {
+    let log = process.log();
+    let lines: Vec<_> = log.lines().rev().take(40).collect();
+    lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }

@@ -1,50 +1,46 @@
 //! Three replicas, their ways to the database, and the database: each may have one fault at a time.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, sleep};
 
+use super::clients::Place;
 use super::cluster::{Cluster, Disturbance};
-use super::machine::{Machine, Ways, clock_library};
+use super::machine::{Machine, clock_library};
 use super::plan::{Fault, Means, Planned, REPLICAS};
-use crate::fleet::{Fleet, said};
-use crate::server::Server;
+use super::proxy::Proxy;
+use crate::fleet::{Fleet, Machines};
+use crate::server::{HOST, Server};
 
-/// The names of the replicas.
-const NAMES: [&str; REPLICAS] = ["a", "b", "c"];
+/// The way of a replica to each server of the database.
+type Ways = [Proxy; 2];
 
 /// Everything that can have a fault.
 pub struct Stage {
-    pub machines: [Arc<Mutex<Machine>>; REPLICAS],
+    machines: [Arc<Mutex<Machine>>; REPLICAS],
     ways: [Arc<Mutex<Ways>>; REPLICAS],
     cluster: Arc<Mutex<Cluster>>,
     pub means: Means,
     /// Holds the files of the replicas.
-    _fleet: tempfile::TempDir,
+    place: Machines,
 }
 
 impl Stage {
     /// A registry with three replicas.
     pub async fn set() -> Stage {
         let fleet = Fleet::begin_on(Server::start_on_its_own_disk()).await;
-        for name in &NAMES[1..] {
-            fleet.copy(name);
-            let joined = fleet.join(name);
-            assert!(joined.status.success(), "{}", said(&joined));
-        }
-        let ports = [fleet.server.port(), fleet.standby.port()];
+        let Fleet { server, standby, machines: place } = fleet;
         let (mut machines, mut ways) = (Vec::new(), Vec::new());
-        for name in NAMES {
-            let (mut machine, its_ways) = Machine::of(&fleet, name, ports).await;
+        for mut machine in Machine::all(&place) {
+            let its_ways = [Proxy::before(server.port()).await, Proxy::before(standby.port()).await];
+            let [first, second] = its_ways.each_ref().map(Proxy::port);
+            machine.reach_at(&place, &format!("{HOST}:{first},{HOST}:{second}"));
             machine.start();
             machines.push(Arc::new(Mutex::new(machine)));
             ways.push(Arc::new(Mutex::new(its_ways)));
         }
-        let Fleet { server, standby, scratch } = fleet;
         let cluster = Cluster::of(server, standby).await;
         let means = Means { disks: cluster.has_disks(), clocks: clock_library().is_some() };
         Stage {
@@ -52,7 +48,7 @@ impl Stage {
             ways: ways.try_into().ok().unwrap(),
             cluster: Arc::new(Mutex::new(cluster)),
             means,
-            _fleet: scratch,
+            place,
         }
     }
 
@@ -63,6 +59,9 @@ impl Stage {
             sleep(*pause).await;
             println!("{:6.2} s: {fault:?}", since.elapsed().as_secs_f64());
             self.begin(*fault, &mut under_way).await;
+            while let Some(ended) = under_way.try_join_next() {
+                ended.unwrap();
+            }
         }
         while let Some(ended) = under_way.join_next().await {
             ended.unwrap();
@@ -123,24 +122,25 @@ impl Stage {
     /// What the logs of the replicas say last.
     pub async fn last_words(&self) -> String {
         let mut words = String::new();
-        for (machine, name) in self.machines.iter().zip(NAMES) {
-            words += &format!("\n--- {name}:\n{}", machine.lock().await.last_words());
+        for machine in &self.machines {
+            words += &machine.lock().await.last_words();
         }
         words
     }
 
-    /// Stops the replicas, which must have run until now. Returns their data directories, and the events in their logs.
-    /// The directories last as long as the returned guard.
-    pub fn stop(self) -> (Vec<PathBuf>, BTreeMap<String, usize>, tempfile::TempDir) {
-        let (mut directories, mut events) = (Vec::new(), BTreeMap::new());
-        for machine in self.machines {
-            let (data, its_events) = Arc::into_inner(machine).unwrap().into_inner().stop();
-            directories.push(data);
-            for (event, times) in its_events {
-                *events.entry(event).or_default() += times;
-            }
+    /// Where the replicas are.
+    pub async fn places(&self) -> Vec<Place> {
+        let mut places = Vec::new();
+        for machine in &self.machines {
+            places.push(machine.lock().await.place());
         }
-        (directories, events, self._fleet)
+        places
+    }
+
+    /// The replicas, and what holds their files.
+    pub fn into_machines(self) -> (Vec<Machine>, Machines) {
+        let machines = self.machines.map(|machine| Arc::into_inner(machine).unwrap().into_inner());
+        (machines.into(), self.place)
     }
 }
 

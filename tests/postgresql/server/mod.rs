@@ -77,7 +77,6 @@ impl Server {
             format!("ssl_key_file={}", file("server.key")),
             "shared_buffers=16MB".to_owned(),
             "max_connections=60".to_owned(),
-            "wal_keep_size=256MB".to_owned(),
         ];
         let mut command = programs::unprivileged("sh");
         command.args(["-c", UNTIL_THE_INPUT_ENDS, "sh"]).arg(programs::path("postgres")).stdin(Stdio::piped());

@@ -12,6 +12,9 @@ use super::disk::Disk;
 use super::programs::{give, program, run};
 use super::{HOST, PASSWORD, SUPERUSER, Server, until};
 
+/// For standbys that come back, and for `pg_rewind`, which recovers a server that crashed first.
+const KEPT: (&str, &str) = ("wal_keep_size", "256MB");
+
 /// Gives a server a disk of its own.
 type Mount = fn(&Path) -> Option<Disk>;
 
@@ -48,7 +51,7 @@ impl Server {
         run(command.arg("--pwfile").arg(password).arg("--pgdata").arg(server.file("data")));
         let line = |database| format!("hostssl {database} all {HOST}/32 scram-sha-256\n");
         fs::write(server.file("data/pg_hba.conf"), line("all") + &line("replication")).unwrap();
-        let lines = settings.iter().map(|(name, value)| format!("{name} = '{value}'\n"));
+        let lines = settings.iter().chain([&KEPT]).map(|(name, value)| format!("{name} = '{value}'\n"));
         fs::write(server.file("data/postgresql.auto.conf"), lines.collect::<String>()).unwrap();
         server.start_again();
         server
