@@ -20,6 +20,7 @@ mod fleet;
 mod harness;
 mod link;
 mod operations;
+mod patroni;
 mod replicas;
 mod schema;
 mod server;

@@ -1,7 +1,7 @@
 //! A small disk for the files of one server, which a test can fill.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use super::programs::NOBODY;
 
@@ -11,9 +11,13 @@ const SIZE: u64 = 1 << 30;
 /// What is left free when a disk is filled, in bytes.
 const SLACK: u64 = 16 << 10;
 
+/// Unmounts a disk when the input ends: at the latest with the process of the test, even if that is killed.
+const UNTIL_THE_INPUT_ENDS: &str = r#"read -r _; umount --lazy "$1""#;
+
 /// A file system in memory. It is unmounted when this is dropped.
 pub struct Disk {
     place: PathBuf,
+    unmounting: Child,
 }
 
 impl Disk {
@@ -21,7 +25,11 @@ impl Disk {
     pub fn mount(place: &Path) -> Option<Disk> {
         let options = format!("size={SIZE},mode=700,uid={NOBODY},gid={NOBODY}");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "cpss-test"]).arg(place).output();
-        mounted.is_ok_and(|output| output.status.success()).then(|| Disk { place: place.to_owned() })
+        mounted.is_ok_and(|output| output.status.success()).then(|| {
+            let mut command = Command::new("sh");
+            let unmounting = command.args(["-c", UNTIL_THE_INPUT_ENDS, "sh"]).arg(place).stdin(Stdio::piped()).spawn();
+            Disk { place: place.to_owned(), unmounting: unmounting.unwrap() }
+        })
     }
 
     /// Makes the disk as small as its contents.
@@ -47,6 +55,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(&self.place).output());
+        drop(self.unmounting.stdin.take());
+        drop(self.unmounting.wait());
     }
 }

@@ -2,13 +2,14 @@
 
 mod authority;
 mod disk;
+pub mod patroni;
 mod programs;
 mod setup;
 
 use std::fs::{self, File};
 use std::future::poll_fn;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,18 +37,6 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The pause before a condition is checked again.
 const PAUSE: Duration = Duration::from_millis(10);
-
-/// Runs a server, and ends it when the input ends: at the latest with the process of the test, even if that is killed.
-const UNTIL_THE_INPUT_ENDS: &str = r#"
-    exec 3<&0
-    "$@" </dev/null 3<&- &
-    server=$!
-    { read -r _ <&3; kill -QUIT "$server"; } &
-    watch=$!
-    wait "$server"
-    status=$?
-    kill "$watch"
-    exit "$status""#;
 
 /// A server. It is stopped when this is dropped.
 pub struct Server {
@@ -78,8 +67,7 @@ impl Server {
             "shared_buffers=16MB".to_owned(),
             "max_connections=60".to_owned(),
         ];
-        let mut command = programs::unprivileged("sh");
-        command.args(["-c", UNTIL_THE_INPUT_ENDS, "sh"]).arg(programs::path("postgres")).stdin(Stdio::piped());
+        let mut command = programs::leashed(&programs::path("postgres"), "QUIT");
         command.arg("-D").arg(self.file("data")).args(settings.iter().flat_map(|setting| ["-c", setting]));
         let log = File::options().create(true).append(true).open(self.file("log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);

@@ -2,8 +2,8 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::chown;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,10 +11,24 @@ use std::process::{Command, Stdio};
 /// Debian's user without rights. PostgreSQL refuses to run as root.
 pub const NOBODY: u32 = 65_534;
 
+/// Runs a program, and ends it with a signal when the input ends.
+const UNTIL_THE_INPUT_ENDS: &str = r#"
+    signal=$1
+    shift
+    exec 3<&0
+    "$@" </dev/null 3<&- &
+    program=$!
+    { read -r _ <&3; kill -"$signal" "$program"; } &
+    watch=$!
+    wait "$program"
+    status=$?
+    kill "$watch"
+    exit "$status""#;
+
 const DEBIAN: &str = "/usr/lib/postgresql";
 
 /// The directory of the programs: `CPSS_POSTGRESQL_BIN`, or the newest version that Debian has installed.
-fn directory() -> PathBuf {
+pub fn directory() -> PathBuf {
     if let Some(directory) = env::var_os("CPSS_POSTGRESQL_BIN") {
         return directory.into();
     }
@@ -59,4 +73,19 @@ pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}: {said}", output.status);
+}
+
+/// Writes a file that only the user of the programs can read.
+pub fn write(path: &Path, contents: &str) {
+    fs::write(path, contents).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+    give(path);
+}
+
+/// A program that ends when its input does: at the latest with the process of the test, even if that is killed. Then it
+/// gets the signal.
+pub fn leashed(program: &Path, signal: &str) -> Command {
+    let mut command = unprivileged("sh");
+    command.args(["-c", UNTIL_THE_INPUT_ENDS, "sh", signal]).arg(program).stdin(Stdio::piped());
+    command
 }

@@ -1,15 +1,14 @@
 //! New servers: empty ones, standbys, and restored backups.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::authority::Certificates;
 use super::disk::Disk;
-use super::programs::{give, program, run};
+use super::programs::{self, give, program, run};
 use super::{HOST, PASSWORD, SUPERUSER, Server, until};
 
 /// For standbys that come back, and for `pg_rewind`, which recovers a server that crashed first.
@@ -152,9 +151,7 @@ impl Server {
     /// Writes a file that only the server's user can read.
     fn write(&self, name: &str, contents: &str) -> PathBuf {
         let path = self.file(name);
-        fs::write(&path, contents).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        give(&path);
+        programs::write(&path, contents);
         path
     }
 }
