@@ -1,7 +1,7 @@
 //! Three replicas, and a database of three nodes that Patroni manages: nothing that was acknowledged is lost or recorded
 //! twice whatever makes Patroni change the primary, and writes go on by themselves.
 //!
-//! `tests/postgresql/patroni.sh` installs what this needs. `CPSS_PATRONI_TIMES` sets how often each thing happens.
+//! `tests/postgresql/run.sh patroni` installs what this needs. `CPSS_PATRONI_TIMES` sets how often each thing happens.
 
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,7 @@ impl Event {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs Patroni and etcd: tests/postgresql/patroni.sh"]
+#[ignore = "needs Patroni and etcd: tests/postgresql/run.sh patroni"]
 async fn nothing_acknowledged_is_lost_when_patroni_changes_the_primary() {
     let times = number("CPSS_PATRONI_TIMES").unwrap_or(1);
     let started = Instant::now();

@@ -2,7 +2,10 @@
 # Tests with a real PostgreSQL. Installs Debian's packages that are missing.
 #
 #     tests/postgresql/run.sh [NAMES-OF-TESTS]
+#     tests/postgresql/run.sh patroni [TIMES]
 #
+# With `patroni`, only the test of replicas on a database that Patroni manages, which takes about three minutes for each
+# of TIMES, the number of times that the primary is killed, stopped and switched over.
 # CPSS_POSTGRESQL_BIN is the directory of another version's programs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -11,16 +14,27 @@ missing=()
 [[ -n ${CPSS_POSTGRESQL_BIN:-} || -n $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]] || missing+=(postgresql)
 # Gives a replica another clock. Without it, clocks are left alone.
 [[ -n $(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') ]] || missing+=(faketime)
+if [[ ${1:-} == patroni ]]; then
+    [[ -x /usr/bin/patroni ]] || missing+=(patroni)
+    [[ -x /usr/bin/etcd ]] || missing+=(etcd-server)
+    /usr/bin/python3 -c 'import etcd' 2>/dev/null || missing+=(python3-etcd)
+    /usr/bin/python3 -c 'import psycopg2' 2>/dev/null || missing+=(python3-psycopg2)
+fi
 if [[ ${#missing[@]} -gt 0 ]]; then
     root=()
     [[ $(id -u) -eq 0 ]] || root=(sudo)
-    # The package would start a server of its own.
+    # The packages would start servers of their own.
     "${root[@]}" mkdir -p /etc/postgresql-common
     echo 'create_main_cluster = false' | "${root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
     "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends \
+        "${missing[@]}"
 fi
 
+if [[ ${1:-} == patroni ]]; then
+    CPSS_PATRONI_TIMES=${2:-1} exec timeout 7200 \
+        cargo test --locked --quiet --test postgresql -- --ignored --nocapture patroni::
+fi
 timeout 1800 cargo test --locked --quiet --test postgresql -- "$@"
 # The suite that every engine of the log must pass.
 timeout 1800 cargo test --locked --quiet --lib -- --ignored store::log::conformance::postgresql
