@@ -48,6 +48,7 @@ mod providers;
 mod question;
 mod rebuild;
 mod recording;
+mod replica;
 mod report;
 mod restore;
 mod review;
@@ -93,6 +94,7 @@ enum Command {
     Create(create::Create),
     Init(init::Init),
     Join(join::Join),
+    Replica(replica::Replica),
     Serve(serve::Serve),
     Verify(verify::Verify),
     Roster(roster::Roster),
@@ -165,6 +167,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Create(create) => create.run(),
         Command::Init(init) => init.run(),
         Command::Join(join) => join.run(),
+        Command::Replica(replica) => replica.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Roster(roster) => roster.run(),

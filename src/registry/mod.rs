@@ -82,7 +82,7 @@ pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};
 pub use self::content::Content;
 pub use self::decision_context::Numbers;
 pub use self::dry_run::Impact;
-pub use self::errors::{Held, OpenError, PinError, ReadError, SubmitError, WriterFailed, WritesOff};
+pub use self::errors::{Held, OpenError, PinError, ReadError, SubmitError, SubmitErrorSource, WriterFailed, WritesOff};
 pub use self::handle::Registry;
 pub use self::open::{Opened, Options};
 pub use self::preface::SEMANTICS_VERSION;

@@ -311,7 +311,10 @@ impl Writer {
         let refusal = match error {
             AppendError::ClockSkewed { by } if self.store.adjust_clock(by) => return NotCommitted::HeadMoved,
             AppendError::HeadMoved { .. } | AppendError::NotBefore { .. } => return NotCommitted::HeadMoved,
-            AppendError::OutcomeUnknown(_) | AppendError::Diverged { .. } => return NotCommitted::failed(error),
+            AppendError::OutcomeUnknown(_)
+            | AppendError::Diverged { .. }
+            | AppendError::Forgotten
+            | AppendError::NotAlone => return NotCommitted::failed(error),
             AppendError::DiskFull => Refusal::Full,
             AppendError::InDoubt => Refusal::InDoubt,
             ref other => match Trouble::of(other) {

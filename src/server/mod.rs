@@ -233,7 +233,8 @@ pub async fn run(
     // Write the audit and the access log of all answered calls before the store is closed.
     drop(tokio::task::spawn_blocking(move || (audit_thread.close(), access_thread.close())).await);
     drop(registry);
-    close(ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)??);
+    let ended = ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)?;
+    close(ended.map_err(|failed| replica::ended(failed, &config))?);
     broken.map_or(Ok(()), |part| Err(ServeError::Ended { part }))
 }
 

@@ -6,8 +6,10 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
-use super::config::LogAccess;
-use crate::registry::SEMANTICS_VERSION;
+use super::ServeError;
+use super::config::{Config, LogAccess, ReplicaId};
+use crate::registry::{SEMANTICS_VERSION, SubmitErrorSource, WriterFailed};
+use crate::store::log::AppendError;
 use crate::store::log::postgresql::schema::{self, Joined, SchemaError};
 use crate::store::log::postgresql::{ConnectError, Settings};
 
@@ -37,6 +39,9 @@ pub enum ReplicaError {
     /// Another process has the same name.
     #[error("another process is the replica {0}: stop it, or give this one a name of its own: --replica-id NAME")]
     InUse(String),
+    /// The replica to be forgotten is running.
+    #[error("the replica {0} is running: stop it first, or use --even-if-it-runs")]
+    Runs(String),
 }
 
 impl ReplicaError {
@@ -58,7 +63,7 @@ impl ReplicaError {
         match self {
             ReplicaError::Connect(error) => error.is_refusal(),
             ReplicaError::Schema(error) => !matches!(error, SchemaError::Database(_)),
-            ReplicaError::NotJoined(_) | ReplicaError::InUse(_) => true,
+            ReplicaError::NotJoined(_) | ReplicaError::InUse(_) | ReplicaError::Runs(_) => true,
             ReplicaError::Database(_) | ReplicaError::TimedOut(_) => false,
         }
     }
@@ -109,6 +114,16 @@ pub async fn adopt_semantics(access: &LogAccess) -> Result<Vec<String>, ReplicaE
     timeout(*patience, adopting).await.unwrap_or(Err(ReplicaError::TimedOut(*patience)))
 }
 
+/// Returns why the server ends after its writer has failed.
+pub(super) fn ended(WriterFailed(cause): WriterFailed, config: &Config) -> ServeError {
+    let name = || config.replica_id().map(|ReplicaId(name)| name).unwrap_or_default();
+    match cause {
+        SubmitErrorSource::Append(AppendError::Forgotten) => ReplicaError::NotJoined(name()).into(),
+        SubmitErrorSource::Append(AppendError::NotAlone) => ReplicaError::InUse(name()).into(),
+        cause => WriterFailed(cause).into(),
+    }
+}
+
 /// Adds a replica to the database. Refuses a name that another process uses.
 pub async fn join(access: &LogAccess) -> Result<Joined, ReplicaError> {
     let Settings { replica, patience, .. } = &access.settings;
@@ -123,7 +138,7 @@ pub async fn join(access: &LogAccess) -> Result<Joined, ReplicaError> {
 }
 
 /// True if a process writes to the row of a replica.
-async fn is_in_use(client: &Client, replica: &str) -> Result<bool, ReplicaError> {
+pub(super) async fn is_in_use(client: &Client, replica: &str) -> Result<bool, ReplicaError> {
     let before = beat(client, replica).await?;
     if before.is_none() {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! The commands of `deploy/docs/postgresql.md`, and of the help of `join`, as an administrator runs them.
+//! The commands of `deploy/docs/postgresql.md`, and of the help of `join` and `replica`, as an administrator runs them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -77,6 +77,17 @@ async fn the_document_leads_to_two_replicas() {
     for process in running {
         process.stop();
     }
+    let block =
+        document.blocks().into_iter().find(|block| block.lines.iter().any(|(_, line)| line.contains(" replica ")));
+    for command in commands(&block.unwrap().lines) {
+        let command = here(&command, first.path()).replace("registry-2", "second");
+        let password = format!(" {}", first.path().join("etc/install.password").display());
+        let command = command.replace(" install.password", &password);
+        let words: Vec<_> = command.split_whitespace().skip(1).collect();
+        let text = done(&words);
+        assert!(text.contains("second"), "{command}: {text}");
+    }
+    done(&["join", "--config", &second.path().join("etc/config.toml").display().to_string()]);
     // The example of `join --help`: it has joined before.
     let example = done(&["join", "--help"]);
     let example = example.lines().find_map(|line| line.strip_prefix("  cpss-registry join ")).unwrap();

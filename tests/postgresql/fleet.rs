@@ -17,7 +17,7 @@ use crate::server::{HOST, PASSWORD, Server};
 
 /// The login of replicas, and the one that installs the schema.
 const LOGIN: &str = "cpss";
-const INSTALLER: &str = "cpss_install";
+pub const INSTALLER: &str = "cpss_install";
 
 /// The name under which the standby follows.
 pub const STANDBY: &str = "second";
@@ -142,10 +142,15 @@ impl Machines {
         format!("postgresql://{role}@{}/postgres", self.nodes)
     }
 
+    /// The file with the password of every role.
+    pub fn password(&self) -> String {
+        self.scratch.path().join("log.password").display().to_string()
+    }
+
     /// Runs `init` in the directory of a replica.
     pub fn init(&self, name: &str) -> Output {
         let (directory, url, owner) = (self.directory(name), self.url(LOGIN), self.url(INSTALLER));
-        let password = self.scratch.path().join("log.password").display().to_string();
+        let password = self.password();
         let authority = self.authority.display().to_string();
         let any = "127.0.0.1:0";
         let place = ["init", directory.to_str().unwrap(), "--listen", any, "--ops-listen", any];

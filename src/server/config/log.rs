@@ -136,11 +136,15 @@ impl Config {
         Err(reading.mistakes)
     }
 
+    /// The name of this replica. Returns what is wrong if no replica can have the name of this machine.
+    pub fn replica_id(&self) -> Result<ReplicaId, String> {
+        self.log_replica_id.clone().map_or_else(ReplicaId::of_this_machine, Ok)
+    }
+
     fn log_settings(&self) -> Result<Option<Settings>, Unusable> {
         let Some(url) = &self.log_url else { return Ok(None) };
         let unusable = |key| move |message| Unusable { key, message };
-        let replica = self.log_replica_id.clone().map_or_else(ReplicaId::of_this_machine, Ok);
-        let replica = replica.map_err(unusable("log.replica_id"))?;
+        let replica = self.replica_id().map_err(unusable("log.replica_id"))?;
         let password = self.log_password_file.as_deref().map(password).transpose();
         let password = password.map_err(unusable("log.password_file"))?;
         let (ca, patience) = (self.log_ca.as_deref(), self.log_patience_seconds);

@@ -5,6 +5,7 @@ mod authority;
 mod error;
 mod files;
 mod invitation;
+mod replicas;
 mod revocation;
 mod shared_log;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use self::authority::{Authority, Pair, Subject};
 pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::invitation::{Invitation, address_and_pin, invitation, last_row};
+pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
 pub use self::revocation::{Serial, revoke};
 pub use self::shared_log::{SharedLogSetup, join};
 use crate::auth::clients::{Clients, Mistake};

@@ -99,6 +99,13 @@ pub enum AppendError {
         /// The last record that both are known to have.
         last_shared: Revision,
     },
+    /// The database has no row for this replica: it was forgotten, or it has not joined. Nothing was appended. End the
+    /// process.
+    #[error("this replica has not joined the shared log, or was forgotten")]
+    Forgotten,
+    /// Another process has the name of this replica, and was there before. Nothing was appended. End the process.
+    #[error("another process has the name of this replica")]
+    NotAlone,
     /// The database contains what its rules forbid. Nothing was appended, and retrying cannot help.
     #[error("the shared log is damaged")]
     Damaged(#[source] Box<dyn Error + Send + Sync>),

@@ -22,7 +22,7 @@ use crate::harness::markdown;
 const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
 
 /// The pages whose examples need a database: tests/postgresql runs them.
-const NEED_A_DATABASE: [&str; 2] = ["join", "deploy/docs/postgresql.md"];
+const NEED_A_DATABASE: [&str; 5] = ["join", "replica", "replica list", "replica forget", "deploy/docs/postgresql.md"];
 
 /// Flags of cargo and of test programs in running text.
 const OTHER_FLAGS: [&str; 4] = ["--ignored", "--nocapture", "--profile", "--release"];

@@ -103,7 +103,7 @@ async fn a_role_that_is_refused_is_told_the_remedy_and_may_try_again() {
     };
     refused(&format!("ALTER ROLE {EAST} PASSWORD 'another'"), "(28P01): put the present password").await;
     refused(&format!("ALTER ROLE {EAST} PASSWORD '{PASSWORD}' NOLOGIN"), "(28000): an administrator").await;
-    refused(&format!("ALTER ROLE {EAST} LOGIN; REVOKE cpss_replica FROM {EAST}"), "GRANT cpss_replica TO east").await;
+    refused(&format!("ALTER ROLE {EAST} LOGIN; REVOKE cpss_replica FROM {EAST}"), "(42501): GRANT cpss_replica").await;
     refused(&format!("GRANT cpss_reader TO {EAST}"), "GRANT cpss_replica TO east").await;
     let absent = url(&[&server]).replace("/postgres", "/absent");
     let settings = |url: &str| {

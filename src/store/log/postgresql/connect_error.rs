@@ -202,7 +202,7 @@ fn remedy(code: &SqlState) -> Option<&'static str> {
             "an administrator of the database must let the role log in from this machine with TLS (pg_hba.conf)"
         }
         SqlState::INVALID_CATALOG_NAME => "correct the name of the database in log.url, or create the database",
-        SqlState::INSUFFICIENT_PRIVILEGE => "the role needs the rights of cpss_replica",
+        SqlState::INSUFFICIENT_PRIVILEGE => "GRANT cpss_replica to the role",
         _ => return None,
     })
 }

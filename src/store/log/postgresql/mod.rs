@@ -7,6 +7,7 @@ mod connect_error;
 mod link;
 mod listener;
 mod nodes;
+pub mod replica_rows;
 pub mod schema;
 mod session;
 mod settings;
@@ -21,7 +22,6 @@ use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 use uuid::Uuid;
 
 use super::LogEngine;
@@ -68,28 +68,39 @@ impl SharedLog {
     }
 
     async fn connect_and_read(&self) -> Result<(Link, RegistryRow), ConnectError> {
+        self.connect_and(async |client: &Client| {
+            let row = self.require_registry(client).await?;
+            require_rights(client).await?;
+            Ok(row)
+        })
+        .await
+    }
+
+    /// Connects to a node that has the registry, with a role that is not a replica's.
+    pub(crate) async fn connect_as_owner(&self) -> Result<Link, ConnectError> {
+        Ok(self.connect_and(async |client: &Client| self.require_registry(client).await).await?.0)
+    }
+
+    async fn connect_and(
+        &self,
+        check: impl AsyncFn(&Client) -> Result<RegistryRow, Refusal>,
+    ) -> Result<(Link, RegistryRow), ConnectError> {
         let link = self.settings.connect(self.now).await?;
         let patience = self.settings.patience;
-        let checked = timeout(patience, self.require_registry(&link.client)).await;
-        match checked.unwrap_or(Err(Refusal::TimedOut(patience))) {
+        match timeout(patience, check(&link.client)).await.unwrap_or(Err(Refusal::TimedOut(patience))) {
             Ok(row) => Ok((link, row)),
             Err(refusal) => Err(ConnectError::of(&link.node, refusal)),
         }
     }
 
     async fn require_registry(&self, client: &Client) -> Result<RegistryRow, Refusal> {
-        let role = client.query_one(RIGHTS, &[]).await?;
-        let no_rights = || Ok(Refusal::NoRights { role: role.try_get(0)? });
         let found = match schema::read_registry(client).await {
-            Err(SchemaError::Database(error)) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-                return Err(no_rights().unwrap_or_else(Refusal::Database));
-            }
-            Err(SchemaError::Database(error)) => return Err(error.into()),
-            found => found.map_err(Refusal::OtherRegistry)?,
+            Err(SchemaError::Database(error)) => Err(error.into()),
+            found => found.map_err(Refusal::OtherRegistry),
         };
-        let row = found.ok_or(Refusal::NoRegistry)?;
+        let row = found?.ok_or(Refusal::NoRegistry)?;
         row.check(self.registry, &request_key_id(&self.request_key)).map_err(Refusal::OtherRegistry)?;
-        if role.try_get(1)? { Ok(row) } else { Err(no_rights()?) }
+        Ok(row)
     }
 
     /// Refuses a database with which this replica must not work. Returns the id of its log. One that is not reached may
@@ -101,6 +112,12 @@ impl SharedLog {
             Err(_) => Ok(None),
         }
     }
+}
+
+/// Refuses a role that may read the log, but not append to it.
+async fn require_rights(client: &Client) -> Result<(), Refusal> {
+    let row = client.query_one(RIGHTS, &[]).await?;
+    if row.try_get(1)? { Ok(()) } else { Err(Refusal::NoRights { role: row.try_get(0)? }) }
 }
 
 impl Debug for SharedLog {

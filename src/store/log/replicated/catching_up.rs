@@ -44,8 +44,7 @@ impl ReplicatedLog {
     fn has_durably(&mut self, tip: Tip) -> Result<bool, AppendError> {
         // This replica may know later tips. With a beat that no database has reached, it does not count as checked.
         let known = Known { beat: NEVER, tip, answered_through: self.answered_through };
-        let barrier = self.run(|session| session.barrier(&known)).map_err(not_done)?;
-        Ok(barrier.is_some_and(|barrier| barrier.chain_at_tip == Some(tip.chain)))
+        Ok(self.run_barrier(&known)?.chain_at_tip == Some(tip.chain))
     }
 
     /// Gives the session up, because of what its node shows. It may be an old primary, and then another session finds

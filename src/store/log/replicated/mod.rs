@@ -9,6 +9,7 @@
 //! The statements are in [`statements`]. Everything that follows from them is here, for every database.
 
 mod acknowledged;
+mod alone;
 mod catching_up;
 mod engine;
 mod hearing;
@@ -31,6 +32,7 @@ use crate::domain::id::Revision;
 use crate::store::record::{self, Tip};
 
 use acknowledged::Acknowledged;
+use alone::Alone;
 pub use engine::ReplicatedEngine;
 pub use hearing::Hearing;
 use statements::{AHEAD, Append, Barrier, Database, Head, Known, Session, StatementError};
@@ -52,6 +54,8 @@ pub struct ReplicatedLog {
     turn: Option<u64>,
     /// The greatest beat and the latest tip that were acknowledged, for the next start.
     acknowledged: Acknowledged,
+    /// Whether another process has the name of this replica.
+    alone: Alone,
     /// The latest instant that questions by time were answered for here.
     answered_through: Timestamp,
     /// The append whose outcome is unknown. Nothing is appended before it is known.
@@ -88,6 +92,7 @@ impl ReplicatedLog {
             hearing,
             turn: None,
             acknowledged,
+            alone: Alone::new(),
             answered_through,
             doubt: None,
             reached: None,
@@ -144,8 +149,7 @@ impl ReplicatedLog {
         let beat = self.acknowledged.beat();
         let known = Known { beat, tip: self.confirmed, answered_through: self.answered_through };
         let sent_at = Instant::now();
-        let none = || AppendError::Unreachable("the database has no row for this replica".into());
-        let barrier = self.run(|session| session.barrier(&known)).map_err(not_done)?.ok_or_else(none)?;
+        let barrier = self.run_barrier(&known)?;
         // Every tip that was confirmed before is in the history of a later one, unless the database was restored.
         let (ours, theirs) = (self.confirmed, barrier.head.tip);
         let is_other = barrier.chain_at_tip.is_some_and(|chain| chain != known.tip.chain)

@@ -1,0 +1,78 @@
+//! The replicas of a shared log: which there are, and having one forgotten.
+
+use std::path::{Path, PathBuf};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::time::timeout;
+
+use super::SetupError;
+use crate::server::config::{Config, Flags, LogAccess};
+use crate::server::replica::{ReplicaError, is_in_use};
+use crate::store::log::postgresql::replica_rows;
+pub use crate::store::log::postgresql::replica_rows::ReplicaRow;
+
+/// How the owner of a shared log reaches it.
+#[derive(Clone, Debug)]
+pub struct OwnerAccess {
+    /// The database, with a role that is a member of the owner.
+    pub url: String,
+    /// The file with the password of that role.
+    pub password_file: Option<PathBuf>,
+}
+
+/// Lists the replicas of the log that a configuration names.
+pub fn replicas(path: &Path) -> Result<Vec<ReplicaRow>, SetupError> {
+    let access = log_of(path, None)?;
+    limited(&access, async {
+        let link = access.clone().driven_by(Handle::current()).connect().await?;
+        Ok(replica_rows::list(&link.client).await?)
+    })
+}
+
+/// Removes a replica that does not come back, as the owner of the log. Returns what the database knew of it, or `None`
+/// if it has no such replica. Refuses a replica that is running, unless `even_if_it_runs`.
+pub fn forget(
+    path: &Path,
+    owner: &OwnerAccess,
+    id: &str,
+    even_if_it_runs: bool,
+) -> Result<Option<ReplicaRow>, SetupError> {
+    let access = log_of(path, Some(owner))?;
+    limited(&access, async {
+        let link = access.clone().driven_by(Handle::current()).connect_as_owner().await?;
+        let rows = replica_rows::list(&link.client).await?;
+        let Some(row) = rows.into_iter().find(|row| row.id == id) else { return Ok(None) };
+        if !even_if_it_runs && is_in_use(&link.client, id).await? {
+            return Err(ReplicaError::Runs(id.to_owned()));
+        }
+        Ok(replica_rows::forget(&link.client, id).await?.then_some(row))
+    })
+}
+
+/// Reads how the log is reached.
+fn log_of(path: &Path, owner: Option<&OwnerAccess>) -> Result<LogAccess, SetupError> {
+    let shown = path.display().to_string();
+    let flags = Flags {
+        config: Some(shown.clone()),
+        log_url: owner.map(|owner| owner.url.clone()),
+        log_password_file: owner.and_then(|owner| Some(owner.password_file.as_ref()?.display().to_string())),
+        ..Flags::default()
+    };
+    let config = Config::read(&flags).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        SetupError::BadConfig(mistakes.join("; "))
+    })?;
+    let access = config.log_access().map_err(|unusable| SetupError::BadConfig(unusable.to_string()))?;
+    access.ok_or_else(|| {
+        SetupError::BadConfig(format!("{shown}: log.engine is \"file\": a log in the data directory has no replicas"))
+    })
+}
+
+/// Runs what asks the database, for a limited time.
+fn limited<T>(access: &LogAccess, asking: impl Future<Output = Result<T, ReplicaError>>) -> Result<T, SetupError> {
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
+    let patience = access.settings.patience;
+    // Connecting has as long again, and whether a replica runs shows after some seconds.
+    let asked = runtime.block_on(async { timeout(patience * 3, asking).await });
+    Ok(asked.unwrap_or(Err(ReplicaError::TimedOut(patience)))?)
+}
