@@ -12,7 +12,9 @@ KUBERNETES = "1.33"
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent / "deploy"
 BASE = DEPLOY / "kustomize" / "base"
 EXAMPLE = DEPLOY / "kustomize" / "overlays" / "example"
+REPLICAS = DEPLOY / "kustomize" / "overlays" / "replicas"
 CREATE = "create/job.yaml"
+PATCH = "statefulset.yaml"
 
 
 def fail(sentence):
@@ -133,6 +135,50 @@ def check_creation(config, pinned, documents, creation):
         fail("the example overlay's config.toml differs from that of the base in more than `registry`")
 
 
+def patched(base, patch):
+    """Returns a manifest with a strategic merge patch: items of a list are the same if their names or paths are."""
+    if isinstance(base, dict) and isinstance(patch, dict):
+        both = {key: patched(base[key], value) if key in base else value for key, value in patch.items()}
+        return {**base, **both}
+    if isinstance(base, list) and isinstance(patch, list):
+        key = "mountPath" if any("mountPath" in item for item in base) else "name"
+        added = {item[key]: item for item in patch}
+        kept = [patched(item, added.pop(item[key])) if item[key] in added else item for item in base]
+        return kept + list(added.values())
+    return patch
+
+
+def check_replicas(config, documents):
+    """Checks the overlay with several replicas: its configuration, and what its patch makes of the base."""
+    shared = check_config(REPLICAS)
+    log, registry = shared.pop("log"), shared.pop("registry", None)
+    if shared != config or registry is None:
+        fail("the replicas overlay's config.toml differs from that of the base in more than `registry` and `log`")
+    (budget,) = check_manifests(REPLICAS, check_kustomization(REPLICAS, beside=[PATCH])).values()
+    patch = yaml.safe_load((REPLICAS / PATCH).read_text())
+    merged = patched(documents["StatefulSet"], patch)
+    kubernetes_validate.validate(merged, KUBERNETES, strict=True)
+    spec, labels = merged["spec"], merged["spec"]["template"]["metadata"]["labels"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    if patch["metadata"] != documents["StatefulSet"]["metadata"] or len(container["volumeMounts"]) != 4:
+        fail(f"{REPLICAS / PATCH} does not add to the StatefulSet of the base")
+    if spec["replicas"] < 2 or budget["spec"]["maxUnavailable"] >= spec["replicas"] - 1:
+        fail("the replicas overlay may lose too many replicas at once")
+    (term,) = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (spread,) = pod["topologySpreadConstraints"]
+    for selector in (budget["spec"]["selector"], term["labelSelector"], spread["labelSelector"]):
+        if selector["matchLabels"].items() - labels.items():
+            fail(f"the replicas overlay selects {selector['matchLabels']}, which no pod has")
+    (mount,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "log"]
+    for key in ("password_file", "ca", "request_key"):
+        if not log[key].startswith(f"{mount}/"):
+            fail(f"the replicas overlay's config.toml has log.{key} = {log[key]!r}, which nothing mounts")
+    if "replica_id" in log:
+        fail("the replicas overlay's config.toml gives every replica the same name")
+    return 1
+
+
 def main():
     config, pinned = check_config(BASE), check_config(EXAMPLE)
     documents = check_manifests(BASE, check_kustomization(BASE))
@@ -141,8 +187,8 @@ def main():
     check_agreement(config, documents)
     check_memory(documents)
     check_creation(config, pinned, documents, creation)
-    count = len(documents) + len(creation)
-    print(f"deploy: {count} manifests, 3 configurations and the unit agree (Kubernetes {KUBERNETES} schema)")
+    count = len(documents) + len(creation) + check_replicas(config, documents)
+    print(f"deploy: {count} manifests, 4 configurations and the unit agree (Kubernetes {KUBERNETES} schema)")
 
 
 main()
