@@ -26,14 +26,16 @@ final class Guide {
 
     // tests/clients/service-config.json as a map. Java wants numbers as doubles.
     static final Map<String, ?> RETRIES =
-            Map.of("methodConfig", List.of(Map.of(
-                    "name", List.of(Map.of()),
-                    "retryPolicy", Map.of(
-                            "maxAttempts", 5.0,
-                            "initialBackoff", "0.5s",
-                            "maxBackoff", "4s",
-                            "backoffMultiplier", 2.0,
-                            "retryableStatusCodes", List.of("UNAVAILABLE")))));
+            Map.of(
+                    "loadBalancingConfig", List.of(Map.of("round_robin", Map.of())),
+                    "methodConfig", List.of(Map.of(
+                            "name", List.of(Map.of()),
+                            "retryPolicy", Map.of(
+                                    "maxAttempts", 5.0,
+                                    "initialBackoff", "0.5s",
+                                    "maxBackoff", "4s",
+                                    "backoffMultiplier", 2.0,
+                                    "retryableStatusCodes", List.of("UNAVAILABLE")))));
 
     static ManagedChannel withCertificate(String endpoint, File authority, File certificate, File key)
             throws IOException {
