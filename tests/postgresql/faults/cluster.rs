@@ -57,13 +57,33 @@ impl Cluster {
         if runs_on.is_none() {
             block_in_place(|| self.primary.kill());
         }
+        self.promote(how, runs_on).await;
+    }
+
+    /// Cancels commits while the standby is away: they are visible then, and only the primary has them. Promotes the
+    /// standby before it receives them. The rest is as with [`Cluster::fail_over`].
+    pub async fn fail_over_without_canceled(&mut self, how: Rebuilt, runs_on: Option<Duration>) {
+        block_in_place(|| self.standby.kill());
+        sleep(WAIT).await;
+        self.disturb(Disturbance::Cancel).await;
+        sleep(WAIT).await;
+        block_in_place(|| match runs_on {
+            None => self.primary.kill(),
+            Some(_) => self.primary.freeze(),
+        });
+        block_in_place(|| self.standby.start_again());
+        self.promote(how, runs_on).await;
+    }
+
+    async fn promote(&mut self, how: Rebuilt, runs_on: Option<Duration>) {
         self.standby.promote().await;
         std::mem::swap(&mut self.primary, &mut self.standby);
         if let Some(runs_on) = runs_on {
+            self.standby.thaw();
             sleep(runs_on).await;
             block_in_place(|| self.standby.kill());
         }
-        // Only now the primary's files tell that it was promoted.
+        // Only a checkpoint writes into the files that it was promoted.
         self.primary.superuser().await.batch_execute("CHECKPOINT").await.unwrap();
         block_in_place(|| {
             self.standby.rebuild(&self.primary, STANDBY, how);

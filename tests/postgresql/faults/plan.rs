@@ -27,6 +27,8 @@ pub enum Fault {
     /// The primary is killed, the standby is promoted, and the old primary is rebuilt. If there is a duration, the old
     /// primary runs on for that long after the promotion.
     FailOver(Rebuilt, Option<Duration>),
+    /// Like a failover, but commits were canceled before while the standby was away, so that it does not have them.
+    FailOverWithoutCanceled(Rebuilt, Option<Duration>),
     /// The primary is killed and started again.
     RestartPrimary,
     /// The primary stands still.
@@ -91,7 +93,8 @@ fn fault(random: &mut fastrand::Rng) -> Fault {
         56..62 => Fault::StepClock(replica, step(random), shortly),
         62..74 => {
             let how = if random.bool() { Rebuilt::Rewound } else { Rebuilt::Copied };
-            Fault::FailOver(how, random.bool().then_some(shortly))
+            let fault = if random.bool() { Fault::FailOver } else { Fault::FailOverWithoutCanceled };
+            fault(how, random.bool().then_some(shortly))
         }
         74..78 => Fault::RestartPrimary,
         78..83 => Fault::FreezePrimary(long),

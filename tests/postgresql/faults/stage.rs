@@ -147,6 +147,7 @@ impl Stage {
 async fn disturb_cluster(cluster: &mut Cluster, fault: Fault) {
     match fault {
         Fault::FailOver(how, runs_on) => cluster.fail_over(how, runs_on).await,
+        Fault::FailOverWithoutCanceled(how, runs_on) => cluster.fail_over_without_canceled(how, runs_on).await,
         Fault::RestartPrimary => cluster.restart_primary().await,
         Fault::FreezePrimary(lasting) => cluster.freeze_primary(lasting).await,
         Fault::KillStandby(lasting) => cluster.kill_standby(lasting).await,
