@@ -14,6 +14,9 @@ use super::proxy::Proxy;
 use crate::fleet::{Fleet, Machines};
 use crate::server::{HOST, Server};
 
+/// How long the database is left alone after a fault, so that something is recorded meanwhile.
+const CALM: Duration = Duration::from_millis(700);
+
 /// The way of a replica to each server of the database.
 type Ways = [Proxy; 2];
 
@@ -88,7 +91,10 @@ impl Stage {
             }
             _ => {
                 let mut cluster = Arc::clone(&self.cluster).lock_owned().await;
-                under_way.spawn(async move { disturb_cluster(&mut cluster, fault).await });
+                under_way.spawn(async move {
+                    disturb_cluster(&mut cluster, fault).await;
+                    sleep(CALM).await;
+                });
             }
         }
     }
