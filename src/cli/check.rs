@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{Outcome, print, print_json};
+use super::{Outcome, check_log, print, print_json};
 use crate::server::check::{CheckedDueDates, check};
 use crate::store::backup::{log_of_backup, verify};
 use crate::store::check::{Checked, IndexState, check_log};
@@ -18,8 +18,12 @@ use crate::store::check::{Checked, IndexState, check_log};
 #[command(after_help = EXAMPLE)]
 pub struct Check {
     /// Check this backup instead: its digests, frames and records
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "config"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data_dir", "config", "log"])]
     backup: Option<PathBuf>,
+    /// Compare the data directory with the database of the shared log instead: every frame of it, and where they part.
+    /// The replica may be running
+    #[arg(long, requires = "config")]
+    log: bool,
     #[command(flatten)]
     place: DataDirArgs,
     /// Print one JSON object
@@ -34,7 +38,10 @@ Examples:
 
 The check builds a second index from the log and compares the two. It needs as much disk space as the index.
 It also compares the due dates (what changes on which day) with the timelines of all people. They are \"not checked\" if
-the next start computes them again, and for a backup, which has none.";
+the next start computes them again, and for a backup, which has none.
+
+With --log and --config FILE, the check reads the database of a shared log, and says up to which revision the replica has
+the same records.";
 
 #[derive(Serialize)]
 struct Report {
@@ -58,6 +65,9 @@ struct Wrong {
 
 impl Check {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        if self.log {
+            return check_log::run(&self.place.flags(), self.json);
+        }
         let report = self.check()?;
         let fine = report.fine;
         if self.json {

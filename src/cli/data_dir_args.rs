@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::config;
 use super::failure::Failure;
+use super::{config, personal};
 use crate::server::config::{Config, Flags};
 
 /// The flags for the data directory.
@@ -18,9 +18,49 @@ pub struct DataDirArgs {
 }
 
 impl DataDirArgs {
+    /// The flags of the configuration.
+    pub fn flags(&self) -> Flags {
+        Flags { data_dir: self.data_dir.clone(), config: self.config.clone(), ..Flags::default() }
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> Result<PathBuf, Failure> {
-        let flags = Flags { data_dir: self.data_dir.clone(), config: self.config.clone(), ..Flags::default() };
-        Config::read_data_dir(&flags).map_err(|mistakes| config::refused(&mistakes))
+        Config::read_data_dir(&self.flags()).map_err(|mistakes| config::refused(&mistakes))
+    }
+}
+
+/// The flags of commands that change the database of a shared log, from the data directory of a replica.
+#[derive(Debug, clap::Args)]
+pub struct SharedLogArgs {
+    /// The configuration of the replica
+    #[arg(long, value_name = "FILE")]
+    config: String,
+    /// Take the records from this data directory [default: the one in the configuration]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl SharedLogArgs {
+    /// The flags of the configuration.
+    pub fn flags(&self) -> Flags {
+        Flags { data_dir: self.data_dir.clone(), config: Some(self.config.clone()), ..Flags::default() }
+    }
+
+    /// Asks whether to go on, unless that was said. A failure if not.
+    pub fn require_confirmed(&self, question: &str) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        match personal::ask(&format!("{question} [y/N] "))? {
+            Some(answer) if ["y", "yes"].contains(&answer.to_lowercase().as_str()) => Ok(()),
+            Some(_) => Err(Failure::interrupted("nothing was done")),
+            None => Err(Failure::usage(vec!["nothing was done: confirm with --yes".to_owned()])),
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Exit codes are part of the contract: 0 done, or yes; 1 failed; 2 usage error; 3 the answer is no; 4 the answer is
 //! not known; 130 interrupted.
 
+mod accept_loss;
 mod act;
 mod affected;
 mod answer_file;
@@ -10,6 +11,7 @@ mod audit;
 mod backup;
 mod change_text;
 mod check;
+mod check_log;
 mod claims;
 mod codes;
 mod completions;
@@ -35,6 +37,7 @@ mod join;
 mod lines;
 pub mod list;
 mod listing;
+mod log;
 mod message_json;
 mod mirror;
 mod new_file;
@@ -95,6 +98,8 @@ enum Command {
     Init(init::Init),
     Join(join::Join),
     Replica(replica::Replica),
+    Log(log::Log),
+    AcceptLoss(accept_loss::AcceptLoss),
     Serve(serve::Serve),
     Verify(verify::Verify),
     Roster(roster::Roster),
@@ -168,6 +173,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Init(init) => init.run(),
         Command::Join(join) => join.run(),
         Command::Replica(replica) => replica.run(),
+        Command::Log(log) => log.run(),
+        Command::AcceptLoss(accept) => accept.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Roster(roster) => roster.run(),

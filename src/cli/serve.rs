@@ -1,6 +1,7 @@
 //! `serve`: runs the service until it is stopped.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
 use futures_util::stream::poll_fn;
@@ -43,16 +44,33 @@ impl Serve {
         served.map(|()| Outcome::Done)
     }
 
-    async fn serve(self, config: Config) -> Result<(), Failure> {
+    async fn serve(self, mut config: Config) -> Result<(), Failure> {
         let handler = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
         let mut terminated = handler(SignalKind::terminate())?;
         let mut interrupted = handler(SignalKind::interrupt())?;
-        let signals = poll_fn(move |cx| match terminated.poll_recv(cx) {
-            Poll::Pending => interrupted.poll_recv(cx),
-            signalled => signalled,
+        let is_stopped = AtomicBool::new(false);
+        let mut signals = poll_fn(|cx| {
+            let signaled = match terminated.poll_recv(cx) {
+                Poll::Pending => interrupted.poll_recv(cx),
+                signaled => signaled,
+            };
+            is_stopped.fetch_or(signaled.is_ready(), Ordering::AcqRel);
+            signaled
         });
-        let serving = server::run(config, signals, move |listening| self.print_listening(listening.address));
-        serving.await.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
+        loop {
+            let mut address = config.listen;
+            let serving = server::run(config.clone(), &mut signals, |listening| {
+                address = listening.address;
+                self.print_listening(address);
+            });
+            match serving.await {
+                Err(error) if error.is_other_epoch() && !is_stopped.load(Ordering::Acquire) => config.listen = address,
+                ended => {
+                    return ended
+                        .map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()));
+                }
+            }
+        }
     }
 
     fn print_listening(&self, address: SocketAddr) {

@@ -178,6 +178,13 @@ impl From<IndexError> for SubmitError {
 #[error(transparent)]
 pub struct WriterFailed(pub SubmitErrorSource);
 
+impl WriterFailed {
+    /// True if the shared log continues in another epoch, so that the registry must be opened again.
+    pub fn is_other_epoch(&self) -> bool {
+        matches!(self.0, SubmitErrorSource::Append(AppendError::OtherEpoch { .. }))
+    }
+}
+
 /// Why the writer cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitErrorSource {
@@ -296,7 +303,8 @@ pub enum OpenError {
     /// The log goes on in another place.
     #[error(transparent)]
     LogMoved(#[from] Moved),
-    /// This program computes other changes for a record than the process that recorded it.
+    /// The writer cannot continue: this program computes other changes for a record than the process that recorded it,
+    /// or the shared log continues in another epoch.
     #[error(transparent)]
     Failed(WriterFailed),
     /// The first records could not be written.
@@ -331,6 +339,9 @@ impl OpenError {
 impl From<WriterFailed> for OpenError {
     fn from(WriterFailed(cause): WriterFailed) -> OpenError {
         match cause {
+            failure @ SubmitErrorSource::Append(AppendError::OtherEpoch { .. }) => {
+                OpenError::Failed(WriterFailed(failure))
+            }
             SubmitErrorSource::Append(_) => OpenError::Begin(SubmitError::OutcomeUnknown),
             failure @ SubmitErrorSource::OtherChanges(_) => OpenError::Failed(WriterFailed(failure)),
             SubmitErrorSource::LogMoved(moved) => moved.into(),

@@ -314,7 +314,8 @@ impl Writer {
             AppendError::OutcomeUnknown(_)
             | AppendError::Diverged { .. }
             | AppendError::Forgotten
-            | AppendError::NotAlone => return NotCommitted::failed(error),
+            | AppendError::NotAlone
+            | AppendError::OtherEpoch { .. } => return NotCommitted::failed(error),
             AppendError::DiskFull => Refusal::Full,
             AppendError::InDoubt => Refusal::InDoubt,
             ref other => match Trouble::of(other) {

@@ -15,6 +15,7 @@ pub mod listener;
 mod open;
 mod ops;
 pub mod replica;
+pub mod restored;
 mod sample;
 pub mod scratch;
 pub mod setup;
@@ -138,6 +139,14 @@ impl ServeError {
             ServeError::Open(refused) => refused.is_wrong_place(),
             ServeError::Log(_) | ServeError::Replica(_) => true,
             ServeError::Audit(refused) => matches!(refused, AuditFileError::NotAFile { .. }),
+            _ => false,
+        }
+    }
+
+    /// True if the shared log continues in another epoch. Another run folds it again.
+    pub fn is_other_epoch(&self) -> bool {
+        match self {
+            ServeError::Writer(failed) | ServeError::Open(OpenError::Failed(failed)) => failed.is_other_epoch(),
             _ => false,
         }
     }

@@ -18,7 +18,7 @@ pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEng
 pub(super) fn shared_log_engine(data_dir: &Path, shared: &Arc<SharedLog>, options: &LogOptions) -> Box<dyn LogEngine> {
     let copy = log_engine(data_dir, LogOptions { is_copy: true, ..options.clone() });
     let engine = postgresql::engine(shared, copy, answered_through(data_dir));
-    Box::new(engine.remembering(data_dir.join("ACKNOWLEDGED")))
+    Box::new(engine.remembering(data_dir))
 }
 
 /// The engine for the log of a backup, or of a data directory that is not yet upgraded: in the format that the

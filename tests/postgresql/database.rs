@@ -227,7 +227,7 @@ impl Replica {
 
     /// Tries to open the database. Returns the replicas that it waits for.
     pub async fn open(&self) -> Vec<String> {
-        self.client.query_one("SELECT cpss_registry.open()", &[]).await.unwrap().get(0)
+        self.client.query_one("SELECT waiting_for FROM cpss_registry.open()", &[]).await.unwrap().get(0)
     }
 
     /// The head and the clock, by a plain read.

@@ -177,6 +177,13 @@ impl Machines {
         fs::write(self.config(name), content.replace(from, to)).unwrap();
     }
 
+    /// Restores the database from a base backup, with a new standby. Nothing tells the replicas.
+    pub async fn restore(&mut self, backup: Server) {
+        self.standby.stop();
+        self.server.restore(backup);
+        self.standby = self.server.start_synchronous_standby("second").await;
+    }
+
     /// Runs `join` for a replica.
     pub fn join(&self, name: &str) -> Output {
         run(&["join", "--config", &self.config(name), "--replica-id", name])

@@ -12,15 +12,15 @@ use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
 use crate::harness::{Client, Promised as _, Refusal as _, until};
 
 /// A day on which the credential of a test is in force.
-const DAY: &str = "2025-03-03";
+pub const DAY: &str = "2025-03-03";
 
 /// The same question, answered from what a token names.
-fn since(token: &str, number: &str) -> v1::VerifyCredentialRequest {
+pub fn since(token: &str, number: &str) -> v1::VerifyCredentialRequest {
     v1::VerifyCredentialRequest { min_token: token.to_owned(), ..verify(number, DAY, None) }
 }
 
 /// Checks that all replicas give the same bytes, for each revision up to a token's.
-async fn assert_alike(replicas: &[&Replica], number: &str, token: &str) {
+pub async fn assert_alike(replicas: &[&Replica], number: &str, token: &str) {
     let mut heads = Vec::new();
     for replica in replicas {
         let answered = replica.registrar().ask(since(token, number)).await;
@@ -40,7 +40,7 @@ async fn assert_alike(replicas: &[&Replica], number: &str, token: &str) {
 }
 
 /// What a replica answers from a revision: bytes, or the reason of its refusal.
-async fn bytes(client: &Client, number: &str, revision: u64) -> Vec<u8> {
+pub async fn bytes(client: &Client, number: &str, revision: u64) -> Vec<u8> {
     let mut bytes = client.ask(verify(number, DAY, revision)).await.promised_bytes();
     match client.call(periods(number, revision)).await {
         Ok(listed) => bytes.extend(listed.promised_bytes()),
@@ -50,7 +50,7 @@ async fn bytes(client: &Client, number: &str, revision: u64) -> Vec<u8> {
 }
 
 /// Has three replicas in turn record a person with a credential. Returns the number and the token of the last record.
-async fn credential(replicas: [&Replica; 3], family_name: &str) -> (String, String) {
+pub async fn credential(replicas: [&Replica; 3], family_name: &str) -> (String, String) {
     let [a, b, c] = replicas;
     let registered = a.client("certifier").ask(register_provider(&format!("{family_name} Center"))).await;
     let provider_id = registered.provider.unwrap().provider_id;

@@ -101,7 +101,8 @@ impl Reading {
     fn refuse_remedies_of_a_single_log(&mut self, config: &Config) {
         if config.accept_loss_after.is_some() {
             let message = "not with log.engine = \"postgresql\": remove a damaged data directory, and the replica is \
-                           filled from the log again";
+                           filled from the log again; for what the database lost, use `cpss-registry log push` or \
+                           `cpss-registry accept-loss`";
             self.mistake("--accept-loss-after", message);
         }
         if config.new_request_key {
@@ -149,11 +150,12 @@ impl Config {
         let password = password.map_err(unusable("log.password_file"))?;
         let (ca, patience) = (self.log_ca.as_deref(), self.log_patience_seconds);
         let settings = Settings::parse(&url.0, password, ca, &replica.0, self.log_durability, patience);
-        let settings = settings.map_err(|error| {
+        let mut settings = settings.map_err(|error| {
             use SettingsError::{Malformed, NoHost, PasswordInUrl};
             let is_of_url = matches!(error, Malformed | NoHost | PasswordInUrl) || self.log_ca.is_none();
             unusable(if is_of_url { "log.url" } else { "log.ca" })(checks::with_source(&error))
         })?;
+        settings.roll_call = self.log_roll_call.0;
         Ok(Some(settings))
     }
 }

@@ -1,5 +1,7 @@
 //! The types of the values of the table `log`.
 
+use std::time::Duration;
+
 use super::value::Value;
 use crate::store::log::postgresql::Durability;
 
@@ -45,6 +47,30 @@ impl Value for Durability {
             Durability::Storage => "storage",
         };
         Some(name.to_owned())
+    }
+}
+
+/// How long a database that was started or restored waits for replicas that are not heard from. `None`: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RollCall(pub Option<Duration>);
+
+/// The longest time in seconds after which a replica is not waited for.
+const LONGEST_WAIT: u64 = 24 * 3600;
+
+impl Value for RollCall {
+    fn read(text: &str) -> Result<Self, String> {
+        if text == "wait" {
+            return Ok(RollCall(None));
+        }
+        let seconds = text.strip_suffix('s').and_then(|seconds| seconds.parse().ok());
+        let seconds = seconds.filter(|seconds| (1..=LONGEST_WAIT).contains(seconds));
+        let seconds =
+            seconds.ok_or_else(|| format!("`{text}` is neither wait nor a time from 1s to {LONGEST_WAIT}s"))?;
+        Ok(RollCall(Some(Duration::from_secs(seconds))))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.0.map_or("wait".to_owned(), |time| format!("{}s", time.as_secs())))
     }
 }
 

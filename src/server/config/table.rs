@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::Setting;
 use super::derive::{configuration, name};
 use super::key::{Example, Key, summary};
-use super::log_values::{DatabaseUrl, LogEngine, ReplicaId};
+use super::log_values::{DatabaseUrl, LogEngine, ReplicaId, RollCall};
 use super::reading::Reading;
 use super::value::{Bytes, Form, Percent, Share, Value};
 use crate::domain::day::Day;
@@ -232,6 +232,13 @@ configuration! {
         /// answered. At least 5 seconds.
         log_serve_stale_for_seconds in "log.serve_stale_for_seconds": Duration = Duration::from_secs(60),
             flag "log-serve-stale-for-seconds" "SECONDS";
+
+        /// Wait for replicas that are not heard from after a start or a restore of the database: `wait`, for ever, or a
+        /// time such as `10s`
+        ///
+        /// Until then nothing is recorded. After that time, records that only such a replica knows may be replaced by
+        /// others, if the database was restored. A replica that is heard from and knows more is always waited for.
+        log_roll_call in "log.roll_call": RollCall = RollCall(None), flag "log-roll-call" "TIME";
     }
     flags {
         /// Continue after a loss: give up everything in the log after this revision, the last readable one; keep the

@@ -115,7 +115,7 @@ fn every_mistake_is_reported_at_once_with_its_place() {
                 audit_keep_days, audit_max_bytes, calls_per_second, calls_burst, questions_per_second, questions_burst, \
                 provider_misses_per_hour, payer_misses_per_hour, connections_per_client, streams_per_client, \
                 longest_call_seconds, log.engine, log.url, log.password_file, log.ca, log.request_key, log.replica_id, \
-                log.durability, log.patience_seconds, log.serve_stale_for_seconds";
+                log.durability, log.patience_seconds, log.serve_stale_for_seconds, log.roll_call";
     assert_eq!(
         mistakes,
         [
@@ -163,6 +163,10 @@ fn a_replica_is_configured_by_its_table() {
     let access = config.log_access().unwrap().unwrap();
     assert_eq!((access.registry, access.request_key), (config.registry.unwrap(), [7; 32]));
     assert_eq!((&*access.settings.replica, access.settings.patience.as_secs()), ("east-1", 5));
+    assert_eq!(access.settings.roll_call, None, "it waits for every replica");
+    let config = read("replica.toml", &format!("{content}roll_call = \"90s\"\n"), flags.clone()).unwrap();
+    let waits = config.log_access().unwrap().unwrap().settings.roll_call;
+    assert_eq!(waits, Some(std::time::Duration::from_secs(90)));
     assert!(!format!("{:?}{:?}", config.settings(), access.settings).contains("opensesame"));
 
     let unnamed = content.replace("replica_id = \"east-1\"\n", "");
@@ -196,6 +200,10 @@ fn the_keys_of_a_log_must_agree() {
     assert_eq!(mistakes("request_key = ", "# request_key = ", &flags), needs(key));
     let zero = ["replica.toml:8: at least 1 second is needed"];
     assert_eq!(mistakes("patience_seconds = 5", "patience_seconds = 0", &flags), zero);
+    for time in ["never", "10", "0s", "s", "90000s"] {
+        let wrong = mistakes("patience_seconds = 5", &format!("roll_call = \"{time}\""), &flags);
+        assert_eq!(wrong, [format!("replica.toml:8: `{time}` is neither wait nor a time from 1s to 86400s")]);
+    }
     let named = mistakes("east-1", "-east.1", &flags);
     assert!(named[0].starts_with("replica.toml:7: `-east.1` is not the name of a replica: "), "{named:?}");
     let engine = mistakes("\"postgresql\"", "\"mysql\"", &flags);

@@ -89,7 +89,8 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
         Some(damage) => format!("loss accepted: {damage}"),
         None => "loss accepted: the log had lost its last records".to_owned(),
     };
-    let end = engine.prepare_end(after, &epoch_frame(&tail, &tip, epoch, &why, now)?).map_err(BackupError::from)?;
+    let (frame, _, _) = epoch_frame(&tail, &tip, epoch, after, &why, now)?;
+    let end = engine.prepare_end(after, &frame).map_err(BackupError::from)?;
     move_away(&directory.index(), &set_aside.join("index"))?;
     end.put_in_place(&set_aside).map_err(BackupError::from)?;
     note_acceptance(&set_aside, after)?;

@@ -7,6 +7,7 @@
 //! records. So every restore begins a new epoch.
 
 mod accept_loss;
+mod accept_shared_loss;
 mod apart;
 mod earlier_format;
 mod manifest;
@@ -27,9 +28,10 @@ use super::record::Undecodable;
 use crate::domain::id::Revision;
 
 pub use accept_loss::{Accepted, LossError, accept_loss};
+pub use accept_shared_loss::{BegunEpoch, SharedLoss, SharedLossError};
 pub use manifest::{Listed, Manifest, ManifestError};
 pub use restore::{Restored, restore};
-pub use take::{Taken, backup, log_of_data_dir};
+pub use take::{DataDirGuard, Taken, backup, log_of_data_dir};
 pub use verify::{VerifyError, log_of_backup, verify};
 
 /// Where a restore cuts the history.

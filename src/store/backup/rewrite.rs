@@ -107,25 +107,29 @@ impl Rewriter {
 
     /// Writes the record that begins an epoch, and makes the copy durable. Returns the revision of that record.
     pub fn begin_epoch(mut self, epoch: Uuid, why: &str, now: Timestamp) -> Result<Revision, BackupError> {
-        self.draft.write(&epoch_frame(&self.tail, &self.tip, epoch, why, now)?)?;
+        let forked_after = self.tail.revision;
+        let (frame, _, _) = epoch_frame(&self.tail, &self.tip, epoch, forked_after, why, now)?;
+        self.draft.write(&frame)?;
         self.draft.finish()?;
         Ok(self.tail.revision.next())
     }
 }
 
 /// Encodes the frame of the record that begins an epoch after a tail. Its date is later than that of the tail, even if
-/// the clock is behind.
+/// the clock is behind. Returns the frame, its tip and its date.
 pub(super) fn epoch_frame(
     tail: &Tail,
     tip: &Tip,
     epoch: Uuid,
+    forked_after: Revision,
     why: &str,
     now: Timestamp,
-) -> Result<Vec<u8>, BackupError> {
-    let began = RegistryFact::EpochBegan { epoch, forked_after: tail.revision, why: why.to_owned() };
+) -> Result<(Vec<u8>, Tip, Timestamp), BackupError> {
+    let began = RegistryFact::EpochBegan { epoch, forked_after, why: why.to_owned() };
+    let recorded_at = instant_after(tail.recorded_at, now);
     let record = Record {
         revision: tail.revision.next(),
-        recorded_at: instant_after(tail.recorded_at, now),
+        recorded_at,
         reporter: Reporter::registry(),
         request: None,
         note: String::new(),
@@ -134,8 +138,8 @@ pub(super) fn epoch_frame(
         foreseen: Foreseen::default(),
         specialist_count: 0,
     };
-    let (frame, _) = encode(tip, &[record::encode(&record, &salt_of(record.revision)?)])?;
-    Ok(frame)
+    let (frame, tip) = encode(tip, &[record::encode(&record, &salt_of(record.revision)?)])?;
+    Ok((frame, tip, recorded_at))
 }
 
 /// Encodes records in a frame of their own that follows a tip.

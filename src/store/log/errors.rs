@@ -90,13 +90,23 @@ pub enum AppendError {
     DurabilityReduced(#[source] Box<dyn Error + Send + Sync>),
     /// The shared log does not contain what this replica knows was acknowledged: the database was restored. Nothing was
     /// appended.
-    #[error("this replica knows the records up to {ours}, and the shared log, with head {head}, does not contain them")]
+    #[error(
+        "this replica knows the records up to {ours}, and the shared log, with head {head}, does not contain them: the \
+         last record that both have is {last_shared}"
+    )]
     Lost {
         /// The last record that the replica knows.
         ours: Revision,
-        /// The head of the log.
+        /// The head of the log. If it is not the last record that both have, the log has other records after that one.
         head: Revision,
-        /// The last record that both are known to have.
+        /// The last record that both have.
+        last_shared: Revision,
+    },
+    /// The shared log continues in another epoch: the operator accepted a loss. Nothing was appended. End the process;
+    /// a later one sets aside what its copy has beyond the loss.
+    #[error("the shared log continues after revision {last_shared} in another epoch")]
+    OtherEpoch {
+        /// The last record that this replica shares with the log.
         last_shared: Revision,
     },
     /// The database has no row for this replica: it was forgotten, or it has not joined. Nothing was appended. End the

@@ -22,7 +22,16 @@ use crate::harness::markdown;
 const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
 
 /// The pages whose examples need a database: tests/postgresql runs them.
-const NEED_A_DATABASE: [&str; 5] = ["join", "replica", "replica list", "replica forget", "deploy/docs/postgresql.md"];
+const NEED_A_DATABASE: [&str; 8] = [
+    "join",
+    "replica",
+    "replica list",
+    "replica forget",
+    "log",
+    "log push",
+    "accept-loss",
+    "deploy/docs/postgresql.md",
+];
 
 /// Flags of cargo and of test programs in running text.
 const OTHER_FLAGS: [&str; 4] = ["--ignored", "--nocapture", "--profile", "--release"];

@@ -12,7 +12,7 @@ use cpss_registry::domain::id::Revision;
 use cpss_registry::registry::clock;
 use cpss_registry::store::log::postgresql::{Durability, PostgresDatabase, Settings, SharedLog, schema};
 use cpss_registry::store::log::replicated::statements::{
-    Append, Barrier, Database as _, Known, Session, StatementError,
+    Append, Barrier, Database as _, Known, RollCall, Session, StatementError,
 };
 use cpss_registry::store::record::Tip;
 use cpss_registry::store::request_key_id;
@@ -78,7 +78,7 @@ async fn open(mut database: PostgresDatabase) -> (AnySession, Barrier) {
     blocking(move || {
         let mut session = database.connect().unwrap();
         session.barrier(&known(Tip::ORIGIN)).unwrap().unwrap();
-        assert_eq!(session.open().unwrap(), Vec::<String>::new());
+        assert_eq!(session.open().unwrap(), RollCall::default());
         let barrier = session.barrier(&known(Tip::ORIGIN)).unwrap().unwrap();
         assert!(barrier.is_open);
         (session, barrier)

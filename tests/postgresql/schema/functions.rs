@@ -116,8 +116,10 @@ async fn a_replica_counts_as_checked_only_if_the_database_has_all_that_it_knows(
     assert_eq!(check_in(&mut a, |a| a.tip = (3, three.tip.1)).await, (None, false), "within a frame");
     assert_eq!(check_in(&mut a, |a| a.tip = (5, three.tip.1)).await, (None, false), "beyond the head");
     assert_eq!(check_in(&mut a, |a| a.answered_through = head.recorded_at).await, (chain, false), "a time");
+    assert_eq!(check_in(&mut a, |a| (a.beat, a.tip) = (i64::MAX, ORIGIN)).await, (Some(ORIGIN.1), false), "a part");
     a.settle(head.recorded_at).await.unwrap();
     assert_eq!(check_in(&mut a, |a| a.answered_through = head.recorded_at).await, (chain, true), "a settled time");
+    assert_eq!(check_in(&mut a, |a| (a.beat, a.tip.1) = (i64::MAX, OTHER_CHAIN)).await, (chain, true), "a part");
 }
 
 #[tokio::test]

@@ -9,15 +9,17 @@ use crate::database::{Database, NOBODY, READER, WRITER, try_out};
 /// No right.
 const DENIED: &str = "42501";
 
-const FUNCTIONS: [&str; 11] = [
+const FUNCTIONS: [&str; 13] = [
     "adopt",
     "append",
     "barrier",
+    "begin_epoch",
     "filled",
     "incarnation",
     "join",
     "lock_head",
     "open",
+    "push",
     "settle",
     "settle_again",
     "turn",
@@ -70,7 +72,10 @@ async fn a_replica_can_do_nothing_but_what_its_functions_do() {
     database.writing_replica("a").await.append().await;
     // The right that each lacks. With the right alone, it succeeds: nothing else would prevent it.
     for (right, statement) in [
-        ("INSERT ON cpss_registry.replica", "INSERT INTO cpss_registry.replica VALUES ('b', 0, NULL, 0, NULL, 9, 9)"),
+        (
+            "INSERT ON cpss_registry.replica",
+            "INSERT INTO cpss_registry.replica VALUES ('b', 0, NULL, 0, NULL, NULL, 9, 9)",
+        ),
         ("UPDATE ON cpss_registry.replica", "UPDATE cpss_registry.replica SET beat = 0, checked = NULL"),
         ("DELETE ON cpss_registry.replica", "DELETE FROM cpss_registry.replica"),
         ("UPDATE ON cpss_registry.head", "UPDATE cpss_registry.head SET answered_through = '2099-01-01'"),
@@ -95,7 +100,7 @@ async fn a_replica_can_do_nothing_but_what_its_functions_do() {
         "SELECT revision FROM cpss_registry.head FOR UPDATE",
         "LOCK cpss_registry.head IN ACCESS EXCLUSIVE MODE",
         "ALTER TABLE cpss_registry.log DISABLE TRIGGER ALL",
-        "ALTER FUNCTION cpss_registry.open() RESET ALL",
+        "ALTER FUNCTION cpss_registry.open(interval) RESET ALL",
         "DROP SCHEMA cpss_registry CASCADE",
         "SET ROLE cpss_owner",
         "SET session_replication_role = replica",
@@ -142,7 +147,7 @@ async fn every_function_has_the_form_that_its_promises_need() {
                  AND p.proconfig = '{\"search_path=pg_catalog, pg_temp\"}')";
     let client = database.superuser().await;
     assert!(client.query(wrong, &[]).await.unwrap().is_empty());
-    client.batch_execute("ALTER FUNCTION cpss_registry.open() STABLE").await.unwrap();
+    client.batch_execute("ALTER FUNCTION cpss_registry.open(interval) STABLE").await.unwrap();
     assert_eq!(client.query(wrong, &[]).await.unwrap().len(), 1);
 }
 
@@ -164,7 +169,7 @@ async fn a_session_cannot_make_the_owner_run_its_code() {
         user.get::<_, Option<String>>(0).filter(|user| !user.is_empty())
     };
     assert_eq!(trapped().await, None);
-    let search_first = "ALTER FUNCTION cpss_registry.open() SET search_path = pg_catalog";
+    let search_first = "ALTER FUNCTION cpss_registry.open(interval) SET search_path = pg_catalog";
     database.owner().await.batch_execute(search_first).await.unwrap();
     assert_eq!(trapped().await.as_deref(), Some("cpss_owner"), "the trap does not work");
     drop(replica);

@@ -80,6 +80,14 @@ impl Server {
         self.copy()
     }
 
+    /// Stops the server, and starts it with the data of a base backup in place of its own.
+    pub fn restore(&mut self, mut backup: Server) {
+        self.stop();
+        std::mem::swap(&mut self.directory, &mut backup.directory);
+        self.pid = None;
+        self.start_again();
+    }
+
     /// Makes this server, which was stopped and was the primary, a standby of the new primary. It does not run yet.
     pub fn rebuild(&self, primary: &Server, name: &str, how: Rebuilt) {
         let data = self.file("data");

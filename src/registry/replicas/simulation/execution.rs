@@ -7,7 +7,7 @@ use super::world::{Answer, World};
 use crate::store::log::memory::records_of;
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
 use crate::store::log::replicated::simulated::rules::Rule;
-use crate::store::log::replicated::statements::{Append, Barrier, Known};
+use crate::store::log::replicated::statements::{Append, Known, RollCall};
 use crate::store::record::Tip;
 
 impl World {
@@ -30,7 +30,7 @@ impl World {
             }
             Request::Open => {
                 let checked = |replica: &usize| {
-                    state.replicas.get(replica).is_some_and(|(_, checked)| *checked == Some(incarnation))
+                    state.replicas.get(replica).is_some_and(|(_, noted)| noted.checked == Some(incarnation))
                 };
                 let is_awaited = |at: &usize| {
                     let counts = *at == statement.sender || !self.is_broken(Rule::EveryReplica);
@@ -38,7 +38,8 @@ impl World {
                 };
                 let waiting_for: Vec<_> = (0..self.replicas).filter(|at| is_awaited(at) && !checked(at)).collect();
                 let opened = waiting_for.is_empty().then_some(Entry::Open(incarnation));
-                (opened, Response::Opened(waiting_for.iter().map(usize::to_string).collect()))
+                let waiting_for = waiting_for.iter().map(usize::to_string).collect();
+                (opened, Response::Opened(RollCall { waiting_for, passed_over: Vec::new() }))
             }
             Request::SettleAgain(through) => {
                 let is_kept = !self.is_broken(Rule::RaisedAgain);
@@ -59,6 +60,7 @@ impl World {
                 let turned = self.sessions.get_mut(&statement.session).and_then(|session| session.turned.take());
                 (None, Response::Frames(self.frames(state, turned, after.0)))
             }
+            Request::EndBefore(revision) => (None, Response::Ended(state.end_before(*revision))),
             Request::Notify(text) => {
                 let others = (0..self.replicas).filter(|to| *to != statement.sender);
                 self.notes.extend(others.map(|to| (to, text.clone())));
@@ -94,7 +96,7 @@ impl World {
         if self.is_broken(Rule::AnsweredTime) {
             known.answered_through = Timestamp::MIN;
         }
-        let (mut barrier, holds): (Barrier, bool) = state.barrier(replica, &known, clock, incarnation);
+        let (mut barrier, noted) = state.barrier(replica, &known, clock, incarnation);
         barrier.is_open |= self.is_broken(Rule::OpenedHead) || self.is_broken(Rule::RollCall);
         if self.is_broken(Rule::AnsweredTime) {
             barrier.head.answered_through = barrier.head.answered_through.max(answered_through);
@@ -106,7 +108,7 @@ impl World {
             // A plain read knows of no beats.
             barrier.beat_before = known.beat;
         }
-        (Some(Entry::Beat(replica, holds.then_some(incarnation))), Response::Barrier(barrier))
+        (Some(Entry::Beat(replica, noted)), Response::Barrier(barrier))
     }
 
     /// True if a barrier is answered at once, as a plain read is: that the replica has the head, or that the database

@@ -13,7 +13,9 @@ use jiff::Timestamp;
 use super::super::replica::Replica;
 use crate::domain::id::Revision;
 use crate::store::log::memory::MemoryEngine;
-use crate::store::log::replicated::statements::{Append, Barrier, Database, Head, Known, Session, StatementError};
+use crate::store::log::replicated::statements::{
+    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+};
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::record::Tip;
 
@@ -28,6 +30,7 @@ pub enum Request {
     SettleAgain(Timestamp),
     Turn,
     Frames(Revision),
+    EndBefore(Revision),
     Notify(String),
 }
 
@@ -37,11 +40,12 @@ pub enum Response {
     Connected(u64),
     Appended(bool),
     Barrier(Barrier),
-    Opened(Vec<String>),
+    Opened(RollCall),
     Settled(Option<Head>),
     SettledAgain(bool),
     Turned(Head),
     Frames(Vec<Vec<u8>>),
+    Ended(Tip),
     Notified,
     /// Surely nothing was done.
     NotDone,
@@ -207,8 +211,24 @@ impl<T: Send + 'static> Session for Connected<T> {
         ask!(self, Request::Barrier(*known), Response::Barrier(barrier) => Some(barrier))
     }
 
-    fn open(&mut self) -> Result<Vec<String>, StatementError> {
-        ask!(self, Request::Open, Response::Opened(waiting_for) => waiting_for)
+    fn open(&mut self) -> Result<RollCall, StatementError> {
+        ask!(self, Request::Open, Response::Opened(roll_call) => roll_call)
+    }
+
+    fn push(&mut self, _: &[Append<'_>]) -> Result<bool, StatementError> {
+        unreachable!("an operator pushes, and no replica")
+    }
+
+    fn begin_epoch(&mut self, _: &Append<'_>) -> Result<bool, StatementError> {
+        unreachable!("an operator begins an epoch, and no replica")
+    }
+
+    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
+        unreachable!("an operator asks this, and no replica")
+    }
+
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        ask!(self, Request::EndBefore(revision), Response::Ended(tip) => tip)
     }
 
     fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::bias::choose;
 use super::line::{Request, Response};
 use crate::store::log::replicated::Hearing;
-use crate::store::log::replicated::simulated::node::{Entry, Frame, Node};
+use crate::store::log::replicated::simulated::node::{Entry, Frame, Node, Noted};
 use crate::store::log::replicated::simulated::rules::Rule;
 use crate::store::record::Tip;
 
@@ -70,7 +70,7 @@ impl World {
         replicas: usize,
         frames: &[Frame],
     ) -> World {
-        let beats = (0..replicas).map(|replica| Entry::Beat(replica, Some(1)));
+        let beats = (0..replicas).map(|replica| Entry::Beat(replica, Noted { heard: Some(1), checked: Some(1) }));
         let wal: Vec<_> = beats.chain(frames.iter().cloned().map(Entry::Append)).chain([Entry::Open(1)]).collect();
         let node = |at| Node {
             is_up: true,

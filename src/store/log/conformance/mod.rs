@@ -398,3 +398,4 @@ conform!(files: Files, in_memory: MemoryEngine);
 #[macro_use]
 mod replicas;
 mod postgresql;
+mod restored;

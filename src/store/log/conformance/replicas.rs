@@ -3,7 +3,9 @@
 use super::rigs::Replica;
 use super::*;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
-use crate::store::log::replicated::statements::{Append, Barrier, Database, Head, Known, Session, StatementError};
+use crate::store::log::replicated::statements::{
+    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+};
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 
 /// Generates the tests of a replica. Damage and failures of its copy are another matter.
@@ -123,8 +125,24 @@ impl Session for Replaced {
         self.database.barrier(known)
     }
 
-    fn open(&mut self) -> Result<Vec<String>, StatementError> {
+    fn open(&mut self) -> Result<RollCall, StatementError> {
         self.database.open()
+    }
+
+    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
+        self.database.push(frames)
+    }
+
+    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        self.database.begin_epoch(append)
+    }
+
+    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
+        self.database.unheard()
+    }
+
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        self.shown.end_before(revision)
     }
 
     fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {
@@ -173,6 +191,9 @@ fn a_replica_that_only_heard_of_a_record_notices_that_it_is_lost() {
     assert!(heard.hearing.hear(&heard.hearing.tell(&ours.tip())));
     database.lose_last();
     for _ in 0..2 {
-        assert!(matches!(theirs.follow(), Err(AppendError::Lost { ours: Revision(1), head: Revision::ZERO, .. })));
+        let lost = theirs.follow();
+        let (ours, head, last_shared) = (Revision(1), Revision::ZERO, Revision::ZERO);
+        let expected = AppendError::Lost { ours, head, last_shared };
+        assert_eq!(lost.unwrap_err().to_string(), expected.to_string());
     }
 }

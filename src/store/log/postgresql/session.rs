@@ -14,7 +14,7 @@ use super::connect_error::ConnectError;
 use super::link::{Driver, Link, require_clock};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
-use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, Session, StatementError};
+use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, RollCall, Session, StatementError};
 use crate::store::record::{Hash, Tip};
 
 /// The channel on which replicas tell each other what they appended.
@@ -24,7 +24,14 @@ const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8
 const BARRIER: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through, beat_before, chain_at_tip, is_open, \
     clock, standbys FROM cpss_registry.barrier($1, $2, $3, $4, $5)";
-const OPEN: &str = "SELECT cpss_registry.open()";
+const OPEN: &str = "SELECT waiting_for, passed_over FROM cpss_registry.open(make_interval(secs => $1))";
+const PUSH: &str = "SELECT cpss_registry.push($1, $2, $3, $4, $5, $6, $7, $8)";
+const BEGIN_EPOCH: &str = "SELECT cpss_registry.begin_epoch($1, $2, $3, $4, $5, $6, $7, $8)";
+const UNHEARD: &str = "\
+    SELECT id FROM cpss_registry.replica WHERE heard IS DISTINCT FROM cpss_registry.incarnation() ORDER BY id";
+const END_BEFORE: &str = "\
+    SELECT first_revision + count - 1, chain FROM cpss_registry.log WHERE first_revision + count - 1 <= $1 \
+    AND first_revision <= $1 ORDER BY first_revision DESC LIMIT 1";
 const SETTLE: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.settle($1)";
 const SETTLE_AGAIN: &str = "SELECT cpss_registry.settle_again($1)";
@@ -148,6 +155,15 @@ impl PostgresSession {
         Ok(prepared)
     }
 
+    /// Runs a statement that appends one frame.
+    fn append_by(&mut self, text: &'static str, append: &Append<'_>) -> Result<bool, StatementError> {
+        let (first_at, last_at) = (Timestamptz(append.first_at), Timestamptz(append.last_at));
+        let (after, last) = (number(append.after.revision.0)?, number(append.tip.revision.0)?);
+        let turn = number(append.turn)?;
+        let (chain_before, chain) = (&append.after.chain[..], &append.tip.chain[..]);
+        self.value(text, &[&after, &chain_before, &last, &chain, &turn, &first_at, &last_at, &append.frame])
+    }
+
     /// Runs a statement that returns one value.
     fn value<T>(&mut self, text: &'static str, params: &Params<'_>) -> Result<T, StatementError>
     where
@@ -161,11 +177,7 @@ impl PostgresSession {
 
 impl Session for PostgresSession {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
-        let (first_at, last_at) = (Timestamptz(append.first_at), Timestamptz(append.last_at));
-        let (after, last) = (number(append.after.revision.0)?, number(append.tip.revision.0)?);
-        let turn = number(append.turn)?;
-        let (chain_before, chain) = (&append.after.chain[..], &append.tip.chain[..]);
-        self.value(APPEND, &[&after, &chain_before, &last, &chain, &turn, &first_at, &last_at, &append.frame])
+        self.append_by(APPEND, append)
     }
 
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError> {
@@ -189,8 +201,39 @@ impl Session for PostgresSession {
         }))
     }
 
-    fn open(&mut self) -> Result<Vec<String>, StatementError> {
-        self.value(OPEN, &[])
+    fn open(&mut self) -> Result<RollCall, StatementError> {
+        let patience = self.shared.settings.roll_call.map(|patience| patience.as_secs_f64());
+        let rows = self.run(OPEN, &[&patience])?;
+        let row = rows.first().ok_or_else(|| unknown(GivenUp::Unexpected("no row")))?;
+        let names = |at| row.try_get(at).map_err(unknown);
+        Ok(RollCall { waiting_for: names(0)?, passed_over: names(1)? })
+    }
+
+    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
+        let Some(first) = frames.first() else { return Ok(true) };
+        let (after, turn) = (number(first.after.revision.0)?, number(first.turn)?);
+        let revisions = frames.iter().map(|frame| number(frame.tip.revision.0)).collect::<Result<Vec<_>, _>>()?;
+        let chains: Vec<_> = frames.iter().map(|frame| &frame.tip.chain[..]).collect();
+        let (first_at, last_at): (Vec<_>, Vec<_>) =
+            frames.iter().map(|frame| (Timestamptz(frame.first_at), Timestamptz(frame.last_at))).unzip();
+        let bytes: Vec<_> = frames.iter().map(|frame| frame.frame).collect();
+        let chain_before = &first.after.chain[..];
+        self.value(PUSH, &[&after, &chain_before, &turn, &revisions, &chains, &first_at, &last_at, &bytes])
+    }
+
+    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        self.append_by(BEGIN_EPOCH, append)
+    }
+
+    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
+        let rows = self.run(UNHEARD, &[])?;
+        rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
+    }
+
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        let rows = self.run(END_BEFORE, &[&number(revision.0)?])?;
+        let Some(row) = rows.first() else { return Ok(Tip::ORIGIN) };
+        Ok(Tip { revision: Revision(count(row, 0)?), chain: hash(row.try_get(1).map_err(unknown)?)? })
     }
 
     fn settle(&mut self, through: jiff::Timestamp) -> Result<Option<Head>, StatementError> {

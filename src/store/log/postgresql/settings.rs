@@ -49,6 +49,8 @@ pub struct Settings {
     pub durability: Durability,
     /// How long a statement may take before the session is given up.
     pub patience: Duration,
+    /// How long a database that was started or restored waits for replicas that are not heard from. `None`: for ever.
+    pub roll_call: Option<Duration>,
 }
 
 impl Settings {
@@ -82,7 +84,7 @@ impl Settings {
                 .keepalives_interval(PROBE)
                 .keepalives_retries(PROBES);
         }
-        Ok(Settings { nodes, tls, replica: replica.to_owned(), durability, patience })
+        Ok(Settings { nodes, tls, replica: replica.to_owned(), durability, patience, roll_call: None })
     }
 }
 
@@ -96,6 +98,7 @@ impl Debug for Settings {
             .field("replica", &self.replica)
             .field("durability", &self.durability)
             .field("patience", &self.patience)
+            .field("roll_call", &self.roll_call)
             .finish_non_exhaustive()
     }
 }

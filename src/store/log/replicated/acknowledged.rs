@@ -67,6 +67,12 @@ impl Acknowledged {
         }
     }
 
+    /// Forgets the tip, durably if possible: an epoch has begun after an earlier one.
+    pub(super) fn forget_after(&mut self, tip: Tip) {
+        self.tip = tip;
+        self.store();
+    }
+
     /// Stores what is not stored yet.
     pub(super) fn store(&mut self) {
         let Some(path) = self.path.as_ref().filter(|_| self.stored != (self.beat, self.tip)) else { return };

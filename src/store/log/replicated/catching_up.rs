@@ -1,17 +1,14 @@
 //! Reads the frames that the copy lacks.
 
-use super::statements::Known;
+use super::statements::{IN_PART, Known};
 use super::{AppendError, Expected, Form, Frame, ReplicatedLog, not_done};
 use crate::store::record::Tip;
 
 /// How many bytes of frames are read at once.
-const PAGE: usize = 1024 * 1024;
+pub(super) const PAGE: usize = 1024 * 1024;
 
 /// About how many bytes of frames are followed at once. A replica that is far behind takes many such steps.
-const STEP: usize = 4 * PAGE;
-
-/// A beat that no replica reaches.
-const NEVER: u64 = i64::MAX.unsigned_abs();
+pub(super) const STEP: usize = 4 * PAGE;
 
 impl ReplicatedLog {
     /// Reads frames from the end of the copy towards a confirmed tip, and ensures that they are in its history. Returns
@@ -41,9 +38,9 @@ impl ReplicatedLog {
     }
 
     /// True if the database durably has a tip in the history of its head.
-    fn has_durably(&mut self, tip: Tip) -> Result<bool, AppendError> {
-        // This replica may know later tips. With a beat that no database has reached, it does not count as checked.
-        let known = Known { beat: NEVER, tip, answered_through: self.answered_through };
+    pub(super) fn has_durably(&mut self, tip: Tip) -> Result<bool, AppendError> {
+        // This replica may know later tips, so this does not say that the database has all that it knows.
+        let known = Known { beat: IN_PART, tip, answered_through: self.answered_through };
         Ok(self.run_barrier(&known)?.chain_at_tip == Some(tip.chain))
     }
 

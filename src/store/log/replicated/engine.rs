@@ -1,14 +1,18 @@
 //! The engine of a replica: a copy that another engine stores, and the database.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
+use super::restored::Fork;
 use super::statements::Database;
 use super::{Acknowledged, Hearing, ReplicatedLog};
 use crate::domain::id::Revision;
+use crate::store::data_dir::sync_directory;
 use crate::store::log::{
     ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
     UpgradeError,
@@ -23,7 +27,8 @@ pub struct ReplicatedEngine {
     databases: Box<Databases>,
     hearing: Arc<Hearing>,
     answered_through: Timestamp,
-    acknowledged: Option<PathBuf>,
+    /// The data directory. `None` if nothing outlives the process but the copy.
+    directory: Option<PathBuf>,
 }
 
 impl ReplicatedEngine {
@@ -35,21 +40,78 @@ impl ReplicatedEngine {
         hearing: Arc<Hearing>,
         answered_through: Timestamp,
     ) -> ReplicatedEngine {
-        ReplicatedEngine { copy, databases, hearing, answered_through, acknowledged: None }
+        ReplicatedEngine { copy, databases, hearing, answered_through, directory: None }
     }
 
-    /// Keeps what the database acknowledged in a file, for the next start.
-    pub fn remembering(self, acknowledged: PathBuf) -> ReplicatedEngine {
-        ReplicatedEngine { acknowledged: Some(acknowledged), ..self }
+    /// Keeps what the database acknowledged in a file of the data directory, for the next start.
+    pub fn remembering(self, data_dir: &Path) -> ReplicatedEngine {
+        ReplicatedEngine { directory: Some(data_dir.to_owned()), ..self }
+    }
+
+    /// Opens the log. If the database continues in another epoch than the copy, returns how.
+    fn try_open(&self) -> Result<Result<ReplicatedLog, Fork>, OpenLogError> {
+        let copy = self.copy.open()?;
+        let (database, hearing) = ((self.databases)(), Arc::clone(&self.hearing));
+        Ok(ReplicatedLog::open(copy, database, hearing, self.acknowledged(), self.answered_through))
+    }
+
+    fn acknowledged(&self) -> Acknowledged {
+        Acknowledged::read(self.directory.as_deref().map(file_in))
+    }
+
+    /// Has the copy continue as the database does. What it had instead, and the index, are set aside. At every moment
+    /// the copy is either the old one, or continues with the new frame.
+    fn continue_with(&self, fork: &Fork) -> Result<(), OpenLogError> {
+        let refused = |error: ChangeError| OpenLogError::Disk(io::Error::other(error));
+        let set_aside = match &self.directory {
+            Some(directory) => set_aside_in(directory)?,
+            None => PathBuf::new(),
+        };
+        let (after, shown) = (fork.after.revision.0, set_aside.display());
+        tracing::warn!(
+            event = "log_folded_again",
+            after,
+            set_aside = %shown,
+            "the shared log continues in another epoch: folding it again"
+        );
+        let end = self.copy.prepare_end(fork.after.revision, &fork.frame).map_err(refused)?;
+        self.acknowledged().forget_after(fork.after);
+        self.copy.withdraw_published_head(&set_aside).map_err(refused)?;
+        end.put_in_place(&set_aside).map_err(refused)
+    }
+}
+
+/// The file of what the database acknowledged to the replica of a data directory.
+fn file_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("ACKNOWLEDGED")
+}
+
+/// The last record that the database acknowledged to the replica of a data directory, as far as that is stored.
+pub fn acknowledged_revision(data_dir: &Path) -> Revision {
+    Acknowledged::read(Some(file_in(data_dir))).tip().revision
+}
+
+/// Makes a directory for what is set aside, and moves the index there.
+fn set_aside_in(data_dir: &Path) -> io::Result<PathBuf> {
+    let set_aside = data_dir.join("set-aside").join(Uuid::new_v4().to_string());
+    fs::create_dir_all(&set_aside)?;
+    match fs::rename(data_dir.join("index"), set_aside.join("index")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => sync_directory(data_dir).map(|()| set_aside),
     }
 }
 
 impl LogEngine for ReplicatedEngine {
     fn open(&self) -> Result<Box<dyn Log>, OpenLogError> {
-        let copy = self.copy.open()?;
-        let (database, hearing) = ((self.databases)(), Arc::clone(&self.hearing));
-        let acknowledged = Acknowledged::read(self.acknowledged.clone());
-        Ok(Box::new(ReplicatedLog::open(copy, database, hearing, acknowledged, self.answered_through)))
+        let fork = match self.try_open()? {
+            Ok(log) => return Ok(Box::new(log)),
+            Err(fork) => fork,
+        };
+        self.continue_with(&fork)?;
+        match self.try_open()? {
+            Ok(log) => Ok(Box::new(log)),
+            Err(_) => Err(io::Error::other("the shared log continues in another epoch each time it is read").into()),
+        }
     }
 
     fn holds_no_record(&self) -> io::Result<bool> {

@@ -11,9 +11,12 @@
 mod acknowledged;
 mod alone;
 mod catching_up;
+pub mod comparing;
 mod engine;
 mod hearing;
 mod noting;
+pub mod pushing;
+pub mod restored;
 #[cfg(test)]
 pub(crate) mod simulated;
 pub mod statements;
@@ -33,8 +36,9 @@ use crate::store::record::{self, Tip};
 
 use acknowledged::Acknowledged;
 use alone::Alone;
-pub use engine::ReplicatedEngine;
+pub use engine::{ReplicatedEngine, acknowledged_revision};
 pub use hearing::Hearing;
+use restored::{Fork, Searched};
 use statements::{AHEAD, Append, Barrier, Database, Head, Known, Session, StatementError};
 
 /// How often an unknown outcome is looked into before it is reported. Each attempt opens another session.
@@ -63,6 +67,8 @@ pub struct ReplicatedLog {
     /// A tip that includes every record that was in the log at an instant.
     reached: Option<(Tip, Instant)>,
     status: Arc<LogStatus>,
+    /// What a restored database was found to share with this replica.
+    searched: Option<Searched>,
 }
 
 /// An append whose outcome is unknown.
@@ -75,14 +81,14 @@ struct Doubt {
 
 impl ReplicatedLog {
     /// Opens the log of a replica on top of its copy, and fills the copy from the database. If the database cannot be
-    /// reached, the copy is what is known.
+    /// reached, the copy is what is known. If the database continues in another epoch, returns how.
     fn open(
         copy: Box<dyn Log>,
         database: Box<dyn Database>,
         hearing: Arc<Hearing>,
         acknowledged: Acknowledged,
         answered_through: Timestamp,
-    ) -> ReplicatedLog {
+    ) -> Result<ReplicatedLog, Fork> {
         let (kept, known) = (copy.tip(), acknowledged.tip());
         let mut log = ReplicatedLog {
             database,
@@ -97,13 +103,21 @@ impl ReplicatedLog {
             doubt: None,
             reached: None,
             status: Arc::default(),
+            searched: None,
         };
-        if let Err(error) = log.catch_up() {
+        let caught_up = match log.catch_up() {
+            Err(AppendError::OtherEpoch { last_shared }) => match log.fork(last_shared) {
+                Ok(fork) => return Err(fork),
+                Err(error) => Err(error),
+            },
+            caught_up => caught_up,
+        };
+        if let Err(error) = caught_up {
             log.status.note_failure(&error);
             let error = &error as &dyn Error;
             tracing::warn!(event = "log_not_reached", error, "the shared log is not reached: starting from the copy");
         }
-        log
+        Ok(log)
     }
 
     fn catch_up(&mut self) -> Result<(), AppendError> {
@@ -145,7 +159,8 @@ impl ReplicatedLog {
         self.one_barrier()
     }
 
-    fn one_barrier(&mut self) -> Result<Barrier, AppendError> {
+    /// Runs a barrier, and compares what this replica has confirmed with the database.
+    fn compared(&mut self) -> Result<Barrier, AppendError> {
         let beat = self.acknowledged.beat();
         let known = Known { beat, tip: self.confirmed, answered_through: self.answered_through };
         let sent_at = Instant::now();
@@ -154,10 +169,10 @@ impl ReplicatedLog {
         let (ours, theirs) = (self.confirmed, barrier.head.tip);
         let is_other = barrier.chain_at_tip.is_some_and(|chain| chain != known.tip.chain)
             || (ours.revision == theirs.revision && ours.chain != theirs.chain);
-        if is_other || barrier.chain_at_tip.is_none() || theirs.revision < ours.revision || barrier.beat_before < beat {
-            let last_shared = if self.has_in_copy(theirs) { theirs.revision } else { Revision::ZERO };
-            return Err(AppendError::Lost { ours: ours.revision, head: theirs.revision, last_shared });
+        if is_other || barrier.chain_at_tip.is_none() || theirs.revision < ours.revision {
+            return Err(self.parted(&barrier));
         }
+        self.searched = None;
         self.status.note_barrier(theirs.revision, barrier.clock, sent_at);
         self.note(&barrier.head);
         self.acknowledged.advance(barrier.beat_before.saturating_add(1), self.confirmed);
@@ -167,24 +182,16 @@ impl ReplicatedLog {
         Ok(barrier)
     }
 
-    /// True if a tip is in the history that this replica knows.
-    fn has_in_copy(&self, tip: Tip) -> bool {
-        matches!(self.copy.reader().chain_at(tip.revision), Ok(Some(chain)) if chain == tip.chain)
-    }
-
     /// Like [`ReplicatedLog::barrier`], at a database that may be written to.
     fn barrier_when_open(&mut self) -> Result<Barrier, AppendError> {
         let barrier = self.barrier()?;
         if barrier.is_open {
             return Ok(barrier);
         }
-        let waiting_for = self.run(|session| session.open()).map_err(not_done)?;
-        if !waiting_for.is_empty() {
-            return Err(AppendError::NotOpened { waiting_for });
-        }
+        self.try_to_open()?;
         match self.barrier()? {
             barrier if barrier.is_open => Ok(barrier),
-            _ => Err(AppendError::NotOpened { waiting_for }),
+            _ => Err(AppendError::NotOpened { waiting_for: Vec::new() }),
         }
     }
 

@@ -20,6 +20,9 @@ pub const AHEAD: SignedDuration = SignedDuration::from_secs(1);
 /// How far the clocks of a replica and of the database may be apart. Beyond it, one of them is wrong.
 pub const APART: SignedDuration = SignedDuration::from_secs(60);
 
+/// The beat of a replica that compares only a part of what it knows. No database has counted as far.
+pub const IN_PART: u64 = i64::MAX.unsigned_abs();
+
 /// A database with a log.
 pub trait Database: Send {
     /// Opens a session with a node that says it is the primary. Sets what the session needs, and refuses a node whose
@@ -35,14 +38,32 @@ pub trait Session: Send {
     /// the last record's time at most [`AHEAD`] of the database's clock, or no later than the times of the head require.
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
 
-    /// Writes to the replica's row, durably: counts the beat, and notes what the replica knows. If that is part of the
-    /// database's history, also notes the incarnation as checked. What it returns was read in the snapshot of the same
-    /// statement. `None` if no row was touched: then it proves nothing.
+    /// Writes to the replica's row, durably: counts the beat, and notes the present incarnation as heard. Also notes it
+    /// as checked if what the replica knows is part of the database's history, and else as not checked. With the beat
+    /// [`IN_PART`], notes neither. What it returns was read in the snapshot of the same statement. `None` if no row was
+    /// touched: then it proves nothing.
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError>;
 
-    /// Opens the database for writing, durably, if every replica has checked its present incarnation. Returns the
-    /// replicas that have not.
-    fn open(&mut self) -> Result<Vec<String>, StatementError>;
+    /// Opens the database for writing, durably, if every replica has checked its present incarnation. Some are not
+    /// waited for: those that were not heard from since the first such attempt, if that is longer ago than this replica
+    /// waits.
+    fn open(&mut self) -> Result<RollCall, StatementError>;
+
+    /// Appends frames that follow each other, all or none, durably, while the database is not opened. Returns false if
+    /// no row was touched. The head must be what the first frame builds on, with its turn, and the times of the head
+    /// must be before the first record's.
+    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError>;
+
+    /// Appends the frame that begins an epoch, whether the database is opened or not. Returns false if no row was
+    /// touched. Every replica must have been heard from in the present incarnation; apart from that, the conditions are
+    /// those of [`Session::push`].
+    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
+
+    /// The replicas that have not been heard from in the present incarnation.
+    fn unheard(&mut self) -> Result<Vec<String>, StatementError>;
+
+    /// Reads the end of the last frame that ends at or before a revision. It may not be durable.
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError>;
 
     /// Raises the time that was answered through, durably. `None` if no row was touched, because the time is later than
     /// the database's clock, or the database is not opened for its present incarnation.
@@ -81,10 +102,20 @@ pub struct Append<'a> {
     pub frame: &'a [u8],
 }
 
+/// Who was asked before the database is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RollCall {
+    /// The replicas that it waits for. If there are none, it is opened.
+    pub waiting_for: Vec<String>,
+    /// The replicas that were not heard from in time, and that nobody waits for any more.
+    pub passed_over: Vec<String>,
+}
+
 /// What a replica knows, to be compared with the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// The greatest beat that the database has acknowledged to this replica. Zero if none.
+    /// The greatest beat that the database has acknowledged to this replica. Zero if none; [`IN_PART`] if the tip is
+    /// not the latest that the replica knows.
     pub beat: u64,
     /// The latest record that the replica knows as confirmed. It ends a frame, or is before the first record.
     pub tip: Tip,

@@ -70,8 +70,9 @@ END
 $$;
 
 -- Writes to the replica's row, and reads the head in the snapshot of the same statement. Notes the present incarnation
--- as checked if the database has everything that the replica knows, and else that it is not checked. No row: there is
--- no such replica, and nothing was written, so it proves nothing.
+-- as heard, and as checked if the database has everything that the replica knows, and else that it is not checked. The
+-- greatest beat there is says that the replica compares only a part of what it knows: then nothing of that is noted. No
+-- row: there is no such replica, and nothing was written, so it proves nothing.
 CREATE FUNCTION cpss_registry.barrier(
     me text, beat bigint, revision bigint, chain bytea, answered_through timestamptz)
 RETURNS TABLE (
@@ -80,14 +81,17 @@ RETURNS TABLE (
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present CONSTANT bytea := cpss_registry.incarnation();
+    is_whole CONSTANT boolean := barrier.beat < 9223372036854775807;
 BEGIN
     PERFORM cpss_registry.insist();
     RETURN QUERY
     UPDATE cpss_registry.replica
     SET beat = replica.beat + 1,
         seen_at = clock_timestamp(),
-        applied = barrier.revision,
+        applied = CASE WHEN is_whole THEN barrier.revision ELSE replica.applied END,
+        heard = CASE WHEN is_whole THEN present ELSE replica.heard END,
         checked = CASE
+            WHEN NOT is_whole THEN replica.checked
             WHEN replica.beat >= barrier.beat
                 AND known.chain_at_tip = barrier.chain
                 AND known.answered_through >= barrier.answered_through
@@ -117,31 +121,100 @@ BEGIN
 END
 $$;
 
--- Opens the database for writing, if every replica has checked its present incarnation. Returns those that have not.
-CREATE FUNCTION cpss_registry.open() RETURNS text[]
+-- Opens the database for writing, if every replica has checked its present incarnation. Returns those that it waits
+-- for. A replica that was not heard from since the first such attempt is passed over if that is longer ago than the
+-- patience. One that was heard from, and has not checked it, knows that something is missing: it is always waited for.
+CREATE FUNCTION cpss_registry.open(
+    patience interval DEFAULT NULL, OUT waiting_for text[], OUT passed_over text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     present CONSTANT bytea := cpss_registry.incarnation();
-    replicas bigint;
-    waiting_for text[];
+    is_over boolean;
 BEGIN
     PERFORM cpss_registry.insist();
     PERFORM FROM cpss_registry.head FOR UPDATE;
     IF (SELECT head.filling FROM cpss_registry.head) THEN
         RAISE EXCEPTION 'the log has not moved to this database yet: cpss-registry log move' USING ERRCODE = 'CR004';
     END IF;
+    UPDATE cpss_registry.head SET called = present, called_at = clock_timestamp()
+        WHERE head.called IS DISTINCT FROM present;
+    SELECT coalesce(head.called_at + patience <= clock_timestamp(), false) INTO is_over FROM cpss_registry.head;
     -- In a statement after the lock: a replica that joined before is seen.
-    SELECT count(*),
-        coalesce(array_agg(replica.id ORDER BY replica.id) FILTER (WHERE replica.checked IS DISTINCT FROM present), '{}')
-        INTO replicas, waiting_for
-        FROM cpss_registry.replica;
-    IF replicas = 0 THEN
+    SELECT
+        coalesce(array_agg(replica.id ORDER BY replica.id) FILTER (WHERE NOT is_over OR replica.heard = present), '{}'),
+        coalesce(array_agg(replica.id ORDER BY replica.id)
+            FILTER (WHERE is_over AND replica.heard IS DISTINCT FROM present), '{}')
+        INTO waiting_for, passed_over
+        FROM cpss_registry.replica
+        WHERE replica.checked IS DISTINCT FROM present;
+    IF NOT EXISTS (SELECT FROM cpss_registry.replica) THEN
         RAISE EXCEPTION 'no replica has joined the shared log' USING ERRCODE = 'CR002';
     END IF;
     IF waiting_for = '{}' THEN
         UPDATE cpss_registry.head SET opened = present;
     END IF;
-    RETURN waiting_for;
+END
+$$;
+
+-- Appends frames while the database is closed: records that a restore lost, or those of a log that moves here. All of
+-- them, or none: false. Their times are what they are, so no clock is asked.
+CREATE FUNCTION cpss_registry.push(
+    after_revision bigint, after_chain bytea, turn bigint, revisions bigint[], chains bytea[],
+    first_at timestamptz[], last_at timestamptz[], frames bytea[])
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present CONSTANT bytea := cpss_registry.incarnation();
+    last CONSTANT integer := cardinality(push.revisions);
+BEGIN
+    PERFORM cpss_registry.insist();
+    WITH won AS (
+        UPDATE cpss_registry.head
+        SET revision = push.revisions[last], chain = push.chains[last], recorded_at = push.last_at[last]
+        WHERE head.revision = push.after_revision
+            AND head.chain = push.after_chain
+            AND head.turn = push.turn
+            AND head.opened IS DISTINCT FROM present
+            -- A time that was answered through since the restore holds: then only an epoch helps.
+            AND head.answered_through < push.first_at[1]
+            AND head.recorded_at < push.first_at[1]
+        RETURNING 1)
+    INSERT INTO cpss_registry.log (first_revision, count, writer, first_at, last_at, chain, frame)
+        SELECT pushed.after + 1, pushed.revision - pushed.after, session_user, pushed.first_at, pushed.last_at,
+            pushed.chain, pushed.frame
+        FROM won, (
+            SELECT one.*, lag(one.revision, 1, push.after_revision) OVER (ORDER BY one.place) AS after
+            FROM unnest(push.revisions, push.chains, push.first_at, push.last_at, push.frames) WITH ORDINALITY
+                AS one (revision, chain, first_at, last_at, frame, place)
+        ) AS pushed
+        ORDER BY pushed.place;
+    RETURN FOUND;
+END
+$$;
+
+-- Appends the frame that begins an epoch, whether the database is closed or not. Every replica must have been heard
+-- from: one that was not may have the records that would be given up.
+CREATE FUNCTION cpss_registry.begin_epoch(
+    after_revision bigint, after_chain bytea, revision bigint, chain bytea, turn bigint,
+    first_at timestamptz, last_at timestamptz, frame bytea)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    present CONSTANT bytea := cpss_registry.incarnation();
+BEGIN
+    PERFORM cpss_registry.insist();
+    PERFORM FROM cpss_registry.head FOR UPDATE;
+    IF EXISTS (SELECT FROM cpss_registry.replica WHERE replica.heard IS DISTINCT FROM present) THEN
+        RETURN false;
+    END IF;
+    IF EXISTS (SELECT FROM cpss_registry.head WHERE head.opened = present) THEN
+        RETURN cpss_registry.append(
+            after_revision, after_chain, begin_epoch.revision, begin_epoch.chain, begin_epoch.turn,
+            begin_epoch.first_at, begin_epoch.last_at, begin_epoch.frame);
+    END IF;
+    RETURN cpss_registry.push(
+        after_revision, after_chain, begin_epoch.turn, ARRAY[begin_epoch.revision], ARRAY[begin_epoch.chain],
+        ARRAY[begin_epoch.first_at], ARRAY[begin_epoch.last_at], ARRAY[begin_epoch.frame]);
 END
 $$;
 

@@ -52,6 +52,9 @@ CREATE TABLE cpss_registry.head (
     opened bytea,
     -- True while the log of one machine is copied here. It is not opened before the log has moved.
     filling boolean NOT NULL DEFAULT false,
+    -- The incarnation in which a replica last wanted to open the database, and when that was first so.
+    called bytea,
+    called_at timestamptz,
     -- A replica must know at least these versions: of how records are answered, and of how they are stored.
     semantics integer NOT NULL DEFAULT 0,
     record_format integer NOT NULL DEFAULT 0
@@ -68,6 +71,8 @@ CREATE TABLE cpss_registry.replica (
     seen_at timestamptz,
     -- The last revision in the replica's copy of the log.
     applied bigint NOT NULL DEFAULT 0,
+    -- The incarnation in which the replica last compared the database with what it has.
+    heard bytea,
     -- The incarnation in which the database was last seen to have everything that the replica has.
     checked bytea,
     -- The latest versions that the replica knows.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::rules::Rule;
 use crate::domain::id::Revision;
-use crate::store::log::replicated::statements::{AHEAD, Append, Barrier, Head, Known};
+use crate::store::log::replicated::statements::{AHEAD, Append, Barrier, Head, IN_PART, Known};
 use crate::store::record::{self, Hash, Tip};
 
 /// A frame that was appended.
@@ -41,9 +41,18 @@ pub enum Entry {
     Append(Frame),
     Turn,
     Fence(Timestamp),
-    /// A replica's beat, and the incarnation that it has checked, if its history is that of the database.
-    Beat(usize, Option<u64>),
+    /// A replica's beat.
+    Beat(usize, Noted),
     Open(u64),
+}
+
+/// What a beat notes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// The incarnation in which the replica was heard from.
+    pub heard: Option<u64>,
+    /// The incarnation that it has checked.
+    pub checked: Option<u64>,
 }
 
 impl Entry {
@@ -77,8 +86,8 @@ pub struct State {
     pub turn: u64,
     pub answered_through: Option<Timestamp>,
     pub opened: Option<u64>,
-    /// For each replica: its beats, and the incarnation that it has checked.
-    pub replicas: BTreeMap<usize, (u64, Option<u64>)>,
+    /// For each replica: its beats, and what the last one noted.
+    pub replicas: BTreeMap<usize, (u64, Noted)>,
 }
 
 impl Node {
@@ -116,9 +125,9 @@ impl State {
             Entry::Append(frame) => self.frames.push(frame.clone()),
             Entry::Turn => self.turn += 1,
             Entry::Fence(through) => self.answered_through = self.answered_through.max(Some(*through)),
-            Entry::Beat(replica, checked) => {
+            Entry::Beat(replica, noted) => {
                 let row = self.replicas.entry(*replica).or_default();
-                *row = (row.0 + 1, checked.or(row.1));
+                *row = (row.0 + 1, *noted);
             }
             Entry::Open(incarnation) => self.opened = Some(*incarnation),
         }
@@ -154,15 +163,41 @@ impl State {
             && append.last_at <= latest
     }
 
-    /// What a barrier returns, and whether the replica's history is that of the database.
-    pub fn barrier(&self, replica: usize, known: &Known, clock: Timestamp, incarnation: u64) -> (Barrier, bool) {
-        let (beat_before, _) = self.replicas.get(&replica).copied().unwrap_or_default();
+    /// True if frames may be pushed that follow each other.
+    pub fn takes(&self, first: &Append<'_>, incarnation: u64, broken: Option<Rule>) -> bool {
+        let Head { tip, turn, recorded_at, answered_through } = self.head();
+        first.after == tip
+            && first.turn == turn
+            && (self.opened != Some(incarnation) || broken == Some(Rule::ClosedPush))
+            && (answered_through < first.first_at || broken == Some(Rule::PushFence))
+            && recorded_at < first.first_at
+    }
+
+    /// Those of some replicas that were not heard from in an incarnation.
+    pub fn unheard(&self, mut replicas: impl Iterator<Item = usize>, incarnation: u64) -> Option<usize> {
+        let is_heard = |(_, noted): &(u64, Noted)| noted.heard == Some(incarnation);
+        replicas.find(|replica| !self.replicas.get(replica).is_some_and(is_heard))
+    }
+
+    /// The end of the last frame that ends at or before a revision.
+    pub fn end_before(&self, revision: Revision) -> Tip {
+        let ends = self.frames.iter().rev().map(|frame| frame.tip);
+        ends.into_iter().find(|tip| tip.revision <= revision).unwrap_or(Tip::ORIGIN)
+    }
+
+    /// What a barrier returns, and what it notes.
+    pub fn barrier(&self, replica: usize, known: &Known, clock: Timestamp, incarnation: u64) -> (Barrier, Noted) {
+        let (beat_before, before) = self.replicas.get(&replica).copied().unwrap_or_default();
         let chain_at_tip = self.chain_at(known.tip.revision);
         let head = self.head();
         let holds = beat_before >= known.beat
             && chain_at_tip == Some(known.tip.chain)
             && head.answered_through >= known.answered_through;
+        let noted = match known.beat {
+            IN_PART => before,
+            _ => Noted { heard: Some(incarnation), checked: holds.then_some(incarnation) },
+        };
         let is_open = self.opened == Some(incarnation);
-        (Barrier { head, beat_before, chain_at_tip, is_open, clock }, holds)
+        (Barrier { head, beat_before, chain_at_tip, is_open, clock }, noted)
     }
 }

@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::node::{Entry, Frame, Node};
+use super::node::{Entry, Frame, Node, Noted};
 use crate::domain::id::Revision;
 use crate::store::log::memory::records_of;
-use crate::store::log::replicated::statements::{Append, Barrier, Database, Head, Known, Session, StatementError};
+use crate::store::log::replicated::statements::{
+    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+};
+use crate::store::record::Tip;
 
 /// The database, as one replica uses it.
 #[derive(Clone)]
@@ -26,7 +29,7 @@ impl PlainDatabase {
             follows: None,
             standby: None,
             incarnation: 1,
-            wal: vec![Entry::Beat(0, None)],
+            wal: vec![Entry::Beat(0, Noted::default())],
             waiting: BTreeSet::new(),
             ahead: SignedDuration::ZERO,
         };
@@ -35,13 +38,22 @@ impl PlainDatabase {
 
     /// The same database, as another replica uses it that joins now.
     pub fn join(&self, replica: usize) -> PlainDatabase {
-        self.node().wal.push(Entry::Beat(replica, None));
+        self.node().wal.push(Entry::Beat(replica, Noted::default()));
         PlainDatabase { replica, ..self.clone() }
     }
 
     /// Loses the last entry, as by a restore.
     pub fn lose_last(&self) {
         self.node().wal.pop();
+    }
+
+    /// Restores the database to what it was after some frames.
+    pub fn restore(&self, frames: usize) {
+        let mut node = self.node();
+        let is_frame = |(_, entry): &(usize, &Entry)| matches!(entry, Entry::Append(_));
+        let lost = node.wal.iter().enumerate().filter(is_frame).nth(frames).map(|(at, _)| at);
+        node.wal.truncate(lost.unwrap());
+        node.incarnation += 1;
     }
 
     fn node(&self) -> MutexGuard<'_, Node> {
@@ -72,20 +84,56 @@ impl Session for PlainDatabase {
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError> {
         let mut node = self.node();
         let incarnation = node.incarnation;
-        let (barrier, holds) = node.state().barrier(self.replica, known, CLOCK, incarnation);
-        node.wal.push(Entry::Beat(self.replica, holds.then_some(incarnation)));
+        let (barrier, noted) = node.state().barrier(self.replica, known, CLOCK, incarnation);
+        node.wal.push(Entry::Beat(self.replica, noted));
         Ok(Some(barrier))
     }
 
-    fn open(&mut self) -> Result<Vec<String>, StatementError> {
+    fn open(&mut self) -> Result<RollCall, StatementError> {
         let mut node = self.node();
         let (state, incarnation) = (node.state(), node.incarnation);
-        let unchecked = state.replicas.iter().filter(|(_, (_, checked))| *checked != Some(incarnation));
+        let unchecked = state.replicas.iter().filter(|(_, (_, noted))| noted.checked != Some(incarnation));
         let waiting_for: Vec<_> = unchecked.map(|(replica, _)| replica.to_string()).collect();
         if waiting_for.is_empty() {
             node.wal.push(Entry::Open(incarnation));
         }
-        Ok(waiting_for)
+        Ok(RollCall { waiting_for, passed_over: Vec::new() })
+    }
+
+    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
+        let mut node = self.node();
+        let Some(first) = frames.first() else { return Ok(true) };
+        let done = node.state().takes(first, node.incarnation, None);
+        for append in frames.iter().filter(|_| done) {
+            let frame = Frame::new(append.after, append.tip, append.frame.to_vec(), &records_of(append.frame));
+            node.wal.push(Entry::Append(frame));
+        }
+        Ok(done)
+    }
+
+    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        let (state, incarnation) = {
+            let node = self.node();
+            (node.state(), node.incarnation)
+        };
+        if state.unheard(state.replicas.keys().copied(), incarnation).is_some() {
+            return Ok(false);
+        }
+        if state.opened == Some(incarnation) { self.append(append) } else { self.push(&[*append]) }
+    }
+
+    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
+        let (state, incarnation) = {
+            let node = self.node();
+            (node.state(), node.incarnation)
+        };
+        let all = state.replicas.keys();
+        let unheard = all.filter(|at| state.unheard([**at].into_iter(), incarnation).is_some());
+        Ok(unheard.map(usize::to_string).collect())
+    }
+
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        Ok(self.node().state().end_before(revision))
     }
 
     fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {

@@ -1,0 +1,135 @@
+//! What an operator does after the database of a shared log was restored: compares a copy with it, pushes what it lost,
+//! or accepts the loss. The replica may be running on the data directory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
+
+use super::config::{Config, Flags, Mistake};
+use crate::domain::id::Revision;
+use crate::registry::clock;
+use crate::store::backup::{BackupError, BegunEpoch, SharedLoss, SharedLossError, log_of_data_dir};
+use crate::store::log::OfflineLog;
+use crate::store::log::postgresql::PostgresDatabase;
+use crate::store::log::replicated::acknowledged_revision;
+use crate::store::log::replicated::comparing::{Compared, compare};
+use crate::store::log::replicated::pushing::{self, Plan, PushError};
+use crate::store::log::replicated::statements::{Database as _, Session, StatementError};
+use crate::store::progress::OnStep;
+use crate::store::{IdentityError, registry_id};
+
+/// Why nothing could be done.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoredError {
+    /// The configuration cannot be used.
+    #[error("the configuration cannot be used: {}", said(.0))]
+    Config(Vec<Mistake>),
+    /// The configuration names no database.
+    #[error("log.engine is \"file\": the log in the data directory is not shared")]
+    NotShared,
+    /// The data directory holds another registry.
+    #[error("the data directory {} holds the registry {found}, but the configuration names {pinned}", data_dir.display())]
+    AnotherRegistry {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// The id of the registry in it.
+        found: Uuid,
+        /// The id that the configuration names.
+        pinned: Uuid,
+    },
+    /// The id of the registry in the data directory cannot be read.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The log in the data directory cannot be read.
+    #[error(transparent)]
+    Data(#[from] BackupError),
+    /// The runtime cannot be started.
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
+    /// The database cannot be reached, or refused.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// Nothing, or not everything, was pushed.
+    #[error(transparent)]
+    Push(#[from] PushError),
+    /// The loss was not accepted.
+    #[error(transparent)]
+    Loss(#[from] SharedLossError),
+}
+
+impl RestoredError {
+    /// True if the command was given something that cannot be used.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            RestoredError::Config(_) | RestoredError::NotShared | RestoredError::AnotherRegistry { .. } => true,
+            RestoredError::Loss(SharedLossError::NotTheLast { .. }) => true,
+            RestoredError::Data(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
+fn said(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The log in the data directory of a replica, and a session with the database.
+pub struct Replica {
+    session: Box<dyn Session>,
+    log: Box<dyn OfflineLog>,
+    acknowledged: Revision,
+    /// Held, not read: it drives the session.
+    _runtime: Runtime,
+    /// Held, not read: nobody else opens the data directory meanwhile, unless it is in use already.
+    _guard: Option<crate::store::backup::DataDirGuard>,
+}
+
+impl Replica {
+    /// Opens the log of the configuration, and a session with its database.
+    pub fn open(flags: &Flags) -> Result<Replica, RestoredError> {
+        let config = Config::read(flags).map_err(RestoredError::Config)?;
+        let unusable = |error: super::config::log::Unusable| {
+            let mistake = Mistake { place: "log".to_owned(), message: error.to_string() };
+            RestoredError::Config(vec![mistake])
+        };
+        let access = config.log_access().map_err(unusable)?.ok_or(RestoredError::NotShared)?;
+        let (found, pinned) = (registry_id(&config.data_dir)?, access.registry);
+        if found != pinned {
+            return Err(RestoredError::AnotherRegistry { data_dir: config.data_dir, found, pinned });
+        }
+        let (log, guard) = log_of_data_dir(&config.data_dir)?;
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(RestoredError::Runtime)?;
+        let shared = Arc::new(access.driven_by(runtime.handle().clone()));
+        let session = PostgresDatabase::new(shared).connect()?;
+        let acknowledged = acknowledged_revision(&config.data_dir);
+        Ok(Replica { session, log, acknowledged, _runtime: runtime, _guard: guard })
+    }
+
+    /// Finds out what a push would do.
+    pub fn plan_push(&mut self) -> Result<Plan, RestoredError> {
+        Ok(pushing::plan(&mut *self.session, &*self.log)?)
+    }
+
+    /// Appends to the database what the log has after its head. Returns the last record of the database then.
+    pub fn push(&mut self, plan: &Plan, on_step: &mut OnStep<'_>) -> Result<Revision, RestoredError> {
+        Ok(pushing::push(&mut *self.session, &*self.log, plan, on_step)?.revision)
+    }
+
+    /// Finds out what the replica knows that the database lost.
+    pub fn find_loss(&mut self) -> Result<SharedLoss, RestoredError> {
+        Ok(SharedLoss::find(&mut *self.session, &*self.log, self.acknowledged)?)
+    }
+
+    /// Gives up what the database lost, after the revision that the operator names.
+    pub fn accept_loss(&mut self, loss: &SharedLoss, after: Revision) -> Result<BegunEpoch, RestoredError> {
+        Ok(loss.accept(&mut *self.session, after, clock::now())?)
+    }
+
+    /// Compares the log with the database.
+    pub fn compare(&mut self, on_step: &mut OnStep<'_>) -> Result<Compared, RestoredError> {
+        Ok(compare(&mut *self.session, &*self.log, on_step)?)
+    }
+}
