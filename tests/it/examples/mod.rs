@@ -22,7 +22,7 @@ use crate::harness::markdown;
 const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
 
 /// The pages whose examples need a database: tests/postgresql runs them.
-const NEED_A_DATABASE: [&str; 8] = [
+const NEED_A_DATABASE: [&str; 9] = [
     "join",
     "replica",
     "replica list",
@@ -31,6 +31,7 @@ const NEED_A_DATABASE: [&str; 8] = [
     "log push",
     "accept-loss",
     "deploy/docs/postgresql.md",
+    "deploy/docs/postgresql-restore.md",
 ];
 
 /// Flags of cargo and of test programs in running text.
