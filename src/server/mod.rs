@@ -186,10 +186,7 @@ pub async fn run(
     };
     let Opened { registry, writer } = opened;
     let registry = registry.serving_stale_for(config.log_serve_stale_for_seconds);
-    let days = registry.clone();
-    let calendar = tokio::spawn(restarted("calendar", move || keep_up(days.clone())));
-    let waking = registry.clone();
-    let waking = tokio::spawn(restarted("watchers", move || wake_watchers(waking.clone())));
+    let (calendar, waking) = start_upkeep(&registry);
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
@@ -245,6 +242,13 @@ pub async fn run(
     let ended = ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)?;
     close(ended.map_err(|failed| replica::ended(failed, &config))?);
     broken.map_or(Ok(()), |part| Err(ServeError::Ended { part }))
+}
+
+/// Starts the tasks that open days, follow other processes, and wake watchers.
+fn start_upkeep(registry: &Registry) -> (JoinHandle<()>, JoinHandle<()>) {
+    let (days, waking) = (registry.clone(), registry.clone());
+    let calendar = tokio::spawn(restarted("calendar", move || keep_up(days.clone())));
+    (calendar, tokio::spawn(restarted("watchers", move || wake_watchers(waking.clone()))))
 }
 
 fn warn_of_calls_cut_off(calls: usize) {

@@ -87,6 +87,13 @@ impl Fleet {
         fleet.begin_registry();
         fleet
     }
+
+    /// Restores the database from a base backup, with a new standby. Nothing tells the replicas.
+    pub async fn restore(&mut self, backup: Server) {
+        self.standby.stop();
+        self.server.restore(backup);
+        self.standby = self.server.start_synchronous_standby(STANDBY).await;
+    }
 }
 
 /// The machines of replicas.
@@ -175,13 +182,6 @@ impl Machines {
         let content = fs::read_to_string(self.config(name)).unwrap();
         assert!(content.contains(from), "{from}: {content}");
         fs::write(self.config(name), content.replace(from, to)).unwrap();
-    }
-
-    /// Restores the database from a base backup, with a new standby. Nothing tells the replicas.
-    pub async fn restore(&mut self, backup: Server) {
-        self.standby.stop();
-        self.server.restore(backup);
-        self.standby = self.server.start_synchronous_standby("second").await;
     }
 
     /// Runs `join` for a replica.

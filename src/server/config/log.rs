@@ -149,7 +149,7 @@ impl Config {
         let password = self.log_password_file.as_deref().map(password).transpose();
         let password = password.map_err(unusable("log.password_file"))?;
         let (ca, patience) = (self.log_ca.as_deref(), self.log_patience_seconds);
-        let settings = Settings::parse(&url.0, password, ca, &replica.0, self.log_durability, patience);
+        let settings = Settings::parse(&url.0, password.as_deref(), ca, &replica.0, self.log_durability, patience);
         let mut settings = settings.map_err(|error| {
             use SettingsError::{Malformed, NoHost, PasswordInUrl};
             let is_of_url = matches!(error, Malformed | NoHost | PasswordInUrl) || self.log_ca.is_none();

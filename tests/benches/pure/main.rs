@@ -198,6 +198,7 @@ fn the_wire(c: &mut Criterion) {
         recorded_at: Some(jiff::Timestamp::UNIX_EPOCH),
         known: world.known(),
         semantics_version: 1,
+        head_confirmed_at: None,
         token: Some(&token),
     };
     let question = world.question(&timeline);

@@ -6,7 +6,8 @@ use tokio::task::block_in_place;
 use tokio::time::sleep;
 
 use crate::fleet::STANDBY;
-use crate::server::{PATIENCE, Rebuilt, Server};
+use crate::server::setup::Rebuilt;
+use crate::server::{PATIENCE, Server};
 
 /// How long commits wait for the standby before those who wait are disturbed.
 const WAIT: Duration = Duration::from_millis(300);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::server::Rebuilt;
+use crate::server::setup::Rebuilt;
 
 /// The number of replicas.
 pub const REPLICAS: usize = 3;

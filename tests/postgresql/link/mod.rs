@@ -53,7 +53,7 @@ fn url(servers: &[&Server]) -> String {
 
 fn settings(servers: &[&Server], durability: Durability, patience: Duration) -> Settings {
     let ca: PathBuf = servers[0].authority();
-    Settings::parse(&url(servers), Some(PASSWORD.to_owned()), Some(&ca), EAST, durability, patience).unwrap()
+    Settings::parse(&url(servers), Some(PASSWORD), Some(&ca), EAST, durability, patience).unwrap()
 }
 
 fn shared(settings: Settings) -> SharedLog {

@@ -80,7 +80,7 @@ async fn a_node_that_hangs_leaves_time_for_the_others() {
     authority.connect(clock::now).await.unwrap();
     let ca = server.authority();
     let parse = |servers: &[&Server]| {
-        let (password, patience) = (Some(PASSWORD.to_owned()), Duration::from_secs(8));
+        let (password, patience) = (Some(PASSWORD), Duration::from_secs(8));
         Settings::parse(&url(servers), password, Some(&ca), EAST, Durability::Storage, patience).unwrap()
     };
     for _ in 0..4 {
@@ -107,7 +107,7 @@ async fn a_role_that_is_refused_is_told_the_remedy_and_may_try_again() {
     refused(&format!("GRANT cpss_reader TO {EAST}"), "GRANT cpss_replica TO east").await;
     let absent = url(&[&server]).replace("/postgres", "/absent");
     let settings = |url: &str| {
-        let (password, ca) = (Some(PASSWORD.to_owned()), server.authority());
+        let (password, ca) = (Some(PASSWORD), server.authority());
         Settings::parse(url, password, Some(&ca), EAST, Durability::Storage, PATIENCE).unwrap()
     };
     let error = settings(&absent).connect(clock::now).await.err().unwrap();

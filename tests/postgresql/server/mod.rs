@@ -4,7 +4,7 @@ mod authority;
 mod disk;
 pub mod patroni;
 mod programs;
-mod setup;
+pub mod setup;
 
 use std::fs::{self, File};
 use std::future::poll_fn;
@@ -21,7 +21,6 @@ use tokio_postgres::{AsyncMessage, Client, Error};
 
 use self::authority::Certificates;
 use self::disk::Disk;
-pub use self::setup::Rebuilt;
 
 /// The address of every server.
 pub const HOST: &str = "127.0.0.1";

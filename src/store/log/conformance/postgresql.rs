@@ -69,7 +69,7 @@ impl Database {
     /// A replica with an empty copy.
     fn replica(self: &Arc<Database>, replica: &str) -> Postgres {
         let url = format!("postgresql://{replica}@{HOST}:{}/{DATABASE}", self.server.port());
-        let (password, patience) = (Some(PASSWORD.to_owned()), Duration::from_secs(60));
+        let (password, patience) = (Some(PASSWORD), Duration::from_secs(60));
         let ca = self.server.authority();
         let settings = Settings::parse(&url, password, Some(&ca), replica, Durability::Storage, patience).unwrap();
         let runtime = self.runtime.handle().clone();

@@ -57,7 +57,7 @@ impl Settings {
     /// Reads the URL of the database, which names all its nodes, and the certificates that sign theirs.
     pub fn parse(
         url: &str,
-        password: Option<String>,
+        password: Option<&str>,
         ca: Option<&Path>,
         replica: &str,
         durability: Durability,
@@ -71,7 +71,7 @@ impl Settings {
         let mut nodes = nodes::of(&config).ok_or(SettingsError::Malformed)?;
         let connect = config.get_connect_timeout().copied().unwrap_or(CONNECT);
         for Node { config, .. } in &mut nodes {
-            if let Some(password) = &password {
+            if let Some(password) = password {
                 config.password(password);
             }
             config
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str, ca: Option<&Path>) -> Result<Settings, SettingsError> {
-        let password = Some("opensesame".to_owned());
+        let password = Some("opensesame");
         Settings::parse(url, password, ca, "east-1", Durability::Standby, Duration::from_secs(10))
     }
 
