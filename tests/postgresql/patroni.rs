@@ -73,7 +73,7 @@ async fn nothing_acknowledged_is_lost_when_patroni_changes_the_primary() {
                 block_in_place(|| event.happen(&mut patroni));
                 sleep(CALM).await;
             };
-            let found = counted.under_load(&places, THINKS, happens).await;
+            let found = Box::pin(counted.under_load(&places, THINKS, happens)).await;
             let gap = found.unwrap_or_else(|error| {
                 let words = machines.iter().map(Machine::last_words).collect::<String>();
                 panic!("{error}: {words}\n{}", patroni.log())

@@ -34,13 +34,15 @@ pub async fn check_answers(world: &World, compared: &mut Compared) {
         let verified = settled(replica, request).await.verification.unwrap();
         heads.push(verified.answer.unwrap().known_at_revision);
     }
-    for (request, given) in sample(&world.seen.by_time.lock().unwrap()) {
+    let by_time = sample(&world.seen.by_time.lock().unwrap());
+    for (request, given) in by_time {
         for replica in &replicas {
             assert_eq!(settled(replica, request.clone()).await.promised_bytes(), given, "changed: {request:?}");
         }
         compared.by_time += 1;
     }
-    for (request, given) in sample(&world.seen.renames.lock().unwrap()) {
+    let renames = sample(&world.seen.renames.lock().unwrap());
+    for (request, given) in renames {
         for replica in &replicas {
             assert_eq!(settled(replica, request.clone()).await, given);
         }

@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::known_at::Point;
+use cpss_registry::registry::clock;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
@@ -226,8 +227,9 @@ impl<'a> Worker<'a> {
 
     /// Asks as known at a time a moment ago. The answer is kept.
     async fn read_by_time(&mut self, person: &Person) -> Result<(), Failed> {
-        let time = SystemTime::now() - Duration::from_millis(fastrand::u64(..BACK));
-        let known_at = Some(v1::KnownAt { point: Some(Point::Time(time.into())), ..Default::default() });
+        let ago = clock::now() - Duration::from_millis(fastrand::u64(..BACK));
+        let time = prost_types::Timestamp { seconds: ago.as_second(), nanos: ago.subsec_nanosecond() };
+        let known_at = Some(v1::KnownAt { point: Some(Point::Time(time)), ..Default::default() });
         let request = v1::VerifyCredentialRequest { known_at, ..verify(&person.number, DAY, None) };
         match self.call(request.clone()).await? {
             Ok(answered) => self.world.seen.by_time.lock().unwrap().push((request, answered.promised_bytes())),

@@ -67,7 +67,7 @@ impl Counted {
             () = happens => panic!("requests are not answered after the faults: {:?}", world.seen),
             ended = ended(&mut workers) => ended?,
         }
-        check_answers(&world, &mut self.compared).await;
+        Box::pin(check_answers(&world, &mut self.compared)).await;
         let world = Arc::into_inner(world).unwrap();
         self.names = world.names.into_inner();
         self.acknowledged.append(&mut world.seen.facts.into_inner().unwrap());

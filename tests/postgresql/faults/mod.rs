@@ -46,7 +46,8 @@ async fn nothing_acknowledged_is_lost_whatever_fails() {
     println!("{:?}", stage.means);
     let mut counted = Counted::default();
     for faults in plan(seed, count, stage.means).chunks(ROUND) {
-        if let Err(error) = counted.under_load(&stage.places().await, THINKS, stage.play(faults)).await {
+        let places = stage.places().await;
+        if let Err(error) = Box::pin(counted.under_load(&places, THINKS, stage.play(faults))).await {
             panic!("{error}: {}", stage.last_words().await);
         }
     }
