@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::errors::PinError;
 use super::handle::Registry;
 use super::shared::Shared;
+use super::snapshot::Snapshot;
 use crate::domain::id::Revision;
 use crate::store::log::status::{Cause, LogStatus, Readings, Trouble};
 
@@ -71,7 +72,7 @@ impl Shared {
         self.log_status.as_ref()?.trouble()
     }
 
-    /// Refuses a revision that a restored log may not contain. `None` stands for the head.
+    /// Refuses a revision that a restored log may not contain.
     pub(super) fn require_kept(&self, revision: Revision) -> Result<(), PinError> {
         let Some(status) = &self.log_status else { return Ok(()) };
         match status.last_shared() {
@@ -83,6 +84,13 @@ impl Shared {
     /// The error for a question that needs the shared log.
     pub(super) fn log_unavailable(&self) -> PinError {
         PinError::Log(self.trouble())
+    }
+}
+
+impl Snapshot {
+    /// Refuses to answer from a revision that a restored log may not contain.
+    pub fn require_kept(&self) -> Result<(), PinError> {
+        self.shared.require_kept(self.revision)
     }
 }
 

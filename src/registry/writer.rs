@@ -323,15 +323,18 @@ impl Writer {
                 None => Refusal::NotWritten,
             },
         };
-        if let Some(times) = self.refusals.occurred() {
-            tracing::warn!(
-                event = "commit_failed",
-                times,
-                error = &error as &dyn std::error::Error,
-                "commit failed, nothing was recorded"
-            );
+        // The status of a shared log says what is wrong with it, and when that is over.
+        if !matches!(refusal, Refusal::Log(_)) {
+            if let Some(times) = self.refusals.occurred_for(&error.to_string()) {
+                tracing::warn!(
+                    event = "commit_failed",
+                    times,
+                    error = &error as &dyn std::error::Error,
+                    "commit failed, nothing was recorded"
+                );
+            }
+            self.refused_at = (!matches!(refusal, Refusal::InDoubt)).then(|| self.shared.clock.now());
         }
-        self.refused_at = Some(self.shared.clock.now());
         NotCommitted::Refused(refusal)
     }
 

@@ -29,9 +29,9 @@ use super::connection_set::ConnectionSet;
 use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
-use crate::registry::Registry;
+use crate::registry::{Registry, Rung};
 use crate::telemetry::audit::Usage;
-use crate::telemetry::metrics::{self, AuditState, Metrics, State};
+use crate::telemetry::metrics::{self, AuditState, LogState, Metrics, State};
 
 /// The maximum number of connections.
 const MAX_CONNECTIONS: usize = 64;
@@ -70,12 +70,14 @@ impl Ops {
     /// The routes of the port.
     fn routes(self) -> Routes {
         let health = self.health.clone();
-        let audit = Arc::clone(&self.audit);
+        let (audit, registry) = (Arc::clone(&self.audit), Arc::clone(&self.registry));
         let ready = move || async move {
+            let of_log = registry.load().as_ref().map_or(String::new(), |registry| state_of_log(registry));
             if health.serving().questions {
-                (StatusCode::OK, format!("ok\n{}", audit.get().map_or(String::new(), |usage| warning(usage))))
+                let of_audit = audit.get().map_or(String::new(), |usage| warning(usage));
+                (StatusCode::OK, format!("ok\n{of_audit}{of_log}"))
             } else {
-                (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned())
+                (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{of_log}"))
             }
         };
         let http = Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready));
@@ -103,6 +105,14 @@ impl Ops {
                 bytes: usage.used(),
                 limit: usage.limit(),
                 seconds_until_full: usage.seconds_until_full(),
+            }),
+            log: self.registry.load().as_ref().and_then(|registry| registry.log_report()).map(|report| LogState {
+                head_confirmed_age: report.age.map(|age| age.as_secs_f64()),
+                trouble: report.trouble.map(|trouble| trouble.cause.name()),
+                clock_offset: report.clock_ahead.map(|ahead| ahead.as_secs_f64()),
+                lag: report.lag,
+                appends_lost: report.readings.appends_lost,
+                doubts: report.readings.doubts,
             }),
         }
     }
@@ -149,10 +159,53 @@ fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<OpsConnection
     incoming.map(move |stream| stream.map(|stream| OpsConnection::new(stream, set.add())))
 }
 
+/// What is wrong with a log that is shared, in words. Empty if nothing is.
+fn state_of_log(registry: &Registry) -> String {
+    let rung = Some(registry.rung()).filter(|rung| *rung != Rung::Current).map(|rung| format!("{rung}\n"));
+    let trouble = registry.log_report().and_then(|report| report.trouble);
+    let trouble = trouble.map(|trouble| format!("writes are refused: {trouble}\n"));
+    format!("{}{}", rung.unwrap_or_default(), trouble.unwrap_or_default())
+}
+
 /// Warns that the audit's share of the disk will soon be used up. Empty if it will not.
 fn warning(usage: &Usage) -> String {
     match usage.days_left() {
         Some(days) => format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes\n"),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::domain::id::Revision;
+    use crate::registry::Cause;
+
+    #[test]
+    fn every_cause_of_trouble_has_a_series() {
+        let why = || "a test".to_owned();
+        let [ours, head, last_shared] = [Revision::ZERO; 3];
+        for cause in [
+            Cause::Unreachable { why: why() },
+            Cause::NotOpened { waiting_for: Vec::new() },
+            Cause::Lost { ours, head, last_shared },
+            Cause::ClockSkewed { ahead: SignedDuration::ZERO },
+            Cause::DurabilityReduced { why: why() },
+            Cause::Damaged { why: why() },
+        ] {
+            let log = LogState {
+                head_confirmed_age: None,
+                trouble: Some(cause.name()),
+                clock_offset: None,
+                lag: 0,
+                appends_lost: 0,
+                doubts: 0,
+            };
+            let page = Metrics::default().text(State { log: Some(log), ..State::default() });
+            assert!(page.contains(&format!("cpss_log_trouble{{cause=\"{}\"}} 1", cause.name())), "{page}");
+            assert!(page.contains("cpss_log_head_confirmed_age_seconds inf"), "{page}");
+        }
     }
 }

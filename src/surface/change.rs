@@ -202,6 +202,8 @@ impl Watch {
             if let Some(message) = self.ready.pop_front() {
                 return Ok(Event::Message(message));
             }
+            // Progress says that everything was sent.
+            self.registry.require_current().map_err(|error| unpinned("after", error))?;
             let head = self.registry.head_revision();
             self.read_group(head).await?;
             if !self.ready.is_empty() {

@@ -19,7 +19,7 @@ use super::preencoded::{Answers, Preencoded, USUAL_ANSWER};
 use super::question::{Item, TOGETHER, read_together, write_result};
 use super::read_audit;
 use super::redaction::{CallContext, context};
-use super::{Contract, status};
+use super::{Contract, status, unpinned};
 use crate::auth::quotas::ClientQuota;
 use crate::proto::v1;
 use crate::registry::snapshot::Snapshot;
@@ -113,6 +113,11 @@ impl<Q: Questions> Answering<Q> {
     /// Answers a group, and reports it to the audit.
     async fn answer(&mut self, (items, end): Arrived<Q::Item>) -> AnsweredGroup<Q> {
         self.quota.wait_for_questions(items.len()).await;
+        // The answers rest on what was pinned when the stream began, however long ago that is, unless it was lost.
+        if let Err(error) = self.snapshot.require_kept() {
+            let end = Some(Err(unpinned("options.known_at", error)));
+            return AnsweredGroup { answers: Ready::new(), end, reported: self.tally.write() };
+        }
         let registry = (&self.contract, &self.snapshot);
         let mut answers = Ready::with_capacity(items.len());
         for few in items.chunks(TOGETHER) {

@@ -68,6 +68,25 @@ pub struct State {
     pub index: bool,
     /// The audit's disk usage, once the audit is open.
     pub audit: Option<AuditState>,
+    /// The shared log. None: the log is shared with nobody, or not open.
+    pub log: Option<LogState>,
+}
+
+/// How this process stands with a log that several replicas share.
+#[derive(Clone, Copy, Debug)]
+pub struct LogState {
+    /// The seconds since every record of the log was last known. None: never since the start.
+    pub head_confirmed_age: Option<f64>,
+    /// The name of what is wrong with the log.
+    pub trouble: Option<&'static str>,
+    /// How far the clock of this machine is ahead of the log's, in seconds. None: it was never compared.
+    pub clock_offset: Option<f64>,
+    /// The number of records of the log that are not known here yet.
+    pub lag: u64,
+    /// The number of appends that were too late.
+    pub appends_lost: u64,
+    /// The number of appends whose outcome was not known at first.
+    pub doubts: u64,
 }
 
 /// The audit's share of the disk.
@@ -92,6 +111,81 @@ struct StateGauges {
     audit_bytes: Gauge,
     audit_limit_bytes: Gauge,
     audit_seconds_until_full: Gauge<f64, AtomicU64>,
+    log: LogMetrics,
+}
+
+/// The causes of trouble with a shared log. Each has a series from the start.
+const CAUSES: [&str; 6] = ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged"];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Trouble {
+    cause: &'static str,
+}
+
+#[derive(Debug, Default)]
+struct LogMetrics {
+    head_confirmed_age: Gauge<f64, AtomicU64>,
+    trouble: Family<Trouble, Gauge>,
+    clock_offset: Gauge<f64, AtomicU64>,
+    lag: Gauge,
+    appends_lost: Counter,
+    doubts: Counter,
+}
+
+impl LogMetrics {
+    fn register(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "log_head_confirmed_age",
+            "Time since every record of the shared log was last known; +Inf: never since the start; 0: not shared",
+            Unit::Seconds,
+            self.head_confirmed_age.clone(),
+        );
+        registry.register(
+            "log_trouble",
+            "1 if the shared log takes no writes for this cause, else 0",
+            self.trouble.clone(),
+        );
+        registry.register_with_unit(
+            "log_clock_offset",
+            "How far the clock of this machine is ahead of the clock of the shared log",
+            Unit::Seconds,
+            self.clock_offset.clone(),
+        );
+        registry.register(
+            "log_lag_revisions",
+            "Records of the shared log that are not known here yet",
+            self.lag.clone(),
+        );
+        registry.register(
+            "log_appends_lost",
+            "Appends to the shared log that were too late, because another replica was first",
+            self.appends_lost.clone(),
+        );
+        registry.register(
+            "log_doubts",
+            "Appends to the shared log whose outcome was not known at first",
+            self.doubts.clone(),
+        );
+        for cause in CAUSES {
+            self.trouble.get_or_create(&Trouble { cause }).set(0);
+        }
+    }
+
+    fn set(&self, log: &LogState) {
+        self.head_confirmed_age.set(log.head_confirmed_age.unwrap_or(f64::INFINITY));
+        for cause in CAUSES {
+            self.trouble.get_or_create(&Trouble { cause }).set((log.trouble == Some(cause)).into());
+        }
+        self.clock_offset.set(log.clock_offset.unwrap_or_default());
+        self.lag.set(amount(log.lag));
+        for (counter, counted) in [(&self.appends_lost, log.appends_lost), (&self.doubts, log.doubts)] {
+            counter.inc_by(counted.saturating_sub(counter.get()));
+        }
+    }
+}
+
+fn amount(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 impl Default for Metrics {
@@ -140,6 +234,7 @@ impl Default for Metrics {
             "Seconds until the audit has used up its share of the disk, at the rate of the last days; +Inf: never",
             state.audit_seconds_until_full.clone(),
         );
+        state.log.register(registry);
         metrics
     }
 }
@@ -170,7 +265,6 @@ impl Metrics {
 
     /// Encodes all metrics, with this state of the registry.
     pub fn text(&self, state: State) -> String {
-        let amount = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         self.state.head_revision.set(amount(state.head_revision));
         self.state.log_bytes.set(amount(state.log_bytes));
         self.state.answers.set(state.answers.into());
@@ -182,6 +276,9 @@ impl Metrics {
             let seconds =
                 seconds_until_full.map_or(f64::INFINITY, |seconds| Duration::from_secs(seconds).as_secs_f64());
             self.state.audit_seconds_until_full.set(seconds);
+        }
+        if let Some(log) = &state.log {
+            self.state.log.set(log);
         }
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -206,9 +303,24 @@ mod tests {
             head_revision: 57,
             writes: true,
             audit: Some(AuditState { bytes: 5, limit: 9, seconds_until_full: None }),
+            log: Some(LogState {
+                head_confirmed_age: Some(0.25),
+                trouble: Some("not_opened"),
+                clock_offset: Some(-1.5),
+                lag: 3,
+                appends_lost: 4,
+                doubts: 5,
+            }),
             ..State::default()
         });
         for line in [
+            "cpss_log_head_confirmed_age_seconds 0.25",
+            r#"cpss_log_trouble{cause="not_opened"} 1"#,
+            r#"cpss_log_trouble{cause="unreachable"} 0"#,
+            "cpss_log_clock_offset_seconds -1.5",
+            "cpss_log_lag_revisions 3",
+            "cpss_log_appends_lost_total 4",
+            "cpss_log_doubts_total 5",
             r#"cpss_calls_total{service="VerificationService",method="VerifyCredential",code="OK"} 1"#,
             r#"cpss_calls_total{service="other",method="other",code="UNIMPLEMENTED"} 3"#,
             r#"cpss_call_seconds_bucket{le="0.0005",service="VerificationService",method="VerifyCredential"} 1"#,

@@ -117,10 +117,6 @@ pub struct Readings {
 }
 
 impl Cause {
-    /// The names of all causes.
-    pub const NAMES: [&'static str; 6] =
-        ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged"];
-
     /// The cause behind an error; `None` if there is no trouble, or if it is not known what became of a batch.
     fn of(error: &AppendError) -> Option<Cause> {
         match error {
