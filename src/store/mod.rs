@@ -246,8 +246,7 @@ impl Store {
         self.log.on_news(wake);
     }
 
-    /// Returns a revision up to which every record is that was in the log at a moment after this was called. Those that
-    /// this process does not know yet can be followed.
+    /// Returns a revision up to which there is every record that was in the log after this was called, for following.
     pub fn reach(&mut self) -> Result<Revision, AppendError> {
         Ok(self.log.reach()?.revision)
     }

@@ -313,7 +313,7 @@ pub fn not_written(retry_after: Duration) -> Status {
 
 /// The shared log does not take a write, or cannot be read up to its head; nothing was recorded.
 pub fn log_unreachable(retry_after: Duration) -> Status {
-    let message = "the shared log cannot be reached, and nothing was recorded: try again";
+    let message = "the shared log cannot be reached, and this call recorded nothing: try again";
     try_later(Code::Unavailable, "LOG_UNREACHABLE", message, retry_after)
 }
 
@@ -324,7 +324,7 @@ pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
         Cause::NotOpened { waiting_for } => {
             let message = format!(
                 "the shared log was started or restored, and takes no writes before these replicas have looked at it: \
-                 {}; nothing was recorded: try again",
+                 {}; this call recorded nothing: try again",
                 waiting_for.join(", ")
             );
             try_later(Code::Unavailable, "LOG_NOT_OPENED", &message, retry_after)
@@ -332,12 +332,13 @@ pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
         Cause::Lost { ours, head, .. } => diverged(*ours, *head),
         Cause::ClockSkewed { ahead } => {
             let message = format!(
-                "the clock of this replica is {ahead:#} ahead of the clock of the shared log, and nothing was recorded"
+                "the clock of this replica is {ahead:#} ahead of the clock of the shared log: this call recorded nothing"
             );
             try_later(Code::Unavailable, "CLOCK_SKEWED", &message, retry_after)
         }
         Cause::DurabilityReduced { .. } => {
-            let message = "what the shared log acknowledges is not durable now, and nothing was recorded: try again";
+            let message =
+                "what the shared log acknowledges is not durable now, and this call recorded nothing: try again";
             try_later(Code::Unavailable, "DURABILITY_REDUCED", message, retry_after)
         }
         Cause::Damaged { .. } => store_damaged(),

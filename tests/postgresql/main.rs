@@ -11,6 +11,7 @@
     reason = "a test says what it found, and fails by panicking"
 )]
 
+mod away;
 mod database;
 mod document;
 mod faults;

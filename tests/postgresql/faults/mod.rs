@@ -11,7 +11,7 @@ mod cluster;
 pub mod load;
 pub mod machine;
 mod plan;
-mod proxy;
+pub mod proxy;
 mod stage;
 
 #[path = "../../it/linear/checker.rs"]
