@@ -86,6 +86,9 @@ struct LogArgs {
     /// The name of the first replica [default: the name of this machine up to the first dot]
     #[arg(long, value_name = "NAME", requires = "log_url")]
     log_replica_id: Option<String>,
+    /// Prepare the database for the log of the registry in DIR, which goes on meanwhile: `log move` moves it there
+    #[arg(long, requires = "log_url", conflicts_with_all = ["host", "data_dir"])]
+    from_file: bool,
     /// What makes a record durable: a synchronous `standby`, or replicated `storage` [default: standby]
     #[arg(long, value_name = "WHAT", requires = "log_url")]
     log_durability: Option<String>,
@@ -128,6 +131,12 @@ struct Revoked<'a> {
 }
 
 #[derive(Serialize)]
+struct Prepared<'a> {
+    directory: &'a Path,
+    config: &'a Path,
+}
+
+#[derive(Serialize)]
 struct Made<'a> {
     directory: &'a Path,
     endpoint: Option<&'a str>,
@@ -141,6 +150,9 @@ impl Init {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         if let Some(client) = &self.revoke {
             return self.revoke(client);
+        }
+        if let Some(setup) = self.log.setup().filter(|_| self.log.from_file) {
+            return self.prepare_move(&setup);
         }
         let credentials = match (&self.client, &self.role) {
             (None, _) if self.renew => setup::renew_server(&self.directory, self.days),
@@ -157,6 +169,24 @@ impl Init {
             print_json(&self.made(&credentials, invitation.as_ref()))?;
         } else {
             print(&self.instructions(&credentials, invitation.as_ref()).map_err(cannot)?)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Prepares the database for the log of an existing registry.
+    fn prepare_move(&self, setup: &SharedLogSetup) -> Result<Outcome, Failure> {
+        let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_wrong_place());
+        let config = setup::prepare_move(&self.directory, setup).map_err(cannot)?;
+        if self.json {
+            print_json(&Prepared { directory: &self.directory, config: &config })?;
+        } else {
+            let config = config.display();
+            print(&format!(
+                "The database is ready, and {config} is the configuration for the time after the move. The service goes \
+                 on meanwhile. Copy the records that it has:\n  cpss-registry log push --config {config}\n\
+                 Then stop the service, move the log, and start the service with the new configuration:\n  \
+                 cpss-registry log move --config {config}\n  cpss-registry serve --config {config}\n"
+            ))?;
         }
         Ok(Outcome::Done)
     }

@@ -5,6 +5,7 @@
 
 mod accept_loss;
 mod act;
+mod adopt_semantics;
 mod affected;
 mod answer_file;
 mod audit;
@@ -64,6 +65,7 @@ mod staff;
 mod statistics;
 mod table;
 mod terminal;
+mod upgrade;
 mod verify;
 
 use std::ffi::OsString;
@@ -100,6 +102,8 @@ enum Command {
     Replica(replica::Replica),
     Log(log::Log),
     AcceptLoss(accept_loss::AcceptLoss),
+    AdoptSemantics(adopt_semantics::AdoptSemantics),
+    Upgrade(upgrade::Upgrade),
     Serve(serve::Serve),
     Verify(verify::Verify),
     Roster(roster::Roster),
@@ -175,6 +179,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replica(replica) => replica.run(),
         Command::Log(log) => log.run(),
         Command::AcceptLoss(accept) => accept.run(),
+        Command::AdoptSemantics(adopt) => adopt.run(),
+        Command::Upgrade(upgrade) => upgrade.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
         Command::Roster(roster) => roster.run(),

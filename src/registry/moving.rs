@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::beginning::catch_up;
 use super::clock::Clock;
-use super::errors::{OpenError, SubmitError};
+use super::errors::{OpenError, SubmitError, SubmitErrorSource, WriterFailed};
 use super::following::TRIES;
 use super::handle::Registry;
 use super::not_committed::NotCommitted;
@@ -56,6 +56,10 @@ pub(super) fn record(writer: &mut Writer, to: LogHome) -> Result<Moved, OpenErro
                 return Ok(Moved { at, to });
             }
             Err(NotCommitted::HeadMoved) => {}
+            // A statement of an earlier attempt, which was interrupted, was carried out after all.
+            Err(NotCommitted::Failed(WriterFailed(SubmitErrorSource::LogMoved(moved)))) if moved.to.id == to.id => {
+                return Ok(moved);
+            }
             Err(NotCommitted::Failed(failure)) => return Err(failure.into()),
             Err(refused) => return Err(OpenError::Begin(refused.into())),
         }

@@ -12,6 +12,7 @@ pub mod file_modes;
 pub mod generate;
 mod health;
 pub mod listener;
+pub mod moving;
 mod open;
 mod ops;
 pub mod replica;

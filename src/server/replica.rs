@@ -10,8 +10,9 @@ use super::ServeError;
 use super::config::{Config, LogAccess, ReplicaId};
 use crate::registry::{SEMANTICS_VERSION, SubmitErrorSource, WriterFailed};
 use crate::store::log::AppendError;
-use crate::store::log::postgresql::schema::{self, Joined, SchemaError};
+use crate::store::log::postgresql::schema::{self, Joined, RegistryRow, SchemaError};
 use crate::store::log::postgresql::{ConnectError, Settings};
+use crate::store::record::Tip;
 
 /// How long another process of the same name is watched for. A running replica writes to its row every second.
 const WATCH: Duration = Duration::from_secs(4);
@@ -122,6 +123,27 @@ pub(super) fn ended(WriterFailed(cause): WriterFailed, config: &Config) -> Serve
         SubmitErrorSource::Append(AppendError::NotAlone) => ReplicaError::InUse(name()).into(),
         cause => WriterFailed(cause).into(),
     }
+}
+
+/// Reads which registry is in the database of a shared log. Refuses another registry, and another schema.
+pub async fn registry_row(access: &LogAccess) -> Result<RegistryRow, ReplicaError> {
+    Ok(access.clone().driven_by(Handle::current()).connect_and_read().await?.1)
+}
+
+/// Like [`registry_row`]. Also returns whether the log is still to move to the database.
+pub async fn filling(access: &LogAccess) -> Result<(RegistryRow, bool), ReplicaError> {
+    let Settings { patience, .. } = &access.settings;
+    let (link, row) = access.clone().driven_by(Handle::current()).connect_and_read().await?;
+    let asked = timeout(*patience, schema::is_filling(&link.client)).await;
+    Ok((row, asked.map_err(|_| ReplicaError::TimedOut(*patience))??))
+}
+
+/// Lets the database be opened, once the log that moved there ends with this record. Returns false if it does not.
+pub async fn filled(access: &LogAccess, last: &Tip) -> Result<bool, ReplicaError> {
+    let Settings { patience, .. } = &access.settings;
+    let link = access.clone().driven_by(Handle::current()).connect().await?;
+    let filled = timeout(*patience, schema::filled(&link.client, last)).await;
+    filled.map_err(|_| ReplicaError::TimedOut(*patience))?.map_err(ReplicaError::from)
 }
 
 /// Adds a replica to the database. Refuses a name that another process uses.

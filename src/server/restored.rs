@@ -7,7 +7,8 @@ use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
-use super::config::{Config, Flags, Mistake};
+use super::config::log::Unusable;
+use super::config::{Config, Flags, LogAccess, Mistake};
 use crate::domain::id::Revision;
 use crate::registry::clock;
 use crate::store::backup::{BackupError, BegunEpoch, SharedLoss, SharedLossError, log_of_data_dir};
@@ -18,6 +19,7 @@ use crate::store::log::replicated::comparing::{Compared, compare};
 use crate::store::log::replicated::pushing::{self, Plan, PushError};
 use crate::store::log::replicated::statements::{Database as _, Session, StatementError};
 use crate::store::progress::OnStep;
+use crate::store::record::Tip;
 use crate::store::{IdentityError, registry_id};
 
 /// Why nothing could be done.
@@ -71,6 +73,15 @@ impl RestoredError {
     }
 }
 
+/// How a replica of this configuration reaches its database.
+pub(super) fn access(config: &Config) -> Result<LogAccess, RestoredError> {
+    let unusable = |error: Unusable| {
+        let mistake = Mistake { place: "log".to_owned(), message: error.to_string() };
+        RestoredError::Config(vec![mistake])
+    };
+    config.log_access().map_err(unusable)?.ok_or(RestoredError::NotShared)
+}
+
 fn said(mistakes: &[Mistake]) -> String {
     mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
@@ -90,11 +101,7 @@ impl Replica {
     /// Opens the log of the configuration, and a session with its database.
     pub fn open(flags: &Flags) -> Result<Replica, RestoredError> {
         let config = Config::read(flags).map_err(RestoredError::Config)?;
-        let unusable = |error: super::config::log::Unusable| {
-            let mistake = Mistake { place: "log".to_owned(), message: error.to_string() };
-            RestoredError::Config(vec![mistake])
-        };
-        let access = config.log_access().map_err(unusable)?.ok_or(RestoredError::NotShared)?;
+        let access = access(&config)?;
         let (found, pinned) = (registry_id(&config.data_dir)?, access.registry);
         if found != pinned {
             return Err(RestoredError::AnotherRegistry { data_dir: config.data_dir, found, pinned });
@@ -114,8 +121,8 @@ impl Replica {
     }
 
     /// Appends to the database what the log has after its head. Returns the last record of the database then.
-    pub fn push(&mut self, plan: &Plan, on_step: &mut OnStep<'_>) -> Result<Revision, RestoredError> {
-        Ok(pushing::push(&mut *self.session, &*self.log, plan, on_step)?.revision)
+    pub fn push(&mut self, plan: &Plan, on_step: &mut OnStep<'_>) -> Result<Tip, RestoredError> {
+        Ok(pushing::push(&mut *self.session, &*self.log, plan, on_step)?)
     }
 
     /// Finds out what the replica knows that the database lost.

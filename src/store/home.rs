@@ -33,7 +33,7 @@ pub fn mark_as_own(root: &Path) -> Result<(), DataDirError> {
 }
 
 /// The id of the log that a directory itself keeps. `None` if no log moved there.
-pub(super) fn own_log(root: &Path) -> Result<Option<Uuid>, DataDirError> {
+pub fn own_log(root: &Path) -> Result<Option<Uuid>, DataDirError> {
     read(root, LOG_ID)
 }
 

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::data_dir::DataDirError;
 use super::engine::{log_engine, log_engine_to_read};
 use super::first_record::refuse_without_log;
-use super::log::{Extent, LogOptions, ReadError, ReadLog};
+use super::log::{Extent, LogOptions, OfflineLog, ReadError, ReadLog};
 use super::record::{self, Undecodable};
-use crate::domain::fact::{Fact, RegistryFact};
+use crate::domain::fact::{Fact, LogHome, RegistryFact};
 use crate::domain::id::Revision;
 
 /// The reasons why the id of a registry cannot be read.
@@ -39,6 +39,16 @@ pub fn holds_registry(data_dir: &Path) -> bool {
 pub fn registry_id(data_dir: &Path) -> Result<Uuid, IdentityError> {
     refuse_without_log(&*log_engine(data_dir, LogOptions::default()), data_dir)?;
     id_in(&*log_engine_to_read(data_dir)?.offline(Extent::UpTo(Revision(1)))?)
+}
+
+/// Where a log says that it goes on, if that is its last record.
+pub fn moved_to(log: &dyn OfflineLog) -> Result<Option<LogHome>, IdentityError> {
+    let Some(last) = log.read(log.head(), log.head()).next() else { return Ok(None) };
+    let (revision, bytes) = last?;
+    Ok(record::decode(revision, &bytes)?.facts.into_iter().find_map(|fact| match fact {
+        Fact::Registry(RegistryFact::LogMoved { to }) => Some(to),
+        _ => None,
+    }))
 }
 
 /// The id of the registry that this log belongs to.

@@ -42,11 +42,11 @@ use crate::domain::record::Record;
 use answered::Answered;
 pub use damage_note::DamageNote;
 use data_dir::{DataDir, LAYOUT_VERSION, require_key};
-pub use data_dir::{DataDirError, Key, Unfinished};
+pub use data_dir::{DataDirError, Key, Unfinished, request_key_in};
 use engine::{log_engine, shared_log_engine};
 use first_record::open_with_log_to_upgrade;
-pub use home::{copied_log, mark_as_copy, mark_as_own, name_own_log, refuse_other_place};
-pub use identity::{IdentityError, holds_registry, registry_id};
+pub use home::{copied_log, mark_as_copy, mark_as_own, name_own_log, own_log, refuse_other_place};
+pub use identity::{IdentityError, holds_registry, moved_to, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress, clean_shutdown};
 pub use keyed::{mac, request_key_id};
 use log::postgresql::SharedLog;
@@ -113,8 +113,7 @@ pub struct Store {
     /// The instant through which other processes are known to have answered questions by time.
     not_before: Timestamp,
     clock_ahead: SignedDuration,
-    /// The id of the log in the place where it is. `None` if no log has moved there, or the database has not been
-    /// reached yet.
+    /// The id of the log in the place where it is. `None` if it has none, or the database has not been reached yet.
     log_id: Option<Uuid>,
     /// Locks the directory against other processes until the store is closed.
     directory: DataDir,
@@ -137,7 +136,7 @@ impl Store {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
         let (engine, log_id) = match &options.place {
-            LogPlace::File => (log_engine(directory, options.log.clone()), home::own_log(directory)?),
+            LogPlace::File => (log_engine(directory, options.log.clone()), own_log(directory)?),
             LogPlace::Shared(shared) => {
                 let log_id = shared.check()?;
                 require_key(directory, &shared.request_key)?;

@@ -29,31 +29,42 @@ fn prepare(directory: &Path, server: &Server) {
     fs::copy(server.authority(), directory.join("etc/log-ca.crt")).unwrap();
 }
 
+/// These sections of a document alone.
+fn part(document: &Document, headings: &[&str]) -> Document {
+    let sections: Vec<_> = headings.iter().map(|heading| document.section(heading)).collect();
+    Document { name: document.name.clone(), text: sections.join("\n") }
+}
+
+/// A command with the directories of a machine, and the address of the database.
+fn here(command: &str, machine: &Path, server: &Server) -> String {
+    let [etc, data] = ["etc", "data"].map(|name| machine.join(name).display().to_string());
+    let command = command.replace("db1.example.org,db2.example.org", &format!("{HOST}:{}", server.port()));
+    command.replace("/etc/cpss-registry", &etc).replace("/var/lib/cpss-registry", &data)
+}
+
+/// Runs the statements of a block as the administrator of the database.
+async fn administer(server: &Server, lines: &[(usize, &str)]) {
+    let text: String = commands(lines).join("\n");
+    let text = PASSWORDS.iter().fold(text, |text, placeholder| text.replace(placeholder, PASSWORD));
+    let client = server.superuser().await;
+    for statement in text.split_inclusive(';').filter(|statement| !statement.trim().is_empty()) {
+        client.batch_execute(statement).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_document_leads_to_two_replicas() {
     let server = Server::start();
     let _standby = server.start_synchronous_standby("standby1").await;
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     prepare(first.path(), &server);
-    let nodes = format!("{HOST}:{}", server.port());
-    let here = |command: &str, machine: &Path| {
-        let etc = machine.join("etc").display().to_string();
-        let data = machine.join("data").display().to_string();
-        let command = command.replace("db1.example.org,db2.example.org", &nodes);
-        command.replace("/etc/cpss-registry", &etc).replace("/var/lib/cpss-registry", &data)
-    };
+    let here = |command: &str, machine: &Path| here(command, machine, &server);
     let document = Document::named("deploy/docs/postgresql.md");
+    let document = part(&document, &["## The roles", "## The first replica", "## Each further replica"]);
     let (mut machines, mut running) = ([first.path(), second.path()].into_iter(), Vec::new());
     for block in document.blocks() {
         match block.kind {
-            "sql" => {
-                let text: String = commands(&block.lines).join("\n");
-                let text = PASSWORDS.iter().fold(text, |text, placeholder| text.replace(placeholder, PASSWORD));
-                let client = server.superuser().await;
-                for statement in text.split_inclusive(';').filter(|statement| !statement.trim().is_empty()) {
-                    client.batch_execute(statement).await.unwrap();
-                }
-            }
+            "sql" => administer(&server, &block.lines).await,
             "sh" => {
                 let machine = machines.next().unwrap();
                 if !running.is_empty() {
@@ -108,4 +119,56 @@ fn move_to(first: &Path, machine: &Path) {
     let text = fs::read_to_string(&config).unwrap();
     let (from, to) = (first.display().to_string(), machine.display().to_string());
     fs::write(&config, text.replace(&from, &to)).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_document_leads_from_one_machine_to_several_and_back() {
+    let server = Server::start();
+    let _standby = server.start_synchronous_standby("standby1").await;
+    let machine = tempfile::tempdir().unwrap();
+    prepare(machine.path(), &server);
+    let words = |command: &str| here(command, machine.path(), &server);
+    let document = Document::named("deploy/docs/postgresql.md");
+    for block in part(&document, &["## The roles"]).blocks().iter().filter(|block| block.kind == "sql") {
+        administer(&server, &block.lines).await;
+    }
+    let init = words("init /etc/cpss-registry --data-dir /var/lib/cpss-registry");
+    done(&init.split_whitespace().collect::<Vec<_>>());
+    let serve = |arguments: &[&str]| {
+        let process = Process::serve(arguments);
+        process.listening();
+        process
+    };
+    // The example of a page of the help, with the configuration for the time after the move.
+    let example = |page: &[&str]| {
+        let help = done(&[page, &["--help"]].concat());
+        let example = help.lines().find_map(|line| line.strip_prefix("  cpss-registry ")).unwrap();
+        let example = words(&example.replace("config.toml", "replica.toml"));
+        let yes: &[_] = if page.len() > 1 { &["--yes"] } else { &[] };
+        done(&[&example.split_whitespace().collect::<Vec<_>>()[..], yes].concat())
+    };
+    let mut running = Some(serve(&["--config", &words("/etc/cpss-registry/config.toml")]));
+    let section = part(&document, &["## From one machine to several, and back"]);
+    let blocks: Vec<_> = section.blocks().into_iter().filter(|block| block.kind == "sh").collect();
+    assert_eq!(blocks.len(), 3);
+    for (step, block) in blocks.iter().enumerate() {
+        // Before each block but the first, the text says to stop the service.
+        if step > 0 {
+            running.take().unwrap().stop();
+        }
+        for command in commands(&block.lines) {
+            let command = words(&command);
+            match command.split_whitespace().skip(1).collect::<Vec<_>>()[..] {
+                ["serve", ref arguments @ ..] => running = Some(serve(arguments)),
+                ref arguments => drop(done(arguments)),
+            }
+        }
+        if step == 1 {
+            assert!(example(&["log", "move"]).contains("it had moved before"));
+            example(&["adopt-semantics"]);
+            example(&["upgrade"]);
+        }
+    }
+    assert!(example(&["log", "pull"]).contains("it had moved before"));
+    running.unwrap().stop();
 }

@@ -19,6 +19,9 @@ use crate::server::{HOST, PASSWORD, Server};
 const LOGIN: &str = "cpss";
 pub const INSTALLER: &str = "cpss_install";
 
+/// A free port of this machine.
+const ANY: &str = "127.0.0.1:0";
+
 /// The name under which the standby follows.
 pub const STANDBY: &str = "second";
 
@@ -156,14 +159,29 @@ impl Machines {
 
     /// Runs `init` in the directory of a replica.
     pub fn init(&self, name: &str) -> Output {
+        self.init_with(name, &["--listen", ANY, "--ops-listen", ANY])
+    }
+
+    /// Runs `init` for a registry in the data directory of one machine. Its clients are those of
+    /// [`Machines::begin_registry`].
+    pub fn begin_on_one_machine(&self, name: &str) {
+        let directory = self.directory(name).display().to_string();
+        done(&["init", &directory, "--listen", ANY, "--ops-listen", ANY]);
+        done(&["init", &directory, "--client", "certifier", "--role", "certifier"]);
+    }
+
+    /// Prepares the database for the log of a registry on one machine.
+    pub fn prepare_move(&self, name: &str) -> Output {
+        self.init_with(name, &["--from-file"])
+    }
+
+    fn init_with(&self, name: &str, flags: &[&str]) -> Output {
         let (directory, url, owner) = (self.directory(name), self.url(LOGIN), self.url(INSTALLER));
         let password = self.password();
         let authority = self.authority.display().to_string();
-        let any = "127.0.0.1:0";
-        let place = ["init", directory.to_str().unwrap(), "--listen", any, "--ops-listen", any];
         let log = ["--log-url", &url, "--log-password-file", &password, "--log-ca", &authority];
         let owner = ["--log-owner-url", &owner, "--log-owner-password-file", &password, "--log-replica-id", name];
-        run(&[&place[..], &log, &owner].concat())
+        run(&[&["init", directory.to_str().unwrap()], flags, &log, &owner].concat())
     }
 
     /// Copies the configuration of `a` to another machine.
@@ -206,13 +224,23 @@ impl Machines {
 
     /// Starts a replica without waiting for it.
     pub fn spawn(&self, name: &str) -> Replica {
-        let process = Process::serve(&["--config", &self.config(name)]);
+        self.spawn_with(name, "config.toml")
+    }
+
+    /// Like [`Machines::spawn`], with another configuration.
+    pub fn spawn_with(&self, name: &str, config: &str) -> Replica {
+        let process = Process::serve(&["--config", &self.file(name, config)]);
         Replica { process, directory: self.directory(name) }
     }
 
     /// Runs `serve`, which must refuse to start. Returns what it says.
     pub fn refused(&self, name: &str) -> String {
-        let (status, said) = Process::serve(&["--config", &self.config(name)]).wait();
+        self.refused_with(name, "config.toml")
+    }
+
+    /// Like [`Machines::refused`], with another configuration.
+    pub fn refused_with(&self, name: &str, config: &str) -> String {
+        let (status, said) = Process::serve(&["--config", &self.file(name, config)]).wait();
         assert_eq!(status.code(), Some(2), "{said}");
         said
     }

@@ -20,6 +20,7 @@ mod fleet;
 #[allow(unused_imports, reason = "these tests use a part of it")]
 mod harness;
 mod link;
+mod moved;
 mod operations;
 mod patroni;
 mod replicas;

@@ -1,13 +1,14 @@
 //! `log`: moves records between a log in files and a log in a database.
 
 mod push;
+mod relocate;
 
 use clap::Subcommand;
 
 use super::Outcome;
 use super::failure::Failure;
 
-/// Bring records from a data directory into the database of a shared log
+/// Copy records to the database of a shared log, or move the log of a registry there, or back
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Log {
@@ -22,12 +23,16 @@ Example:
 #[derive(Debug, Subcommand)]
 enum Command {
     Push(push::Push),
+    Move(relocate::ToDatabase),
+    Pull(relocate::ToDataDir),
 }
 
 impl Log {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         match self.command {
             Command::Push(push) => push.run(),
+            Command::Move(to) => to.run(),
+            Command::Pull(to) => to.run(),
         }
     }
 }

@@ -22,7 +22,9 @@ Example:
 
 Run it on the replica that has most. The replica may be running. The database must be the beginning of the replica's
 copy, and nobody must have written to it since it was restored: then the records get the revisions that they had. If it
-is interrupted, run it again.";
+is interrupted, run it again.
+
+It also copies the log of one machine to a database that `init --from-file` has prepared, while the service runs.";
 
 #[derive(Serialize)]
 struct Report {
@@ -44,7 +46,7 @@ impl Push {
             ));
             self.place.require_confirmed(&format!("Push revisions {} to {until}?", before + 1))?;
             let mut progress = Progress::new();
-            head = replica.push(&plan, &mut |step| progress.show(step)).map_err(failed)?.0;
+            head = replica.push(&plan, &mut |step| progress.show(step)).map_err(failed)?.revision.0;
         }
         let report = Report { head_before: before, head, pushed: head - before };
         if self.place.json {

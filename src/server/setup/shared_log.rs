@@ -15,12 +15,12 @@ use crate::registry::{Options, Registry, SEMANTICS_VERSION, clock};
 use crate::server::config::log::request_key;
 use crate::server::config::{Config, Flags, LogAccess};
 use crate::server::replica::{self, ReplicaError};
-use crate::store::log::postgresql::schema::{self, Joined};
+use crate::store::log::postgresql::schema::{self, Joined, RegistryRow};
 use crate::store::log::postgresql::{Link, Settings};
 use crate::store::{Key, LogPlace, OpenMode, StoreOptions, request_key_id};
 
 /// The key file in the directory of a setup.
-const REQUEST_KEY: &str = "request.key";
+pub(super) const REQUEST_KEY: &str = "request.key";
 
 /// The options of a setup whose log is in a database.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,12 @@ impl SharedLogSetup {
         let absolute = |path: &Option<PathBuf>| path.as_deref().map(absolute_path).transpose();
         let (password_file, ca) = (absolute(&self.password_file)?, absolute(&self.ca)?);
         Ok(SharedLogSetup { password_file, ca, ..self.clone() })
+    }
+
+    /// How a replica reaches the database, and how the role does that installs the schema.
+    pub(super) fn both_settings(&self) -> Result<(Settings, Option<Settings>), SetupError> {
+        let owner = self.owner_url.as_deref().map(|url| self.settings(url, self.owner_password_file.as_deref()));
+        Ok((self.settings(&self.url, self.password_file.as_deref())?, owner.transpose()?))
     }
 
     fn settings(&self, url: &str, password_file: Option<&Path>) -> Result<Settings, SetupError> {
@@ -86,13 +92,11 @@ impl SharedLogSetup {
 /// Begins a registry in the database, with its first replica here, or goes on where a setup in the same directory was
 /// interrupted. Returns the id of the registry.
 pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -> Result<Uuid, SetupError> {
-    let settings = setup.settings(&setup.url, setup.password_file.as_deref())?;
-    let owner = setup.owner_url.as_deref().map(|url| setup.settings(url, setup.owner_password_file.as_deref()));
-    let owner = owner.transpose()?;
+    let (settings, owner) = setup.both_settings()?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(SetupError::Runtime)?;
     let path = directory.join(REQUEST_KEY);
-    let (registry, request_key) = runtime.block_on(install(&settings, owner.as_ref(), &path))?;
+    let (registry, request_key) = runtime.block_on(install(&settings, owner.as_ref(), &path, None))?;
     let access = LogAccess { settings, registry, request_key };
     let shared = Arc::new(access.driven_by(runtime.handle().clone()));
     let store = StoreOptions {
@@ -112,21 +116,34 @@ pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -
     })?)
 }
 
-/// Installs the schema, and joins as the first replica. Returns the id of the registry and its request key.
-async fn install(settings: &Settings, owner: Option<&Settings>, path: &Path) -> Result<(Uuid, Key), SetupError> {
+/// Installs the schema, and joins as the first replica. Returns the id of the registry and its request key. A log that
+/// is `copied` from a data directory is that of this registry, and the database stays closed until it has moved.
+pub(super) async fn install(
+    settings: &Settings,
+    owner: Option<&Settings>,
+    path: &Path,
+    copied: Option<Uuid>,
+) -> Result<(Uuid, Key), SetupError> {
     let link = connect(settings).await?;
     let mut installer = connect(owner.unwrap_or(settings)).await?;
     let installing = async {
         let found = schema::read_registry(&installer.client).await.map_err(ReplicaError::from)?;
         let key = if path.exists() { Some(request_key(path).map_err(SetupError::BadConfig)?) } else { None };
+        let is_ours = |row: &RegistryRow| copied.is_none_or(|registry| row.registry == registry);
         let (registry, key) = match (found, key) {
-            (Some(row), Some(key)) if row.request_key_id == request_key_id(&key) => (row.registry, key),
+            (Some(row), Some(key)) if is_ours(&row) && row.request_key_id == request_key_id(&key) => {
+                (row.registry, key)
+            }
             (Some(row), _) => return Err(SetupError::HoldsRegistry { registry: row.registry, key: path.to_owned() }),
-            (None, Some(key)) => (Uuid::new_v4(), key),
-            (None, None) => (Uuid::new_v4(), make_key(path)?),
+            (None, Some(key)) => (copied.unwrap_or_else(Uuid::new_v4), key),
+            (None, None) => (copied.unwrap_or_else(Uuid::new_v4), make_key(path)?),
         };
         let id = request_key_id(&key);
-        schema::install(&mut installer.client, registry, &id).await.map_err(ReplicaError::from)?;
+        let installed = match copied {
+            None => schema::install(&mut installer.client, registry, &id).await,
+            Some(_) => schema::install_to_fill(&mut installer.client, registry, &id).await,
+        };
+        installed.map_err(ReplicaError::from)?;
         if owner.is_some() {
             grant(&link, &installer).await.map_err(ReplicaError::from)?;
         }
@@ -162,17 +179,7 @@ async fn grant(link: &Link, installer: &Link) -> Result<(), tokio_postgres::Erro
 /// Adds a replica with the configuration of a file to its database. Returns its name, and whether it is new. A given
 /// name is written to the file.
 pub fn join(path: &Path, replica_id: Option<&str>) -> Result<(String, bool), SetupError> {
-    let shown = path.display().to_string();
-    let flags =
-        Flags { config: Some(shown.clone()), log_replica_id: replica_id.map(str::to_owned), ..Flags::default() };
-    let config = Config::read(&flags).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        SetupError::BadConfig(mistakes.join("; "))
-    })?;
-    let access = config.log_access().map_err(|unusable| SetupError::BadConfig(unusable.to_string()))?;
-    let access = access.ok_or_else(|| {
-        SetupError::BadConfig(format!("{shown}: log.engine is \"file\": a log in the data directory is not shared"))
-    })?;
+    let access = access(path, replica_id)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
     let joined = runtime.block_on(replica::join(&access))?;
     if let Some(name) = replica_id {
@@ -180,6 +187,24 @@ pub fn join(path: &Path, replica_id: Option<&str>) -> Result<(String, bool), Set
         files::replace(path, &content, files::Readers::Anyone)?;
     }
     Ok((access.settings.replica, joined == Joined::Added))
+}
+
+/// Reads how a replica with the configuration of a file reaches its database. A name that is given replaces its own.
+pub(super) fn access(path: &Path, replica_id: Option<&str>) -> Result<LogAccess, SetupError> {
+    let shown = path.display().to_string();
+    let flags =
+        Flags { config: Some(shown.clone()), log_replica_id: replica_id.map(str::to_owned), ..Flags::default() };
+    let access = read_config(&flags)?.log_access().map_err(|unusable| SetupError::BadConfig(unusable.to_string()))?;
+    access.ok_or_else(|| {
+        SetupError::BadConfig(format!("{shown}: log.engine is \"file\": a log in the data directory is not shared"))
+    })
+}
+
+pub(super) fn read_config(flags: &Flags) -> Result<Config, SetupError> {
+    Config::read(flags).map_err(|mistakes| {
+        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        SetupError::BadConfig(mistakes.join("; "))
+    })
 }
 
 /// Sets the name of the replica in the text of a configuration whose table `log` has a header.

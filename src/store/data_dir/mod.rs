@@ -141,7 +141,7 @@ impl DataDir {
 }
 
 /// The request key in a data directory. Another process may be serving it.
-pub(super) fn request_key_in(root: &Path) -> Result<Key, DataDirError> {
+pub fn request_key_in(root: &Path) -> Result<Key, DataDirError> {
     let path = root.join(REQUEST_KEY);
     match fs::read(&path) {
         Ok(bytes) => bytes.try_into().map_err(|_| DataDirError::NoKey { path, fault: "not 32 bytes long" }),

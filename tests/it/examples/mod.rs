@@ -22,13 +22,17 @@ use crate::harness::markdown;
 const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
 
 /// The pages whose examples need a database: tests/postgresql runs them.
-const NEED_A_DATABASE: [&str; 9] = [
+const NEED_A_DATABASE: [&str; 13] = [
     "join",
     "replica",
     "replica list",
     "replica forget",
     "log",
     "log push",
+    "log move",
+    "log pull",
+    "adopt-semantics",
+    "upgrade",
     "accept-loss",
     "deploy/docs/postgresql.md",
     "deploy/docs/postgresql-restore.md",

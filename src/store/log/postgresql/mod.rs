@@ -67,7 +67,8 @@ impl SharedLog {
         Ok(self.connect_and_read().await?.0)
     }
 
-    async fn connect_and_read(&self) -> Result<(Link, RegistryRow), ConnectError> {
+    /// Like [`SharedLog::connect`]. Also returns which registry that is.
+    pub(crate) async fn connect_and_read(&self) -> Result<(Link, RegistryRow), ConnectError> {
         self.connect_and(async |client: &Client| {
             let row = self.require_registry(client).await?;
             require_rights(client).await?;

@@ -164,6 +164,16 @@ fn config_of(url: &str) -> Result<Config, SettingsError> {
     Ok(config)
 }
 
+impl Settings {
+    /// What operators call the database: its name, and its nodes. Contains no secret.
+    pub fn database(&self) -> String {
+        let nodes: Vec<_> = self.nodes.iter().map(|node| &*node.name).collect();
+        let first = self.nodes.first().map(|node| &node.config);
+        let name = first.and_then(|config| config.get_dbname().or(config.get_user())).unwrap_or_default();
+        format!("{name} on {}", nodes.join(","))
+    }
+}
+
 /// Refuses a connection without encryption to a node that is not on this machine.
 fn require_local(config: &Config) -> Result<(), SettingsError> {
     let addresses = config.get_hostaddrs();
@@ -210,6 +220,7 @@ mod tests {
     fn a_url_names_every_node() {
         let settings = parse("postgresql://cpss@127.0.0.1:5433,localhost:5434/registry", None).unwrap();
         assert_eq!(settings.nodes.len(), 2);
+        assert_eq!(settings.database(), "registry on 127.0.0.1:5433,localhost:5434");
         for (node, (name, port)) in settings.nodes.iter().zip([("127.0.0.1:5433", 5433), ("localhost:5434", 5434)]) {
             let config = &node.config;
             assert_eq!((&*node.name, config.get_hosts().len(), config.get_hostaddrs().len()), (name, 1, 0));
