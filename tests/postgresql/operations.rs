@@ -135,7 +135,7 @@ async fn a_replica_that_is_forgotten_on_one_server_only_goes_on_until_that_is_du
     let row = other.query("SELECT FROM cpss_registry.replica", &[]).await.unwrap();
     assert!(row.is_empty(), "it is visible that it was forgotten");
     // Its write waits for the standby, and the row is looked for again and again.
-    logged(&a, "commit_failed", "commits wait for a synchronous standby").await;
+    logged(&a, "log_trouble", "commits wait for a synchronous standby").await;
     assert!(a.lives());
     fleet.standby.thaw();
     let (status, text) = a.process.wait();

@@ -3,7 +3,10 @@
 #
 #     tests/postgresql/run.sh [NAMES-OF-TESTS]
 #     tests/postgresql/run.sh patroni [TIMES]
+#     tests/postgresql/run.sh version DIRECTORY
 #
+# With `version`, only the tests of what statements do, with the programs of another version in DIRECTORY, which may have
+# been built without TLS. Most others need TLS.
 # With `patroni`, only the test of replicas on a database that Patroni manages, which takes about three minutes for each
 # of TIMES, the number of times that the primary is killed, stopped and switched over.
 # CPSS_POSTGRESQL_BIN is the directory of another version's programs.
@@ -11,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 missing=()
-[[ -n ${CPSS_POSTGRESQL_BIN:-} || -n $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]] || missing+=(postgresql)
+[[ ${1:-} == version || -n ${CPSS_POSTGRESQL_BIN:-} || -n $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]] || missing+=(postgresql)
 # Gives a replica another clock. Without it, clocks are left alone.
 [[ -n $(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') ]] || missing+=(faketime)
 if [[ ${1:-} == patroni ]]; then
@@ -34,6 +37,10 @@ fi
 if [[ ${1:-} == patroni ]]; then
     CPSS_PATRONI_TIMES=${2:-1} exec timeout 7200 \
         cargo test --locked --quiet --test postgresql -- --ignored --nocapture patroni::
+fi
+if [[ ${1:-} == version ]]; then
+    export CPSS_POSTGRESQL_BIN=${2:?usage: run.sh version DIRECTORY} CPSS_POSTGRESQL_TLS=off
+    exec timeout 600 cargo test --locked --quiet --test postgresql -- schema:: link::outcomes::
 fi
 timeout 1800 cargo test --locked --quiet --test postgresql -- "$@"
 # The suite that every engine of the log must pass.

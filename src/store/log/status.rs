@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::AppendError;
 use super::replicated::statements::APART;
 use crate::domain::id::Revision;
+use crate::store::incident::Incident;
 
 /// The value of an instant or a clock that is not known. It is no time of a clock.
 const UNSET: i64 = i64::MIN;
@@ -25,6 +26,7 @@ pub struct LogStatus {
     begun: Instant,
     confirmed_at: AtomicI64,
     trouble: ArcSwapOption<Trouble>,
+    troubles: Incident,
     /// What the clock of the shared log showed when this began, in microseconds since 1970.
     clock: AtomicI64,
     head: AtomicU64,
@@ -175,6 +177,7 @@ impl Default for LogStatus {
             begun: Instant::now(),
             confirmed_at: AtomicI64::new(UNSET),
             trouble: ArcSwapOption::empty(),
+            troubles: Incident::new(),
             clock: AtomicI64::new(UNSET),
             head: AtomicU64::default(),
             counts: Counts::default(),
@@ -234,12 +237,13 @@ impl LogStatus {
             return;
         }
         if let Some(ended) = self.trouble.swap(None) {
+            self.troubles.resolve();
             let (cause, seconds) = (ended.cause.name(), ended.since.elapsed().as_secs());
             tracing::info!(event = "log_trouble_over", cause, seconds, "the shared log takes writes again");
         }
     }
 
-    /// Notes what an error says about the database. A new cause is logged.
+    /// Notes what an error says about the database. A new cause is logged at once, and a lasting one every minute.
     pub fn note_failure(&self, error: &AppendError) {
         let now = self.trouble.load_full();
         let cause = match Cause::of(error) {
@@ -251,13 +255,18 @@ impl LogStatus {
         };
         let since = match &now {
             // A loss stands until the database shows otherwise, not until it is silent.
-            Some(now) if now.cause == cause || (now.cause.is_final() && !cause.is_final()) => return,
+            Some(now) if now.cause.is_final() && !cause.is_final() => return,
             Some(now) if now.cause.name() == cause.name() => now.since,
-            _ => {
-                warn(&cause);
-                Instant::now()
-            }
+            _ => Instant::now(),
         };
+        let text = match cause {
+            // The difference is never quite the same.
+            Cause::ClockSkewed { .. } => cause.name().to_owned(),
+            _ => cause.to_string(),
+        };
+        if self.troubles.occurred_for(&text).is_some() {
+            warn(&cause);
+        }
         self.trouble.store(Some(Arc::new(Trouble { cause, since })));
     }
 

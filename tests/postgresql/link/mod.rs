@@ -4,7 +4,6 @@ mod outcomes;
 mod refusals;
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,8 +51,8 @@ fn url(servers: &[&Server]) -> String {
 }
 
 fn settings(servers: &[&Server], durability: Durability, patience: Duration) -> Settings {
-    let ca: PathBuf = servers[0].authority();
-    Settings::parse(&url(servers), Some(PASSWORD), Some(&ca), EAST, durability, patience).unwrap()
+    let ca = servers[0].trusted();
+    Settings::parse(&url(servers), Some(PASSWORD), ca.as_deref(), EAST, durability, patience).unwrap()
 }
 
 fn shared(settings: Settings) -> SharedLog {

@@ -76,12 +76,10 @@ async fn a_node_that_hangs_leaves_time_for_the_others() {
     let (server, hanging) = (Server::start(), Server::start());
     install(&server).await;
     hanging.freeze();
-    let authority = settings(&[&server], Durability::Storage, PATIENCE);
-    authority.connect(clock::now).await.unwrap();
-    let ca = server.authority();
+    let ca = server.trusted();
     let parse = |servers: &[&Server]| {
         let (password, patience) = (Some(PASSWORD), Duration::from_secs(8));
-        Settings::parse(&url(servers), password, Some(&ca), EAST, Durability::Storage, patience).unwrap()
+        Settings::parse(&url(servers), password, ca.as_deref(), EAST, Durability::Storage, patience).unwrap()
     };
     for _ in 0..4 {
         parse(&[&hanging, &server]).connect(clock::now).await.unwrap();
@@ -107,8 +105,8 @@ async fn a_role_that_is_refused_is_told_the_remedy_and_may_try_again() {
     refused(&format!("GRANT cpss_reader TO {EAST}"), "GRANT cpss_replica TO east").await;
     let absent = url(&[&server]).replace("/postgres", "/absent");
     let settings = |url: &str| {
-        let (password, ca) = (Some(PASSWORD), server.authority());
-        Settings::parse(url, password, Some(&ca), EAST, Durability::Storage, PATIENCE).unwrap()
+        let (password, ca) = (Some(PASSWORD), server.trusted());
+        Settings::parse(url, password, ca.as_deref(), EAST, Durability::Storage, PATIENCE).unwrap()
     };
     let error = settings(&absent).connect(clock::now).await.err().unwrap();
     assert!(error.to_string().contains("(3D000): correct the name of the database"), "{error}");

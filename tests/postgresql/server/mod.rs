@@ -56,18 +56,23 @@ impl Server {
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let file = |name| self.file(name).display().to_string();
+        let tls = [
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", file("server.pem")),
+            format!("ssl_key_file={}", file("server.key")),
+        ];
         let settings = [
             format!("port={}", self.port),
             format!("listen_addresses={HOST}"),
             "unix_socket_directories=".to_owned(),
-            "ssl=on".to_owned(),
-            format!("ssl_cert_file={}", file("server.pem")),
-            format!("ssl_key_file={}", file("server.key")),
             "shared_buffers=16MB".to_owned(),
             "max_connections=60".to_owned(),
         ];
         let mut command = programs::leashed(&programs::path("postgres"), "QUIT");
         command.arg("-D").arg(self.file("data")).args(settings.iter().flat_map(|setting| ["-c", setting]));
+        if programs::have_tls() {
+            command.args(tls.iter().flat_map(|setting| ["-c", setting]));
+        }
         let log = File::options().create(true).append(true).open(self.file("log")).unwrap();
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let mut child = command.spawn().unwrap();
@@ -200,9 +205,14 @@ impl Server {
         self.file("authority.pem")
     }
 
+    /// The same file, for a client. `None` without TLS.
+    pub fn trusted(&self) -> Option<PathBuf> {
+        programs::have_tls().then(|| self.authority())
+    }
+
     /// The address with user, password and database, as a client's configuration has it.
     pub fn url(&self, user: &str, database: &str) -> String {
-        format!("postgresql://{user}:{PASSWORD}@{HOST}:{}/{database}?sslmode=require", self.port)
+        format!("postgresql://{user}:{PASSWORD}@{HOST}:{}/{database}?sslmode={}", self.port, mode().1)
     }
 
     /// Opens a session of a role.
@@ -234,7 +244,7 @@ impl Server {
     fn config(&self, user: &str, database: &str) -> Config {
         let mut config = Config::new();
         config.host(HOST).port(self.port).user(user).password(PASSWORD).dbname(database);
-        config.ssl_mode(SslMode::Require).connect_timeout(PATIENCE);
+        config.ssl_mode(mode().0).connect_timeout(PATIENCE);
         config
     }
 
@@ -263,6 +273,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end(Signal::QUIT);
     }
+}
+
+/// How clients connect, and its name in an address.
+fn mode() -> (SslMode, &'static str) {
+    if programs::have_tls() { (SslMode::Require, "require") } else { (SslMode::Disable, "disable") }
 }
 
 /// True until a process has ended, even if its parent has not noticed.

@@ -41,6 +41,12 @@ pub fn directory() -> PathBuf {
     Path::new(DEBIAN).join(newest.to_string()).join("bin")
 }
 
+/// False if the server's programs were built without TLS: `CPSS_POSTGRESQL_TLS=off`. Then its connections, which never
+/// leave this machine, are plain.
+pub fn have_tls() -> bool {
+    env::var_os("CPSS_POSTGRESQL_TLS").is_none_or(|value| value != "off")
+}
+
 /// The path of a program of PostgreSQL.
 pub fn path(name: &str) -> PathBuf {
     directory().join(name)

@@ -48,7 +48,8 @@ impl Server {
         let mut command = program("initdb");
         command.args(["--no-sync", "--data-checksums", "--auth=scram-sha-256", "--username", SUPERUSER]);
         run(command.arg("--pwfile").arg(password).arg("--pgdata").arg(server.file("data")));
-        let line = |database| format!("hostssl {database} all {HOST}/32 scram-sha-256\n");
+        let kind = if programs::have_tls() { "hostssl" } else { "host" };
+        let line = |database| format!("{kind} {database} all {HOST}/32 scram-sha-256\n");
         fs::write(server.file("data/pg_hba.conf"), line("all") + &line("replication")).unwrap();
         let lines = settings.iter().chain([&KEPT]).map(|(name, value)| format!("{name} = '{value}'\n"));
         fs::write(server.file("data/postgresql.auto.conf"), lines.collect::<String>()).unwrap();
@@ -136,11 +137,11 @@ impl Server {
 
     /// How PostgreSQL's own programs connect to this server.
     fn source(&self) -> String {
-        let (port, authority) = (self.port, self.authority());
-        let authority = authority.display();
-        format!(
-            "host={HOST} port={port} user={SUPERUSER} password={PASSWORD} sslmode=verify-full sslrootcert={authority}"
-        )
+        let tls = match self.trusted() {
+            Some(authority) => format!("sslmode=verify-full sslrootcert={}", authority.display()),
+            None => "sslmode=disable".to_owned(),
+        };
+        format!("host={HOST} port={} user={SUPERUSER} password={PASSWORD} {tls}", self.port)
     }
 
     /// A directory and a port for a server.

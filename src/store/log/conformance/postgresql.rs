@@ -70,8 +70,8 @@ impl Database {
     fn replica(self: &Arc<Database>, replica: &str) -> Postgres {
         let url = format!("postgresql://{replica}@{HOST}:{}/{DATABASE}", self.server.port());
         let (password, patience) = (Some(PASSWORD), Duration::from_secs(60));
-        let ca = self.server.authority();
-        let settings = Settings::parse(&url, password, Some(&ca), replica, Durability::Storage, patience).unwrap();
+        let ca = self.server.trusted();
+        let settings = Settings::parse(&url, password, ca.as_deref(), replica, Durability::Storage, patience).unwrap();
         let runtime = self.runtime.handle().clone();
         let shared = Arc::new(SharedLog { settings, registry: REGISTRY, request_key: KEY, runtime, now });
         Postgres { copy: MemoryEngine::default(), shared, _database: Arc::clone(self) }
