@@ -41,6 +41,8 @@ pub enum Kind {
     Restore,
     /// Time goes by.
     Tick,
+    /// The operator does something, after a restore.
+    Operate,
 }
 
 /// Each kind, and how often it happens among those that can.
@@ -62,6 +64,9 @@ const KINDS: [(Kind, u32); 16] = [
     (Kind::Restore, 2),
     (Kind::Tick, 4),
 ];
+
+/// How often the operator does something.
+pub const OPERATES: u32 = 24;
 
 /// How much more often something happens in a history, in quarters.
 const FACTORS: [u32; 6] = [1, 2, 4, 4, 8, 16];

@@ -90,6 +90,16 @@ impl Knowledge {
         }
     }
 
+    /// Forgets what an operator gave up: what the log has no more, and what was known after a fork.
+    pub fn give_up(&mut self, after: Revision, world: &World) {
+        let frames = world.nodes[world.leader].frames();
+        let kept: BTreeSet<_> =
+            frames.flat_map(|frame| &frame.records).map(|(at, request, _)| (*at, *request)).collect();
+        self.acknowledged.retain(|request, at| kept.contains(&(*at, Some(*request))));
+        self.answered.retain(|_, revision| *revision <= after);
+        self.reached = self.reached.min(after);
+    }
+
     /// Checks the log and the copies of the replicas.
     pub fn check(&self, world: &World, copies: &[&[Vec<u8>]]) -> Result<(), Violation> {
         let leader: Vec<_> = world.nodes[world.leader].frames().collect();
@@ -121,9 +131,15 @@ impl Knowledge {
                 return Err(Violation::AnswerByTime(format!("{instant} was {answered}, and is now {revision}")));
             }
         }
-        let is_prefix = |ours: &[Vec<u8>], theirs: &[Vec<u8>]| ours.iter().zip(theirs).all(|(one, other)| one == other);
+        // Of a replica that has not folded a new epoch yet, only what is before the fork is compared.
+        let fork = world.forked.iter().min();
+        let compared =
+            fork.map_or(usize::MAX, |fork| leader.iter().filter(|frame| frame.tip.revision <= *fork).count());
+        let is_prefix = |ours: &[Vec<u8>], theirs: &[Vec<u8>]| {
+            ours.iter().zip(theirs).take(compared).all(|(one, other)| one == other)
+        };
         for (at, copy) in copies.iter().enumerate() {
-            let is_in_log = copy.iter().zip(&leader).all(|(ours, frame)| *ours == frame.bytes);
+            let is_in_log = copy.iter().zip(&leader).take(compared).all(|(ours, frame)| *ours == frame.bytes);
             if !is_in_log || (copy.len() > leader.len() && !world.is_restored) {
                 return Err(Violation::Histories(format!("replica {at} and the log")));
             }

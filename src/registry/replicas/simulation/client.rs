@@ -8,7 +8,7 @@ use super::super::replica::{Replica, hire, person, register, submission};
 use crate::domain::command::Command;
 use crate::domain::decide::Rejection;
 use crate::domain::id::{Revision, SpecialistId};
-use crate::registry::errors::SubmitError;
+use crate::registry::errors::{SubmitError, WriterFailed};
 use crate::registry::message::{Message, Outcome, Reply, Settled};
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
@@ -74,7 +74,7 @@ enum Sent {
 }
 
 /// Has a replica process some questions as one batch.
-pub fn ask(replica: &mut Replica, who: SpecialistId, questions: &[Question]) -> Result<Vec<Seen>, String> {
+pub fn ask(replica: &mut Replica, who: SpecialistId, questions: &[Question]) -> Result<Vec<Seen>, WriterFailed> {
     let (mut messages, mut sent) = (Vec::new(), Vec::new());
     for question in questions {
         let (message, way) = match *question {
@@ -100,7 +100,7 @@ pub fn ask(replica: &mut Replica, who: SpecialistId, questions: &[Question]) -> 
         messages.push(message);
         sent.push(way);
     }
-    replica.writer.process(messages).map_err(|failed| format!("{failed:?}"))?;
+    replica.writer.process(messages)?;
     Ok(sent.into_iter().map(|way| seen(replica, way)).collect())
 }
 

@@ -23,9 +23,21 @@ impl History {
             }
         }
         self.follow_all()?;
-        let lost = self.lost()?;
+        let mut lost = self.lost()?;
         self.check()?;
+        for _ in 0..=self.seats.len() {
+            if lost.is_empty() || !self.budget.operates {
+                break;
+            }
+            self.remedy(&lost)?;
+            self.follow_all()?;
+            lost = self.lost()?;
+            self.check()?;
+        }
         if !lost.is_empty() {
+            if self.budget.operates {
+                return Err(Violation::Stuck(format!("the replicas {lost:?} stay apart")));
+            }
             // The operator accepts what is lost.
             self.world.forgotten.extend(&lost);
             self.knowledge = Knowledge::default();
@@ -87,7 +99,7 @@ impl History {
         let log = self.world.shown();
         let mut lost = Vec::new();
         for (at, seat) in self.seats.iter().enumerate() {
-            let (says_so, has_more) = (seat.answered == [Seen::Lost], seat.copy.state().frames.len() > log.len());
+            let (says_so, has_more) = (seat.answered == [Seen::Lost], self.has_more(at, &log));
             if says_so != has_more {
                 let answered = &seat.answered;
                 return Err(Violation::Stuck(format!(

@@ -7,10 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::super::replica::{BEGIN, Replica, person};
-use super::bias::Bias;
+use super::bias::{Bias, Kind, OPERATES};
 use super::checks::{Knowledge, Violation};
 use super::client::{Question, Seen, ask};
 use super::line::{Job, Paused, Process, Start};
+use super::operator::Shown;
 use super::world::{Answer, World};
 use crate::domain::id::SpecialistId;
 use crate::registry::receipt::Resource;
@@ -41,6 +42,8 @@ pub struct Budget {
     pub kills: usize,
     /// Which kinds of questions clients ask, in the order of [`Question`].
     pub questions: [bool; 6],
+    /// True if an operator pushes, or accepts a loss, after a restore.
+    pub operates: bool,
     /// How far behind the clock of the second node is.
     pub slower: SignedDuration,
 }
@@ -71,6 +74,8 @@ pub struct Seat {
 pub enum Done {
     Opened,
     Seen(Result<Vec<Seen>, String>),
+    /// Its writer ended, because the log continues in another epoch.
+    Ended,
     Answers(String),
 }
 
@@ -82,6 +87,8 @@ pub struct History {
     pub budget: Budget,
     pub bias: Bias,
     pub calls: u64,
+    /// What the operator was shown.
+    pub shown: Option<Shown>,
 }
 
 /// The first records of the registry: its frames, and the person in them.
@@ -112,7 +119,10 @@ impl History {
         let now = begin + SignedDuration::from_secs(60);
         let mut world = World::new(seed, broken, now, budget.nodes, budget.replicas, &begun().frames);
         world.nodes[1].ahead = -budget.slower;
-        let bias = Bias::any(&mut world.rng, budget.nodes, budget.replicas, budget.questions);
+        let mut bias = Bias::any(&mut world.rng, budget.nodes, budget.replicas, budget.questions);
+        if budget.operates {
+            bias.kinds.push((OPERATES, Kind::Operate));
+        }
         world.prefers.clone_from(&bias.nodes);
         let seat = |_| {
             let copy = MemoryEngine::default();
@@ -129,7 +139,7 @@ impl History {
             }
         };
         let seats = (0..budget.replicas).map(seat).collect();
-        History { world, knowledge: Knowledge::default(), seats, budget, bias, calls: 0 }
+        History { world, knowledge: Knowledge::default(), seats, budget, bias, calls: 0, shown: None }
     }
 
     pub fn check(&self) -> Result<(), Violation> {
@@ -152,7 +162,10 @@ impl History {
         seat.known = self.knowledge.clone();
         let job: Job<Done> = Box::new(move |replica| {
             replica.set_clock(now);
-            Done::Seen(ask(replica, who, &asked))
+            match ask(replica, who, &asked) {
+                Err(failed) if failed.is_other_epoch() => Done::Ended,
+                seen => Done::Seen(seen.map_err(|failed| format!("{failed:?}"))),
+            }
         });
         seat.process.as_ref().unwrap().give(job);
         self.go_on(replica)
@@ -196,6 +209,10 @@ impl History {
                     self.seats[replica].state = State::Idle;
                     return self.done(replica, done);
                 }
+                Paused::Ended => {
+                    self.stop(replica);
+                    return Ok(());
+                }
                 Paused::Killed => unreachable!("it is killed when it is dropped"),
                 Paused::Panicked(message) => return Err(Violation::Failed(message)),
             }
@@ -203,7 +220,15 @@ impl History {
     }
 
     fn done(&mut self, replica: usize, done: Done) -> Result<(), Violation> {
-        let Done::Seen(seen) = done else { return Ok(()) };
+        let seen = match done {
+            Done::Seen(seen) => seen,
+            Done::Ended => {
+                self.seats[replica].answered.clear();
+                self.stop(replica);
+                return Ok(());
+            }
+            Done::Opened | Done::Answers(_) => return Ok(()),
+        };
         let seen = seen.map_err(Violation::Failed)?;
         let seat = &mut self.seats[replica];
         for (question, seen) in seat.asked.iter().zip(&seen) {

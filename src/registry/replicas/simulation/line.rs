@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::super::replica::Replica;
 use crate::domain::id::Revision;
+use crate::registry::OpenError;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::log::replicated::statements::{
     Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
@@ -61,6 +62,8 @@ pub enum Paused<T> {
     Sent(u64, Request),
     /// Its work is done.
     Done(T),
+    /// It cannot be opened, because the log continues in another epoch.
+    Ended,
     /// It was killed.
     Killed,
     /// It panicked, with this message.
@@ -97,11 +100,17 @@ impl<T: Send + 'static> Process<T> {
         let (responses, response) = mpsc::channel();
         let (jobs, next_job) = mpsc::channel::<Job<T>>();
         let line = Line { paused: paused.clone(), responses: Arc::new(Mutex::new(response)) };
-        let ended = paused.clone();
+        let (ended, ended_early) = (paused.clone(), paused.clone());
         let work = move || {
             let databases = Box::new(move || Box::new(line.clone()) as Box<dyn Database>);
             let engine = ReplicatedEngine::new(Box::new(copy), databases, hearing, answered_through);
-            let mut replica = Replica::open_at(&directory, &engine);
+            let mut replica = match Replica::try_open_at(&directory, &engine, true) {
+                Err(OpenError::Failed(failed)) if failed.is_other_epoch() => {
+                    drop(ended_early.send(Paused::Ended));
+                    return;
+                }
+                opened => opened.unwrap(),
+            };
             let mut job = Some(first);
             while let Some(work) = job {
                 drop(paused.send(Paused::Done(work(&mut replica))));

@@ -14,6 +14,7 @@ mod execution;
 mod finish;
 mod history;
 mod line;
+mod operator;
 mod repeated;
 mod schedule;
 mod search;

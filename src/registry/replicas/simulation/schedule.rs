@@ -80,7 +80,10 @@ impl History {
             }
             Kind::Restore => when(budget.restores > 0),
             Kind::Tick => when(true),
-            Kind::Cancel | Kind::GiveUp | Kind::Lose | Kind::Refuse | Kind::Crash | Kind::Kill => Vec::new(),
+            Kind::Operate if self.can_operate() => (0..self.seats.len()).map(|at| (1, at as u64)).collect(),
+            Kind::Cancel | Kind::GiveUp | Kind::Lose | Kind::Refuse | Kind::Crash | Kind::Kill | Kind::Operate => {
+                Vec::new()
+            }
         }
     }
 
@@ -90,6 +93,7 @@ impl History {
             Kind::Call => return self.call(at),
             Kind::Deliver => return self.deliver(at),
             Kind::Kill => return self.kill(at),
+            Kind::Operate => return self.operate(at),
             Kind::Execute => self.world.execute(id),
             Kind::Ship => self.world.ship(at),
             Kind::Release => self.world.release(id),

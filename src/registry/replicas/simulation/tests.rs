@@ -21,6 +21,7 @@ pub const FAULTS: Budget = Budget {
     restores: 0,
     kills: 1,
     questions: [true; 6],
+    operates: false,
     slower: SignedDuration::ZERO,
 };
 
@@ -29,6 +30,12 @@ const RESTORED: Budget = Budget { fail_overs: 0, crashes: 0, cancels: 0, give_up
 
 /// As before, with fewer replicas, which are killed more often.
 const RESTORED_SOON: Budget = Budget { replicas: 2, steps: 120, kills: 3, ..RESTORED };
+
+/// The database is restored, and an operator pushes what it lost, or accepts the loss.
+const REMEDIED: Budget = Budget { operates: true, steps: 400, ..RESTORED };
+
+/// As before, with fewer replicas and steps.
+const REMEDIED_SOON: Budget = Budget { operates: true, ..RESTORED_SOON };
 
 /// The clock of the node that is promoted is behind.
 const SLOWER: Budget = Budget { slower: SignedDuration::from_secs(8), ..FAULTS };
@@ -89,6 +96,12 @@ fn with_faults_nothing_is_violated() {
 fn with_restores_nothing_is_violated() {
     nothing_is_violated(RESTORED);
     nothing_is_violated(RESTORED_SOON);
+}
+
+#[test]
+fn with_restores_and_remedies_nothing_is_violated() {
+    nothing_is_violated(REMEDIED);
+    nothing_is_violated(REMEDIED_SOON);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::bias::choose;
 use super::line::{Request, Response};
+use crate::domain::id::Revision;
 use crate::store::log::replicated::Hearing;
 use crate::store::log::replicated::simulated::node::{Entry, Frame, Node, Noted};
 use crate::store::log::replicated::simulated::rules::Rule;
@@ -51,6 +52,8 @@ pub struct World {
     /// Notifications that are not delivered yet: to whom, and what.
     pub notes: Vec<(usize, String)>,
     pub is_restored: bool,
+    /// The revisions after which epochs forked.
+    pub forked: Vec<Revision>,
     pub sessions: BTreeMap<u64, Session>,
     /// For each replica, how much it prefers each node.
     pub prefers: Vec<Vec<u32>>,
@@ -92,6 +95,7 @@ impl World {
             statements: Vec::new(),
             notes: Vec::new(),
             is_restored: false,
+            forked: Vec::new(),
             sessions: BTreeMap::new(),
             prefers: vec![vec![1; nodes]; replicas],
             forgotten: BTreeSet::new(),

@@ -164,12 +164,12 @@ impl State {
     }
 
     /// True if frames may be pushed that follow each other.
-    pub fn takes(&self, first: &Append<'_>, incarnation: u64, broken: Option<Rule>) -> bool {
+    pub fn takes(&self, first: &Append<'_>, incarnation: u64) -> bool {
         let Head { tip, turn, recorded_at, answered_through } = self.head();
         first.after == tip
             && first.turn == turn
-            && (self.opened != Some(incarnation) || broken == Some(Rule::ClosedPush))
-            && (answered_through < first.first_at || broken == Some(Rule::PushFence))
+            && self.opened != Some(incarnation)
+            && answered_through < first.first_at
             && recorded_at < first.first_at
     }
 

@@ -103,7 +103,7 @@ impl Session for PlainDatabase {
     fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
         let mut node = self.node();
         let Some(first) = frames.first() else { return Ok(true) };
-        let done = node.state().takes(first, node.incarnation, None);
+        let done = node.state().takes(first, node.incarnation);
         for append in frames.iter().filter(|_| done) {
             let frame = Frame::new(append.after, append.tip, append.frame.to_vec(), &records_of(append.frame));
             node.wal.push(Entry::Append(frame));

@@ -40,8 +40,4 @@ pub enum Rule {
     NamedStandby,
     /// A warning makes the outcome unknown.
     Warning,
-    /// Frames are pushed into a database only while it is not opened.
-    ClosedPush,
-    /// What is pushed is not dated at or before a time that was answered through.
-    PushFence,
 }
