@@ -207,7 +207,9 @@ async fn a_registry_moves_to_a_database_and_back_under_load() {
     fleet.edit("b", &path("a"), &path("b"));
     let joined = fleet.join("b");
     assert!(joined.status.success(), "{}", said(&joined));
-    let b = fleet.start("b");
+    let b = fleet.spawn("b");
+    // It reads every record first.
+    b.process.listening_within(Duration::from_secs(600));
     asked.assert_same(&b).await;
     load.go_on_at(&b).await;
     a.process.stop();

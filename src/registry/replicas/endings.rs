@@ -120,11 +120,11 @@ fn after_its_log_has_moved_no_process_appends_and_each_says_where_it_is() {
 #[test]
 fn a_move_that_was_recorded_after_its_process_had_ended_is_taken_as_done() {
     let engine = MemoryEngine::default();
-    let (mut ours, mut theirs) = (Replica::open(&engine), Replica::open(&engine));
+    let [mut ours, mut theirs, mut third] = [(); 3].map(|()| Replica::open(&engine));
     let moved = record_move(&mut ours.writer, elsewhere()).unwrap();
     assert_eq!(record_move(&mut theirs.writer, elsewhere()).unwrap(), moved);
     let other = LogHome { id: Uuid::from_u128(6), ..elsewhere() };
-    assert!(matches!(record_move(&mut theirs.writer, other), Err(OpenError::LogMoved(to)) if to == moved));
+    assert!(matches!(record_move(&mut third.writer, other), Err(OpenError::LogMoved(to)) if to == moved));
     assert_eq!(last(&engine).revision, moved.at);
 }
 
