@@ -77,7 +77,7 @@ impl Registry {
     pub async fn require(&self, at_least: AtLeast) -> Result<(), PinError> {
         match at_least {
             AtLeast::Revision(asked) => self.refuse_beyond_head(asked).await,
-            AtLeast::Token(token) if self.head().token == Some(token) => Ok(()),
+            AtLeast::Token(token) if self.head().token == Some(token) => self.shared.require_kept(token.revision),
             AtLeast::Token(token) => self.require_token(token).await,
         }
     }
