@@ -297,7 +297,8 @@ pub fn records(data: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Checks that each civil day was opened once, and that there are some. `history` is as [`records`] returns it.
+/// Checks that each civil day was opened once and none too early, and that there are some. `history` is as [`records`]
+/// returns it.
 pub fn assert_days_opened_once(history: &str) {
     let mut opened = BTreeMap::<String, u32>::new();
     for line in history.lines() {
@@ -307,4 +308,8 @@ pub fn assert_days_opened_once(history: &str) {
         }
     }
     assert!(!opened.is_empty() && opened.values().all(|times| *times == 1), "{opened:?}");
+    // No day begins earlier in Mississippi than in UTC.
+    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let early: Vec<_> = opened.keys().filter(|date| **date > format!("\"{today}\"")).collect();
+    assert!(early.is_empty(), "opened before they began: {early:?}");
 }

@@ -55,7 +55,30 @@ impl Event {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Patroni and etcd: tests/postgresql/run.sh patroni"]
-async fn nothing_acknowledged_is_lost_when_patroni_changes_the_primary() {
+async fn nothing_is_lost_when_the_machine_of_the_primary_ends() {
+    repeat(Event::Kill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Patroni and etcd: tests/postgresql/run.sh patroni"]
+async fn nothing_is_lost_when_patroni_stands_still_beside_a_primary_that_works_on() {
+    repeat(Event::StopAgent).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Patroni and etcd: tests/postgresql/run.sh patroni"]
+async fn nothing_is_lost_when_the_machine_of_the_primary_stands_still() {
+    repeat(Event::StopWhole).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs Patroni and etcd: tests/postgresql/run.sh patroni"]
+async fn nothing_is_lost_when_the_primary_is_replaced_in_order() {
+    repeat(Event::SwitchOver).await;
+}
+
+/// Lets an event happen under load as often as is asked for, and prints the seconds without writes.
+async fn repeat(event: Event) {
     let times = number("CPSS_PATRONI_TIMES").unwrap_or(1);
     let started = Instant::now();
     let mut patroni = block_in_place(Patroni::start);
@@ -65,25 +88,23 @@ async fn nothing_acknowledged_is_lost_when_patroni_changes_the_primary() {
     machines.iter_mut().for_each(Machine::start);
     let places: Vec<_> = machines.iter().map(Machine::place).collect();
     let mut counted = Counted::default();
-    for event in [Event::Kill, Event::StopAgent, Event::StopWhole, Event::SwitchOver] {
-        let mut gaps = Vec::new();
-        for _ in 0..times {
-            let happens = async {
-                sleep(CALM).await;
-                block_in_place(|| event.happen(&mut patroni));
-                sleep(CALM).await;
-            };
-            let found = Box::pin(counted.under_load(&places, THINKS, happens)).await;
-            let gap = found.unwrap_or_else(|error| {
-                let words = machines.iter().map(Machine::last_words).collect::<String>();
-                panic!("{error}: {words}\n{}", patroni.log())
-            });
-            println!("{:4.0} s: {event:?}: {:.1} s without writes", started.elapsed().as_secs_f64(), gap.as_secs_f64());
-            gaps.push(gap.as_secs_f64());
-        }
-        gaps.sort_by(f64::total_cmp);
-        let (median, longest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
-        println!("{event:?}, {times} times: median {median:.1} s without writes, at most {longest:.1} s");
+    let mut gaps = Vec::new();
+    for _ in 0..times {
+        let happens = async {
+            sleep(CALM).await;
+            block_in_place(|| event.happen(&mut patroni));
+            sleep(CALM).await;
+        };
+        let found = Box::pin(counted.under_load(&places, THINKS, happens)).await;
+        let gap = found.unwrap_or_else(|error| {
+            let words = machines.iter().map(Machine::last_words).collect::<String>();
+            panic!("{error}: {words}\n{}", patroni.log())
+        });
+        println!("{:4.0} s: {event:?}: {:.1} s without writes", started.elapsed().as_secs_f64(), gap.as_secs_f64());
+        gaps.push(gap.as_secs_f64());
     }
+    gaps.sort_by(f64::total_cmp);
+    let (median, longest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
+    println!("{event:?}, {times} times: median {median:.1} s without writes, at most {longest:.1} s");
     println!("{} in {:.0} s", counted.end(machines), started.elapsed().as_secs_f64());
 }

@@ -36,7 +36,7 @@ fi
 
 if [[ ${1:-} == patroni ]]; then
     CPSS_PATRONI_TIMES=${2:-1} exec timeout 7200 \
-        cargo test --locked --quiet --test postgresql -- --ignored --nocapture patroni::
+        cargo test --locked --quiet --test postgresql -- --ignored --nocapture --test-threads=1 patroni::
 fi
 if [[ ${1:-} == version ]]; then
     export CPSS_POSTGRESQL_BIN=${2:?usage: run.sh version DIRECTORY} CPSS_POSTGRESQL_TLS=off

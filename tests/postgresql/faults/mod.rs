@@ -7,6 +7,7 @@
 
 mod checks;
 mod clients;
+mod clocks;
 mod cluster;
 pub mod load;
 pub mod machine;

@@ -90,7 +90,8 @@ fn fault(random: &mut fastrand::Rng) -> Fault {
         34..40 => Fault::Delay(replica, Duration::from_millis(random.u64(5..400)), long),
         40..48 => Fault::BlackHole(replica, long),
         48..56 => Fault::LoseAnswers(replica, long),
-        56..62 => Fault::StepClock(replica, step(random), shortly),
+        // A replica notices it within a second.
+        56..62 => Fault::StepClock(replica, step(random), Duration::from_secs(1) + shortly),
         62..74 => {
             let how = if random.bool() { Rebuilt::Rewound } else { Rebuilt::Copied };
             let fault = if random.bool() { Fault::FailOver } else { Fault::FailOverWithoutCanceled };

@@ -186,11 +186,12 @@ impl Patroni {
         command
     }
 
-    /// The last lines of the logs.
+    /// What the logs say last, without what each turn of Patroni says if nothing changes.
     pub fn log(&self) -> String {
         let logs = self.nodes.iter().map(|node| {
             let log = fs::read_to_string(node.directory.join("log")).unwrap_or_default();
-            let lines: Vec<_> = log.lines().rev().take(25).collect();
+            let says_nothing = |line: &&str| line.contains("no action.") || line.contains("Lock owner:");
+            let lines: Vec<_> = log.lines().rev().filter(|line| !says_nothing(line)).take(150).collect();
             format!("--- {}\n{}\n", node.name, lines.into_iter().rev().collect::<Vec<_>>().join("\n"))
         });
         logs.collect()
