@@ -88,7 +88,7 @@ async fn a_session_that_was_terminated_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_was_given_up_is_not_canceled() {
     let (server, standby) = two_servers().await;
-    let (mut session, barrier) = open(east(&server, Duration::from_secs(5))).await;
+    let (mut session, barrier) = open(east(&server, Duration::from_secs(20))).await;
     standby.freeze();
     let appending = tokio::task::spawn_blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN));
     waiting_process(&server).await;

@@ -1,7 +1,11 @@
 //! The statements of a replica, in a session with one node.
 
+use std::convert::Infallible;
 use std::error::Error;
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -46,9 +50,6 @@ const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 /// Every role sees what its own sessions wait for.
 const WAITS: &str = "\
     SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'SyncRep')";
-
-/// How long it may take to find out why the server does not answer.
-const LOOK: Duration = Duration::from_millis(500);
 
 type Params<'a> = [&'a (dyn ToSql + Sync)];
 
@@ -112,21 +113,36 @@ impl PostgresSession {
         if self.client.is_closed() {
             return Err(not_done(GivenUp::Closed));
         }
-        let rows = match timeout(patience, self.client.query(&statement, params)).await {
-            Err(_) if self.waits_for_standby().await => return Err(silent(GivenUp::NoStandby)),
+        let mut query = pin!(self.client.query(&statement, params));
+        let half = patience / 2;
+        let (rows, waits) = match timeout(half, &mut query).await {
+            Ok(rows) => (Ok(rows), false),
+            Err(_) => self.wait_and_look(timeout(half, &mut query)).await,
+        };
+        let rows = match rows {
+            Err(_) if waits => return Err(silent(GivenUp::NoStandby)),
             Err(_) => return Err(silent(GivenUp::TimedOut(patience))),
             Ok(rows) => rows.map_err(failed)?,
         };
         if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(rows) }
     }
 
-    /// True if a commit of this role waits for a synchronous standby now.
-    async fn waits_for_standby(&self) -> bool {
+    /// Waits for something, and finds out meanwhile whether a commit of this role waits for a synchronous standby.
+    async fn wait_and_look<T>(&self, waiting: impl Future<Output = T>) -> (T, bool) {
+        let waits = AtomicBool::new(false);
         let looking = async {
-            let link = self.shared.settings.connect(self.shared.now).await.ok()?;
-            link.client.query_one(WAITS, &[]).await.ok()?.try_get(0).ok()
+            if let Ok(link) = self.shared.settings.connect(self.shared.now).await
+                && let Ok(row) = link.client.query_one(WAITS, &[]).await
+            {
+                waits.store(row.try_get(0).unwrap_or(false), Ordering::Relaxed);
+            }
+            pending::<Infallible>().await
         };
-        timeout(LOOK, looking).await.ok().flatten().unwrap_or(false)
+        let done = tokio::select! {
+            done = waiting => done,
+            never = looking => match never {},
+        };
+        (done, waits.into_inner())
     }
 
     /// Names the node in an error.
