@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use cpss_registry::registry::clock;
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
@@ -309,7 +310,7 @@ pub fn assert_days_opened_once(history: &str) {
     }
     assert!(!opened.is_empty() && opened.values().all(|times| *times == 1), "{opened:?}");
     // No day begins earlier in Mississippi than in UTC.
-    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(clock::now()).date();
     let early: Vec<_> = opened.keys().filter(|date| **date > format!("\"{today}\"")).collect();
     assert!(early.is_empty(), "opened before they began: {early:?}");
 }

@@ -50,11 +50,11 @@ struct Report<'a> {
 
 impl ToDatabase {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let moving = Move::open(&self.place.flags()).map_err(failed)?;
+        let moving = Move::open(&self.place.flags()).map_err(|error| failed(&error))?;
         let (from, to) = (moving.data_dir().display(), &moving.database().name);
         self.place.require_confirmed(&format!("Move the log from {from} to the database {to}?"))?;
         let mut progress = Progress::new();
-        let last = moving.to_database(&mut |step| progress.show(step)).map_err(failed)?;
+        let last = moving.to_database(&mut |step| progress.show(step)).map_err(|error| failed(&error))?;
         let text = format!("the log is in the database {to}, and {from} has a copy");
         report(&moving, self.place.json, last, &text)
     }
@@ -62,17 +62,17 @@ impl ToDatabase {
 
 impl ToDataDir {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let moving = Move::open(&self.place.flags()).map_err(failed)?;
+        let moving = Move::open(&self.place.flags()).map_err(|error| failed(&error))?;
         let (to, from) = (moving.data_dir().display(), &moving.database().name);
         self.place.require_confirmed(&format!("Move the log from the database {from} to {to}?"))?;
-        let last = moving.to_data_dir().map_err(failed)?;
+        let last = moving.to_data_dir().map_err(|error| failed(&error))?;
         let text = format!("the log is in {to}, and the database {from} takes no record any more");
         report(&moving, self.place.json, last, &text)
     }
 }
 
-fn failed(error: MoveError) -> Failure {
-    Failure::of("the move did not end", &error).with_usage(error.is_usage())
+fn failed(error: &MoveError) -> Failure {
+    Failure::of("the move did not end", error).with_usage(error.is_usage())
 }
 
 fn report(moving: &Move, json: bool, last: Option<Revision>, text: &str) -> Result<Outcome, Failure> {

@@ -3,9 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
+use cpss_registry::registry::clock;
 use prost_types::Timestamp;
 use tokio::task::JoinHandle;
 
@@ -25,7 +26,8 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The time now, as a message.
 pub fn now() -> Timestamp {
-    SystemTime::now().into()
+    let now = clock::now();
+    Timestamp { seconds: now.as_second(), nanos: now.subsec_nanosecond() }
 }
 
 /// A call: when it began, how long it took, and what came of it.
@@ -40,8 +42,11 @@ pub struct Load {
     stop: Arc<AtomicBool>,
     pinned: JoinHandle<Vec<Called<()>>>,
     head: JoinHandle<Vec<Called<Duration>>>,
-    writers: Vec<JoinHandle<Vec<Called<(String, u64)>>>>,
+    writers: Vec<JoinHandle<Vec<Registration>>>,
 }
+
+/// A registration: the name of the person, and the revision.
+type Registration = Called<(String, u64)>;
 
 /// What callers saw from the moment on when the database went away.
 pub struct Seen {
@@ -49,7 +54,7 @@ pub struct Seen {
     back: Instant,
     pinned: Vec<Called<()>>,
     head: Vec<Called<Duration>>,
-    writes: Vec<Called<(String, u64)>>,
+    writes: Vec<Registration>,
     /// The reports that were acknowledged, before and after too: the family name and the revision.
     pub acknowledged: Vec<(String, u64)>,
 }
@@ -72,9 +77,9 @@ async fn repeat<T, F: Future<Output = Result<T, String>>>(
 async fn age_at_head(client: &Client, number: &str) -> Result<Duration, String> {
     let answered = client.call(verify(number, DAY, None)).await.map_err(|refused| refused.reason())?;
     let confirmed = answered.verification.and_then(|found| found.answer?.head_confirmed_at);
-    let confirmed =
-        SystemTime::try_from(confirmed.ok_or("no head_confirmed_at")?).map_err(|error| error.to_string())?;
-    Ok(SystemTime::now().duration_since(confirmed).unwrap_or_default())
+    let Timestamp { seconds, nanos } = confirmed.ok_or("no head_confirmed_at")?;
+    let confirmed = jiff::Timestamp::new(seconds, nanos).map_err(|error| error.to_string())?;
+    Ok(clock::now().duration_since(confirmed).try_into().unwrap_or_default())
 }
 
 impl Load {
