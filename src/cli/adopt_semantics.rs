@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
-use crate::registry::SEMANTICS_VERSION;
-use crate::server::setup::{SetupError, adopt_semantics};
+use crate::server::setup::{Adoption, SetupError, adopt_semantics};
 
 /// Adopt the rules of evaluation of this release in the database of a shared log
 #[derive(Debug, clap::Args)]
@@ -39,8 +38,8 @@ struct Report {
 impl AdoptSemantics {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let cannot = |error: SetupError| Failure::of("cannot adopt", &error).with_usage(error.is_wrong_place());
-        let earlier = adopt_semantics(&self.config).map_err(cannot)?;
-        let (version, adopted) = (SEMANTICS_VERSION, earlier.is_empty());
+        let Adoption { version, earlier } = adopt_semantics(&self.config).map_err(cannot)?;
+        let adopted = earlier.is_empty();
         if self.json {
             let report = Report { semantics_version: version, adopted, replicas_of_an_earlier_release: earlier };
             print_json(&report)?;

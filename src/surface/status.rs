@@ -3,6 +3,8 @@
 //! Every status carries exactly one `ErrorInfo`, with a reason that clients may branch on, and the matching detail. No
 //! message repeats a name or a birth date.
 
+mod log_trouble;
+
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
@@ -17,8 +19,9 @@ use crate::domain::fact::CriterionOutcome;
 use crate::domain::id::Revision;
 use crate::proto::google::rpc;
 use crate::proto::v1;
-use crate::registry::{Cause, Trouble};
 use crate::surface::encode::WireEnum as _;
+
+pub use self::log_trouble::{log_trouble, log_unreachable, replica_stale};
 
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";
@@ -309,63 +312,6 @@ pub fn audit_unavailable() -> Status {
 /// The disk refused the write; nothing was recorded.
 pub fn not_written(retry_after: Duration) -> Status {
     try_later(Code::Unavailable, "NOT_WRITTEN", "the write failed and nothing was recorded: try again", retry_after)
-}
-
-/// The shared log does not take a write, or cannot be read up to its head; nothing was recorded.
-pub fn log_unreachable(retry_after: Duration) -> Status {
-    let message = "the shared log cannot be reached, and this call recorded nothing: try again";
-    try_later(Code::Unavailable, "LOG_UNREACHABLE", message, retry_after)
-}
-
-/// The shared log does not take writes; nothing was recorded.
-pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
-    match &trouble.cause {
-        Cause::Unreachable { .. } => log_unreachable(retry_after),
-        Cause::NotOpened { waiting_for } => {
-            let message = format!(
-                "the shared log was started or restored, and takes no writes before these replicas have looked at it: \
-                 {}; this call recorded nothing: try again",
-                waiting_for.join(", ")
-            );
-            try_later(Code::Unavailable, "LOG_NOT_OPENED", &message, retry_after)
-        }
-        Cause::Lost { ours, head, .. } => diverged(*ours, *head),
-        Cause::ClockSkewed { ahead } => {
-            let message = format!(
-                "the clock of this replica is {ahead:#} ahead of the clock of the shared log: this call recorded nothing"
-            );
-            try_later(Code::Unavailable, "CLOCK_SKEWED", &message, retry_after)
-        }
-        Cause::DurabilityReduced { .. } => {
-            let message =
-                "what the shared log acknowledges is not durable now, and this call recorded nothing: try again";
-            try_later(Code::Unavailable, "DURABILITY_REDUCED", message, retry_after)
-        }
-        Cause::Damaged { .. } => store_damaged(),
-    }
-}
-
-/// Other replicas may have recorded something that this one does not know, for longer than it may answer so.
-/// `age`: how long ago it knew every record, if it ever did.
-pub fn replica_stale(age: Option<Duration>) -> Status {
-    let since = match age {
-        Some(age) => format!("for {} s", age.as_secs()),
-        None => "since its start".to_owned(),
-    };
-    let message = format!(
-        "this replica has not reached the shared log {since}, and its answers could be out of date: try again, ask \
-         another replica, or name a known_at.revision"
-    );
-    try_later(Code::Unavailable, "REPLICA_STALE", &message, Duration::from_secs(1))
-}
-
-/// The shared log does not contain records that this replica knows.
-fn diverged(ours: Revision, head: Revision) -> Status {
-    let message = format!(
-        "the shared log was restored, and ends with revision {head}: it does not contain the records up to {ours} that \
-         this replica has; the operator has been notified"
-    );
-    status(Code::Unavailable, "DIVERGED", &message)
 }
 
 /// A command may or may not have been recorded.

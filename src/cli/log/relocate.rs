@@ -6,7 +6,6 @@ use super::super::data_dir_args::SharedLogArgs;
 use super::super::failure::Failure;
 use super::super::progress::Progress;
 use super::super::{Outcome, print, print_json};
-use crate::domain::id::Revision;
 use crate::server::moving::{Move, MoveError};
 
 /// Move the log from the data directory to the database of a configuration, where further replicas can share it
@@ -56,7 +55,7 @@ impl ToDatabase {
         let mut progress = Progress::new();
         let last = moving.to_database(&mut |step| progress.show(step)).map_err(|error| failed(&error))?;
         let text = format!("the log is in the database {to}, and {from} has a copy");
-        report(&moving, self.place.json, last, &text)
+        report(&moving, self.place.json, last.map(|last| last.0), &text)
     }
 }
 
@@ -67,7 +66,7 @@ impl ToDataDir {
         self.place.require_confirmed(&format!("Move the log from the database {from} to {to}?"))?;
         let last = moving.to_data_dir().map_err(|error| failed(&error))?;
         let text = format!("the log is in {to}, and the database {from} takes no record any more");
-        report(&moving, self.place.json, last, &text)
+        report(&moving, self.place.json, last.map(|last| last.0), &text)
     }
 }
 
@@ -75,10 +74,10 @@ fn failed(error: &MoveError) -> Failure {
     Failure::of("the move did not end", error).with_usage(error.is_usage())
 }
 
-fn report(moving: &Move, json: bool, last: Option<Revision>, text: &str) -> Result<Outcome, Failure> {
+fn report(moving: &Move, json: bool, last: Option<u64>, text: &str) -> Result<Outcome, Failure> {
     if json {
         let (data_dir, database) = (moving.data_dir(), &*moving.database().name);
-        print_json(&Report { moved: last.is_some(), last_revision: last.map(|last| last.0), data_dir, database })?;
+        print_json(&Report { moved: last.is_some(), last_revision: last, data_dir, database })?;
     } else {
         let when =
             last.map_or_else(|| "it had moved before".to_owned(), |last| format!("it moved with revision {last}"));

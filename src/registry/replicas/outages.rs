@@ -171,7 +171,7 @@ async fn the_head_is_answered_as_long_as_it_was_confirmed_recently_and_revisions
     assert_eq!((at.revision, at.head_confirmed_at), (revision, None), "only for the head");
     let recorded_at = registry.head().recorded_at;
     assert_eq!(strict.pin(KnownAt::Time(None, recorded_at)).await.unwrap().revision, revision);
-    // Nobody knows whether something is recorded between the head and a later instant.
+    // It is not known whether something is recorded between the head and a later instant.
     registry.clock().set(recorded_at + SignedDuration::from_secs(5));
     for later in [1, 60] {
         let later = strict.pin(KnownAt::Time(None, recorded_at + SignedDuration::from_secs(later))).await;

@@ -23,7 +23,7 @@ pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::from_file::prepare_move;
 pub use self::invitation::{Invitation, address_and_pin, invitation, last_row};
-pub use self::releases::{adopt_semantics, upgrade};
+pub use self::releases::{Adoption, adopt_semantics, upgrade};
 pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
 pub use self::revocation::{Serial, revoke};
 pub use self::shared_log::{SharedLogSetup, join};

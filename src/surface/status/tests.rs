@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::domain::fact::Criterion;
+use crate::registry::{Cause, Trouble};
 
 fn reason(status: &Status) -> String {
     let details = to_rpc_status(status).details;

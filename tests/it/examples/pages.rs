@@ -115,8 +115,8 @@ fn page(document: &Document) -> Page {
         match block.kind {
             "sh" => examples.extend(commands(&document.name, block.lines.into_iter())),
             "console" => examples.extend(conversation(&document.name, &block.lines)),
-            // Diagrams, and code that another test runs or finds in a file.
-            "" | "text" | "python" | "java" | "sql" => {}
+            // Diagrams, code that another test runs or finds in a file, and settings of other programs.
+            "" | "text" | "python" | "java" | "sql" | "yaml" => {}
             other => panic!("{}: a block of {other} is neither run nor known to be none", document.name),
         }
     }

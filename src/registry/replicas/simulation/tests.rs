@@ -178,7 +178,7 @@ fn a_restored_database_must_wait_for_every_replica() {
 
 #[test]
 fn an_answered_time_must_survive_a_restore() {
-    is_violated(Rule::AnsweredTime, RESTORED_SOON, 3568, |violation| matches!(violation, Violation::AnswerByTime(_)));
+    is_violated(Rule::AnsweredTime, RESTORED_SOON, 370, |violation| matches!(violation, Violation::AnswerByTime(_)));
 }
 
 #[test]

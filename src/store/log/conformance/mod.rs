@@ -1,5 +1,4 @@
-//! The conformance suite: what every engine of the log must guarantee. To test a new engine, implement `Rig` for it and
-//! add it to the list at the end.
+//! What every engine of the log must guarantee. To test a new engine, implement `Rig` and add it to the list at the end.
 
 mod rigs;
 

@@ -107,7 +107,7 @@ pub struct Append<'a> {
 pub struct RollCall {
     /// The replicas that it waits for. If there are none, it is opened.
     pub waiting_for: Vec<String>,
-    /// The replicas that were not heard from in time, and that nobody waits for any more.
+    /// The replicas that were not heard from in time, and that are not waited for any more.
     pub passed_over: Vec<String>,
 }
 
