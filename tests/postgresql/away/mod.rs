@@ -169,7 +169,8 @@ impl Away {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let seen = load.end(away, back).await;
         println!("{outage:?} for {length:?}: recovered after {recovered:?}; {seen}");
-        assert!(recovered < RECOVERY, "{recovered:?}");
+        // On a busy machine, a try that began before may take all of its patience.
+        assert!(recovered < RECOVERY + self.plan.patience, "{recovered:?}");
         assert!(page(&self.replica, "/readyz").await.ends_with("ok\n"));
         seen
     }

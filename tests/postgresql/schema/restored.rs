@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Error};
 
 use super::rules::only_by;
 use crate::database::{Append, Database, MICROSECOND, OTHER_CHAIN, Replica, WRITER, next};
 
 /// Pushes frames that follow each other.
 async fn push(client: &Client, frames: &[Append]) -> bool {
+    try_to_push(client, frames).await.unwrap()
+}
+
+async fn try_to_push(client: &Client, frames: &[Append]) -> Result<bool, Error> {
     let first = frames[0];
     let revisions: Vec<_> = frames.iter().map(|frame| frame.tip.0).collect();
     let chains: Vec<_> = frames.iter().map(|frame| frame.tip.1.to_vec()).collect();
@@ -18,7 +22,7 @@ async fn push(client: &Client, frames: &[Append]) -> bool {
     let values: [&(dyn ToSql + Sync); 8] =
         [&first.after.0, &first.after.1.as_slice(), &first.turn, &revisions, &chains, &first_at, &last_at, &chains];
     let push = "SELECT cpss_registry.push($1, $2, $3, $4, $5, $6, $7, $8)";
-    client.query_one(push, &values).await.unwrap().get(0)
+    client.query_one(push, &values).await?.try_get(0)
 }
 
 async fn begin_epoch(client: &Client, append: &Append) -> bool {
@@ -87,14 +91,14 @@ async fn without_its_conditions_a_push_or_an_epoch_would_replace_what_holds() {
     let is_refused_when_open = async |database: &Database| {
         let mut a = database.writing_replica("a").await;
         a.append().await;
-        !push(&a.client, &[a.next_append().await]).await
+        matches!(try_to_push(&a.client, &[a.next_append().await]).await, Ok(false))
     };
     only_by("push", "head.opened IS DISTINCT FROM present", "true", is_refused_when_open).await;
     let is_refused_after_an_answer = async |database: &Database| {
         let a = database.replica("a").await;
         let append = a.next_append().await;
         assert!(a.settle_again(append.first_at).await);
-        !push(&a.client, &[append]).await
+        matches!(try_to_push(&a.client, &[append]).await, Ok(false))
     };
     only_by("push", "head.answered_through < push.first_at[1]", "true", is_refused_after_an_answer).await;
     let waits_for_all = async |database: &Database| {
