@@ -122,7 +122,10 @@ impl Machines {
         let password = scratch.path().join("log.password");
         fs::write(&password, format!("{PASSWORD}\n")).unwrap();
         fs::set_permissions(&password, Permissions::from_mode(0o600)).unwrap();
-        Machines { scratch, nodes, authority }
+        // The directory of a server is another one after a restore.
+        let copied = scratch.path().join("log-ca.crt");
+        fs::copy(authority, &copied).unwrap();
+        Machines { scratch, nodes, authority: copied }
     }
 
     /// Begins a registry whose first replica is `a`. Its clients are a registrar and a certifier.

@@ -24,6 +24,7 @@ mod moved;
 mod operations;
 mod patroni;
 mod replicas;
+mod restored;
 mod schema;
 mod server;
 mod server_tests;
