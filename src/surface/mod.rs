@@ -149,9 +149,9 @@ fn unpinned(field: &str, error: PinError) -> Status {
         }
         PinError::InTheFuture => status::time_out_of_range(&format!("{field}.time")),
         PinError::NotKept(error) => not_kept(&*error),
-        PinError::Log(Some(trouble)) => status::log_trouble(&trouble, Duration::from_secs(1)),
-        PinError::Log(None) => status::log_unreachable(Duration::from_secs(1)),
-        PinError::Stale { age } => status::replica_stale(age),
+        PinError::Log(Some(trouble)) => status::shared_log::log_trouble(&trouble, Duration::from_secs(1)),
+        PinError::Log(None) => status::shared_log::log_unreachable(Duration::from_secs(1)),
+        PinError::Stale { age } => status::shared_log::replica_stale(age),
         PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
         PinError::AnotherRecord { at } => status::token_of_another_record(at),
         PinError::UnknownEpoch => status::unknown_epoch(),

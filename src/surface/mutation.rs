@@ -141,7 +141,7 @@ pub(super) fn refused(error: &SubmitError, request_id: uuid::Uuid) -> Status {
         SubmitError::Busy => status::writer_busy(RETRY_AFTER),
         SubmitError::StoreFull => status::store_full(),
         SubmitError::NotWritten => status::not_written(RETRY_AFTER),
-        SubmitError::Log(trouble) => status::log_trouble(trouble, RETRY_AFTER),
+        SubmitError::Log(trouble) => status::shared_log::log_trouble(trouble, RETRY_AFTER),
         SubmitError::StoreDamaged => status::store_damaged(),
         SubmitError::CalendarHeld(_) => status::calendar_held(),
         SubmitError::OutcomeUnknown => status::outcome_unknown(),

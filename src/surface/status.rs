@@ -3,7 +3,7 @@
 //! Every status carries exactly one `ErrorInfo`, with a reason that clients may branch on, and the matching detail. No
 //! message repeats a name or a birth date.
 
-mod log_trouble;
+pub mod shared_log;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -20,8 +20,6 @@ use crate::domain::id::Revision;
 use crate::proto::google::rpc;
 use crate::proto::v1;
 use crate::surface::encode::WireEnum as _;
-
-pub use self::log_trouble::{log_trouble, log_unreachable, replica_stale};
 
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";

@@ -115,7 +115,6 @@ async fn of_two_processes_with_one_name_the_later_one_ends() {
     assert!(text.contains("event=\"replica_id_in_use\""), "{text}");
     assert!(text.contains("another process is the replica a: stop it, or give this one a name of its own"), "{text}");
     a.registrar().report(register_specialist("Ada", "Example-Stone")).await;
-    logged(&a, "replica_id_is_free", "any more").await;
     a.process.stop();
 }
 

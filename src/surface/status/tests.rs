@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use jiff::SignedDuration;
 
+use super::shared_log::{log_trouble, log_unreachable};
 use super::*;
 use crate::domain::fact::Criterion;
 use crate::registry::{Cause, Trouble};

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use cpss_registry::proto::v1;
-
 use super::clients::{DAY, Place, World};
 use crate::fleet::{assert_days_opened_once, client, done, records};
 use crate::harness::requests::{periods, verify};
@@ -26,12 +24,9 @@ pub struct Compared {
 /// Checks that all replicas give the answers that were given, and the same ones.
 pub async fn check_answers(world: &World, compared: &mut Compared) {
     let replicas: Vec<_> = world.replicas.iter().map(registrar).collect();
-    let token = world.seen.token();
     let mut heads = Vec::new();
     for replica in &replicas {
-        let request =
-            v1::VerifyCredentialRequest { min_token: token.clone(), ..verify(&world.people[0].number, DAY, None) };
-        let verified = settled(replica, request).await.verification.unwrap();
+        let verified = settled(replica, world.seen.question(&world.people[0].number)).await.verification.unwrap();
         heads.push(verified.answer.unwrap().known_at_revision);
     }
     let by_time = sample(&world.seen.by_time.lock().unwrap());

@@ -70,7 +70,7 @@ pub struct World {
 /// What was answered.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// The newest revision and its token.
+    /// The newest revision and its token. That of a dry run has none.
     newest: Mutex<(u64, String)>,
     /// Acknowledged renames.
     pub renames: Mutex<Vec<(v1::ChangeSpecialistNameRequest, v1::ChangeSpecialistNameResponse)>>,
@@ -85,9 +85,11 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// The newest token.
-    pub fn token(&self) -> String {
-        self.newest.lock().unwrap().1.clone()
+    /// A question about a credential, to be answered from the newest state that any client has seen.
+    pub fn question(&self, number: &str) -> v1::VerifyCredentialRequest {
+        let (revision, min_token) = self.newest.lock().unwrap().clone();
+        let min_revision = if min_token.is_empty() { revision } else { 0 };
+        v1::VerifyCredentialRequest { min_revision, min_token, ..verify(number, DAY, None) }
     }
 
     /// Notes a token.
@@ -194,8 +196,7 @@ impl<'a> Worker<'a> {
     /// Asks from the newest token on. The rest is asked, perhaps of another replica, as known at the same revision.
     async fn read(&mut self, person: &Person) -> Result<Action, Failed> {
         let seen = &self.world.seen;
-        let request = v1::VerifyCredentialRequest { min_token: seen.token(), ..verify(&person.number, DAY, None) };
-        let verification = self.ask(request).await?.verification.unwrap();
+        let verification = self.ask(seen.question(&person.number)).await?.verification.unwrap();
         let is_confirmed = verification.verdict() == v1::Verdict::Confirmed;
         let answer = verification.answer.unwrap();
         let revision = answer.known_at_revision;
@@ -260,7 +261,9 @@ impl<'a> Worker<'a> {
             (5, Some(fact)) => {
                 let request = retract(&fact, "Reported of the wrong person").validated_only();
                 let valid = self.call(request).await?.map_err(|status| assert_retracted(&status));
-                Action::TryToWithdraw(fact, valid.ok().map(|valid| valid.revision))
+                let revision = valid.ok().map(|valid| valid.revision);
+                revision.inspect(|revision| self.world.seen.note(*revision, ""));
+                Action::TryToWithdraw(fact, revision)
             }
             _ => {
                 let day = 1 + fastrand::i32(0..28);
