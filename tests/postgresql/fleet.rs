@@ -13,6 +13,8 @@ use cpss_registry::registry::clock;
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
+use crate::harness::requests::{qualify, register_provider};
+use crate::harness::scenes::{QUALIFIED_FROM, Qualified};
 use crate::harness::{Client, Process, block_until};
 use crate::server::{HOST, PASSWORD, Server};
 
@@ -299,6 +301,14 @@ pub fn records(data: &Path) -> String {
     let output = run(&["export", "-", "--data-dir", data.to_str().unwrap()]);
     assert!(output.status.success(), "{}", said(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Registers a qualified provider. The changes of a receipt are for others than a certifier.
+pub async fn qualified_provider(certifier: &Client, legal_name: &str) -> Qualified {
+    let registered = certifier.ask(register_provider(legal_name)).await;
+    let provider_id = registered.provider.unwrap().provider_id;
+    let qualification = certifier.ask(qualify(&provider_id, QUALIFIED_FROM)).await.fact_id;
+    Qualified { provider_id, qualification }
 }
 
 /// Checks that each civil day was opened once and none too early, and that there are some. `history` is as [`records`]

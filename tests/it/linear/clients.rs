@@ -12,30 +12,21 @@ use tonic::{Code, Status};
 
 use super::checker::Operation;
 use super::model::{Action, Written};
+use super::people::{Glance, JOBS, Person, family_name};
 use super::random;
-use crate::harness::requests::{change_name, date, end_job, retract, start_job, verify};
+use crate::harness::requests::{change_name, date, end_job, retract, verify};
 use crate::harness::scenes::HIRED;
 use crate::harness::{Accepted as _, Client, Mutation, Refusal as _, TODAY};
 use crate::kill::assert_cut_off;
 
-/// The maximum number of jobs per person.
-const JOBS: usize = 3;
 /// The maximum number of abandoned writes per person: each doubles the worst-case search.
 const GIVEN_UP: usize = 3;
-
-/// A person, and what the clients know about them.
-pub struct Person {
-    pub specialist_id: String,
-    pub provider_id: String,
-    pub number: String,
-    /// The jobs, and the facts that may be retracted, except the start of the first job, which the credential needs.
-    pub known: Mutex<(Vec<String>, Vec<String>)>,
-    pub given_up: AtomicUsize,
-}
 
 /// The shared state of the clients.
 pub struct World {
     pub people: Vec<Person>,
+    /// The number of abandoned writes per person.
+    pub given_up: Vec<AtomicUsize>,
     /// The current address of the registry.
     pub address: watch::Receiver<SocketAddr>,
     /// The shared clock.
@@ -49,11 +40,6 @@ pub struct World {
     /// The history of each person.
     pub history: Vec<Mutex<Vec<Operation<Action>>>>,
     pub cut_off: AtomicUsize,
-}
-
-/// A name by its number.
-pub fn family_name(name: u64) -> String {
-    format!("Example-{name}")
 }
 
 /// A client.
@@ -80,7 +66,11 @@ impl<'a> Worker<'a> {
             let register = usize::try_from(random(self.world.people.len() as u64)).unwrap();
             let invoked = self.now();
             let person = &self.world.people[register];
-            let done = if random(2) == 0 { self.read(person).await } else { Ok(self.write(person).await) };
+            let done = if random(2) == 0 {
+                self.read(person).await
+            } else {
+                Ok(self.write(person, &self.world.given_up[register]).await)
+            };
             match done {
                 Ok(action) => {
                     let returned = (!is_given_up(&action)).then(|| self.now());
@@ -140,31 +130,25 @@ impl<'a> Worker<'a> {
         Ok(Action::Jobs(jobs, answer.answer.unwrap().known_at_revision))
     }
 
-    async fn write(&mut self, person: &Person) -> Action {
-        let (job, fact, count) = {
-            let known = person.known.lock().unwrap();
-            (any(&known.0).unwrap(), any(&known.1), known.0.len())
-        };
+    async fn write(&mut self, person: &Person, given_up: &AtomicUsize) -> Action {
+        let Glance { job, fact, jobs } = person.glance();
         match random(9) {
             8 if fact.is_some() => self.try_to_withdraw(fact.unwrap()).await,
-            0 if count < JOBS => self.start(person).await,
+            0 if jobs < JOBS => self.start(person).await,
             0..=2 => {
                 let name = self.world.names.fetch_add(1, Ordering::Relaxed) as u64;
                 let request = change_name(&person.specialist_id, "Lucinda", &family_name(name));
-                Action::Rename(name, self.record(request, Some(person)).await.0)
+                Action::Rename(name, self.record(request, Some(given_up)).await.0)
             }
             3 | 4 if fact.is_some() => {
                 let fact = fact.unwrap();
-                let withdrawn = self.record(retract(&fact, "Reported of the wrong person"), Some(person)).await.0;
+                let withdrawn = self.record(retract(&fact, "Reported of the wrong person"), Some(given_up)).await.0;
                 Action::Withdraw(fact, withdrawn)
             }
             _ => {
                 let day = 1 + i32::try_from(random(28)).unwrap();
-                let written = self.record(end_job(&job, &format!("2026-02-{day:02}")), Some(person)).await.0;
-                if let Written::Recorded { fact, .. } = &written {
-                    person.known.lock().unwrap().1.push(fact.clone());
-                }
-                Action::End(job, day, written)
+                let written = self.record(end_job(&job, &format!("2026-02-{day:02}")), Some(given_up)).await.0;
+                person.ended(job, day, written)
             }
         }
     }
@@ -186,21 +170,16 @@ impl<'a> Worker<'a> {
 
     /// A job id is known only from a response, so the start is sent until it is answered.
     async fn start(&mut self, person: &Person) -> Action {
-        // The same start is refused the second time, so each has a unique position.
-        let position = format!("Position {}", self.world.positions.fetch_add(1, Ordering::Relaxed));
-        let request = start_job(&person.specialist_id, &person.provider_id, HIRED);
-        let request = v1::ReportEmploymentStartRequest { position, ..request };
-        let (written, started) = self.record(request, None).await;
-        let id = started.and_then(|started| started.employment).expect("a job that began").employment_id;
-        let Written::Recorded { fact, .. } = &written else { panic!("a start is not refused: {written:?}") };
-        let mut known = person.known.lock().unwrap();
-        known.0.push(id.clone());
-        known.1.push(fact.clone());
-        Action::Start(id, written)
+        let (written, started) = self.record(person.another_job(&self.world.positions), None).await;
+        person.began(written, started)
     }
 
-    /// Sends a request until it is answered. If it was cut off and is about this person, it may be abandoned.
-    async fn record<M: Mutation>(&mut self, request: M, about: Option<&Person>) -> (Written, Option<M::Response>) {
+    /// Sends a request until it is answered. If it was cut off, it may be abandoned, which is then counted.
+    async fn record<M: Mutation>(
+        &mut self,
+        request: M,
+        given_up: Option<&AtomicUsize>,
+    ) -> (Written, Option<M::Response>) {
         loop {
             match self.client.call(request.clone()).await {
                 Ok(response) => {
@@ -216,9 +195,8 @@ impl<'a> Worker<'a> {
             }
             self.find_again().await;
             let one_more = |count| (count < GIVEN_UP).then_some(count + 1);
-            let give_up =
-                |it: &&Person| it.given_up.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
-            if random(2) == 0 && about.filter(give_up).is_some() {
+            let give_up = |it: &&AtomicUsize| it.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok();
+            if random(2) == 0 && given_up.filter(give_up).is_some() {
                 return (Written::Unknown, None);
             }
         }
@@ -232,9 +210,4 @@ fn is_given_up(action: &Action) -> bool {
             | Action::End(_, _, Written::Unknown)
             | Action::Withdraw(_, Written::Unknown)
     )
-}
-
-fn any(of: &[String]) -> Option<String> {
-    let at = usize::try_from(random(of.len().max(1) as u64)).unwrap();
-    of.get(at).cloned()
 }

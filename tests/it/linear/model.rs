@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::checker::{Model, Operation};
+use super::checker::{Model, Operation, linearize};
 
 /// The result of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,4 +189,16 @@ pub fn refute_revisions<'a>(history: impl Iterator<Item = &'a Operation<Action>>
         }
     }
     Ok(())
+}
+
+/// Checks that the responses are possible for a registry that processes one request at a time and never fails.
+pub fn check_histories(registers: Vec<Register>, histories: Vec<Vec<Operation<Action>>>) {
+    if let Err(refuted) = refute_revisions(histories.iter().flatten()) {
+        panic!("not linearizable: {refuted}");
+    }
+    for (register, history) in registers.into_iter().zip(histories) {
+        if let Err(refuted) = linearize(register, history) {
+            panic!("not linearizable: {refuted}");
+        }
+    }
 }

@@ -79,12 +79,9 @@ async fn settled<C: Call>(replica: &Client, request: C) -> C::Response {
     answer.unwrap()
 }
 
-/// What a replica answers about a credential at a revision: bytes, or the reason of its refusal.
+/// What a replica answers about a credential at a revision: bytes, and the reason if it refuses to list periods.
 async fn answers_at(replica: &Client, number: &str, revision: u64) -> Vec<u8> {
-    let mut bytes = match replica.call(verify(number, DAY, revision)).await {
-        Ok(verified) => verified.promised_bytes(),
-        Err(refused) => refused.reason().into_bytes(),
-    };
+    let mut bytes = settled(replica, verify(number, DAY, revision)).await.promised_bytes();
     match replica.call(periods(number, revision)).await {
         Ok(listed) => bytes.extend(listed.promised_bytes()),
         Err(refused) => bytes.extend(refused.reason().into_bytes()),

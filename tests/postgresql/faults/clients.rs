@@ -20,31 +20,21 @@ use tonic::{Code, Status};
 
 use super::checker::Operation;
 use super::model::{Action, Written};
+use super::people::{Glance, JOBS, Person, family_name};
 use super::plan::REPLICAS;
 use crate::fleet::client;
-use crate::harness::requests::{change_name, date, end_job, retract, start_job, verify};
+use crate::harness::requests::{change_name, date, end_job, retract, verify};
 use crate::harness::scenes::HIRED;
 use crate::harness::{Accepted as _, Call, Client, Mutation, Promised as _, Refusal as _};
 
 /// The day that questions are about.
 pub const DAY: &str = "2026-03-02";
-/// The maximum number of jobs per person.
-const JOBS: usize = 3;
 /// How long a client waits for an answer before it turns to another replica.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// A pause before a client turns to another replica.
 const PAUSE: Duration = Duration::from_millis(30);
 /// How far back questions by time look, in milliseconds.
 const BACK: u64 = 1500;
-
-/// A person, and what the clients know about them.
-pub struct Person {
-    pub specialist_id: String,
-    pub provider_id: String,
-    pub number: String,
-    /// The jobs, and the facts that may be retracted, except the start of the first job, which the credential needs.
-    pub known: Mutex<(Vec<String>, Vec<String>)>,
-}
 
 /// Where a replica listens, and the directory with the certificates of its clients.
 pub type Place = (watch::Receiver<Option<SocketAddr>>, PathBuf);
@@ -109,11 +99,6 @@ impl Seen {
         assert!(is_expected, "nothing is refused here: {status:?}");
         *self.troubles.lock().unwrap().entry(reason).or_default() += 1;
     }
-}
-
-/// A name by its number. It is in the history once if its write is.
-pub fn family_name(name: u64) -> String {
-    format!("Example-{name}")
 }
 
 /// A client.
@@ -241,12 +226,9 @@ impl<'a> Worker<'a> {
     }
 
     async fn write(&mut self, person: &Person) -> Result<Action, Failed> {
-        let (job, fact, count) = {
-            let known = person.known.lock().unwrap();
-            (any(&known.0).unwrap(), any(&known.1), known.0.len())
-        };
+        let Glance { job, fact, jobs } = person.glance();
         Ok(match (fastrand::u32(..9), fact) {
-            (0, _) if count < JOBS => self.start(person).await,
+            (0, _) if jobs < JOBS => self.start(person).await,
             (0..=2, _) => {
                 let name = self.world.names.fetch_add(1, Ordering::Relaxed) as u64;
                 let request = change_name(&person.specialist_id, "Lucinda", &family_name(name));
@@ -268,26 +250,14 @@ impl<'a> Worker<'a> {
             _ => {
                 let day = 1 + fastrand::i32(0..28);
                 let written = self.record(end_job(&job, &format!("2026-02-{day:02}"))).await.0;
-                if let Written::Recorded { fact, .. } = &written {
-                    person.known.lock().unwrap().1.push(fact.clone());
-                }
-                Action::End(job, day, written)
+                person.ended(job, day, written)
             }
         })
     }
 
     async fn start(&mut self, person: &Person) -> Action {
-        // The same start is refused the second time, so each has a unique position.
-        let position = format!("Position {}", self.world.positions.fetch_add(1, Ordering::Relaxed));
-        let request = start_job(&person.specialist_id, &person.provider_id, HIRED);
-        let request = v1::ReportEmploymentStartRequest { position, ..request };
-        let (written, started) = self.record(request).await;
-        let id = started.and_then(|started| started.employment).expect("a job that began").employment_id;
-        let Written::Recorded { fact, .. } = &written else { panic!("a start is not refused: {written:?}") };
-        let mut known = person.known.lock().unwrap();
-        known.0.push(id.clone());
-        known.1.push(fact.clone());
-        Action::Start(id, written)
+        let (written, started) = self.record(person.another_job(&self.world.positions)).await;
+        person.began(written, started)
     }
 
     /// Sends a request to one replica after another until it is answered.
@@ -319,8 +289,4 @@ fn assert_retracted(status: &Status) {
         (Code::FailedPrecondition, "ALREADY_RETRACTED"),
         "{status:?}"
     );
-}
-
-fn any(of: &[String]) -> Option<String> {
-    of.get(fastrand::usize(..of.len().max(1))).cloned()
 }

@@ -143,7 +143,9 @@ impl Cluster {
         self.primary.disk().unwrap().fill();
         sleep(lasting).await;
         self.primary.disk().unwrap().make_room();
+        let deadline = Instant::now() + PATIENCE;
         while self.primary.try_superuser().await.is_err() {
+            assert!(Instant::now() < deadline, "the primary does not come back: {}", self.primary.log());
             // It ends if it crashed and could not recover.
             if !self.primary.is_running() {
                 block_in_place(|| {

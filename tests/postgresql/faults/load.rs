@@ -8,15 +8,13 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 
-use super::checker::{Operation, linearize};
 use super::checks::{Compared, check_answers, check_copies};
-use super::clients::{Person, Place, Seen, Worker, World, family_name};
+use super::clients::{Place, Seen, Worker, World};
 use super::machine::Machine;
-use super::model::{Action, Register, refute_revisions};
-use crate::fleet::client;
+use super::model::{Register, check_histories};
+use super::people::Person;
+use crate::fleet::{client, qualified_provider};
 use crate::harness::PATIENCE;
-use crate::harness::requests::{issue, qualify, register_provider, register_specialist, start_job};
-use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
 
 const CLIENTS: usize = 24;
 const PEOPLE: usize = 8;
@@ -75,7 +73,9 @@ impl Counted {
             *self.troubles.entry(reason).or_default() += times;
         }
         let histories = world.history.into_iter().map(|history| history.into_inner().unwrap());
-        self.operations += check_histories(registers, histories.collect());
+        let histories: Vec<_> = histories.collect();
+        self.operations += histories.iter().map(Vec::len).sum::<usize>();
+        check_histories(registers, histories);
         Ok(longest_gap(world.seen.written_at.into_inner().unwrap()))
     }
 
@@ -88,18 +88,10 @@ impl Counted {
         for _ in 0..PEOPLE {
             let name = self.names as u64;
             self.names += 1;
-            let registered = certifier.ask(register_provider(&format!("Example Center {name}"))).await;
-            let provider_id = registered.provider.unwrap().provider_id;
-            certifier.ask(qualify(&provider_id, QUALIFIED_FROM)).await;
-            let registered = registrar.report(register_specialist("Lucinda", &family_name(name))).await;
-            let specialist_id = registered.specialist.unwrap().specialist_id;
-            let job = registrar.report(start_job(&specialist_id, &provider_id, HIRED)).await;
-            let job = job.employment.unwrap().employment_id;
-            let issued = registrar.report(issue(&specialist_id, EFFECTIVE_FROM)).await;
-            let number = issued.credential.unwrap().credential_number;
-            registers.push(Register::new(name, &job));
-            let known = Mutex::new((vec![job], Vec::new()));
-            people.push(Person { specialist_id, provider_id, number, known });
+            let provider = qualified_provider(&certifier, &format!("Example Center {name}")).await;
+            let (person, register) = Person::begin(&registrar, &provider, name).await;
+            people.push(person);
+            registers.push(register);
         }
         (people, registers)
     }
@@ -130,21 +122,6 @@ async fn ended(workers: &mut JoinSet<()>) -> Result<(), JoinError> {
         worker?;
     }
     Ok(())
-}
-
-/// Checks that the responses are possible for a registry that processes one request at a time and never fails. Returns
-/// how many there are.
-fn check_histories(registers: Vec<Register>, histories: Vec<Vec<Operation<Action>>>) -> usize {
-    if let Err(refuted) = refute_revisions(histories.iter().flatten()) {
-        panic!("not linearizable: {refuted}");
-    }
-    let count = histories.iter().map(Vec::len).sum();
-    for (register, history) in registers.into_iter().zip(histories) {
-        if let Err(refuted) = linearize(register, history) {
-            panic!("not linearizable: {refuted}");
-        }
-    }
-    count
 }
 
 /// The longest time between two instants.

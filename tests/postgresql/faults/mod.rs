@@ -19,6 +19,8 @@ mod stage;
 mod checker;
 #[path = "../../it/linear/model.rs"]
 mod model;
+#[path = "../../it/linear/people.rs"]
+mod people;
 
 use std::time::{Duration, Instant};
 
