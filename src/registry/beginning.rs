@@ -26,14 +26,24 @@ pub(super) fn begin(writer: &mut Writer, epoch: Uuid) -> Result<(), OpenError> {
     if *semantics_version > 1 {
         facts.push(Fact::Registry(RegistryFact::SemanticsAdopted { version: *semantics_version }));
     }
-    for _ in 0..TRIES {
+    until_committed(writer, |writer| {
         let shared = Arc::clone(&writer.shared);
         let mut batch = writer.new_batch(&shared)?;
         batch.add(Draft::own(facts.clone()))?;
-        match writer.commit(batch) {
-            Ok(_) => return Ok(()),
-            // The clock was adjusted, or another process was faster.
+        writer.commit(batch).map(drop)
+    })
+}
+
+/// Decides something and commits it, again if the clock was adjusted or another process was faster.
+pub(super) fn until_committed(
+    writer: &mut Writer,
+    mut attempt: impl FnMut(&mut Writer) -> Result<(), NotCommitted>,
+) -> Result<(), OpenError> {
+    for _ in 0..TRIES {
+        match attempt(writer) {
+            Ok(()) => return Ok(()),
             Err(NotCommitted::HeadMoved) => {}
+            Err(NotCommitted::Undecided(error)) => return Err(error.into()),
             Err(NotCommitted::Failed(failure)) => return Err(failure.into()),
             Err(refused) => return Err(OpenError::Begin(refused.into())),
         }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use uuid::Uuid;
 
-use super::beginning::catch_up;
+use super::beginning::{catch_up, until_committed};
 use super::clock::Clock;
-use super::errors::{OpenError, SubmitError, SubmitErrorSource, WriterFailed};
-use super::following::TRIES;
+use super::errors::OpenError;
 use super::handle::Registry;
 use super::not_committed::NotCommitted;
 use super::open::{Options, idle_writer_of, open_store};
@@ -49,22 +48,11 @@ fn moved_to(writer: &Writer, id: Uuid) -> Option<Moved> {
 
 /// Records that the log goes on in another place.
 pub(super) fn record(writer: &mut Writer, to: LogHome) -> Result<Moved, OpenError> {
-    for _ in 0..TRIES {
-        match try_to_record(writer, &to) {
-            Ok(()) => {
-                let at = writer.shared.head.load().revision;
-                return Ok(Moved { at, to });
-            }
-            Err(NotCommitted::HeadMoved) => {}
-            // A statement of an earlier attempt, which was interrupted, was carried out after all.
-            Err(NotCommitted::Failed(WriterFailed(SubmitErrorSource::LogMoved(moved)))) if moved.to.id == to.id => {
-                return Ok(moved);
-            }
-            Err(NotCommitted::Failed(failure)) => return Err(failure.into()),
-            Err(refused) => return Err(OpenError::Begin(refused.into())),
-        }
+    match until_committed(writer, |writer| try_to_record(writer, &to)) {
+        // A statement of an earlier attempt, which was interrupted, was carried out after all.
+        Err(OpenError::LogMoved(moved)) if moved.to.id == to.id => Ok(moved),
+        recorded => recorded.map(|()| Moved { at: writer.shared.head.load().revision, to }),
     }
-    Err(OpenError::Begin(SubmitError::Busy))
 }
 
 fn try_to_record(writer: &mut Writer, to: &LogHome) -> Result<(), NotCommitted> {

@@ -12,7 +12,7 @@ use super::handle::Registry;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use crate::domain::id::Revision;
-use crate::store::log::status::{Cause, LogStatus, Readings, Trouble};
+use crate::store::log::status::{LogStatus, Readings, Trouble};
 
 /// How old the last confirmation of the head may be without anything being wrong.
 const USUAL: Duration = Duration::from_secs(5);
@@ -107,7 +107,7 @@ impl Registry {
 
     fn rung_of(&self, status: &LogStatus) -> Rung {
         if let Some(trouble) = status.trouble()
-            && let Cause::Lost { .. } | Cause::Damaged { .. } = trouble.cause
+            && trouble.cause.is_final()
         {
             return Rung::Broken(trouble);
         }

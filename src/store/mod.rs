@@ -27,6 +27,7 @@ mod home;
 mod identity;
 mod keyed;
 mod open_error;
+mod random;
 mod rebuild;
 
 use std::io;

@@ -113,7 +113,7 @@ impl<Q: Questions> Answering<Q> {
     /// Answers a group, and reports it to the audit.
     async fn answer(&mut self, (items, end): Arrived<Q::Item>) -> AnsweredGroup<Q> {
         self.quota.wait_for_questions(items.len()).await;
-        // The answers rest on what was pinned when the stream began, however long ago that is, unless it was lost.
+        // Every answer is from the revision that was pinned at the start. If the log has lost it, the stream ends.
         if let Err(error) = self.snapshot.require_kept() {
             let end = Some(Err(unpinned("options.known_at", error)));
             return AnsweredGroup { answers: Ready::new(), end, reported: self.tally.write() };

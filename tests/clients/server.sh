@@ -39,6 +39,11 @@ start() {
 # Stops the registry with SIGTERM. It must end with exit code 0.
 stop() {
     kill -TERM "$server"
+    await_end
+}
+
+# Waits for a registry that was sent SIGTERM. It must end with exit code 0.
+await_end() {
     for ((tick = 0; tick < stop_seconds * 10; tick++)); do
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1

@@ -3,7 +3,8 @@
 //!
 //! `CPSS_MOVED_RECORDS` sets the number of records that are there before.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -11,18 +12,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
+use cpss_registry::store::log::postgresql::schema;
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::fleet::{Fleet, Replica, done, records, run, said};
-use crate::harness::requests::{issue, qualify, register_provider, register_specialist, start_job, verify};
-use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
+use crate::fleet::{Fleet, Replica, done, qualified_provider, records, run, said};
+use crate::harness::requests::{register_specialist, verify};
 use crate::harness::{Client, Process, Promised as _, until};
-
-/// A day on which the credentials of a test are in force.
-const DAY: &str = "2025-03-03";
+use crate::replicas::DAY;
 
 /// The number of people with a credential.
 const HOLDERS: u64 = 10;
@@ -32,23 +31,16 @@ const WRITERS: u64 = 4;
 
 /// A family name by its number.
 fn family_name(number: u64) -> String {
-    let digits = number.to_string().into_bytes();
-    format!("Example-Stone{}", digits.into_iter().map(|digit| char::from(digit - b'0' + b'a')).collect::<String>())
+    format!("Example-Stone{number}")
 }
 
 /// Records people with a credential, and others, up to a number of records. Returns the numbers of the credentials.
 async fn fill(replica: &Replica, records: u64) -> Vec<String> {
     let (registrar, certifier) = (replica.registrar(), replica.client("certifier"));
-    let registered = certifier.ask(register_provider("Example Center")).await;
-    let provider_id = registered.provider.unwrap().provider_id;
-    certifier.ask(qualify(&provider_id, QUALIFIED_FROM)).await;
+    let provider = qualified_provider(&certifier, "Example Center").await;
     let mut numbers = Vec::new();
     for holder in 0..HOLDERS {
-        let registered = registrar.report(register_specialist("Ada", &family_name(holder))).await;
-        let specialist_id = registered.specialist.unwrap().specialist_id;
-        registrar.report(start_job(&specialist_id, &provider_id, HIRED)).await;
-        numbers
-            .push(registrar.report(issue(&specialist_id, EFFECTIVE_FROM)).await.credential.unwrap().credential_number);
+        numbers.push(registrar.credentialed("Ada", &family_name(holder), &[&provider]).await.number);
     }
     let others = (HOLDERS..records.saturating_sub(3 * HOLDERS)).map(|other| {
         let registrar = registrar.clone();
@@ -161,8 +153,7 @@ fn ends_with_a_move(data: &Path) -> bool {
 
 /// True as long as the log may still move to the database.
 async fn is_filling(fleet: &Fleet) -> bool {
-    let filling = "SELECT filling FROM cpss_registry.head";
-    fleet.server.superuser().await.query_one(filling, &[]).await.unwrap().get(0)
+    schema::is_filling(&fleet.server.superuser().await).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,6 +165,12 @@ async fn a_registry_moves_to_a_database_and_back_under_load() {
     let numbers = fill(&a, count).await;
     let asked = Asked::at(&a, &numbers, (count / 10).max(500)).await;
     let load = Load::on(&a);
+    // The key of another registry would make repeated requests new ones.
+    fs::write(fleet.file("a", "request.key"), [7; 32]).unwrap();
+    fs::set_permissions(fleet.file("a", "request.key"), Permissions::from_mode(0o600)).unwrap();
+    let other = fleet.prepare_move("a");
+    assert!(said(&other).contains("is not the request key of the registry"), "{}", said(&other));
+    fs::remove_file(fleet.file("a", "request.key")).unwrap();
     let prepared = fleet.prepare_move("a");
     assert!(prepared.status.success(), "{}", said(&prepared));
     let replica = fleet.file("a", "replica.toml");
@@ -181,7 +178,8 @@ async fn a_registry_moves_to_a_database_and_back_under_load() {
 
     // The copy is made while the service runs, and can be made again. A move needs the service to be stopped.
     for _ in 0..2 {
-        assert!(command("push").status.success(), "{}", said(&command("push")));
+        let pushed = command("push");
+        assert!(pushed.status.success(), "{}", said(&pushed));
     }
     let in_use = command("move");
     assert!(!in_use.status.success() && said(&in_use).contains("in use by"), "{}", said(&in_use));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rewrite::{Tail, epoch_frame};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{DataDirError, sync_directory, write_durably};
+use crate::store::data_dir::{DataDirError, make_directory, move_away, write_durably};
 use crate::store::engine::log_engine;
 use crate::store::first_record::open_with_log;
 use crate::store::log::{Damage, Extent, LogEngine, LogOptions, ReadError};
@@ -83,15 +83,15 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
     }
     let epoch = Uuid::new_v4();
     let set_aside = data_dir.join("set-aside").join(epoch.to_string());
-    fs::create_dir_all(&set_aside).map_err(disk("made", &set_aside))?;
-    sync_directory(data_dir).map_err(disk("made durable", data_dir))?;
+    make_directory(&set_aside).map_err(disk("made", &set_aside))?;
     let why = match damage {
         Some(damage) => format!("loss accepted: {damage}"),
         None => "loss accepted: the log had lost its last records".to_owned(),
     };
     let (frame, _, _) = epoch_frame(&tail, &tip, epoch, after, &why, now)?;
     let end = engine.prepare_end(after, &frame).map_err(BackupError::from)?;
-    move_away(&directory.index(), &set_aside.join("index"))?;
+    let index = directory.index();
+    move_away(&index, &set_aside.join("index")).map_err(disk("set aside", &index))?;
     end.put_in_place(&set_aside).map_err(BackupError::from)?;
     note_acceptance(&set_aside, after)?;
     // Move the published head last, because it proves the loss. If this is interrupted before, the loss can be accepted
@@ -157,12 +157,4 @@ fn accepted_before(data_dir: &Path, after: Revision) -> Result<Option<PathBuf>, 
         noted.trim() == after.to_string()
     };
     Ok(entries.iter().map(fs::DirEntry::path).find(is_noted))
-}
-
-/// Moves a file or directory, if it exists.
-fn move_away(from: &Path, to: &Path) -> Result<(), BackupError> {
-    match fs::rename(from, to) {
-        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
-        moved => moved.map_err(disk("set aside", from)),
-    }
 }

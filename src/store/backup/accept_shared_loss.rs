@@ -42,7 +42,10 @@ pub enum SharedLossError {
     )]
     Unheard(Vec<String>),
     /// The head is not the one that was shown any more.
-    #[error("something was appended meanwhile, or a replica joined: run the command again")]
+    #[error(
+        "something was appended meanwhile, a replica joined, or the clock of this machine is more than a second ahead of \
+         the database's: run the command again"
+    )]
     Moved,
     /// A statement failed.
     #[error(transparent)]

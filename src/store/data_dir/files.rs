@@ -26,7 +26,7 @@ pub(in crate::store) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> i
 
 /// Creates a directory that only its owner can enter, and its missing parents. Returns the directories that were
 /// created, from the top down.
-pub(super) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
+pub(in crate::store) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut made: Vec<_> = path
         .ancestors()
         .take_while(|above| !above.as_os_str().is_empty() && !above.exists())
@@ -38,6 +38,14 @@ pub(super) fn make_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
         directory.parent().map_or(Ok(()), sync_directory)?;
     }
     Ok(made)
+}
+
+/// Moves a file or directory, if it exists.
+pub(in crate::store) fn move_away(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(()),
+        moved => moved,
+    }
 }
 
 /// Removes a file, or a directory with its contents, if it exists.

@@ -12,8 +12,7 @@ use std::sync::Arc;
 
 pub use self::error::DataDirError;
 pub(super) use self::error::disk;
-use self::files::make_directory;
-pub(super) use self::files::{remove, sync_directory, write_durably};
+pub(super) use self::files::{make_directory, move_away, remove, sync_directory, write_durably};
 pub use self::unfinished::Unfinished;
 pub(super) use self::unfinished::{Found, inspect, mark, unmark};
 

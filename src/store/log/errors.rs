@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::replicated::statements::Ahead;
 use crate::domain::id::Revision;
 use crate::store::record::Undecodable;
 
@@ -80,7 +81,7 @@ pub enum AppendError {
     },
     /// The clocks of this machine and of the database are too far apart for one of them to be right. Nothing was
     /// appended. Correct the one that is wrong.
-    #[error("the clock of this machine is {ahead:#} ahead of the clock of the shared log")]
+    #[error("the clock of this machine is {} the clock of the shared log", Ahead(*ahead))]
     ClocksApart {
         /// How far this machine's clock is ahead; negative if it is behind.
         ahead: SignedDuration,

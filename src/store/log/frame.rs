@@ -201,6 +201,14 @@ impl<'a> Frame<'a> {
         Ok(tip.chain)
     }
 
+    /// Reads and verifies a frame in the current form that follows a tip. Returns it with its own tip.
+    pub fn after(bytes: &'a [u8], tip: &Tip) -> Result<(Frame<'a>, Tip), &'static str> {
+        let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
+        let frame = Frame::check(bytes, expected)?;
+        let tip = frame.tip().ok_or("the frame is in an earlier form")?;
+        Ok((frame, tip))
+    }
+
     /// The tip after this frame. `None` in format 1.
     pub fn tip(&self) -> Option<Tip> {
         self.link.map(|link| Tip { revision: self.header.next().previous(), chain: link.chain })

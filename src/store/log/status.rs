@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use jiff::{SignedDuration, Timestamp};
 
 use super::AppendError;
-use super::replicated::statements::APART;
+use super::replicated::statements::{APART, Ahead};
 use crate::domain::id::Revision;
 use crate::store::incident::Incident;
 
@@ -81,7 +81,7 @@ pub enum Cause {
     },
     /// The clocks of this machine and of the database are too far apart.
     #[error(
-        "the clock of this machine is {ahead:#} ahead of the clock of the shared log: correct the one that is wrong"
+        "the clock of this machine is {} the clock of the shared log: correct the one that is wrong", Ahead(*ahead)
     )]
     ClockSkewed {
         /// How far this machine's clock is ahead; negative if it is behind.
@@ -136,7 +136,7 @@ impl Cause {
     }
 
     /// True if nothing that the replica knows beyond the last shared record can be relied on.
-    fn is_final(&self) -> bool {
+    pub fn is_final(&self) -> bool {
         matches!(self, Cause::Lost { .. } | Cause::Damaged { .. })
     }
 
@@ -310,11 +310,10 @@ impl LogStatus {
 
 fn warn(cause: &Cause) {
     let name = cause.name();
-    match cause {
-        Cause::Lost { .. } | Cause::Damaged { .. } => {
-            tracing::error!(event = "log_trouble", cause = name, "writes are refused: {cause}");
-        }
-        _ => tracing::warn!(event = "log_trouble", cause = name, "writes are refused: {cause}"),
+    if cause.is_final() {
+        tracing::error!(event = "log_trouble", cause = name, "writes are refused: {cause}");
+    } else {
+        tracing::warn!(event = "log_trouble", cause = name, "writes are refused: {cause}");
     }
 }
 

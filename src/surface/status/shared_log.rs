@@ -27,10 +27,8 @@ pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
             try_later(Code::Unavailable, "LOG_NOT_OPENED", &message, retry_after)
         }
         Cause::Lost { ours, head, .. } => diverged(*ours, *head),
-        Cause::ClockSkewed { ahead } => {
-            let message = format!(
-                "the clock of this replica is {ahead:#} ahead of the clock of the shared log: this call recorded nothing"
-            );
+        cause @ Cause::ClockSkewed { .. } => {
+            let message = format!("{cause}; this call recorded nothing");
             try_later(Code::Unavailable, "CLOCK_SKEWED", &message, retry_after)
         }
         Cause::DurabilityReduced { .. } => {

@@ -22,3 +22,6 @@ start "${serve[@]}" --data-dir "$work/second"
 timeout 120 "$python" -B "$here/several.py" --service-config "$here/../service-config.json" \
     --first "$first" --second "$address" --end "$first_server" || fail "the client failed"
 stop
+# The client has ended the first one.
+server=$first_server
+await_end

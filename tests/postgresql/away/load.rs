@@ -10,10 +10,10 @@ use cpss_registry::registry::clock;
 use prost_types::Timestamp;
 use tokio::task::JoinHandle;
 
-use super::DAY;
 use crate::fleet::Replica;
 use crate::harness::requests::{register_specialist, verify};
 use crate::harness::{Client, Promised as _, Refusal as _};
+use crate::replicas::DAY;
 
 /// The pause between two calls of a caller.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -42,7 +42,7 @@ pub struct Load {
     stop: Arc<AtomicBool>,
     pinned: JoinHandle<Vec<Called<()>>>,
     head: JoinHandle<Vec<Called<Duration>>>,
-    writers: Vec<JoinHandle<Vec<Registration>>>,
+    writers: Vec<JoinHandle<(Vec<Registration>, Vec<String>)>>,
 }
 
 /// A registration: the name of the person, and the revision.
@@ -57,6 +57,8 @@ pub struct Seen {
     writes: Vec<Registration>,
     /// The reports that were acknowledged, before and after too: the family name and the revision.
     pub acknowledged: Vec<(String, u64)>,
+    /// The family names of the reports that were refused, and of which surely nothing was recorded.
+    pub refused: Vec<String>,
 }
 
 async fn repeat<T, F: Future<Output = Result<T, String>>>(
@@ -105,16 +107,16 @@ impl Load {
             tokio::spawn(async move {
                 // A request whose outcome was not known is sent again until it is recorded.
                 let mut unknown: Option<v1::RegisterSpecialistRequest> = None;
-                let mut all = Vec::new();
+                let (mut all, mut dropped) = (Vec::new(), Vec::new());
                 loop {
                     let is_over = stop.load(Ordering::Acquire) && unknown.is_none();
                     if is_over {
-                        return all;
+                        return (all, dropped);
                     }
                     let was_unknown = unknown.is_some();
                     let request = unknown.take().unwrap_or_else(|| {
                         let at = REPORTED.fetch_add(1, Ordering::Relaxed);
-                        register_specialist("Ada", &format!("Example-Away-{}", letters(at)))
+                        register_specialist("Ada", &format!("Example-Away-{at}"))
                     });
                     let name = request.name.as_ref().unwrap().family_name.clone();
                     let begun = Instant::now();
@@ -122,7 +124,11 @@ impl Load {
                         Ok(recorded) => Ok((name, recorded.revision)),
                         Err(refused) => {
                             let reason = refused.reason();
-                            unknown = (was_unknown || reason == "OUTCOME_UNKNOWN").then_some(request);
+                            if was_unknown || reason == "OUTCOME_UNKNOWN" {
+                                unknown = Some(request);
+                            } else {
+                                dropped.push(name);
+                            }
                             Err(reason)
                         }
                     };
@@ -138,9 +144,11 @@ impl Load {
     /// Stops the callers.
     pub async fn end(self, away: Instant, back: Instant) -> Seen {
         self.stop.store(true, Ordering::Release);
-        let mut writes = Vec::new();
+        let (mut writes, mut refused) = (Vec::new(), Vec::new());
         for writer in self.writers {
-            writes.extend(writer.await.unwrap());
+            let (all, dropped) = writer.await.unwrap();
+            writes.extend(all);
+            refused.extend(dropped);
         }
         let acknowledged = writes.iter().filter_map(|call| call.outcome.clone().ok()).collect();
         let (mut pinned, mut head) = (self.pinned.await.unwrap(), self.head.await.unwrap());
@@ -148,13 +156,8 @@ impl Load {
         pinned.retain(|call| call.begun + call.took > away);
         head.retain(|call| call.begun + call.took > away);
         writes.retain(|call| call.begun + call.took > away);
-        Seen { away, back, pinned, head, writes, acknowledged }
+        Seen { away, back, pinned, head, writes, acknowledged, refused }
     }
-}
-
-/// A number in letters.
-fn letters(number: u64) -> String {
-    number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
 }
 
 impl Seen {

@@ -16,13 +16,10 @@ use tonic::Code;
 
 use self::load::{Load, Seen, now};
 use crate::faults::proxy::Proxy;
-use crate::fleet::{Fleet, Replica, records};
-use crate::harness::requests::{issue, qualify, register_provider, register_specialist, start_job, verify};
-use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
+use crate::fleet::{Fleet, Replica, qualified_provider, records};
+use crate::harness::requests::{register_specialist, verify};
 use crate::harness::{Promised as _, Refusal as _, until};
-
-/// A day on which the credential of the test is in force.
-const DAY: &str = "2025-03-03";
+use crate::replicas::DAY;
 
 /// How long after the return of the database the first report may be accepted.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -82,13 +79,8 @@ async fn metric(replica: &Replica, name: &str) -> f64 {
 
 /// Records a person with a credential. Returns the number.
 async fn credential(replica: &Replica) -> String {
-    let (certifier, registrar) = (replica.client("certifier"), replica.registrar());
-    let provider_id = certifier.ask(register_provider("Example Center")).await.provider.unwrap().provider_id;
-    certifier.ask(qualify(&provider_id, QUALIFIED_FROM)).await;
-    let registered = registrar.report(register_specialist("Ada", "Example-Stone")).await;
-    let specialist_id = registered.specialist.unwrap().specialist_id;
-    registrar.report(start_job(&specialist_id, &provider_id, HIRED)).await;
-    registrar.report(issue(&specialist_id, EFFECTIVE_FROM)).await.credential.unwrap().credential_number
+    let provider = qualified_provider(&replica.client("certifier"), "Example Center").await;
+    replica.registrar().credentialed("Ada", "Example-Stone", &[&provider]).await.number
 }
 
 /// A test of some outages.
@@ -193,8 +185,8 @@ impl Away {
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     }
 
-    /// Ends the replica. Checks that what was acknowledged is there, each report once.
-    fn nothing_is_lost(self, acknowledged: &[(String, u64)]) {
+    /// Ends the replica. Checks that what was acknowledged is there, each report once, and that nothing else is.
+    fn nothing_is_lost(self, acknowledged: &[(String, u64)], refused: &[String]) {
         let data = self.replica.data();
         self.replica.process.stop();
         let history = records(&data);
@@ -206,19 +198,23 @@ impl Away {
             });
             assert!(there.len() == 1 && is_there, "{name} at {revision}: {there:?}");
         }
+        for name in refused {
+            assert!(!history.contains(&format!("\"{name}\"")), "{name} is recorded, although it was refused");
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn while_the_database_is_away_callers_learn_what_can_be_known_and_nothing_is_lost() {
     let mut away = Away::begin(Plan::read()).await;
-    let mut acknowledged = Vec::new();
+    let (mut acknowledged, mut refused) = (Vec::new(), Vec::new());
     let (frozen, others) = (away.plan.frozen, away.plan.others);
     for (outage, length) in [(Outage::Frozen, frozen), (Outage::Killed, others), (Outage::Held, others)] {
         let seen = away.outage(outage, length).await;
         seen.follows_the_ladder(away.plan.serve_stale_for);
         seen.writers_learn_it_at_once(away.plan.patience);
         acknowledged.extend(seen.acknowledged);
+        refused.extend(seen.refused);
     }
     let log = away.replica.process.log();
     for line in [
@@ -232,5 +228,5 @@ async fn while_the_database_is_away_callers_learn_what_can_be_known_and_nothing_
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }
-    away.nothing_is_lost(&acknowledged);
+    away.nothing_is_lost(&acknowledged, &refused);
 }

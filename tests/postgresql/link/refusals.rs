@@ -25,6 +25,14 @@ async fn a_server_without_a_standby_to_wait_for_is_refused() {
     install(&server).await;
     let standby = || shared(settings(&[&server], Durability::Standby, PATIENCE));
     assert!(refusal(standby()).await.contains("no commit waits for a standby"));
+    // The cause is the same while no further attempt is made.
+    let causes = blocking({
+        let mut database = PostgresDatabase::new(Arc::new(standby()));
+        move || [(); 2].map(|()| database.connect().map(drop))
+    });
+    for cause in causes.await {
+        assert!(matches!(cause, Err(StatementError::DurabilityReduced(_))), "{cause:?}");
+    }
     server.set("synchronous_standby_names", "ANY 1 (second, third)").await;
     assert!(refusal(standby()).await.contains("begins with ANY"));
     server.set("synchronous_standby_names", "anywhere").await;
@@ -158,7 +166,11 @@ async fn another_registry_another_key_and_another_clock_are_refused() {
     assert!(refusal(SharedLog { registry, ..storage() }).await.contains(&REGISTRY.to_string()));
     assert!(refusal(SharedLog { request_key: [8; 32], ..storage() }).await.contains("request key"));
     let ahead = || clock::now() + SignedDuration::from_secs(90);
-    assert!(refusal(SharedLog { now: ahead, ..storage() }).await.contains("clock"));
+    let ahead = refusal(SharedLog { now: ahead, ..storage() }).await;
+    assert!(ahead.contains("the clock of this machine is 1m") && ahead.contains("s ahead of the clock"), "{ahead}");
+    let behind = || clock::now() - SignedDuration::from_secs(90);
+    let behind = refusal(SharedLog { now: behind, ..storage() }).await;
+    assert!(behind.contains("the clock of this machine is 1m") && behind.contains("s behind the clock"), "{behind}");
     let soon = || clock::now() + SignedDuration::from_secs(20);
     let connected = blocking({
         let shared = Arc::new(SharedLog { now: soon, ..storage() });

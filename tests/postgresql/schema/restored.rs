@@ -9,7 +9,7 @@ use super::rules::only_by;
 use crate::database::{Append, Database, MICROSECOND, OTHER_CHAIN, Replica, WRITER, next};
 
 /// Pushes frames that follow each other.
-async fn push(client: &Client, frames: &[Append]) -> bool {
+pub(super) async fn push(client: &Client, frames: &[Append]) -> bool {
     try_to_push(client, frames).await.unwrap()
 }
 

@@ -2,6 +2,7 @@
 
 use cpss_registry::store::log::postgresql::schema;
 
+use super::restored::push;
 use crate::database::{Append, Database, MICROSECOND, REGISTRY, Replica, try_out};
 
 /// The incarnation.
@@ -16,19 +17,6 @@ async fn two(database: &Database) -> (Replica, Replica) {
     b.barrier().await.unwrap();
     assert_eq!(a.open().await, [""; 0]);
     (a, b)
-}
-
-/// Appends a frame while the database is closed, as only the owner can.
-async fn push(database: &Database, append: &Append) {
-    let mut owner = database.owner().await;
-    let transaction = owner.transaction().await.unwrap();
-    let (revision, chain) = (append.tip.0, append.tip.1.as_slice());
-    let head = "UPDATE cpss_registry.head SET revision = $1, chain = $2, recorded_at = $3";
-    transaction.execute(head, &[&revision, &chain, &append.last_at]).await.unwrap();
-    let log = "INSERT INTO cpss_registry.log (first_revision, count, writer, first_at, last_at, chain, frame) \
-               VALUES ($1, 1, session_user, $2, $2, $3, $3)";
-    transaction.execute(log, &[&revision, &append.last_at, &chain]).await.unwrap();
-    transaction.commit().await.unwrap();
 }
 
 #[tokio::test]
@@ -55,7 +43,7 @@ async fn a_backup_that_lacks_a_record_is_not_written_to_before_the_record_is_bac
     assert!(!a.is_checked().await);
     assert_eq!(a.open().await, ["a"]);
 
-    push(&restored, &first).await;
+    assert!(push(&a.client, &[first]).await);
     assert_eq!(a.barrier().await.unwrap().chain_at_tip, Some(first.tip.1));
     assert_eq!(b.open().await, [""; 0]);
     assert!(!stale.run(&b.client).await.unwrap(), "another record is at its revision");
@@ -168,7 +156,7 @@ async fn a_dump_is_restored_as_a_closed_database_with_all_its_protections() {
                 .await;
         assert_eq!(refusal.as_deref(), Some("23001"), "{statement}");
     }
-    push(&restored, &second).await;
+    assert!(push(&b.client, &[second]).await);
     let mut a = a.connected_to(&restored).await;
     a.barrier().await.unwrap();
     assert_eq!(a.open().await, [""; 0]);

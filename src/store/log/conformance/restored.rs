@@ -3,6 +3,7 @@
 use super::rigs::Replica;
 use super::*;
 use crate::store::backup::{SharedLoss, SharedLossError};
+use crate::store::log::replicated::comparing::{Compared, compare};
 use crate::store::log::replicated::pushing::{PushError, plan, push};
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{Append, Database as _, Head};
@@ -171,4 +172,20 @@ fn a_replica_stays_apart_from_an_epoch_that_forked_after_it_did() {
         catch_up(&mut *two.logs[at]);
     }
     assert_eq!(two.logs[0].tip(), two.logs[1].tip());
+}
+
+#[test]
+fn a_comparison_names_the_first_damaged_record() {
+    let two = Two::with(4);
+    let compared = || {
+        let mut session = two.database.clone().connect().unwrap();
+        compare(&mut *session, &*two.copy(0), &mut |_| {}).unwrap()
+    };
+    let whole = Compared { head: Revision(4), ours: Revision(4), last_shared: Revision(4), damaged: None };
+    assert_eq!(compared(), whole);
+    for frame in [3, 1] {
+        two.database.damage(frame);
+        let (at, _) = compared().damaged.unwrap();
+        assert_eq!(at, Revision(frame as u64 + 1));
+    }
 }

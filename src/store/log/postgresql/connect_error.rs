@@ -10,18 +10,12 @@ use jiff::SignedDuration;
 use tokio_postgres::error::SqlState;
 
 use super::schema::SchemaError;
-use crate::store::log::replicated::statements::StatementError;
+use crate::store::log::replicated::statements::{Ahead, StatementError};
 
-/// Why there is no session.
+/// Why there is no session: what the nodes said that were asked, in the order of the URL.
 #[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// No node can be used. Those that were asked, in the order of the URL.
-    #[error("{}", listed(.0))]
-    Nodes(Vec<NodeError>),
-    /// An attempt failed a moment ago.
-    #[error("an attempt to reach the database failed a moment ago")]
-    Waiting(#[source] Arc<ConnectError>),
-}
+#[error("{}", listed(.0))]
+pub struct ConnectError(pub(super) Vec<NodeError>);
 
 /// What one node said.
 #[derive(Debug)]
@@ -69,7 +63,7 @@ pub enum Refusal {
     )]
     AnyStandby,
     /// The clocks differ.
-    #[error("the clock of this machine is {ahead:#} ahead of the clock of the database: correct the one that is wrong")]
+    #[error("the clock of this machine is {} the clock of the database: correct the one that is wrong", Ahead(*ahead))]
     ClocksApart {
         /// The difference.
         ahead: SignedDuration,
@@ -97,7 +91,7 @@ impl Display for NodeError {
 impl ConnectError {
     /// What one node said.
     pub(super) fn of(node: &Arc<str>, refusal: Refusal) -> ConnectError {
-        ConnectError::Nodes(vec![NodeError { node: Arc::clone(node), refusal }])
+        ConnectError(vec![NodeError { node: Arc::clone(node), refusal }])
     }
 
     /// True if the database is not the right one, or is set up wrongly, so that another attempt cannot help.
@@ -120,16 +114,11 @@ impl ConnectError {
 
     /// The cause, the same for each attempt with the same cause.
     pub fn cause_text(&self) -> String {
-        match self {
-            ConnectError::Waiting(earlier) => earlier.cause_text(),
-            ConnectError::Nodes(nodes) => {
-                let cause = |NodeError { node, refusal }: &NodeError| match refusal {
-                    Refusal::ClocksApart { .. } => format!("{node}: clocks"),
-                    refusal => format!("{node}: {refusal}"),
-                };
-                nodes.iter().map(cause).collect::<Vec<_>>().join("; ")
-            }
-        }
+        let cause = |NodeError { node, refusal }: &NodeError| match refusal {
+            Refusal::ClocksApart { .. } => format!("{node}: clocks"),
+            refusal => format!("{node}: {refusal}"),
+        };
+        self.0.iter().map(cause).collect::<Vec<_>>().join("; ")
     }
 
     /// What it means for a statement that was to be run.
@@ -148,12 +137,11 @@ impl ConnectError {
     }
 
     fn find<T>(&self, find: impl FnMut(&Refusal) -> Option<T>) -> Option<T> {
-        let ConnectError::Nodes(nodes) = self else { return None };
-        nodes.iter().map(|node| &node.refusal).find_map(find)
+        self.0.iter().map(|node| &node.refusal).find_map(find)
     }
 
     fn any(&self, is: impl Fn(&Refusal) -> bool) -> bool {
-        matches!(self, ConnectError::Nodes(nodes) if nodes.iter().any(|node| is(&node.refusal)))
+        self.0.iter().any(|node| is(&node.refusal))
     }
 }
 

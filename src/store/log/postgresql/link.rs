@@ -16,6 +16,7 @@ use super::nodes::Node;
 use super::settings::{Durability, Settings};
 use super::timestamptz::Timestamptz;
 use crate::store::log::replicated::statements::APART;
+use crate::store::random::random_byte;
 
 /// The oldest version that is supported, as the server numbers it.
 const OLDEST: i32 = 13_00_00;
@@ -93,7 +94,7 @@ impl Settings {
             }
         }
         refusals.sort_by_key(|(at, _)| *at);
-        Err(ConnectError::Nodes(refusals.into_iter().map(|(_, refusal)| refusal).collect()))
+        Err(ConnectError(refusals.into_iter().map(|(_, refusal)| refusal).collect()))
     }
 
     async fn connect_to_node(&self, node: &Node, now: fn() -> Timestamp, hear: Hear) -> Result<Link, Refusal> {
@@ -185,12 +186,4 @@ where
 /// True if a notice may say that a commit is not durable.
 fn is_warning(notice: &DbError) -> bool {
     notice.code().code().starts_with("01") || matches!(notice.parsed_severity(), Some(Severity::Warning))
-}
-
-/// A byte at random. Without randomness it is the greatest.
-pub(super) fn random_byte() -> u8 {
-    let mut byte = [u8::MAX];
-    getrandom::fill(&mut byte).unwrap_or_default();
-    let [byte] = byte;
-    byte
 }

@@ -8,10 +8,10 @@ use tokio::task::JoinHandle;
 
 use super::SharedLog;
 use super::connect_error::{ConnectError, Refusal};
-use super::link::random_byte;
 use super::session::CHANNEL;
 use crate::store::incident::Incident;
 use crate::store::log::replicated::Hearing;
+use crate::store::random::random_byte;
 
 /// The shortest and the longest pause between two attempts to connect.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];

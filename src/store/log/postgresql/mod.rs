@@ -34,7 +34,7 @@ pub use connect_error::{ConnectError, NodeError, Refusal};
 pub use link::Link;
 use listener::Listener;
 use schema::{RegistryRow, SchemaError};
-use session::{PostgresSession, not_done};
+use session::PostgresSession;
 pub use settings::{Durability, Settings, SettingsError};
 
 /// After a failed attempt to connect, there is none for this long: callers are refused at once.
@@ -166,7 +166,7 @@ impl Database for PostgresDatabase {
         if let Some((at, error)) = &self.failed
             && at.elapsed() < PAUSE
         {
-            return Err(not_done(ConnectError::Waiting(Arc::clone(error))));
+            return Err(Arc::clone(error).into_statement_error());
         }
         match self.shared.runtime.block_on(self.shared.connect()) {
             Ok(link) => {

@@ -23,7 +23,7 @@ pub struct ReplicaRow {
     pub seen_at: Option<Timestamp>,
     /// The database's clock now.
     pub now: Timestamp,
-    /// The last revision in its copy of the log, when it last wrote to its row.
+    /// The last revision that it knew to be in the log, when it last wrote to its row.
     pub applied: Revision,
     /// True if it has compared what it knows with the database since the database was last started or restored.
     pub has_checked: bool,

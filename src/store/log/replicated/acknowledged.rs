@@ -67,10 +67,11 @@ impl Acknowledged {
         }
     }
 
-    /// Forgets the tip, durably if possible: an epoch has begun after an earlier one.
-    pub(super) fn forget_after(&mut self, tip: Tip) {
+    /// Goes back to an earlier tip, after which the log continues in another epoch. False: that is not stored.
+    pub(super) fn go_back_to(&mut self, tip: Tip) -> bool {
         self.tip = tip;
         self.store();
+        self.path.is_none() || self.stored == (self.beat, tip)
     }
 
     /// Stores what is not stored yet.
@@ -116,6 +117,21 @@ mod tests {
 
     fn tip(revision: u64) -> Tip {
         Tip { revision: Revision(revision), chain: [0xc7; 32] }
+    }
+
+    #[test]
+    fn going_back_that_is_not_stored_is_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ACKNOWLEDGED");
+        let mut known = Acknowledged::read(Some(path.clone()));
+        known.advance(1, tip(7));
+        let draft = path.with_extension("tmp");
+        fs::create_dir(&draft).unwrap();
+        assert!(!known.go_back_to(tip(5)));
+        assert_eq!(Acknowledged::read(Some(path.clone())).tip(), tip(7));
+        fs::remove_dir(&draft).unwrap();
+        assert!(known.go_back_to(tip(5)));
+        assert_eq!(Acknowledged::read(Some(path)).tip(), tip(5));
     }
 
     #[test]

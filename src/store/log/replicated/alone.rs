@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::statements::{Barrier, Known};
 use super::{AppendError, ReplicatedLog, not_done};
 use crate::store::incident::Incident;
+use crate::store::random::random_byte;
 
 /// A process that lost sight of the database for this long comes back as the later one.
 const AWAY: Duration = Duration::from_secs(10);
@@ -23,7 +24,8 @@ const SOON: Duration = Duration::from_secs(20);
 const SPACING: Duration = Duration::from_millis(500);
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// How many signs are needed, and how many more there may be: of two that came at the same time, one ends first.
+/// A process ends after this many signs, and up to `MORE` more at random. So of two that start together, one usually ends
+/// first, and the other one stays.
 const SIGNS: u8 = 3;
 const MORE: u8 = 5;
 
@@ -48,11 +50,8 @@ struct Signs {
 
 impl Alone {
     pub(super) fn new() -> Alone {
-        let mut byte = [0];
         // Without randomness, two that came at the same time may both end.
-        getrandom::fill(&mut byte).unwrap_or_default();
-        let [byte] = byte;
-        let needed = SIGNS + byte % (MORE + 1);
+        let needed = SIGNS + random_byte() % (MORE + 1);
         Alone { last: None, sent: 0, came_at: None, signs: None, needed, others: Incident::new() }
     }
 

@@ -1,7 +1,7 @@
 //! Reads the frames that the copy lacks.
 
 use super::statements::{IN_PART, Known};
-use super::{AppendError, Expected, Form, Frame, ReplicatedLog, not_done};
+use super::{AppendError, Frame, ReplicatedLog, not_done};
 use crate::store::record::Tip;
 
 /// How many bytes of frames are read at once.
@@ -24,11 +24,10 @@ impl ReplicatedLog {
                 if tip.revision >= confirmed.revision || bytes_read >= STEP {
                     break;
                 }
-                let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
-                let Ok(frame) = Frame::check(&bytes, expected) else {
+                let Ok((frame, end)) = Frame::after(&bytes, &tip) else {
                     return Err(self.give_up("the node has another history"));
                 };
-                tip = frame.tip().unwrap_or(tip);
+                tip = end;
                 bytes_read += bytes.len();
                 batches.push(frame.records.iter().map(|(_, record)| record.to_vec()).collect());
             }

@@ -1,9 +1,9 @@
 //! Compares the log of a replica with the database, frame by frame.
 
+use super::Frame;
 use super::catching_up::PAGE;
 use super::restored::last_shared;
 use super::statements::{Session, StatementError};
-use super::{Expected, Form, Frame};
 use crate::domain::id::Revision;
 use crate::store::log::ReadLog;
 use crate::store::progress::{OnStep, Step, Unit};
@@ -36,27 +36,26 @@ pub fn compare(
     while tip.revision < head.revision && damaged.is_none() {
         let frames = session.frames(tip.revision, PAGE)?;
         if frames.is_empty() {
-            damaged = Some("it is missing");
+            damaged = Some((tip.revision.next(), "it is missing"));
         }
         for bytes in frames {
-            let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
-            match Frame::check(&bytes, expected) {
-                Ok(frame) => tip = frame.tip().unwrap_or(tip),
+            let first = tip.revision.next();
+            match Frame::after(&bytes, &tip) {
+                Ok((_, end)) => tip = end,
                 Err(reason) => {
-                    damaged = Some(reason);
+                    damaged = Some((first, reason));
                     break;
                 }
             }
             if tip.revision == head.revision && tip.chain != head.chain {
-                damaged = Some("the chain does not lead to the head");
+                damaged = Some((first, "the chain does not lead to the head"));
             }
             if tip.revision == shared.revision && tip.chain != shared.chain {
-                damaged = Some("the chain beside the frame is not that of the frame");
+                damaged = Some((first, "the chain beside the frame is not that of the frame"));
             }
         }
         step.done = tip.revision.0;
         on_step(step);
     }
-    let damaged = damaged.map(|reason| (tip.revision.next(), reason));
     Ok(Compared { head: head.revision, ours: log.head(), last_shared: shared.revision, damaged })
 }

@@ -1,6 +1,5 @@
 //! The engine of a replica: a copy that another engine stores, and the database.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use super::restored::Fork;
 use super::statements::Database;
 use super::{Acknowledged, Hearing, ReplicatedLog};
 use crate::domain::id::Revision;
-use crate::store::data_dir::sync_directory;
+use crate::store::data_dir::{make_directory, move_away, sync_directory};
 use crate::store::log::{
     ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
     UpgradeError,
@@ -63,6 +62,11 @@ impl ReplicatedEngine {
     /// the copy is either the old one, or continues with the new frame.
     fn continue_with(&self, fork: &Fork) -> Result<(), OpenLogError> {
         let refused = |error: ChangeError| OpenLogError::Disk(io::Error::other(error));
+        let end = self.copy.prepare_end(fork.after.revision, &fork.frame).map_err(refused)?;
+        if !self.acknowledged().go_back_to(fork.after) {
+            // The next start would take what is given up here for lost.
+            return Err(io::Error::other("ACKNOWLEDGED cannot be written").into());
+        }
         let set_aside = match &self.directory {
             Some(directory) => set_aside_in(directory)?,
             None => PathBuf::new(),
@@ -74,8 +78,6 @@ impl ReplicatedEngine {
             set_aside = %shown,
             "the shared log continues in another epoch: folding it again"
         );
-        let end = self.copy.prepare_end(fork.after.revision, &fork.frame).map_err(refused)?;
-        self.acknowledged().forget_after(fork.after);
         self.copy.withdraw_published_head(&set_aside).map_err(refused)?;
         end.put_in_place(&set_aside).map_err(refused)
     }
@@ -94,11 +96,10 @@ pub fn acknowledged_revision(data_dir: &Path) -> Revision {
 /// Makes a directory for what is set aside, and moves the index there.
 fn set_aside_in(data_dir: &Path) -> io::Result<PathBuf> {
     let set_aside = data_dir.join("set-aside").join(Uuid::new_v4().to_string());
-    fs::create_dir_all(&set_aside)?;
-    match fs::rename(data_dir.join("index"), set_aside.join("index")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => sync_directory(data_dir).map(|()| set_aside),
-    }
+    make_directory(&set_aside)?;
+    move_away(&data_dir.join("index"), &set_aside.join("index"))?;
+    sync_directory(data_dir)?;
+    Ok(set_aside)
 }
 
 impl LogEngine for ReplicatedEngine {

@@ -281,9 +281,7 @@ impl ReplicatedLog {
         }
         Ok(tips)
     }
-}
 
-impl ReplicatedLog {
     /// Appends a batch. What becomes of it is known, or found out before the next one.
     fn try_append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
         self.resolve_earlier()?;

@@ -1,4 +1,4 @@
-//! The log as its writer sees it. What becomes of every call is noted in its status, here and nowhere else.
+//! The log as its writer sees it: notes in the status what becomes of each call.
 
 use std::sync::Arc;
 use std::time::Instant;

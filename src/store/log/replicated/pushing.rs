@@ -108,16 +108,14 @@ pub fn push(
             continue;
         }
         let mut batches = log.batches(part, chain)?;
-        let mut before = part.first.previous();
         while let Some(whole) = batches.read()? {
-            let Some(tip) = whole.frame.tip() else { break };
+            let (Some(tip), Some(link)) = (whole.frame.tip(), whole.frame.link) else { break };
             if tip.revision > plan.head.revision && tip.revision <= plan.until {
-                let after = Tip { revision: before, chain: whole.frame.link.map_or(tip.chain, |link| link.before) };
+                let after = Tip { revision: whole.frame.header.first.previous(), chain: link.before };
                 pushing.take(after, tip, &whole.frame.records, whole.bytes)?;
                 let done = pushing.head.revision.0 - plan.head.revision.0;
                 on_step(Step { doing: "pushing", unit: Unit::Entries, done, total });
             }
-            before = tip.revision;
         }
         chain = batches.chain();
     }

@@ -5,7 +5,7 @@
 
 use super::catching_up::{PAGE, STEP};
 use super::statements::{Barrier, RollCall, Session, StatementError};
-use super::{AppendError, Expected, Form, Frame, ReplicatedLog, not_done};
+use super::{AppendError, Frame, ReplicatedLog, not_done};
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::Revision;
 use crate::store::log::{ReadError, ReadLog};
@@ -57,7 +57,8 @@ fn begins_epoch(frame: &Frame<'_>, shared: Revision) -> bool {
 }
 
 impl ReplicatedLog {
-    /// Runs a barrier. If only the count of barriers shows that the database was restored, it is taken over.
+    /// Runs a barrier. If the database has counted fewer barriers than this replica, but lacks no record, it was restored:
+    /// the replica counts on from the number of the database.
     pub(super) fn one_barrier(&mut self) -> Result<Barrier, AppendError> {
         let beat = self.acknowledged.beat();
         let barrier = self.compared()?;
@@ -118,11 +119,10 @@ impl ReplicatedLog {
                 break;
             }
             for bytes in frames {
-                let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
-                let Ok(frame) = Frame::check(&bytes, expected) else {
+                let Ok((frame, end)) = Frame::after(&bytes, &tip) else {
                     return Err(AppendError::Unreachable("the node has another history".into()));
                 };
-                tip = frame.tip().unwrap_or(tip);
+                tip = end;
                 bytes_read += bytes.len();
                 if begins_epoch(&frame, shared.revision) {
                     return self.has_durably(tip);
@@ -135,16 +135,15 @@ impl ReplicatedLog {
 
     /// Reads how the copy continues after the last record that it shares with the database.
     pub(super) fn fork(&mut self, last_shared: Revision) -> Result<Fork, AppendError> {
-        let chain = self.copy.reader().chain_at(last_shared).ok().flatten();
+        let chain = self.copy.reader().chain_at(last_shared);
+        let chain = chain.map_err(|error| AppendError::Unreachable(error.into()))?;
         let after = chain.map(|chain| Tip { revision: last_shared, chain });
         let frames = self.run(|session| session.frames(last_shared, 1)).map_err(not_done)?;
         let (Some(after), Some(frame)) = (after, frames.into_iter().next()) else {
             return Err(AppendError::Unreachable("the node has another history".into()));
         };
-        let expected = Expected::building_on(Some(after.chain), last_shared.next(), Form::Current);
-        let tip = Frame::check(&frame, expected).ok().and_then(|frame| frame.tip());
-        match tip {
-            Some(tip) if self.has_durably(tip)? => Ok(Fork { after, frame }),
+        match Frame::after(&frame, &after) {
+            Ok((_, tip)) if self.has_durably(tip)? => Ok(Fork { after, frame }),
             _ => Err(AppendError::Unreachable("the node has another history".into())),
         }
     }

@@ -8,6 +8,7 @@
 //! for each replica.
 
 use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -22,6 +23,15 @@ pub const APART: SignedDuration = SignedDuration::from_secs(60);
 
 /// The beat of a replica that compares only a part of what it knows. No database has counted as far.
 pub const IN_PART: u64 = i64::MAX.unsigned_abs();
+
+/// How far a clock is ahead of another one, in words; negative if it is behind.
+pub struct Ahead(pub SignedDuration);
+
+impl Display for Ahead {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#} {}", self.0.abs(), if self.0.is_negative() { "behind" } else { "ahead of" })
+    }
+}
 
 /// A database with a log.
 pub trait Database: Send {
@@ -44,9 +54,9 @@ pub trait Session: Send {
     /// touched: then it proves nothing.
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError>;
 
-    /// Opens the database for writing, durably, if every replica has checked its present incarnation. Some are not
-    /// waited for: those that were not heard from since the first such attempt, if that is longer ago than this replica
-    /// waits.
+    /// Opens the database for writing, durably, once every replica has checked its present incarnation. A replica that
+    /// was not heard from is passed over once the first attempt to open it is longer ago than this replica is set to
+    /// wait.
     fn open(&mut self) -> Result<RollCall, StatementError>;
 
     /// Appends frames that follow each other, all or none, durably, while the database is not opened. Returns false if
@@ -55,8 +65,8 @@ pub trait Session: Send {
     fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError>;
 
     /// Appends the frame that begins an epoch, whether the database is opened or not. Returns false if no row was
-    /// touched. Every replica must have been heard from in the present incarnation; apart from that, the conditions are
-    /// those of [`Session::push`].
+    /// touched. Every replica must have been heard from in the present incarnation. Apart from that, the conditions are
+    /// those of [`Session::append`] if the database is opened, and else those of [`Session::push`].
     fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
 
     /// The replicas that have not been heard from in the present incarnation.
@@ -169,7 +179,7 @@ pub enum StatementError {
     #[error("what the database acknowledges is not durable")]
     DurabilityReduced(#[source] Box<dyn Error + Send + Sync>),
     /// Nothing that counts was done: the clocks of this machine and of the database are too far apart.
-    #[error("the clock of this machine is {ahead:#} ahead of the clock of the database")]
+    #[error("the clock of this machine is {} the clock of the database", Ahead(*ahead))]
     ClocksApart {
         /// How far this machine's clock is ahead; negative if it is behind.
         ahead: SignedDuration,

@@ -70,9 +70,9 @@ END
 $$;
 
 -- Writes to the replica's row, and reads the head in the snapshot of the same statement. Notes the present incarnation
--- as heard, and as checked if the database has everything that the replica knows, and else that it is not checked. The
--- greatest beat there is says that the replica compares only a part of what it knows: then nothing of that is noted. No
--- row: there is no such replica, and nothing was written, so it proves nothing.
+-- as heard, and as checked if the database has everything that the replica knows, and else that it is not checked. A beat
+-- of 2^63-1 says that the replica compares only a part of what it knows: then applied, heard and checked stay as they
+-- are. No row: there is no such replica, and nothing was written, so it proves nothing.
 CREATE FUNCTION cpss_registry.barrier(
     me text, beat bigint, revision bigint, chain bytea, answered_through timestamptz)
 RETURNS TABLE (
@@ -121,9 +121,9 @@ BEGIN
 END
 $$;
 
--- Opens the database for writing, if every replica has checked its present incarnation. Returns those that it waits
--- for. A replica that was not heard from since the first such attempt is passed over if that is longer ago than the
--- patience. One that was heard from, and has not checked it, knows that something is missing: it is always waited for.
+-- Opens the database for writing, once every replica has checked its present incarnation. Returns those that it waits
+-- for. A replica that was not heard from is passed over once the first attempt to open the database is longer ago than
+-- patience (NULL: never). One that was heard from, and has not checked it, knows that something is missing: it is always waited for.
 CREATE FUNCTION cpss_registry.open(
     patience interval DEFAULT NULL, OUT waiting_for text[], OUT passed_over text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

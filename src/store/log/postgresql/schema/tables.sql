@@ -69,7 +69,7 @@ CREATE TABLE cpss_registry.replica (
     beat bigint NOT NULL,
     -- The time of the last barrier.
     seen_at timestamptz,
-    -- The last revision in the replica's copy of the log.
+    -- The last revision that the replica knew to be in the log.
     applied bigint NOT NULL DEFAULT 0,
     -- The incarnation in which the replica last compared the database with what it has.
     heard bytea,

@@ -56,6 +56,16 @@ impl PlainDatabase {
         node.incarnation += 1;
     }
 
+    /// Flips a bit in the last byte of a frame.
+    pub fn damage(&self, frame: usize) {
+        let mut node = self.node();
+        let mut frames = node.wal.iter_mut().filter_map(|entry| match entry {
+            Entry::Append(frame) => Some(frame),
+            _ => None,
+        });
+        *frames.nth(frame).unwrap().bytes.last_mut().unwrap() ^= 1;
+    }
+
     fn node(&self) -> MutexGuard<'_, Node> {
         self.node.lock().unwrap()
     }
