@@ -57,9 +57,9 @@ impl SharedLogArgs {
         if self.yes {
             return Ok(());
         }
-        match personal::ask(&format!("{question} [y/N] "))? {
-            Some(answer) if ["y", "yes"].contains(&answer.to_lowercase().as_str()) => Ok(()),
-            Some(_) => Err(Failure::interrupted("nothing was done")),
+        match personal::confirmed(question)? {
+            Some(true) => Ok(()),
+            Some(false) => Err(Failure::interrupted("nothing was done")),
             None => Err(Failure::usage(vec!["nothing was done: confirm with --yes".to_owned()])),
         }
     }

@@ -182,6 +182,15 @@ pub fn ask(prompt: &str) -> Result<Option<String>, Failure> {
     Ok((bytes > 0).then(|| line.trim().to_owned()))
 }
 
+/// Asks whether to go on. `None`: there is no further line.
+pub fn confirmed(question: &str) -> Result<Option<bool>, Failure> {
+    let answer = ask(&format!("{question} [y/N] "))?;
+    if answer.is_none() {
+        print_aside("\n");
+    }
+    Ok(answer.map(|answer| ["y", "yes"].contains(&answer.to_lowercase().as_str())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

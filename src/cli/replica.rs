@@ -128,8 +128,7 @@ impl List {
         let columns = ["replica", "last_seen", "applied", "checked", "semantics", "record_format"];
         let cells = |row: &ReplicaRow| {
             let checked = if row.has_checked { "yes" } else { "no" };
-            let versions = [row.semantics.to_string(), row.record_format.to_string()];
-            let [semantics, format] = versions;
+            let (semantics, format) = (row.semantics.to_string(), row.record_format.to_string());
             vec![row.id.clone(), last_seen(row), row.applied.0.to_string(), checked.to_owned(), semantics, format]
         };
         print(&table(&columns, &rows.iter().map(cells).collect::<Vec<_>>(), terminal::width()))?;

@@ -64,7 +64,12 @@ impl Serve {
                 self.print_listening(address);
             });
             match serving.await {
-                Err(error) if error.is_other_epoch() && !is_stopped.load(Ordering::Acquire) => config.listen = address,
+                Err(error) if error.is_other_epoch() => {
+                    if is_stopped.load(Ordering::Acquire) {
+                        return Ok(());
+                    }
+                    config.listen = address;
+                }
                 ended => {
                     return ended
                         .map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()));

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::grpc::health::{HealthBoard, Serving};
 use crate::registry::{Registry, Rung, WritesOff};
 
-/// The interval at which the server checks what is possible. Health is at most this stale.
+/// The interval at which the server checks what is possible, and the longest time that a check takes.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// How long a replica that starts waits for the shared log to confirm what it knows.
@@ -25,11 +25,13 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Sets the health of a server that is about to listen. The first answer of a replica is to know every record.
+    /// Sets the health of a server that is about to listen. Waits a moment, so that the first answers know every record.
     pub(super) async fn begin(&self) {
         drop(timeout(FIRST_LOOK, self.registry.look_at_log()).await);
+        // The writer may still wait for a shared log that is silent.
+        let writes = matches!(timeout(PERIOD, self.registry.writes_off()).await, Ok(None));
         let questions = *self.audit_works.borrow() && self.registry.rung().answers();
-        self.board.set(Serving { questions, writes: self.registry.writes_off().await.is_none() });
+        self.board.set(Serving { questions, writes });
     }
 
     /// Keeps it up to date: reads are served while the audit can record them, and what is known is recent enough;

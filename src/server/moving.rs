@@ -41,7 +41,7 @@ pub enum MoveError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The database is in use, and the log did not move there.
-    #[error("the log {} is in use: prepare another database with `cpss-registry init --from-file`", .0)]
+    #[error("{0} is in use: prepare another database with `cpss-registry init --from-file`")]
     InUse(LogHome),
     /// The data directory has no copy of a log in a database.
     #[error("the log in {} is no copy of a log in a database: there is nothing to bring there", .0.display())]
@@ -72,7 +72,6 @@ pub struct Move {
     /// True if the log may still move to the database.
     is_filling: bool,
     runtime: Runtime,
-    flags: Flags,
 }
 
 impl Move {
@@ -84,7 +83,7 @@ impl Move {
         let runtime = runtime.map_err(RestoredError::Runtime)?;
         let (row, is_filling) = runtime.block_on(replica::filling(&access))?;
         let database = LogHome { kind: LogKind::Database, id: row.log, name: access.settings.database() };
-        Ok(Move { config, access, database, is_filling, runtime, flags: flags.clone() })
+        Ok(Move { config, access, database, is_filling, runtime })
     }
 
     /// The data directory of the configuration.
@@ -97,8 +96,8 @@ impl Move {
         &self.database
     }
 
-    /// Moves the log from the data directory to the database. No process may use the data directory. Returns the last
-    /// record before the move. `None` if the log had moved there before.
+    /// Moves the log from the data directory to the database. No process may use the data directory. Returns the record
+    /// that names the database. `None` if the log had moved there before.
     pub fn to_database(&self, on_step: &mut OnStep<'_>) -> Result<Option<Revision>, MoveError> {
         let data_dir = self.data_dir();
         let has_ended = {
@@ -106,7 +105,8 @@ impl Move {
             moved_to(&*log)?.is_some_and(|to| to.id == self.database.id)
         };
         if !self.is_filling {
-            // A copy that goes on has further records, but the mark.
+            // After the move a copy has further records, so that its last one does not name the database. But it is
+            // marked as a copy.
             if !has_ended && copied_log(data_dir)? != Some(self.database.id) {
                 return Err(MoveError::InUse(self.database.clone()));
             }
@@ -114,7 +114,7 @@ impl Move {
             return Ok(None);
         }
         if !has_ended {
-            // What is copied before the log ends is not copied while nobody can write.
+            // If the database does not take the records, the log has not ended, and the service can be started again.
             self.push(on_step)?;
             Registry::move_log(self.options(LogPlace::File), self.database.clone())?;
         }
@@ -144,7 +144,7 @@ impl Move {
     }
 
     fn push(&self, on_step: &mut OnStep<'_>) -> Result<Tip, MoveError> {
-        let mut replica = Replica::open(&self.flags)?;
+        let mut replica = Replica::of(&self.config, self.access.clone())?;
         let plan = replica.plan_push()?;
         Ok(replica.push(&plan, on_step)?)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::config::{Config, LogAccess};
-use super::replica::{self, ReplicaError};
+use super::replica;
 use super::{ServeError, sample};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
@@ -37,8 +37,9 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         let how = options(config, access.as_ref(), &runtime, adopts_semantics);
         let opened = tokio::task::spawn_blocking(move || open_or_accept(&blocking, &how));
         match (opened.await.map_err(|_| ServeError::Broken)?, &access) {
-            (Err(ServeError::Open(error @ OpenError::NotFilled { .. })), _) => {
-                wait_for_log(access.as_ref(), &error, &waiting).await?;
+            // The log is shared, or it would be filled.
+            (Err(ServeError::Open(error @ OpenError::NotFilled { .. })), Some(access)) => {
+                wait_for_log(access, &error, &waiting).await?;
             }
             (Err(ServeError::Open(error @ OpenError::OlderSemantics { .. })), Some(access)) => {
                 adopts_semantics = may_adopt_semantics(access, &error, &waiting).await;
@@ -62,29 +63,22 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
 
 /// Waits until the database can be asked, for a replica that knows nothing without it. Fails if the database refuses
 /// the replica: somebody must act.
-async fn wait_for_log(
-    access: Option<&LogAccess>,
-    not_filled: &OpenError,
-    waiting: &Incident,
-) -> Result<(), ServeError> {
-    loop {
-        let why = match access {
-            Some(access) => replica::require_joined(access).await?,
-            None => None,
-        };
-        let cause = why.as_ref().map_or_else(|| not_filled.to_string(), ReplicaError::cause_text);
-        if let Some(times) = waiting.occurred_for(&cause) {
-            let error = why.as_ref().map_or(not_filled as &dyn Error, |why| why);
-            tracing::warn!(event = "waiting_for_log", times, error, "waiting for the shared log");
-        }
-        let is_reached = why.is_none();
-        if let Some(denied) = why.filter(ReplicaError::is_denial) {
-            return Err(denied.into());
+async fn wait_for_log(access: &LogAccess, not_filled: &OpenError, waiting: &Incident) -> Result<(), ServeError> {
+    while let Some(why) = replica::require_joined(access).await? {
+        log_waiting(waiting, &why.cause_text(), &why);
+        if why.is_denial() {
+            return Err(why.into());
         }
         tokio::time::sleep(WAITING).await;
-        if is_reached {
-            return Ok(());
-        }
+    }
+    log_waiting(waiting, &not_filled.to_string(), not_filled);
+    tokio::time::sleep(WAITING).await;
+    Ok(())
+}
+
+fn log_waiting(waiting: &Incident, cause: &str, error: &(dyn Error + 'static)) {
+    if let Some(times) = waiting.occurred_for(cause) {
+        tracing::warn!(event = "waiting_for_log", times, error, "waiting for the shared log");
     }
 }
 
@@ -94,7 +88,7 @@ async fn may_adopt_semantics(access: &LogAccess, error: &OpenError, waiting: &In
     let replicas = match replica::adopt_semantics(access).await {
         Ok(none) if none.is_empty() => return true,
         Ok(earlier) => earlier.join(", "),
-        // Without the database the records of others are not known either.
+        // If the database is not reached, it is not known which replicas run.
         Err(unreached) => unreached.cause_text(),
     };
     if let Some(times) = waiting.occurred_for(&replicas) {
@@ -164,8 +158,7 @@ fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle, adopts
 }
 
 fn open_or_accept(config: &Config, options: &Options) -> Result<(Opened, Option<Unfinished>), ServeError> {
-    let options = || options.clone();
-    let opened = Registry::begin(options(), &mut log_progress);
+    let opened = Registry::begin(options.clone(), &mut log_progress);
     if let Err(OpenError::Store(shown)) = &opened
         && shown.is_a_loss()
     {
@@ -180,7 +173,7 @@ fn open_or_accept(config: &Config, options: &Options) -> Result<(Opened, Option<
         Err(OpenError::Store(lost)) if lost.is_a_loss() => {
             let Accepted { forked_after, epoch, set_aside } = accept_loss(&config.data_dir, after, clock::now())?;
             tracing::warn!(event = "loss_accepted", after = forked_after.0, %epoch, set_aside = %set_aside.display(), "the loss is accepted");
-            Ok(Registry::begin(options(), &mut log_progress)?)
+            Ok(Registry::begin(options.clone(), &mut log_progress)?)
         }
         Err(refused) => Err(refused.into()),
     }

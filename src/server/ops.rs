@@ -161,7 +161,8 @@ fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<OpsConnection
 
 /// What is wrong with a log that is shared, in words. Empty if nothing is.
 fn state_of_log(registry: &Registry) -> String {
-    let rung = Some(registry.rung()).filter(|rung| *rung != Rung::Current).map(|rung| format!("{rung}\n"));
+    let rung = Some(registry.rung()).filter(|rung| matches!(rung, Rung::Late(_) | Rung::Stale(_)));
+    let rung = rung.map(|rung| format!("{rung}\n"));
     let trouble = registry.log_report().and_then(|report| report.trouble);
     let trouble = trouble.map(|trouble| format!("writes are refused: {trouble}\n"));
     format!("{}{}", rung.unwrap_or_default(), trouble.unwrap_or_default())

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::Client;
 
 use super::ServeError;
 use super::config::{Config, LogAccess, ReplicaId};
 use crate::registry::{SEMANTICS_VERSION, SubmitErrorSource, WriterFailed};
+use crate::store::incident::Incident;
 use crate::store::log::AppendError;
 use crate::store::log::postgresql::schema::{self, Joined, RegistryRow, SchemaError};
 use crate::store::log::postgresql::{ConnectError, Settings};
 use crate::store::record::Tip;
 
 /// How long another process of the same name is watched for. A running replica writes to its row every second.
-const WATCH: Duration = Duration::from_secs(4);
+pub(super) const WATCH: Duration = Duration::from_secs(4);
 
 const BEAT: &str = "SELECT beat FROM cpss_registry.replica WHERE id = $1";
 
@@ -76,7 +76,7 @@ impl ReplicaError {
 pub(super) async fn require_joined(access: &LogAccess) -> Result<Option<ReplicaError>, ReplicaError> {
     let Settings { replica, patience, .. } = &access.settings;
     let checking = async {
-        let link = access.clone().driven_by(Handle::current()).connect().await?;
+        let link = access.here().connect().await?;
         if beat(&link.client, replica).await?.is_none() {
             return Err(ReplicaError::NotJoined(replica.clone()));
         }
@@ -90,12 +90,18 @@ pub(super) async fn require_joined(access: &LogAccess) -> Result<Option<ReplicaE
     }
 }
 
+/// How often a role with too many rights was found: a replica that waits for its log looks again and again.
+static EXCESS: Incident = Incident::new();
+
 async fn warn_of_excess_rights(client: &Client) -> Result<(), ReplicaError> {
     let (role, rights) = schema::excess_rights(client).await?;
-    if !rights.is_empty() {
+    if !rights.is_empty()
+        && let Some(times) = EXCESS.occurred()
+    {
         let rights = rights.join(", ");
         tracing::warn!(
             event = "log_role_has_too_many_rights",
+            times,
             role,
             rights,
             "the role of this replica can do more in the database than append: give it the rights of cpss_replica alone"
@@ -108,10 +114,8 @@ async fn warn_of_excess_rights(client: &Client) -> Result<(), ReplicaError> {
 /// run; then nothing is adopted. Who opens the registry after that records it.
 pub async fn adopt_semantics(access: &LogAccess) -> Result<Vec<String>, ReplicaError> {
     let Settings { patience, .. } = &access.settings;
-    let adopting = async {
-        let link = access.clone().driven_by(Handle::current()).connect().await?;
-        Ok(schema::adopt(&link.client, SEMANTICS_VERSION).await?)
-    };
+    let link = access.here().connect().await?;
+    let adopting = async { Ok(schema::adopt(&link.client, SEMANTICS_VERSION).await?) };
     timeout(*patience, adopting).await.unwrap_or(Err(ReplicaError::TimedOut(*patience)))
 }
 
@@ -127,13 +131,13 @@ pub(super) fn ended(WriterFailed(cause): WriterFailed, config: &Config) -> Serve
 
 /// Reads which registry is in the database of a shared log. Refuses another registry, and another schema.
 pub async fn registry_row(access: &LogAccess) -> Result<RegistryRow, ReplicaError> {
-    Ok(access.clone().driven_by(Handle::current()).connect_and_read().await?.1)
+    Ok(access.here().connect_and_read().await?.1)
 }
 
 /// Like [`registry_row`]. Also returns whether the log is still to move to the database.
 pub async fn filling(access: &LogAccess) -> Result<(RegistryRow, bool), ReplicaError> {
     let Settings { patience, .. } = &access.settings;
-    let (link, row) = access.clone().driven_by(Handle::current()).connect_and_read().await?;
+    let (link, row) = access.here().connect_and_read().await?;
     let asked = timeout(*patience, schema::is_filling(&link.client)).await;
     Ok((row, asked.map_err(|_| ReplicaError::TimedOut(*patience))??))
 }
@@ -141,7 +145,7 @@ pub async fn filling(access: &LogAccess) -> Result<(RegistryRow, bool), ReplicaE
 /// Lets the database be opened, once the log that moved there ends with this record. Returns false if it does not.
 pub async fn filled(access: &LogAccess, last: &Tip) -> Result<bool, ReplicaError> {
     let Settings { patience, .. } = &access.settings;
-    let link = access.clone().driven_by(Handle::current()).connect().await?;
+    let link = access.here().connect().await?;
     let filled = timeout(*patience, schema::filled(&link.client, last)).await;
     filled.map_err(|_| ReplicaError::TimedOut(*patience))?.map_err(ReplicaError::from)
 }
@@ -149,7 +153,7 @@ pub async fn filled(access: &LogAccess, last: &Tip) -> Result<bool, ReplicaError
 /// Adds a replica to the database. Refuses a name that another process uses.
 pub async fn join(access: &LogAccess) -> Result<Joined, ReplicaError> {
     let Settings { replica, patience, .. } = &access.settings;
-    let link = access.clone().driven_by(Handle::current()).connect().await?;
+    let link = access.here().connect().await?;
     let joining = async {
         if is_in_use(&link.client, replica).await? {
             return Err(ReplicaError::InUse(replica.clone()));

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 use super::config::log::Unusable;
-use super::config::{Config, Flags, LogAccess, Mistake};
+use super::config::{Config, Flags, LogAccess, Mistake, in_one_line};
 use crate::domain::id::Revision;
 use crate::registry::clock;
 use crate::store::backup::{BackupError, BegunEpoch, SharedLoss, SharedLossError, log_of_data_dir};
@@ -26,7 +26,7 @@ use crate::store::{IdentityError, registry_id};
 #[derive(Debug, thiserror::Error)]
 pub enum RestoredError {
     /// The configuration cannot be used.
-    #[error("the configuration cannot be used: {}", said(.0))]
+    #[error("the configuration cannot be used: {}", in_one_line(.0))]
     Config(Vec<Mistake>),
     /// The configuration names no database.
     #[error("log.engine is \"file\": the log in the data directory is not shared")]
@@ -82,10 +82,6 @@ pub(super) fn access(config: &Config) -> Result<LogAccess, RestoredError> {
     config.log_access().map_err(unusable)?.ok_or(RestoredError::NotShared)
 }
 
-fn said(mistakes: &[Mistake]) -> String {
-    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
 /// The log in the data directory of a replica, and a session with the database.
 pub struct Replica {
     session: Box<dyn Session>,
@@ -101,17 +97,21 @@ impl Replica {
     /// Opens the log of the configuration, and a session with its database.
     pub fn open(flags: &Flags) -> Result<Replica, RestoredError> {
         let config = Config::read(flags).map_err(RestoredError::Config)?;
-        let access = access(&config)?;
+        Replica::of(&config, access(&config)?)
+    }
+
+    pub(super) fn of(config: &Config, access: LogAccess) -> Result<Replica, RestoredError> {
         let (found, pinned) = (registry_id(&config.data_dir)?, access.registry);
         if found != pinned {
-            return Err(RestoredError::AnotherRegistry { data_dir: config.data_dir, found, pinned });
+            return Err(RestoredError::AnotherRegistry { data_dir: config.data_dir.clone(), found, pinned });
         }
+        // A replica that runs may append meanwhile: what was acknowledged before is in the log.
+        let acknowledged = acknowledged_revision(&config.data_dir);
         let (log, guard) = log_of_data_dir(&config.data_dir)?;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(RestoredError::Runtime)?;
         let shared = Arc::new(access.driven_by(runtime.handle().clone()));
         let session = PostgresDatabase::new(shared).connect()?;
-        let acknowledged = acknowledged_revision(&config.data_dir);
         Ok(Replica { session, log, acknowledged, _runtime: runtime, _guard: guard })
     }
 

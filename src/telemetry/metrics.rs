@@ -1,7 +1,7 @@
 //! Metrics in the OpenMetrics text format, as read by Prometheus. A call is described by its method and outcome, never
 //! by its subject. Only misses are labeled with the caller.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -179,7 +179,7 @@ impl LogMetrics {
         self.clock_offset.set(log.clock_offset.unwrap_or_default());
         self.lag.set(amount(log.lag));
         for (counter, counted) in [(&self.appends_lost, log.appends_lost), (&self.doubts, log.doubts)] {
-            counter.inc_by(counted.saturating_sub(counter.get()));
+            counter.inner().fetch_max(counted, Ordering::Relaxed);
         }
     }
 }

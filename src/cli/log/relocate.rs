@@ -53,9 +53,11 @@ impl ToDatabase {
         let (from, to) = (moving.data_dir().display(), &moving.database().name);
         self.place.require_confirmed(&format!("Move the log from {from} to the database {to}?"))?;
         let mut progress = Progress::new();
-        let last = moving.to_database(&mut |step| progress.show(step)).map_err(|error| failed(&error))?;
-        let text = format!("the log is in the database {to}, and {from} has a copy");
-        report(&moving, self.place.json, last.map(|last| last.0), &text)
+        let last =
+            moving.to_database(&mut |step| progress.show(step)).map_err(|error| failed(&error))?.map(|last| last.0);
+        let when = last.map_or_else(|| "it had moved before".to_owned(), moved_with);
+        let text = format!("the log is in the database {to}, and {from} has a copy: {when}");
+        report(&moving, self.place.json, last, &text)
     }
 }
 
@@ -64,9 +66,14 @@ impl ToDataDir {
         let moving = Move::open(&self.place.flags()).map_err(|error| failed(&error))?;
         let (to, from) = (moving.data_dir().display(), &moving.database().name);
         self.place.require_confirmed(&format!("Move the log from the database {from} to {to}?"))?;
-        let last = moving.to_data_dir().map_err(|error| failed(&error))?;
-        let text = format!("the log is in {to}, and the database {from} takes no record any more");
-        report(&moving, self.place.json, last.map(|last| last.0), &text)
+        let last = moving.to_data_dir().map_err(|error| failed(&error))?.map(|last| last.0);
+        let text = last.map_or_else(
+            || format!("nothing to do: {to} keeps its own log"),
+            |last| {
+                format!("the log is in {to}, and the database {from} takes no record any more: {}", moved_with(last))
+            },
+        );
+        report(&moving, self.place.json, last, &text)
     }
 }
 
@@ -74,14 +81,16 @@ fn failed(error: &MoveError) -> Failure {
     Failure::of("the move did not end", error).with_usage(error.is_usage())
 }
 
+fn moved_with(last: u64) -> String {
+    format!("it moved with revision {last}")
+}
+
 fn report(moving: &Move, json: bool, last: Option<u64>, text: &str) -> Result<Outcome, Failure> {
     if json {
         let (data_dir, database) = (moving.data_dir(), &*moving.database().name);
         print_json(&Report { moved: last.is_some(), last_revision: last, data_dir, database })?;
     } else {
-        let when =
-            last.map_or_else(|| "it had moved before".to_owned(), |last| format!("it moved with revision {last}"));
-        print(&format!("{text}: {when}\n"))?;
+        print(&format!("{text}\n"))?;
     }
     Ok(Outcome::Done)
 }

@@ -227,18 +227,25 @@ fn is_refusal(status: &Status) -> bool {
 
 /// Whether a status says that this request was not judged, and that nothing was recorded for it.
 fn is_turned_away(status: &Status) -> bool {
-    const REASONS: [&str; 7] =
-        ["TOO_FAST", "TOO_MANY", "TOO_LARGE", "WRITER_BUSY", "STORE_FULL", "CALENDAR_HELD", "NOT_WRITTEN"];
+    const REASONS: [&str; 11] = [
+        "TOO_FAST",
+        "TOO_MANY",
+        "TOO_LARGE",
+        "WRITER_BUSY",
+        "STORE_FULL",
+        "CALENDAR_HELD",
+        "NOT_WRITTEN",
+        "LOG_UNREACHABLE",
+        "LOG_NOT_OPENED",
+        "CLOCK_SKEWED",
+        "DURABILITY_REDUCED",
+    ];
     let is_not_allowed = matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated | Code::Unimplemented);
     let details = status.get_error_details();
     is_not_allowed || details.error_info().is_some_and(|info| REASONS.contains(&info.reason.as_str()))
 }
 
 fn is_confirmed() -> Result<bool, Failure> {
-    let answer = personal::ask("Record this? [y/N] ")?;
-    let Some(answer) = answer else {
-        print_aside("\n");
-        return Err(Failure::usage(vec!["nothing was recorded: confirm with --yes".to_owned()]));
-    };
-    Ok(["y", "yes"].contains(&answer.to_lowercase().as_str()))
+    let confirmed = personal::confirmed("Record this?")?;
+    confirmed.ok_or_else(|| Failure::usage(vec!["nothing was recorded: confirm with --yes".to_owned()]))
 }

@@ -34,6 +34,11 @@ pub struct LogAccess {
 }
 
 impl LogAccess {
+    /// The log, with connections that the present runtime drives.
+    pub fn here(&self) -> SharedLog {
+        self.clone().driven_by(Handle::current())
+    }
+
     /// The log, with connections that this runtime drives.
     pub fn driven_by(self, runtime: Handle) -> SharedLog {
         let LogAccess { settings, registry, request_key } = self;

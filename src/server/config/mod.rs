@@ -88,6 +88,11 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Returns all mistakes in one line.
+pub fn in_one_line(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// Returns the default path of the audit file in a data directory.
 fn audit_file_in(data_dir: &Path) -> PathBuf {
     data_dir.join("audit/reads.jsonl")

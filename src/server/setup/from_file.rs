@@ -7,6 +7,7 @@ use tokio::runtime::Builder;
 use super::shared_log::{REQUEST_KEY, install, read_config};
 use super::{CONFIG, SetupError, SharedLogSetup, absolute, files};
 use crate::server::config::Flags;
+use crate::server::config::log::request_key;
 use crate::store::{registry_id, request_key_in};
 
 /// The configuration that is used once the log has moved.
@@ -18,7 +19,10 @@ pub fn prepare_move(directory: &Path, setup: &SharedLogSetup) -> Result<PathBuf,
     let directory = absolute(directory)?;
     let (path, replica) = (directory.join(CONFIG), directory.join(REPLICA));
     if replica.exists() {
-        return Err(SetupError::AlreadyThere { path: replica });
+        return Err(SetupError::BadConfig(format!(
+            "{} exists already: move it away if its database is not used any more",
+            replica.display()
+        )));
     }
     let config = read_config(&Flags { config: Some(path.display().to_string()), ..Flags::default() })?;
     let content = files::read(&path)?;
@@ -31,10 +35,16 @@ pub fn prepare_move(directory: &Path, setup: &SharedLogSetup) -> Result<PathBuf,
     }
     let registry = registry_id(&config.data_dir)?;
     let key_file = directory.join(REQUEST_KEY);
+    // All replicas recognize repeated requests by the key that they were recorded with.
+    let key = request_key_in(&config.data_dir).map_err(|error| SetupError::BadConfig(error.to_string()))?;
     if !key_file.exists() {
-        // All replicas recognize repeated requests by the key that they were recorded with.
-        let key = request_key_in(&config.data_dir).map_err(|error| SetupError::BadConfig(error.to_string()))?;
         files::write_new(&key_file, key, files::Readers::Owner)?;
+    } else if request_key(&key_file).map_err(SetupError::BadConfig)? != key {
+        return Err(SetupError::BadConfig(format!(
+            "{} is not the request key of the registry in {}: move it away, and run this again",
+            key_file.display(),
+            config.data_dir.display()
+        )));
     }
     let setup = setup.absolute()?;
     let (settings, owner) = setup.both_settings()?;

@@ -7,6 +7,7 @@ use tokio::runtime::Builder;
 use super::SetupError;
 use super::shared_log::access;
 use crate::registry::SEMANTICS_VERSION;
+use crate::server::config::Flags;
 use crate::server::replica;
 
 /// What became of the adoption of the semantics of this release.
@@ -19,7 +20,7 @@ pub struct Adoption {
 
 /// Adopts the semantics of this release in the database of a configuration, unless replicas of an earlier release run.
 pub fn adopt_semantics(config: &Path) -> Result<Adoption, SetupError> {
-    let access = access(config, None)?;
+    let access = access(config, Flags::default())?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
     let earlier = runtime.block_on(replica::adopt_semantics(&access))?;
     Ok(Adoption { version: SEMANTICS_VERSION, earlier })
@@ -28,7 +29,7 @@ pub fn adopt_semantics(config: &Path) -> Result<Adoption, SetupError> {
 /// Brings the schema of the database of a configuration to the format of this release. Returns the format. There has
 /// been one only, so a schema in another one is refused.
 pub fn upgrade(config: &Path) -> Result<i32, SetupError> {
-    let access = access(config, None)?;
+    let access = access(config, Flags::default())?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
     Ok(runtime.block_on(replica::registry_row(&access))?.format)
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::SetupError;
-use crate::server::config::{Config, Flags, LogAccess};
-use crate::server::replica::{ReplicaError, is_in_use};
+use super::shared_log::access;
+use crate::server::config::{Flags, LogAccess};
+use crate::server::replica::{ReplicaError, WATCH, is_in_use};
 use crate::store::log::postgresql::replica_rows;
 pub use crate::store::log::postgresql::replica_rows::ReplicaRow;
 
@@ -22,9 +23,9 @@ pub struct OwnerAccess {
 
 /// Lists the replicas of the log that a configuration names.
 pub fn replicas(path: &Path) -> Result<Vec<ReplicaRow>, SetupError> {
-    let access = log_of(path, None)?;
+    let access = access(path, Flags::default())?;
     limited(&access, async {
-        let link = access.clone().driven_by(Handle::current()).connect().await?;
+        let link = access.here().connect().await?;
         Ok(replica_rows::list(&link.client).await?)
     })
 }
@@ -37,9 +38,11 @@ pub fn forget(
     id: &str,
     even_if_it_runs: bool,
 ) -> Result<Option<ReplicaRow>, SetupError> {
-    let access = log_of(path, Some(owner))?;
+    let password_file = owner.password_file.as_ref().map(|file| file.display().to_string());
+    let flags = Flags { log_url: Some(owner.url.clone()), log_password_file: password_file, ..Flags::default() };
+    let access = access(path, flags)?;
     limited(&access, async {
-        let link = access.clone().driven_by(Handle::current()).connect_as_owner().await?;
+        let link = access.here().connect_as_owner().await?;
         let rows = replica_rows::list(&link.client).await?;
         let Some(row) = rows.into_iter().find(|row| row.id == id) else { return Ok(None) };
         if !even_if_it_runs && is_in_use(&link.client, id).await? {
@@ -49,30 +52,11 @@ pub fn forget(
     })
 }
 
-/// Reads how the log is reached.
-fn log_of(path: &Path, owner: Option<&OwnerAccess>) -> Result<LogAccess, SetupError> {
-    let shown = path.display().to_string();
-    let flags = Flags {
-        config: Some(shown.clone()),
-        log_url: owner.map(|owner| owner.url.clone()),
-        log_password_file: owner.and_then(|owner| Some(owner.password_file.as_ref()?.display().to_string())),
-        ..Flags::default()
-    };
-    let config = Config::read(&flags).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        SetupError::BadConfig(mistakes.join("; "))
-    })?;
-    let access = config.log_access().map_err(|unusable| SetupError::BadConfig(unusable.to_string()))?;
-    access.ok_or_else(|| {
-        SetupError::BadConfig(format!("{shown}: log.engine is \"file\": a log in the data directory has no replicas"))
-    })
-}
-
 /// Runs what asks the database, for a limited time.
 fn limited<T>(access: &LogAccess, asking: impl Future<Output = Result<T, ReplicaError>>) -> Result<T, SetupError> {
     let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
     let patience = access.settings.patience;
-    // Connecting has as long again, and whether a replica runs shows after some seconds.
-    let asked = runtime.block_on(async { timeout(patience * 3, asking).await });
+    // Connecting may take twice the patience. Finding out whether a replica runs takes `WATCH`.
+    let asked = runtime.block_on(async { timeout(patience * 3 + WATCH, asking).await });
     Ok(asked.unwrap_or(Err(ReplicaError::TimedOut(patience)))?)
 }

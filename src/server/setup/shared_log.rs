@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{SetupError, absolute_path, files, quoted};
 use crate::registry::{Options, Registry, SEMANTICS_VERSION, clock};
 use crate::server::config::log::request_key;
-use crate::server::config::{Config, Flags, LogAccess};
+use crate::server::config::{Config, Flags, LogAccess, in_one_line};
 use crate::server::replica::{self, ReplicaError};
 use crate::store::log::postgresql::schema::{self, Joined, RegistryRow};
 use crate::store::log::postgresql::{Link, Settings};
@@ -49,7 +49,7 @@ impl SharedLogSetup {
         Ok(SharedLogSetup { password_file, ca, ..self.clone() })
     }
 
-    /// How a replica reaches the database, and how the role does that installs the schema.
+    /// The settings of a replica, and those of the role that installs the schema.
     pub(super) fn both_settings(&self) -> Result<(Settings, Option<Settings>), SetupError> {
         let owner = self.owner_url.as_deref().map(|url| self.settings(url, self.owner_password_file.as_deref()));
         Ok((self.settings(&self.url, self.password_file.as_deref())?, owner.transpose()?))
@@ -65,10 +65,7 @@ impl SharedLogSetup {
             log_durability: self.durability.clone(),
             ..Flags::default()
         };
-        Config::read_log_settings(&flags).map_err(|mistakes| {
-            let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-            SetupError::BadLog(mistakes.join("; "))
-        })
+        Config::read_log_settings(&flags).map_err(|mistakes| SetupError::BadLog(in_one_line(&mistakes)))
     }
 
     /// The table `log` of the configuration.
@@ -116,8 +113,8 @@ pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -
     })?)
 }
 
-/// Installs the schema, and joins as the first replica. Returns the id of the registry and its request key. A log that
-/// is `copied` from a data directory is that of this registry, and the database stays closed until it has moved.
+/// Installs the schema, and joins as the first replica. Returns the id of the registry and its request key. `copied`: the
+/// registry whose log is copied from a data directory. The database then stays closed until the log has moved.
 pub(super) async fn install(
     settings: &Settings,
     owner: Option<&Settings>,
@@ -179,7 +176,7 @@ async fn grant(link: &Link, installer: &Link) -> Result<(), tokio_postgres::Erro
 /// Adds a replica with the configuration of a file to its database. Returns its name, and whether it is new. A given
 /// name is written to the file.
 pub fn join(path: &Path, replica_id: Option<&str>) -> Result<(String, bool), SetupError> {
-    let access = access(path, replica_id)?;
+    let access = access(path, Flags { log_replica_id: replica_id.map(str::to_owned), ..Flags::default() })?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;
     let joined = runtime.block_on(replica::join(&access))?;
     if let Some(name) = replica_id {
@@ -189,11 +186,10 @@ pub fn join(path: &Path, replica_id: Option<&str>) -> Result<(String, bool), Set
     Ok((access.settings.replica, joined == Joined::Added))
 }
 
-/// Reads how a replica with the configuration of a file reaches its database. A name that is given replaces its own.
-pub(super) fn access(path: &Path, replica_id: Option<&str>) -> Result<LogAccess, SetupError> {
+/// Reads how the database of the configuration in a file is reached. The flags replace its values.
+pub(super) fn access(path: &Path, flags: Flags) -> Result<LogAccess, SetupError> {
     let shown = path.display().to_string();
-    let flags =
-        Flags { config: Some(shown.clone()), log_replica_id: replica_id.map(str::to_owned), ..Flags::default() };
+    let flags = Flags { config: Some(shown.clone()), ..flags };
     let access = read_config(&flags)?.log_access().map_err(|unusable| SetupError::BadConfig(unusable.to_string()))?;
     access.ok_or_else(|| {
         SetupError::BadConfig(format!("{shown}: log.engine is \"file\": a log in the data directory is not shared"))
@@ -201,10 +197,7 @@ pub(super) fn access(path: &Path, replica_id: Option<&str>) -> Result<LogAccess,
 }
 
 pub(super) fn read_config(flags: &Flags) -> Result<Config, SetupError> {
-    Config::read(flags).map_err(|mistakes| {
-        let mistakes: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
-        SetupError::BadConfig(mistakes.join("; "))
-    })
+    Config::read(flags).map_err(|mistakes| SetupError::BadConfig(in_one_line(&mistakes)))
 }
 
 /// Sets the name of the replica in the text of a configuration whose table `log` has a header.
