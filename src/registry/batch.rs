@@ -36,6 +36,8 @@ pub(super) struct Batch<'a> {
     pub(super) specialist_cache: RefCell<SpecialistCache>,
     /// The staged records, in order.
     pub(super) records: Vec<Record>,
+    /// How many of them, the first ones, other processes appended.
+    pub(super) foreign: usize,
     /// The head once the records are durable.
     pub(super) head: Head,
     /// The provider files that changed.
@@ -63,12 +65,18 @@ impl<'a> Batch<'a> {
             pending: shared.index.pending()?,
             specialist_cache: RefCell::new(specialist_cache),
             records: Vec::new(),
+            foreign: 0,
             head,
             providers: HashMap::new(),
             timelines: HashMap::new(),
             not_before,
             clock_ahead: SignedDuration::ZERO,
         })
+    }
+
+    /// The staged records that other processes did not append.
+    pub(super) fn own(&self) -> &[Record] {
+        self.records.get(self.foreign..).unwrap_or_default()
     }
 
     /// Returns a provider's file, including staged records.

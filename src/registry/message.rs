@@ -86,6 +86,19 @@ impl Message {
         }
     }
 
+    /// True if it asks for something to be recorded.
+    pub(super) fn may_record(&self) -> bool {
+        matches!(self, Message::Submit(..) | Message::OpenDays(..))
+    }
+
+    /// True if all that is to be done about it is done when its batch is decided and committed.
+    pub(super) fn is_decided_in_batch(&self) -> bool {
+        match self {
+            Message::Submit(..) | Message::OpenDays(..) | Message::Heard | Message::Probe(_) => true,
+            Message::Settle(..) | Message::Follow(_) | Message::Close => false,
+        }
+    }
+
     /// True if the outcome holds only if no other process recorded something meanwhile.
     pub(super) fn depends_on_head(&self) -> bool {
         match self {

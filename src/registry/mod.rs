@@ -10,8 +10,9 @@
 //!   and [`search`]: how a snapshot answers;
 //! * `batch`: records that are decided but not yet durable; `decision_context`: the state that commands are decided
 //!   against; `impact`: what a record changes; `staging`: decides commands and adds their records to the batch;
-//!   `message`: what the writer is asked; `not_committed`: why a batch was not committed; `writer`: makes the batch
-//!   durable, and follows the records of others;
+//!   `message`: what the writer is asked; `mailbox`: the queue of messages; `not_committed`: why a batch was not
+//!   committed; `writer`: makes the batch durable, and follows the records of others; `locking`: stages records of
+//!   others that may not last;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`] and
 //!   `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
 //!
@@ -41,6 +42,8 @@ pub mod head;
 mod historical_cache;
 mod impact;
 pub mod list;
+mod locking;
+mod mailbox;
 mod message;
 mod moving;
 mod not_committed;

@@ -19,6 +19,7 @@ use super::errors::{NewerSemantics, OpenError, ReadError, WriterFailed};
 use super::handle::Registry;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
+use super::mailbox::Mailbox;
 use super::opening_backoff::OpeningBackoff;
 use super::preface::{Preface, SEMANTICS_VERSION};
 use super::read_ahead::ReadAhead;
@@ -279,6 +280,7 @@ pub(super) fn idle_writer_of(
         refused_at: None,
         refusals: Incident::new(),
         preface,
+        mailbox: Mailbox::default(),
     })
 }
 

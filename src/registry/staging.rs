@@ -140,8 +140,10 @@ impl Batch<'_> {
         let is_same = effect.record == *record;
         if is_same {
             self.stage(effect)?;
+            self.foreign = self.records.len();
         } else if is_of_other_semantics && !adopts(record, semantics_version) {
             self.stage(Effect { record: record.clone(), ..effect })?;
+            self.foreign = self.records.len();
             return Ok(true);
         }
         Ok(is_same)

@@ -18,6 +18,7 @@ use super::batch::Batch;
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
 use super::following::TRIES;
 use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::mailbox::Mailbox;
 use super::message::{Message, Outcome};
 use super::not_committed::{NotCommitted, Refusal};
 use super::preface::Preface;
@@ -31,12 +32,9 @@ use crate::domain::record::RequestKey;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::index::View as _;
-use crate::store::log::AppendError;
 use crate::store::log::status::Trouble;
+use crate::store::log::{AppendError, StoredRecord};
 use crate::store::record::{self, Tip};
-
-/// The maximum number of messages that are decided as one batch.
-const BATCH: usize = 256;
 
 /// How long after a refused batch a probe reports that the disk does not accept writes.
 const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
@@ -53,18 +51,15 @@ pub(super) struct Writer {
     pub(super) refusals: Incident,
     /// The facts to record before anything else.
     pub(super) preface: Preface,
+    /// The queue of messages. It is empty until [`Writer::run`].
+    pub(super) mailbox: Mailbox,
 }
 
 impl Writer {
     /// Runs until it receives [`Message::Close`] or the disk fails. Returns the store, for the caller to close.
-    pub(super) fn run(mut self, mut mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
-        while let Some(first) = mailbox.blocking_recv() {
-            let mut messages = vec![first];
-            while messages.len() < BATCH
-                && let Ok(message) = mailbox.try_recv()
-            {
-                messages.push(message);
-            }
+    pub(super) fn run(mut self, mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
+        self.mailbox = Mailbox::of(mailbox);
+        while let Some(messages) = self.mailbox.wait() {
             let messages = self.refuse_in_trouble(messages);
             if self.process(messages)? {
                 break;
@@ -119,18 +114,30 @@ impl Writer {
 
     /// Decides every message on top of all records that this process knows, and commits the batch. Returns the tip of
     /// each record.
-    fn attempt(&mut self, messages: &mut [Message]) -> Result<Vec<Tip>, NotCommitted> {
+    fn attempt(&mut self, messages: &mut Vec<Message>) -> Result<Vec<Tip>, NotCommitted> {
         self.follow()?;
         if messages.iter().any(|message| matches!(message, Message::Follow(_))) {
             self.reach()?;
         }
         self.settle(messages)?;
+        let staged = self.lock(messages)?;
+        let tips = self.attempt_after(&staged, messages);
+        self.store.unlock();
+        tips
+    }
+
+    /// Decides every message, also on top of records that may not last, and commits the batch. Returns the tip of each of
+    /// its own records.
+    fn attempt_after(&mut self, staged: &[StoredRecord], messages: &mut [Message]) -> Result<Vec<Tip>, NotCommitted> {
         let shared = Arc::clone(&self.shared);
         let mut batch = self.new_batch(&shared)?;
+        self.stage(&mut batch, staged)?;
         for message in &mut *messages {
             self.decide(&mut batch, message);
         }
-        if batch.records.is_empty() && messages.iter().any(Message::depends_on_head) {
+        // What is answered depends on what was staged, and that must last.
+        let is_answerable = batch.foreign == 0 && !messages.iter().any(Message::depends_on_head);
+        if batch.own().is_empty() && !is_answerable {
             self.store.confirm().map_err(|error| self.not_committed(error))?;
         }
         self.commit(batch)
@@ -291,23 +298,26 @@ impl Writer {
         }
     }
 
-    /// Makes the batch durable, folds it and publishes the head. Returns the tip of each record.
+    /// Makes the batch durable, folds it and publishes the head. Returns the tip of each record of its own. If it has
+    /// none, the others must be confirmed.
     pub(super) fn commit(&mut self, batch: Batch<'_>) -> Result<Vec<Tip>, NotCommitted> {
         if batch.records.is_empty() {
             self.specialist_cache = batch.specialist_cache.into_inner();
             return Ok(Vec::new());
         }
-        let tips = self.store.commit(&batch.records).map_err(|error| self.not_committed(error))?;
-        self.refused_at = None;
-        if self.refusals.resolve() {
-            tracing::info!(event = "commit_recovered", "commits succeed again");
+        let tips = self.store.commit(batch.own()).map_err(|error| self.not_committed(error))?;
+        if !tips.is_empty() {
+            self.refused_at = None;
+            if self.refusals.resolve() {
+                tracing::info!(event = "commit_recovered", "commits succeed again");
+            }
         }
         self.publish(batch)?;
         Ok(tips)
     }
 
     /// Notes why the log did not accept a batch.
-    fn not_committed(&mut self, error: AppendError) -> NotCommitted {
+    pub(super) fn not_committed(&mut self, error: AppendError) -> NotCommitted {
         let refusal = match error {
             AppendError::ClockSkewed { by } if self.store.adjust_clock(by) => return NotCommitted::HeadMoved,
             AppendError::HeadMoved { .. } | AppendError::NotBefore { .. } => return NotCommitted::HeadMoved,

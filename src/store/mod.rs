@@ -26,6 +26,7 @@ mod first_record;
 mod home;
 mod identity;
 mod keyed;
+mod locking;
 mod open_error;
 mod random;
 mod rebuild;
@@ -53,7 +54,7 @@ pub use keyed::{mac, request_key_id};
 use log::postgresql::SharedLog;
 use log::replicated::statements::APART;
 use log::status::LogStatus;
-use log::{AppendError, Log, LogEngine, LogOptions, ReadLog, Wake};
+use log::{AppendError, Log, LogEngine, LogOptions, ReadLog, StoredRecord, Wake};
 pub use open_error::{CloseError, OpenError};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
@@ -108,6 +109,8 @@ pub struct Store {
     index: Arc<Index>,
     /// The last committed record, or the last one found at the start.
     tip: Tip,
+    /// What the next batch builds on while the log is locked.
+    locked: Option<Tip>,
     salts: Salts,
     request_key: Key,
     answered: Answered,
@@ -181,6 +184,7 @@ impl Store {
             log,
             index: Arc::new(index),
             tip,
+            locked: None,
             salts,
             request_key,
             answered,
@@ -218,7 +222,7 @@ impl Store {
         let Some(first) = records.first() else { return Ok(Vec::new()) };
         let sealed = |record: &Record| Ok(record::encode(record, &self.salts.salt(record.revision)?));
         let batch = records.iter().map(sealed).collect::<io::Result<Vec<_>>>().map_err(AppendError::NotWritten)?;
-        let after = Tip { revision: first.revision.previous(), ..self.tip };
+        let after = Tip { revision: first.revision.previous(), ..self.builds_on() };
         let tips = self.log.append(&after, &batch).inspect_err(|error| {
             if let AppendError::NotBefore { answered_through } = error {
                 self.not_before = self.not_before.max(*answered_through);
@@ -235,7 +239,7 @@ impl Store {
 
     /// Returns the next records that other processes appended, as stored. The caller then folds them with
     /// [`Index::fold`].
-    pub fn follow(&mut self) -> Result<Vec<(Revision, Vec<u8>)>, AppendError> {
+    pub fn follow(&mut self) -> Result<Vec<StoredRecord>, AppendError> {
         let followed = self.log.follow()?;
         self.tip = followed.last().map_or(self.tip, |(tip, _)| *tip);
         Ok(followed.into_iter().map(|(tip, bytes)| (tip.revision, bytes)).collect())
@@ -254,11 +258,6 @@ impl Store {
     /// What is known about the place where the log is shared. `None` for a log of this process alone.
     pub fn log_status(&self) -> Option<Arc<LogStatus>> {
         self.log.status()
-    }
-
-    /// Ensures that the last record that this process knows is the head of the log.
-    pub fn confirm(&mut self) -> Result<(), AppendError> {
-        self.log.confirm(&self.tip)
     }
 
     /// The id of the log in the place where it is. `None` if no log has moved there.

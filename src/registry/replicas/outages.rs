@@ -103,6 +103,8 @@ passed! {
     settle_again(through: Timestamp) -> bool;
     turn() -> Head;
     frames(after: Revision, bytes: usize) -> Vec<Vec<u8>>;
+    lock(after: Revision, bytes: usize) -> (Head, Vec<Vec<u8>>);
+    unlock() -> ();
     notify(text: &str) -> ();
 }
 

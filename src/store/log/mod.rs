@@ -97,7 +97,7 @@ pub trait Log: Send {
     fn tip(&self) -> Tip;
 
     /// Makes a batch of encoded records durable, atomically, directly after the tip `after`. Returns the tip of each
-    /// record.
+    /// record. If the log is locked, what others had staged is durable and followed then, too.
     fn append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError>;
 
     /// True if other processes may append to the log.
@@ -107,6 +107,16 @@ pub trait Log: Send {
     /// last of them. Returns some whole batches at a time, and nothing if there are none.
     fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError>;
 
+    /// Keeps other processes from appending, if they do so often, until this one has appended, confirmed or unlocked.
+    /// `None` if they may go on. A batch that is decided without a lock is refused whenever another process was first, so
+    /// this is only for speed.
+    fn lock(&mut self) -> Result<Option<Locked>, AppendError> {
+        Ok(None)
+    }
+
+    /// Lets other processes append again, and forgets what they had staged, if this one has not appended or confirmed.
+    fn unlock(&mut self) {}
+
     /// Has `wake` called whenever there may be something to follow.
     fn on_news(&mut self, wake: Wake);
 
@@ -114,7 +124,8 @@ pub trait Log: Send {
     /// appended some of them; those are then there to follow.
     fn reach(&mut self) -> Result<Tip, AppendError>;
 
-    /// Ensures that a tip was the head of the log at a moment after this was called.
+    /// Ensures that a tip was the head of the log at a moment after this was called. If the log is locked, what others
+    /// had staged is durable and followed then.
     fn confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError>;
 
     /// Ensures that nobody else dates a later record at or before an instant. Returns a tip that includes every record
@@ -135,6 +146,20 @@ pub trait Log: Send {
     /// Makes the data beside the records durable, such as the published head. Without it no record is lost, but a later
     /// loss may go undetected.
     fn close(&mut self);
+}
+
+/// A record and its bytes in the log.
+pub type StoredRecord = (Revision, Vec<u8>);
+
+/// What a writer finds when it locks the log.
+pub struct Locked {
+    /// The records that others appended after the writer's tip. They may not last: before the writer has appended after
+    /// them, or confirmed the last of them, nothing that follows from them may be published or answered.
+    pub staged: Vec<StoredRecord>,
+    /// The last of them, or else the writer's tip: what is decided now builds on it.
+    pub tip: Tip,
+    /// No record can be dated at or before this instant.
+    pub answered_through: Timestamp,
 }
 
 /// A reader of the log. It never waits for the writer.

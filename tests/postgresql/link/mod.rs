@@ -1,5 +1,6 @@
 //! The sessions of a replica: what it may believe of a statement's result, and which servers it refuses.
 
+mod locks;
 mod outcomes;
 mod refusals;
 

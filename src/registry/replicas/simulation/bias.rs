@@ -1,6 +1,8 @@
 //! What one history does often, and what it hardly ever does. Each history draws that for itself: most violations need
 //! something rare, such as a standby that falls behind, or a replica that goes back to an old primary.
 
+use std::time::Duration;
+
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
@@ -80,6 +82,10 @@ const SHARES: [u32; 4] = [0, 1, 2, 6];
 /// How far ahead the clock of a replica is, in milliseconds.
 const CLOCKS: [i64; 5] = [0, 0, -700, 300, 1500];
 
+/// How long a replica finds that something takes which takes no time, in milliseconds. It is from one look at the clock
+/// to the next. A second look finds the longest ones too long for a lock.
+const PAUSES: [u64; 6] = [0, 0, 0, 200, 700, 2000];
+
 /// The preferences of a history.
 pub struct Bias {
     pub kinds: Vec<(u32, Kind)>,
@@ -91,6 +97,8 @@ pub struct Bias {
     pub asks: Vec<u32>,
     /// How far ahead the clock of each replica is.
     pub clocks: Vec<SignedDuration>,
+    /// How long each replica finds that something takes which takes no time.
+    pub pauses: Vec<Duration>,
     /// The number of providers that clients know.
     providers: usize,
     /// How often each replica is asked each kind of question.
@@ -105,9 +113,10 @@ impl Bias {
         let of_nodes = (0..replicas).map(|_| preferences(nodes)).collect();
         let (ships, asks) = (preferences(nodes), preferences(replicas));
         let clocks = (0..replicas).map(|_| SignedDuration::from_millis(one(rng, &CLOCKS))).collect();
+        let pauses = (0..replicas).map(|_| Duration::from_millis(one(rng, &PAUSES))).collect();
         let questions = (0..replicas).map(|_| asked.map(|is_asked| one(rng, &SHARES) * u32::from(is_asked))).collect();
         let providers = rng.usize(1..=PROVIDERS.len());
-        Bias { kinds, nodes: of_nodes, ships, asks, clocks, providers, questions }
+        Bias { kinds, nodes: of_nodes, ships, asks, clocks, pauses, providers, questions }
     }
 
     /// A question for a replica at random, at a time.

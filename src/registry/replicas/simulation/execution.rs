@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
+use super::history::KEY;
 use super::line::{Request, Response};
-use super::world::{Answer, World};
+use super::world::{Answer, Statement, World};
 use crate::store::log::memory::records_of;
+use crate::store::log::replicated::Hearing;
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
 use crate::store::log::replicated::simulated::rules::Rule;
 use crate::store::log::replicated::statements::{Append, Known, RollCall};
@@ -28,19 +30,7 @@ impl World {
             Request::Barrier(known) => {
                 self.barrier(&state, statement.sender, known, clock, incarnation, statement.seen)
             }
-            Request::Open => {
-                let checked = |replica: &usize| {
-                    state.replicas.get(replica).is_some_and(|(_, noted)| noted.checked == Some(incarnation))
-                };
-                let is_awaited = |at: &usize| {
-                    let counts = *at == statement.sender || !self.is_broken(Rule::EveryReplica);
-                    counts && !self.forgotten.contains(at)
-                };
-                let waiting_for: Vec<_> = (0..self.replicas).filter(|at| is_awaited(at) && !checked(at)).collect();
-                let opened = waiting_for.is_empty().then_some(Entry::Open(incarnation));
-                let waiting_for = waiting_for.iter().map(usize::to_string).collect();
-                (opened, Response::Opened(RollCall { waiting_for, passed_over: Vec::new() }))
-            }
+            Request::Open => self.open(&state, statement.sender, incarnation),
             Request::SettleAgain(through) => {
                 let is_kept = !self.is_broken(Rule::RaisedAgain);
                 (is_kept.then_some(Entry::Fence(*through)), Response::SettledAgain(true))
@@ -66,10 +56,15 @@ impl World {
                 self.notes.extend(others.map(|to| (to, text.clone())));
                 (None, Response::Notified)
             }
-            Request::Connect => unreachable!(),
+            Request::Lock(after) => {
+                let frames = later(state.frames.clone(), after.0);
+                self.lock_head(&statement, &state, &frames);
+                (None, Response::Locked(state.head(), frames))
+            }
+            Request::Connect | Request::Unlock => unreachable!(),
         };
         let Some(entry) = entry else { return self.answer(&statement, response) };
-        let waits = !self.is_plain_read(&statement.request, &response);
+        let waits = !self.is_plain_read(&statement, &response);
         let node = &mut self.nodes[statement.node];
         if !waits {
             node.wal.push(entry);
@@ -80,6 +75,20 @@ impl World {
         node.wal.push(entry);
         self.statements.push(statement);
         Vec::new()
+    }
+
+    /// Opens the registry if every replica that counts has checked in.
+    fn open(&self, state: &State, sender: usize, incarnation: u64) -> (Option<Entry>, Response) {
+        let checked =
+            |replica: &usize| state.replicas.get(replica).is_some_and(|(_, noted)| noted.checked == Some(incarnation));
+        let is_awaited = |at: &usize| {
+            let counts = *at == sender || !self.is_broken(Rule::EveryReplica);
+            counts && !self.forgotten.contains(at)
+        };
+        let waiting_for: Vec<_> = (0..self.replicas).filter(|at| is_awaited(at) && !checked(at)).collect();
+        let opened = waiting_for.is_empty().then_some(Entry::Open(incarnation));
+        let waiting_for = waiting_for.iter().map(usize::to_string).collect();
+        (opened, Response::Opened(RollCall { waiting_for, passed_over: Vec::new() }))
     }
 
     fn barrier(
@@ -113,9 +122,12 @@ impl World {
 
     /// True if a barrier is answered at once, as a plain read is: that the replica has the head, or that the database
     /// lacks what the replica has.
-    fn is_plain_read(&self, request: &Request, response: &Response) -> bool {
-        let (Request::Barrier(known), Response::Barrier(barrier)) = (request, response) else { return false };
-        (self.is_broken(Rule::DurableHead) && barrier.head.tip == known.tip)
+    fn is_plain_read(&self, statement: &Statement, response: &Response) -> bool {
+        let (Request::Barrier(known), Response::Barrier(barrier)) = (&statement.request, response) else {
+            return false;
+        };
+        (self.is_broken(Rule::StagedReceipt) && self.ends_transaction(statement))
+            || (self.is_broken(Rule::DurableHead) && barrier.head.tip == known.tip)
             || (self.is_broken(Rule::DurableLoss) && barrier.chain_at_tip.is_none())
     }
 
@@ -130,7 +142,24 @@ impl World {
             }
             _ => state.frames,
         };
-        let later = frames.into_iter().filter(|frame| frame.after.revision.0 >= after);
-        later.map(|frame| frame.bytes).collect()
+        later(frames, after)
     }
+
+    /// A session locks the head, unless its replica has given up.
+    fn lock_head(&mut self, statement: &Statement, state: &State, frames: &[Vec<u8>]) {
+        if statement.replica.is_none() {
+            return;
+        }
+        self.locks.insert(statement.node, statement.session);
+        if self.is_broken(Rule::StagedFrames) && !frames.is_empty() {
+            // The replica takes what it read for confirmed.
+            self.notes.push((statement.sender, Hearing::new(KEY).tell(&state.tip())));
+        }
+    }
+}
+
+/// The frames after a revision.
+fn later(frames: Vec<Frame>, after: u64) -> Vec<Vec<u8>> {
+    let later = frames.into_iter().filter(|frame| frame.after.revision.0 >= after);
+    later.map(|frame| frame.bytes).collect()
 }

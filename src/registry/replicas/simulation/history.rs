@@ -1,7 +1,9 @@
 //! A history: the replicas, what they are doing, and what clients learned.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
@@ -89,6 +91,8 @@ pub struct History {
     pub calls: u64,
     /// What the operator was shown.
     pub shown: Option<Shown>,
+    /// The time since the begin, in milliseconds.
+    pub elapsed: Arc<AtomicU64>,
 }
 
 /// The first records of the registry: its frames, and the person in them.
@@ -139,7 +143,8 @@ impl History {
             }
         };
         let seats = (0..budget.replicas).map(seat).collect();
-        History { world, knowledge: Knowledge::default(), seats, budget, bias, calls: 0, shown: None }
+        let elapsed = Arc::default();
+        History { world, knowledge: Knowledge::default(), seats, budget, bias, calls: 0, shown: None, elapsed }
     }
 
     pub fn check(&self) -> Result<(), Violation> {
@@ -173,6 +178,11 @@ impl History {
 
     pub fn start(&mut self, replica: usize) -> Result<(), Violation> {
         let now = self.clock(replica);
+        let (pause, elapsed, looks) = (self.bias.pauses[replica], Arc::clone(&self.elapsed), AtomicU32::new(0));
+        let clock = Arc::new(move || {
+            let elapsed = Duration::from_millis(elapsed.load(Ordering::Relaxed));
+            elapsed + pause * looks.fetch_add(1, Ordering::Relaxed)
+        });
         let seat = &mut self.seats[replica];
         // The index is folded again from the copy.
         let index = seat.directory.path().join("index");
@@ -184,6 +194,7 @@ impl History {
             copy: seat.copy.clone(),
             hearing: Arc::clone(&seat.hearing),
             answered_through: answered_through(seat.directory.path()),
+            clock,
         };
         let first: Job<Done> = Box::new(move |replica| {
             replica.set_clock(now);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -32,6 +33,8 @@ pub enum Request {
     Turn,
     Frames(Revision),
     EndBefore(Revision),
+    Lock(Revision),
+    Unlock,
     Notify(String),
 }
 
@@ -47,6 +50,8 @@ pub enum Response {
     Turned(Head),
     Frames(Vec<Vec<u8>>),
     Ended(Tip),
+    Locked(Head, Vec<Vec<u8>>),
+    Unlocked,
     Notified,
     /// Surely nothing was done.
     NotDone,
@@ -90,12 +95,14 @@ pub struct Start {
     pub copy: MemoryEngine,
     pub hearing: Arc<Hearing>,
     pub answered_through: Timestamp,
+    /// The clock for how long something takes.
+    pub clock: Arc<dyn Fn() -> Duration + Send + Sync>,
 }
 
 impl<T: Send + 'static> Process<T> {
     /// Starts a replica. It opens, and then does its first work.
     pub fn start(start: Start, first: Job<T>) -> Process<T> {
-        let Start { directory, copy, hearing, answered_through } = start;
+        let Start { directory, copy, hearing, answered_through, clock } = start;
         let (paused, when_paused) = mpsc::channel();
         let (responses, response) = mpsc::channel();
         let (jobs, next_job) = mpsc::channel::<Job<T>>();
@@ -103,7 +110,7 @@ impl<T: Send + 'static> Process<T> {
         let (ended, ended_early) = (paused.clone(), paused.clone());
         let work = move || {
             let databases = Box::new(move || Box::new(line.clone()) as Box<dyn Database>);
-            let engine = ReplicatedEngine::new(Box::new(copy), databases, hearing, answered_through);
+            let engine = ReplicatedEngine::new(Box::new(copy), databases, hearing, answered_through).timed_by(clock);
             let mut replica = match Replica::try_open_at(&directory, &engine, true) {
                 Err(OpenError::Failed(failed)) if failed.is_other_epoch() => {
                     drop(ended_early.send(Paused::Ended));
@@ -254,6 +261,14 @@ impl<T: Send + 'static> Session for Connected<T> {
 
     fn frames(&mut self, after: Revision, _: usize) -> Result<Vec<Vec<u8>>, StatementError> {
         ask!(self, Request::Frames(after), Response::Frames(frames) => frames)
+    }
+
+    fn lock(&mut self, after: Revision, _: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
+        ask!(self, Request::Lock(after), Response::Locked(head, frames) => (head, frames))
+    }
+
+    fn unlock(&mut self) -> Result<(), StatementError> {
+        ask!(self, Request::Unlock, Response::Unlocked => ())
     }
 
     fn notify(&mut self, text: &str) -> Result<(), StatementError> {

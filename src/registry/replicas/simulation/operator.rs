@@ -116,6 +116,14 @@ impl Session for Direct<'_> {
         unreachable!("an operator reads the copy")
     }
 
+    fn lock(&mut self, _: Revision, _: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
+        unreachable!("an operator decides nothing")
+    }
+
+    fn unlock(&mut self) -> Result<(), StatementError> {
+        unreachable!("an operator locks nothing")
+    }
+
     fn notify(&mut self, _: &str) -> Result<(), StatementError> {
         unreachable!("an operator tells nobody")
     }

@@ -6,7 +6,7 @@ use super::line::Request;
 use super::tests::FAULTS;
 
 /// Executes and releases the statements of a replica, until it sends one that is not of the kind.
-fn run_while(history: &mut History, replica: usize, is_one: impl Fn(&Request) -> bool) -> u64 {
+pub fn run_while(history: &mut History, replica: usize, is_one: impl Fn(&Request) -> bool) -> u64 {
     loop {
         let sent = history.world.statements.iter().find(|statement| statement.replica == Some(replica));
         let Some(statement) = sent else { return 0 };

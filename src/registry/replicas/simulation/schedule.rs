@@ -1,6 +1,7 @@
 //! The scheduler: decides what happens next, among what can happen.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::SignedDuration;
 
@@ -125,7 +126,9 @@ impl History {
             Kind::Rejoin | Kind::Rewind => self.world.rejoin(at),
             Kind::Restore => self.restore(),
             Kind::Tick => {
-                self.world.now += SignedDuration::from_millis(self.world.rng.i64(1..400));
+                let millis = self.world.rng.u32(1..400);
+                self.world.now += SignedDuration::from_millis(millis.into());
+                self.elapsed.fetch_add(millis.into(), Ordering::Relaxed);
                 Vec::new()
             }
         };

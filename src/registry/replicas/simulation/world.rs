@@ -57,6 +57,8 @@ pub struct World {
     pub sessions: BTreeMap<u64, Session>,
     /// For each replica, how much it prefers each node.
     pub prefers: Vec<Vec<u32>>,
+    /// For each node, the session that has locked the head.
+    pub locks: BTreeMap<usize, u64>,
     /// The replicas that are not waited for any more when the database is opened.
     pub forgotten: BTreeSet<usize>,
     last_id: u64,
@@ -98,6 +100,7 @@ impl World {
             forked: Vec::new(),
             sessions: BTreeMap::new(),
             prefers: vec![vec![1; nodes]; replicas],
+            locks: BTreeMap::new(),
             forgotten: BTreeSet::new(),
             last_id: 0,
             last_incarnation: 1,
@@ -142,6 +145,10 @@ impl World {
             return Some(if self.rng.bool() { Response::NotDone } else { Response::Unknown });
         };
         let node = *node;
+        if let Request::Unlock = request {
+            self.unlock(session);
+            return Some(Response::Unlocked);
+        }
         if let Request::Turn = request {
             let turned = Some(self.nodes[node].state().frames);
             self.sessions.insert(session, Session { replica, node, turned });
@@ -156,10 +163,8 @@ impl World {
 
     /// The statements that can be executed.
     pub fn sent(&self) -> Vec<u64> {
-        let sent = self.statements.iter().filter(|statement| {
-            let waits = self.nodes[statement.node].is_locked() && statement.request.touches_head();
-            statement.executed.is_none() && !waits
-        });
+        let sent =
+            self.statements.iter().filter(|statement| statement.executed.is_none() && !self.is_locked_out(statement));
         sent.map(|statement| statement.id).collect()
     }
 
@@ -189,6 +194,10 @@ impl World {
         if matches!(response, Response::Unknown | Response::NotDone) {
             self.sessions.remove(&statement.session);
         }
+        if !matches!(statement.request, Request::Lock(_)) {
+            self.unlock(statement.session);
+        }
+        self.undo_lost();
         statement.replica.map(|replica| (replica, response)).into_iter().collect()
     }
 
@@ -247,6 +256,7 @@ impl World {
         }
         self.sessions.retain(|_, session| session.replica != replica);
         self.notes.retain(|(to, _)| *to != replica);
+        self.undo_lost();
     }
 
     /// The sessions without a statement under way.
@@ -258,6 +268,7 @@ impl World {
     /// A session without a statement ends. Its replica notices with the next statement.
     pub fn lose(&mut self, session: u64) -> Vec<Answer> {
         self.sessions.remove(&session);
+        self.undo_lost();
         Vec::new()
     }
 
@@ -285,6 +296,7 @@ impl World {
         let (gone, left) =
             std::mem::take(&mut self.statements).into_iter().partition(|gone: &Statement| gone.node == node);
         self.statements = left;
+        self.undo_lost();
         gone.into_iter().filter_map(|statement| Some((statement.replica?, Response::Unknown))).collect()
     }
 
@@ -346,11 +358,21 @@ impl World {
 }
 
 impl Request {
-    /// True if it changes the row of the head, which only one statement at a time can.
-    fn touches_head(&self) -> bool {
-        matches!(
-            self,
-            Request::Append { .. } | Request::Open | Request::Settle(_) | Request::SettleAgain(_) | Request::Turn
-        )
+    /// True if it changes or locks the row of the head, which only one statement at a time can.
+    pub fn touches_head(&self) -> bool {
+        match self {
+            Request::Append { .. }
+            | Request::Open
+            | Request::Settle(_)
+            | Request::SettleAgain(_)
+            | Request::Turn
+            | Request::Lock(_) => true,
+            Request::Connect
+            | Request::Barrier(_)
+            | Request::Frames(_)
+            | Request::EndBefore(_)
+            | Request::Unlock
+            | Request::Notify(_) => false,
+        }
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use self::server::{HOST, PASSWORD, SUPERUSER, Server};
-use super::replicas::a_writer_with_an_old_head_follows;
+use super::replicas::{a_writer_among_others_locks_first, a_writer_with_an_old_head_follows};
 use super::rigs::{ReplicaRig, Rig};
 use super::*;
 use crate::store::log::postgresql::{Durability, Settings, SharedLog, engine, schema};
@@ -88,7 +88,8 @@ impl ReplicaRig for Postgres {
     }
 
     fn replica(&self) -> Box<dyn LogEngine> {
-        Box::new(engine(&self.shared, Box::new(self.copy.clone()), Timestamp::UNIX_EPOCH))
+        let engine = engine(&self.shared, Box::new(self.copy.clone()), Timestamp::UNIX_EPOCH);
+        Box::new(engine.timed_by(Arc::new(|| Duration::ZERO)))
     }
 }
 
@@ -105,6 +106,14 @@ fn a_replica_with_an_old_head_follows() {
     // Both have checked the database before one of them appends.
     let logs = [ours.engine().open().unwrap(), theirs.engine().open().unwrap()];
     a_writer_with_an_old_head_follows(logs);
+}
+
+#[test]
+#[ignore = "it takes PostgreSQL"]
+fn a_replica_among_others_locks_first() {
+    let database = Database::start();
+    let (ours, theirs) = (database.join("east"), database.join("west"));
+    a_writer_among_others_locks_first([ours.engine().open().unwrap(), theirs.engine().open().unwrap()]);
 }
 
 #[test]

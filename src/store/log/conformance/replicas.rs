@@ -1,5 +1,8 @@
 //! Logs that several writers share: replicas of a database, and writers of one log in memory.
 
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
 use super::rigs::Replica;
 use super::*;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
@@ -161,6 +164,15 @@ impl Session for Replaced {
         self.shown.frames(after, bytes)
     }
 
+    fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
+        let (head, _) = self.database.lock(after, bytes)?;
+        Ok((head, self.shown.frames(after, bytes)?))
+    }
+
+    fn unlock(&mut self) -> Result<(), StatementError> {
+        self.database.unlock()
+    }
+
     fn notify(&mut self, text: &str) -> Result<(), StatementError> {
         self.database.notify(text)
     }
@@ -196,4 +208,93 @@ fn a_replica_that_only_heard_of_a_record_notices_that_it_is_lost() {
         let expected = AppendError::Lost { ours, head, last_shared };
         assert_eq!(lost.unwrap_err().to_string(), expected.to_string());
     }
+}
+
+fn follow_all(log: &mut dyn Log) -> Batch {
+    drop(log.confirm(&log.tip()));
+    let steps = std::iter::from_fn(|| Some(log.follow().unwrap()).filter(|some| !some.is_empty()));
+    steps.flatten().map(|(_, record)| record).collect()
+}
+
+/// A writer that reads what another one appends locks the log first, and appends after what is not in its copy yet.
+pub(super) fn a_writer_among_others_locks_first([mut ours, mut theirs]: [Box<dyn Log>; 2]) {
+    assert!(ours.lock().unwrap().is_none(), "it is alone");
+    let mut all = append(&mut *theirs, 1..3);
+    assert_eq!(follow_all(&mut *ours), all);
+    let before = ours.tip();
+    let staged = append(&mut *theirs, 3..5);
+    for is_given_up in [true, false] {
+        let locked = ours.lock().unwrap().unwrap();
+        assert_eq!(locked.staged.into_iter().map(|(_, record)| record).collect::<Batch>(), staged);
+        assert_eq!((locked.tip, ours.tip(), ours.reader().head()), (theirs.tip(), before, before.revision));
+        if is_given_up {
+            ours.unlock();
+            assert_eq!(ours.tip(), before, "it is not followed");
+        }
+    }
+    all.extend(staged);
+    let own = batch(5, 1);
+    ours.append(&theirs.tip(), &own).unwrap();
+    all.extend(own.clone());
+    assert_eq!(read(&*ours.reader()), all);
+    assert_eq!(Some(&ours.tip()), tips(&all).last());
+    assert_eq!(follow_all(&mut *theirs), own);
+
+    // What is staged is durable once it is confirmed.
+    append(&mut *ours, 6..7);
+    let locked = theirs.lock().unwrap().unwrap();
+    assert!(matches!(theirs.append(&theirs.tip(), &batch(6, 1)), Err(AppendError::HeadMoved { .. })));
+    assert_eq!(theirs.lock().unwrap().unwrap().tip, locked.tip, "the log is not locked any more");
+    theirs.confirm(&locked.tip).unwrap();
+    assert_eq!((theirs.tip(), theirs.reader().head()), (ours.tip(), ours.tip().revision));
+    assert!(theirs.follow().unwrap().is_empty());
+    append(&mut *theirs, 7..8);
+}
+
+#[test]
+fn a_replica_among_others_locks_first() {
+    let database = PlainDatabase::new();
+    let ours = Replica::of(database.clone()).engine().open().unwrap();
+    let theirs = Replica::of(database.join(1)).engine().open().unwrap();
+    a_writer_among_others_locks_first([ours, theirs]);
+}
+
+#[test]
+fn a_replica_that_is_far_behind_follows_before_it_locks() {
+    let database = PlainDatabase::new();
+    let mut ours = Replica::of(database.clone()).engine().open().unwrap();
+    let mut theirs = Replica::of(database.join(1)).engine().open().unwrap();
+    let batches = large(1, 9);
+    append_all(&mut *theirs, &batches[..1]);
+    follow_all(&mut *ours);
+    append_all(&mut *theirs, &batches[1..]);
+    assert!(matches!(ours.lock(), Err(AppendError::HeadMoved { .. })));
+    assert_eq!(follow_all(&mut *ours), batches[1..].concat());
+    assert!(ours.lock().unwrap().unwrap().staged.is_empty());
+}
+
+/// A batch that takes long to decide is appended all the same, after what was staged.
+#[test]
+fn a_replica_does_not_hold_the_lock_for_long() {
+    let database = PlainDatabase::new();
+    let (copy, hearing) = (Box::new(MemoryEngine::default()), Arc::new(Hearing::new([7; 32])));
+    let (connect, clock) = (database.clone(), Arc::new(AtomicU64::new(0)));
+    let connect = Box::new(move || Box::new(connect.clone()) as Box<dyn Database>);
+    let elapsed = Arc::clone(&clock);
+    let engine = ReplicatedEngine::new(copy, connect, hearing, Timestamp::MIN);
+    let engine = engine.timed_by(Arc::new(move || Duration::from_millis(elapsed.load(Ordering::Relaxed))));
+    let mut ours = engine.open().unwrap();
+    let mut theirs = Replica::of(database.join(1)).engine().open().unwrap();
+    append(&mut *theirs, 1..3);
+    follow_all(&mut *ours);
+    append(&mut *theirs, 3..4);
+    for takes in [400, 600] {
+        let locked = ours.lock().unwrap().unwrap();
+        assert!(database.is_locked());
+        clock.fetch_add(takes, Ordering::Relaxed);
+        ours.append(&locked.tip, &batch(1, 1)).unwrap();
+        assert_eq!((database.is_locked(), database.was_given_up()), (false, takes == 600));
+    }
+    clock.fetch_add(1000, Ordering::Relaxed);
+    assert!(ours.lock().unwrap().is_none(), "it has been alone for a second");
 }

@@ -7,6 +7,7 @@ mod connect_error;
 mod link;
 mod listener;
 mod nodes;
+mod outcome;
 pub mod replica_rows;
 pub mod schema;
 mod session;

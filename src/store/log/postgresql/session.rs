@@ -1,21 +1,18 @@
 //! The statements of a replica, in a session with one node.
 
-use std::convert::Infallible;
-use std::error::Error;
-use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::{join, join3};
 use tokio::time::timeout;
-use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::SharedLog;
 use super::connect_error::ConnectError;
 use super::link::{Driver, Link, require_clock};
+use super::outcome::{GivenUp, at_node, failed, not_done, silent, unknown};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
 use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, RollCall, Session, StatementError};
@@ -41,6 +38,8 @@ const SETTLE: &str = "\
 const SETTLE_AGAIN: &str = "SELECT cpss_registry.settle_again($1)";
 const TURN: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.turn()";
+const LOCK: &str = "\
+    SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.lock_head()";
 /// The length of a frame is known without reading it.
 const FRAMES: &str = "\
     SELECT frame FROM (SELECT frame, first_revision, sum(octet_length(frame)) OVER (ORDER BY first_revision) - \
@@ -53,37 +52,6 @@ const WAITS: &str = "\
 
 type Params<'a> = [&'a (dyn ToSql + Sync)];
 
-/// Why a session was given up.
-#[derive(Debug, thiserror::Error)]
-enum GivenUp {
-    /// The connection was lost before the statement was sent.
-    #[error("the connection to the database was lost before")]
-    Closed,
-    /// The server sent a warning: what it says is done may not be durable.
-    #[error("the database warned, so what it reports as done may not last")]
-    Warned,
-    /// The server did not answer in time.
-    #[error("the database did not answer within {0:?}")]
-    TimedOut(Duration),
-    /// The server did not answer in time, because commits wait.
-    #[error(
-        "commits wait for a synchronous standby, and none follows: start the standby, or make another one that \
-         synchronous_standby_names names"
-    )]
-    NoStandby,
-    /// The server answered with something else.
-    #[error("the database answered with {0}")]
-    Unexpected(&'static str),
-}
-
-/// The node at which something failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{node}")]
-struct AtNode {
-    node: Arc<str>,
-    source: Box<dyn Error + Send + Sync>,
-}
-
 /// A session. It is closed at once when it is dropped, and what is under way is not canceled.
 pub(super) struct PostgresSession {
     client: Arc<Client>,
@@ -92,69 +60,93 @@ pub(super) struct PostgresSession {
     shared: Arc<SharedLog>,
     /// The statements that are prepared, by their text.
     prepared: Vec<(&'static str, Statement)>,
+    /// True if the next statement ends a transaction.
+    is_locked: bool,
 }
 
 impl PostgresSession {
     pub(super) fn new(link: Link, shared: Arc<SharedLog>) -> PostgresSession {
         let Link { client, node, driver } = link;
-        PostgresSession { client: Arc::new(client), driver, node, shared, prepared: Vec::new() }
+        PostgresSession { client: Arc::new(client), driver, node, shared, prepared: Vec::new(), is_locked: false }
     }
 
-    /// Runs a statement to its end.
+    /// Runs a statement to its end, and with it the transaction, if there is one.
     fn run(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
-        let runtime = self.shared.runtime.clone();
-        let result = runtime.block_on(self.run_limited(text, params));
-        result.map_err(|error| self.at_node(error))
+        let result = self.shared.runtime.clone().block_on(self.run_limited(text, params));
+        result.map_err(|error| at_node(&self.node, error))
     }
 
     async fn run_limited(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
-        let patience = self.shared.settings.patience;
         let statement = self.prepare(text).await?;
+        let commits = std::mem::take(&mut self.is_locked);
+        let query = self.client.query(&statement, params);
+        let ended = async {
+            if !commits {
+                return query.await;
+            }
+            // Both are sent at once. If the statement fails, so does the transaction.
+            let (rows, committed) = join(query, self.client.batch_execute("COMMIT")).await;
+            rows.and_then(|rows| committed.map(|()| rows))
+        };
+        self.answered(ended).await
+    }
+
+    /// Locks the head and reads frames. All statements are sent at once. Each has a snapshot of its own, so the frames
+    /// are those at the locked head.
+    async fn lock_limited(&mut self, params: &Params<'_>) -> Result<(Vec<Row>, Vec<Row>), StatementError> {
+        let (lock, read) = (self.prepare(LOCK).await?, self.prepare(FRAMES).await?);
+        let client = &self.client;
+        let sent = join3(client.batch_execute("BEGIN"), client.query(&lock, &[]), client.query(&read, params));
+        let ended = async {
+            let (begun, heads, frames) = sent.await;
+            begun?;
+            Ok((heads?, frames?))
+        };
+        self.answered(Box::pin(ended)).await
+    }
+
+    /// Waits for what was sent, and refuses it if the server warned.
+    async fn answered<T>(
+        &self,
+        sent: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, StatementError> {
         if self.client.is_closed() {
             return Err(not_done(GivenUp::Closed));
         }
-        let mut query = pin!(self.client.query(&statement, params));
-        let half = patience / 2;
-        let (rows, waits) = match timeout(half, &mut query).await {
-            Ok(rows) => (Ok(rows), false),
-            Err(_) => self.wait_and_look(timeout(half, &mut query)).await,
-        };
-        let rows = match rows {
-            Err(_) if waits => return Err(silent(GivenUp::NoStandby)),
-            Err(_) => return Err(silent(GivenUp::TimedOut(patience))),
-            Ok(rows) => rows.map_err(failed)?,
-        };
-        if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(rows) }
+        let answer = self.in_time(sent).await.map_err(silent)?.map_err(failed)?;
+        if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(answer) }
     }
 
-    /// Waits for something, and finds out meanwhile whether a commit of this role waits for a synchronous standby.
-    async fn wait_and_look<T>(&self, waiting: impl Future<Output = T>) -> (T, bool) {
-        let waits = AtomicBool::new(false);
-        let looking = async {
-            if let Ok(link) = self.shared.settings.connect(self.shared.now).await
-                && let Ok(row) = link.client.query_one(WAITS, &[]).await
-            {
-                waits.store(row.try_get(0).unwrap_or(false), Ordering::Relaxed);
-            }
-            pending::<Infallible>().await
-        };
-        let done = tokio::select! {
-            done = waiting => done,
-            never = looking => match never {},
-        };
-        (done, waits.into_inner())
+    /// Waits as long as the settings say. After half of that, finds out meanwhile whether a commit of this role waits for
+    /// a synchronous standby.
+    async fn in_time<T>(&self, sent: impl Future<Output = T>) -> Result<T, GivenUp> {
+        let patience = self.shared.settings.patience;
+        let (half, mut sent) = (patience / 2, pin!(sent));
+        if let Ok(answer) = timeout(half, &mut sent).await {
+            return Ok(answer);
+        }
+        let mut sent = pin!(timeout(half, sent));
+        tokio::select! {
+            answer = &mut sent => answer.map_err(|_| GivenUp::TimedOut(patience)),
+            waits = self.commits_wait() => match waits {
+                Some(true) => sent.await.map_err(|_| GivenUp::NoStandby),
+                _ => sent.await.map_err(|_| GivenUp::TimedOut(patience)),
+            },
+        }
     }
 
-    /// Names the node in an error.
-    fn at_node(&self, error: StatementError) -> StatementError {
-        let at = |source| Box::new(AtNode { node: Arc::clone(&self.node), source }) as Box<dyn Error + Send + Sync>;
-        match error {
-            StatementError::NotDone(source) => StatementError::NotDone(at(source)),
-            StatementError::Unknown(source) => StatementError::Unknown(at(source)),
-            StatementError::Silent(source) => StatementError::Silent(at(source)),
-            StatementError::DurabilityReduced(source) => StatementError::DurabilityReduced(at(source)),
-            StatementError::ClocksApart { ahead } => StatementError::ClocksApart { ahead },
-            StatementError::Damaged(source) => StatementError::Damaged(at(source)),
+    /// Whether a commit of this role waits for a synchronous standby. `None` if the node does not say.
+    async fn commits_wait(&self) -> Option<bool> {
+        let link = self.shared.settings.connect(self.shared.now).await.ok()?;
+        link.client.query_one(WAITS, &[]).await.ok()?.try_get(0).ok()
+    }
+
+    /// Sends a statement without waiting for its end. The next one is sent behind it; if this one fails, so does that one.
+    fn send(&self, statement: impl Future<Output = ()> + Send + 'static) {
+        // The first poll sends it.
+        let mut statement = Box::pin(statement);
+        if statement.as_mut().now_or_never().is_none() {
+            self.shared.runtime.spawn(statement);
         }
     }
 
@@ -272,12 +264,31 @@ impl Session for PostgresSession {
         rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
     }
 
+    fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
+        let (after, bytes) = (number(after.0)?, i64::try_from(bytes).map_err(not_done)?);
+        let locked = self.shared.runtime.clone().block_on(self.lock_limited(&[&after, &bytes]));
+        let (heads, frames) = locked.map_err(|error| at_node(&self.node, error))?;
+        self.is_locked = true;
+        let head = heads.first().map_or_else(|| Err(unknown(GivenUp::Unexpected("no row"))), head)?;
+        let frames = frames.iter().map(|row| row.try_get(0).map_err(unknown));
+        Ok((head, frames.collect::<Result<_, _>>()?))
+    }
+
+    fn unlock(&mut self) -> Result<(), StatementError> {
+        if !std::mem::take(&mut self.is_locked) {
+            return Ok(());
+        }
+        if self.client.is_closed() {
+            return Err(not_done(GivenUp::Closed));
+        }
+        let client = Arc::clone(&self.client);
+        self.send(async move { drop(client.batch_execute("ROLLBACK").await) });
+        Ok(())
+    }
+
     fn notify(&mut self, text: &str) -> Result<(), StatementError> {
         let (client, text) = (Arc::clone(&self.client), text.to_owned());
-        // The next statement is sent behind it. If it fails, so does that one.
-        self.shared
-            .runtime
-            .spawn(async move { drop(client.query_typed(NOTIFY, &[(&CHANNEL, TEXT), (&text, TEXT)]).await) });
+        self.send(async move { drop(client.query_typed(NOTIFY, &[(&CHANNEL, TEXT), (&text, TEXT)]).await) });
         Ok(())
     }
 }
@@ -307,44 +318,4 @@ fn hash(bytes: &[u8]) -> Result<Hash, StatementError> {
 
 fn number(count: u64) -> Result<i64, StatementError> {
     i64::try_from(count).map_err(not_done)
-}
-
-pub(super) fn not_done(error: impl Into<Box<dyn Error + Send + Sync>>) -> StatementError {
-    StatementError::NotDone(error.into())
-}
-
-fn silent(error: GivenUp) -> StatementError {
-    StatementError::Silent(error.into())
-}
-
-fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> StatementError {
-    StatementError::Unknown(error.into())
-}
-
-/// Returns what an error means for the statement that was sent.
-fn failed(error: tokio_postgres::Error) -> StatementError {
-    match error.as_db_error().map(meaning) {
-        Some(Meaning::NotDone) => StatementError::NotDone(error.into()),
-        Some(Meaning::Damaged) => StatementError::Damaged(error.into()),
-        Some(Meaning::Unknown) | None => StatementError::Unknown(error.into()),
-    }
-}
-
-enum Meaning {
-    NotDone,
-    Damaged,
-    Unknown,
-}
-
-/// What the server reports as an error was undone, at the commit too. What ends the session may come after it.
-fn meaning(error: &DbError) -> Meaning {
-    let code = error.code();
-    match error.parsed_severity() {
-        Some(Severity::Error) if *code == SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Meaning::Unknown,
-        Some(Severity::Error) if *code == SqlState::UNIQUE_VIOLATION || *code == SqlState::RESTRICT_VIOLATION => {
-            Meaning::Damaged
-        }
-        Some(Severity::Error) => Meaning::NotDone,
-        _ => Meaning::Unknown,
-    }
 }

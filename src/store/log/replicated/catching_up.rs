@@ -45,7 +45,7 @@ impl ReplicatedLog {
 
     /// Gives the session up, because of what its node shows. It may be an old primary, and then another session finds
     /// the confirmed frames; but if a barrier shows that the database lost them, no session ever does.
-    fn give_up(&mut self, why: &str) -> AppendError {
+    pub(super) fn give_up(&mut self, why: &str) -> AppendError {
         self.session = None;
         self.barrier().err().unwrap_or_else(|| AppendError::Unreachable(why.into()))
     }

@@ -3,13 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::restored::Fork;
 use super::statements::Database;
-use super::{Acknowledged, Hearing, ReplicatedLog};
+use super::{Acknowledged, Clock, Hearing, ReplicatedLog};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{make_directory, move_away, sync_directory};
 use crate::store::log::{
@@ -28,6 +29,7 @@ pub struct ReplicatedEngine {
     answered_through: Timestamp,
     /// The data directory. `None` if nothing outlives the process but the copy.
     directory: Option<PathBuf>,
+    clock: Arc<Clock>,
 }
 
 impl ReplicatedEngine {
@@ -39,7 +41,9 @@ impl ReplicatedEngine {
         hearing: Arc<Hearing>,
         answered_through: Timestamp,
     ) -> ReplicatedEngine {
-        ReplicatedEngine { copy, databases, hearing, answered_through, directory: None }
+        let begin = Instant::now();
+        let clock = Arc::new(move || begin.elapsed());
+        ReplicatedEngine { copy, databases, hearing, answered_through, directory: None, clock }
     }
 
     /// Keeps what the database acknowledged in a file of the data directory, for the next start.
@@ -47,11 +51,18 @@ impl ReplicatedEngine {
         ReplicatedEngine { directory: Some(data_dir.to_owned()), ..self }
     }
 
+    /// Measures time by another clock.
+    #[cfg(test)]
+    pub fn timed_by(self, clock: Arc<Clock>) -> ReplicatedEngine {
+        ReplicatedEngine { clock, ..self }
+    }
+
     /// Opens the log. If the database continues in another epoch than the copy, returns how.
     fn try_open(&self) -> Result<Result<ReplicatedLog, Fork>, OpenLogError> {
         let copy = self.copy.open()?;
         let (database, hearing) = ((self.databases)(), Arc::clone(&self.hearing));
-        Ok(ReplicatedLog::open(copy, database, hearing, self.acknowledged(), self.answered_through))
+        let (answered_through, clock) = (self.answered_through, Arc::clone(&self.clock));
+        Ok(ReplicatedLog::open(copy, database, hearing, self.acknowledged(), answered_through, clock))
     }
 
     fn acknowledged(&self) -> Acknowledged {

@@ -12,8 +12,10 @@ mod acknowledged;
 mod alone;
 mod catching_up;
 pub mod comparing;
+mod doubt;
 mod engine;
 mod hearing;
+mod locking;
 mod noting;
 pub mod pushing;
 pub mod restored;
@@ -24,25 +26,23 @@ pub mod statements;
 use std::error::Error;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::frame::{self, Expected, Form, Frame};
 use super::status::LogStatus;
 use super::{AppendError, Log, require_head};
-use crate::domain::id::Revision;
 use crate::store::record::{self, Tip};
 
 use acknowledged::Acknowledged;
 use alone::Alone;
+use doubt::Doubt;
 pub use engine::{ReplicatedEngine, acknowledged_revision};
 pub use hearing::Hearing;
+use locking::{Clock, Held};
 use restored::{Fork, Searched};
 use statements::{AHEAD, Append, Barrier, Database, Head, Known, Session, StatementError};
-
-/// How often an unknown outcome is looked into before it is reported. Each attempt opens another session.
-const ATTEMPTS: usize = 3;
 
 /// The log of a replica.
 pub struct ReplicatedLog {
@@ -69,14 +69,11 @@ pub struct ReplicatedLog {
     status: Arc<LogStatus>,
     /// What a restored database was found to share with this replica.
     searched: Option<Searched>,
-}
-
-/// An append whose outcome is unknown.
-struct Doubt {
-    /// The revision before its frame.
-    after: Revision,
-    /// The tip after it.
-    tip: Tip,
+    /// What was found when the head was locked, until the batch that is decided then is appended.
+    held: Option<Held>,
+    /// When something of another replica was read last, by the clock.
+    foreign_at: Option<Duration>,
+    clock: Arc<Clock>,
 }
 
 impl ReplicatedLog {
@@ -88,6 +85,7 @@ impl ReplicatedLog {
         hearing: Arc<Hearing>,
         acknowledged: Acknowledged,
         answered_through: Timestamp,
+        clock: Arc<Clock>,
     ) -> Result<ReplicatedLog, Fork> {
         let (kept, known) = (copy.tip(), acknowledged.tip());
         let mut log = ReplicatedLog {
@@ -104,6 +102,9 @@ impl ReplicatedLog {
             reached: None,
             status: Arc::default(),
             searched: None,
+            held: None,
+            foreign_at: None,
+            clock,
         };
         let caught_up = match log.catch_up() {
             Err(AppendError::OtherEpoch { last_shared }) => match log.fork(last_shared) {
@@ -203,53 +204,6 @@ impl ReplicatedLog {
         }
     }
 
-    /// Finds out what became of an append in doubt. Returns true if its frame is in the log. If it is not, it never
-    /// will be.
-    fn resolve(&mut self, doubt: &Doubt) -> Result<bool, AppendError> {
-        self.barrier_when_open()?;
-        // The turn waits for an append that is under way, and makes a later one fail. The frame is read in a later
-        // statement, because the turn's own snapshot may be older, and in the same session, because another one may
-        // be with another node.
-        let (after, tip) = (doubt.after, doubt.tip);
-        let read = self.run(|session| {
-            let head = session.turn()?;
-            Ok((head, session.frames(after, 1)?))
-        });
-        let (head, frames) = read.map_err(not_done)?;
-        self.note(&head);
-        let expected = Expected::at(after.next(), Form::Current);
-        let found = frames.first().and_then(|bytes| Frame::check(bytes, expected).ok()?.tip());
-        Ok(found == Some(tip))
-    }
-
-    /// Resolves the doubt that is left from an earlier append, if there is one. If its frame is in the log, it is
-    /// followed like those of others.
-    fn resolve_earlier(&mut self) -> Result<(), AppendError> {
-        let Some(doubt) = self.doubt.take() else { return Ok(()) };
-        if let Err(error) = self.resolve(&doubt) {
-            self.doubt = Some(doubt);
-            return Err(error);
-        }
-        self.status.note_doubt_resolved();
-        Ok(())
-    }
-
-    /// Finds out, in a few attempts, whether an append in doubt succeeded.
-    fn resolve_now(&mut self, doubt: Doubt) -> Result<bool, AppendError> {
-        for _ in 0..ATTEMPTS {
-            match self.resolve(&doubt) {
-                Err(error @ AppendError::Unreachable(_)) => self.status.note_failure(&error),
-                Err(_) => break,
-                Ok(is_there) => {
-                    self.status.note_doubt_resolved();
-                    return Ok(is_there);
-                }
-            }
-        }
-        self.doubt = Some(doubt);
-        Err(AppendError::InDoubt)
-    }
-
     /// Returns why an append touched no row.
     fn why_not(&mut self, append: &Append<'_>) -> AppendError {
         let barrier = match self.barrier_when_open() {
@@ -269,6 +223,12 @@ impl ReplicatedLog {
         }
     }
 
+    /// Adds frames to the copy that were staged, and are confirmed now.
+    fn keep_all(&mut self, batches: &[Vec<Vec<u8>>]) -> Result<(), AppendError> {
+        self.status.note_followed(batches.iter().map(Vec::len).sum());
+        batches.iter().try_for_each(|batch| self.keep(batch).map(drop))
+    }
+
     /// Adds a frame to the copy. The database has it, so if the copy cannot take it, the process must end, and a later
     /// one reads it again.
     fn keep(&mut self, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
@@ -285,17 +245,18 @@ impl ReplicatedLog {
     /// Appends a batch. What becomes of it is known, or found out before the next one.
     fn try_append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
         self.resolve_earlier()?;
-        require_head(&self.copy.tip(), after)?;
+        require_head(&self.staged_tip(), after)?;
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Vec::new()) };
         let at = |record: &[u8]| record::recorded_at(record).map_err(AppendError::NotARecord);
         let (first_at, last_at) = (at(first)?, at(last)?);
         let (frame, tips) = frame::encode(after, batch)?;
         let tip = tips.last().copied().unwrap_or(*after);
-        let turn = match self.turn {
+        let turn = match self.locked_turn().or(self.turn) {
             Some(turn) => turn,
             None => self.barrier_when_open()?.head.turn,
         };
         let append = Append { after: *after, tip, turn, first_at, last_at, frame: &frame };
+        let staged = self.take_staged();
         match self.run(|session| session.append(&append)) {
             Ok(true) => {}
             Ok(false) => return Err(self.why_not(&append)),
@@ -314,6 +275,7 @@ impl ReplicatedLog {
             }
             Err(error) => return Err(not_done(error)),
         }
+        self.keep_all(&staged)?;
         self.keep(batch)?;
         let notice = self.hearing.tell(&tip);
         // Who does not hear it reads the frame at the next barrier.
@@ -323,6 +285,7 @@ impl ReplicatedLog {
 
     /// Returns the next frames that lead to the latest tip that is confirmed.
     fn try_follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
+        self.unlock();
         if let Some(heard) = self.hearing.take()
             && heard.revision > self.confirmed.revision
         {
@@ -343,6 +306,7 @@ impl ReplicatedLog {
             followed.extend(tips.into_iter().zip(batch));
         }
         self.status.note_followed(followed.len());
+        self.foreign_at = Some((self.clock)());
         Ok(followed)
     }
 
@@ -358,12 +322,16 @@ impl ReplicatedLog {
     /// Compares a tip with the head, durably.
     fn try_confirm(&mut self, decided_on: &Tip) -> Result<(), AppendError> {
         self.resolve_earlier()?;
+        self.locked_turn();
+        let staged = self.take_staged();
         let barrier = self.barrier_when_open()?;
-        require_head(&barrier.head.tip, decided_on)
+        require_head(&barrier.head.tip, decided_on)?;
+        self.keep_all(&staged)
     }
 
     /// Raises the time that was answered through.
     fn try_settle(&mut self, through: Timestamp) -> Result<Tip, AppendError> {
+        self.unlock();
         self.resolve_earlier()?;
         for _ in 0..2 {
             if let Some(head) = self.run(|session| session.settle(through)).map_err(not_done)? {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{ReplicatedLog, Tip};
 use crate::store::log::status::LogStatus;
-use crate::store::log::{AppendError, Log, ReadLog, Wake};
+use crate::store::log::{AppendError, Locked, Log, ReadLog, Wake};
 
 impl ReplicatedLog {
     /// Notes what became of a call that has the database do something at its head.
@@ -42,11 +42,14 @@ impl Log for ReplicatedLog {
         if batch.is_empty() {
             return self.try_append(after, batch);
         }
-        self.reaching(|log| log.try_append(after, batch)).inspect_err(|error| {
+        let appended = self.reaching(|log| log.try_append(after, batch)).inspect_err(|error| {
             if let AppendError::HeadMoved { .. } = error {
                 self.status.note_append_lost();
             }
-        })
+        });
+        // It may have failed before the statement that ends the transaction.
+        self.unlock();
+        appended
     }
 
     fn is_shared(&self) -> bool {
@@ -56,6 +59,20 @@ impl Log for ReplicatedLog {
     fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
         // It need not ask the database, so its success means nothing.
         self.try_follow().inspect_err(|error| self.status.note_failure(error))
+    }
+
+    fn lock(&mut self) -> Result<Option<Locked>, AppendError> {
+        if !self.is_contended() {
+            return Ok(None);
+        }
+        // What is read under the lock need not last, so its success means nothing.
+        self.lock_head().inspect_err(|error| self.status.note_failure(error))
+    }
+
+    fn unlock(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.release(&held);
+        }
     }
 
     fn on_news(&mut self, wake: Wake) {

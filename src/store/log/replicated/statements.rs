@@ -91,6 +91,14 @@ pub trait Session: Send {
     /// one. They may not be durable.
     fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError>;
 
+    /// Begins a transaction, locks the head, and reads frames after a revision like [`Session::frames`], in a statement
+    /// after the lock. The next statement of the session is in the same transaction, and ends it. It must be an append or
+    /// a barrier. If the session is lost before, the transaction is undone.
+    fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError>;
+
+    /// Undoes the transaction that [`Session::lock`] began, without waiting for it.
+    fn unlock(&mut self) -> Result<(), StatementError>;
+
     /// Tells every replica that listens, without waiting for anything.
     fn notify(&mut self, text: &str) -> Result<(), StatementError>;
 }

@@ -18,6 +18,14 @@ use crate::store::record::Tip;
 pub struct PlainDatabase {
     node: Arc<Mutex<Node>>,
     replica: usize,
+    lock: Arc<Mutex<Lock>>,
+}
+
+/// The lock of the head. Nobody waits for it.
+#[derive(Default)]
+struct Lock {
+    is_held: bool,
+    was_given_up: bool,
 }
 
 impl PlainDatabase {
@@ -33,7 +41,7 @@ impl PlainDatabase {
             waiting: BTreeSet::new(),
             ahead: SignedDuration::ZERO,
         };
-        PlainDatabase { node: Arc::new(Mutex::new(node)), replica: 0 }
+        PlainDatabase { node: Arc::new(Mutex::new(node)), replica: 0, lock: Arc::default() }
     }
 
     /// The same database, as another replica uses it that joins now.
@@ -66,6 +74,20 @@ impl PlainDatabase {
         *frames.nth(frame).unwrap().bytes.last_mut().unwrap() ^= 1;
     }
 
+    /// True if a session has locked the head.
+    pub fn is_locked(&self) -> bool {
+        self.lock_row().is_held
+    }
+
+    /// True if the head was unlocked by itself, and not by what the session did next.
+    pub fn was_given_up(&self) -> bool {
+        self.lock_row().was_given_up
+    }
+
+    fn lock_row(&self) -> MutexGuard<'_, Lock> {
+        self.lock.lock().unwrap()
+    }
+
     fn node(&self) -> MutexGuard<'_, Node> {
         self.node.lock().unwrap()
     }
@@ -82,6 +104,7 @@ impl Database for PlainDatabase {
 
 impl Session for PlainDatabase {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        self.lock_row().is_held = false;
         let mut node = self.node();
         let done = node.state().accepts(append, CLOCK - SignedDuration::from_hours(1), node.incarnation, None);
         if done {
@@ -92,6 +115,7 @@ impl Session for PlainDatabase {
     }
 
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError> {
+        self.lock_row().is_held = false;
         let mut node = self.node();
         let incarnation = node.incarnation;
         let (barrier, noted) = node.state().barrier(self.replica, known, CLOCK, incarnation);
@@ -162,9 +186,27 @@ impl Session for PlainDatabase {
         Ok(node.state().head())
     }
 
-    fn frames(&mut self, after: Revision, _: usize) -> Result<Vec<Vec<u8>>, StatementError> {
-        let frames = self.node().state().frames.into_iter();
-        Ok(frames.filter(|frame| frame.after.revision >= after).map(|frame| frame.bytes).collect())
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        let mut frames = self.node().state().frames;
+        frames.retain(|frame| frame.after.revision >= after);
+        let mut before = 0;
+        frames.retain(|frame| {
+            let is_next = before < bytes;
+            before += frame.bytes.len();
+            is_next
+        });
+        Ok(frames.into_iter().map(|frame| frame.bytes).collect())
+    }
+
+    fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
+        *self.lock_row() = Lock { is_held: true, was_given_up: false };
+        let head = self.node().state().head();
+        Ok((head, self.frames(after, bytes)?))
+    }
+
+    fn unlock(&mut self) -> Result<(), StatementError> {
+        *self.lock_row() = Lock { is_held: false, was_given_up: true };
+        Ok(())
     }
 
     fn notify(&mut self, _: &str) -> Result<(), StatementError> {

@@ -40,4 +40,8 @@ pub enum Rule {
     NamedStandby,
     /// A warning makes the outcome unknown.
     Warning,
+    /// A repeated request that is found in a staged frame is answered only after a commit.
+    StagedReceipt,
+    /// A staged frame is published only after a commit.
+    StagedFrames,
 }
