@@ -17,12 +17,13 @@
 mod bare;
 mod etcd;
 mod measured;
+#[allow(dead_code, reason = "the benchmark of replicas uses more of it")]
 mod registry;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::measured::{Measured, report};
+use self::measured::{Measured, find, table};
 
 /// The allocator of the program, for all subjects.
 #[global_allocator]
@@ -76,4 +77,21 @@ async fn run(scratch: &Path, duration: Duration, rounds: u64, wanted: &dyn Fn(&s
 /// The load average of the machine.
 fn load() -> String {
     std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned()
+}
+
+/// Prints all measurements, and the ratios that have a target.
+fn report(all: &[Measured]) {
+    table(all);
+    if let (Some(ours), Some(bare)) = (find(all, "registry", 1), find(all, "bare append", 1)) {
+        println!("registry p50, 1 writer / bare append p50: {:.2} (mark: 1.5)", ours.latency(500) / bare.latency(500));
+    }
+    if let Some(ours) = find(all, "registry", 64) {
+        println!("registry, 64 writers: {:.0} commits/s (mark: 20000)", ours.rate().0);
+    }
+    for (writers, etcd) in WRITERS.iter().filter_map(|writers| find(all, "etcd", *writers).map(|etcd| (*writers, etcd)))
+    {
+        if let Some(ours) = find(all, "registry", writers) {
+            println!("registry / etcd, {writers} writers: {:.2}", ours.rate().0 / etcd.rate().0);
+        }
+    }
 }

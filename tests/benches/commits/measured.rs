@@ -10,7 +10,7 @@ pub struct Run {
 }
 
 impl Run {
-    fn rate(&self) -> f64 {
+    pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 }
@@ -31,22 +31,27 @@ impl Measured {
     }
 
     /// The median rate of the rounds, with minimum and maximum.
-    fn rate(&self) -> (f64, f64, f64) {
+    pub fn rate(&self) -> (f64, f64, f64) {
         let mut rates: Vec<f64> = self.runs.iter().map(Run::rate).collect();
         rates.sort_by(f64::total_cmp);
         (rates[rates.len() / 2], rates[0], rates[rates.len() - 1])
     }
 
     /// The latency in microseconds at this per mille, over all rounds.
-    fn latency(&self, per_mille: usize) -> f64 {
+    pub fn latency(&self, per_mille: usize) -> f64 {
         let mut all: Vec<Duration> = self.runs.iter().flat_map(|run| run.latencies.iter().copied()).collect();
         all.sort_unstable();
         all[(all.len() * per_mille / 1000).min(all.len() - 1)].as_secs_f64() * 1e6
     }
 }
 
-/// Prints a line for each measurement, and the ratios that have a target.
-pub fn report(all: &[Measured]) {
+/// The measurement of a subject with a number of writers.
+pub fn find<'a>(all: &'a [Measured], subject: &str, writers: usize) -> Option<&'a Measured> {
+    all.iter().find(|one| (one.subject, one.writers) == (subject, writers))
+}
+
+/// Prints a line for each measurement.
+pub fn table(all: &[Measured]) {
     println!(
         "{:<12} {:>7} {:>12} {:>22} {:>10} {:>10} {:>10}",
         "", "writers", "commits/s", "(least-most)", "p50 us", "p99 us", "p99.9 us"
@@ -63,17 +68,5 @@ pub fn report(all: &[Measured]) {
             one.latency(990),
             one.latency(999)
         );
-    }
-    let of = |subject, writers| all.iter().find(|one| (one.subject, one.writers) == (subject, writers));
-    if let (Some(ours), Some(bare)) = (of("registry", 1), of("bare append", 1)) {
-        println!("registry p50, 1 writer / bare append p50: {:.2} (mark: 1.5)", ours.latency(500) / bare.latency(500));
-    }
-    if let Some(ours) = of("registry", 64) {
-        println!("registry, 64 writers: {:.0} commits/s (mark: 20000)", ours.rate().0);
-    }
-    for one in all.iter().filter(|one| one.subject == "etcd") {
-        if let Some(ours) = of("registry", one.writers) {
-            println!("registry / etcd, {} writers: {:.2}", one.writers, ours.rate().0 / one.rate().0);
-        }
     }
 }
