@@ -1,29 +1,44 @@
-//! Listens for what other replicas append. What is not heard is read a second later, at the next barrier.
+//! Tells other replicas what this one appends, and listens for what they append. What is not heard is read a second
+//! later, at the next barrier.
+//!
+//! The session is not the one that appends: the next append need not wait for a notification.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::SharedLog;
 use super::connect_error::{ConnectError, Refusal};
-use super::session::CHANNEL;
+use super::link::Link;
 use crate::store::incident::Incident;
 use crate::store::log::replicated::Hearing;
 use crate::store::random::random_byte;
 
+/// The channel on which replicas tell each other what they appended.
+const CHANNEL: &str = "cpss_registry";
+
+const NOTIFY: &str = "SELECT pg_notify($1, $2)";
+
+/// The latest notification that other replicas should get. One that is replaced before it was sent is not missed: a later
+/// one says more.
+pub(super) type News = watch::Sender<Option<String>>;
+
 /// The shortest and the longest pause between two attempts to connect.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
 
-/// A session that listens. It ends when this is dropped.
+/// A session that tells and listens. It ends when this is dropped.
 pub(super) struct Listener(JoinHandle<()>);
 
 impl Listener {
-    /// Begins to listen, and connects as often as it must.
-    pub(super) fn start(shared: Arc<SharedLog>, hearing: Arc<Hearing>) -> Listener {
-        let runtime = shared.runtime.clone();
-        Listener(runtime.spawn(listen(shared, hearing)))
+    /// Begins to tell and to listen, and connects as often as it must.
+    pub(super) fn start(shared: Arc<SharedLog>, hearing: Arc<Hearing>, news: &News) -> Listener {
+        let (runtime, news) = (shared.runtime.clone(), news.subscribe());
+        Listener(runtime.spawn(listen(shared, hearing, news)))
     }
 }
 
@@ -33,11 +48,11 @@ impl Drop for Listener {
     }
 }
 
-async fn listen(shared: Arc<SharedLog>, hearing: Arc<Hearing>) {
+async fn listen(shared: Arc<SharedLog>, hearing: Arc<Hearing>, mut news: watch::Receiver<Option<String>>) {
     let (silence, [shortest, longest]) = (Incident::new(), PAUSES);
     let mut pause = shortest;
     loop {
-        match once(&shared, &hearing, &silence).await {
+        match once(&shared, &hearing, &mut news, &silence).await {
             Ok(()) => pause = shortest,
             Err(error) => {
                 if let Some(times) = silence.occurred_for(&error.cause_text()) {
@@ -56,8 +71,13 @@ async fn listen(shared: Arc<SharedLog>, hearing: Arc<Hearing>) {
     }
 }
 
-/// Listens until the session ends.
-async fn once(shared: &SharedLog, hearing: &Arc<Hearing>, silence: &Incident) -> Result<(), ConnectError> {
+/// Tells and listens until the session ends.
+async fn once(
+    shared: &SharedLog,
+    hearing: &Arc<Hearing>,
+    news: &mut watch::Receiver<Option<String>>,
+    silence: &Incident,
+) -> Result<(), ConnectError> {
     let hearing = Arc::clone(hearing);
     let hear = Arc::new(move |text: &str| {
         hearing.hear(text);
@@ -70,8 +90,22 @@ async fn once(shared: &SharedLog, hearing: &Arc<Hearing>, silence: &Incident) ->
     if silence.resolve() {
         tracing::info!(event = "log_news_heard", "what other replicas append is announced again");
     }
-    link.driver.closed().await;
+    let Link { client, driver, .. } = &mut link;
+    tokio::select! {
+        () = driver.closed() => {}
+        () = tell(client, news) => {}
+    }
     Ok(())
+}
+
+/// Sends each notification, or the latest one if several came while one was sent, until the session ends.
+async fn tell(client: &Client, news: &mut watch::Receiver<Option<String>>) {
+    while news.changed().await.is_ok() {
+        let text = news.borrow_and_update().clone();
+        if client.query_typed(NOTIFY, &[(&CHANNEL, Type::TEXT), (&text, Type::TEXT)]).await.is_err() {
+            break;
+        }
+    }
 }
 
 /// A part of a pause, at random, so that replicas do not all connect at once.

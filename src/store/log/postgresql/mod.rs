@@ -33,7 +33,7 @@ use crate::store::{Key, request_key_id};
 
 pub use connect_error::{ConnectError, NodeError, Refusal};
 pub use link::Link;
-use listener::Listener;
+use listener::{Listener, News};
 use schema::{RegistryRow, SchemaError};
 use session::PostgresSession;
 pub use settings::{Durability, Settings, SettingsError};
@@ -137,8 +137,8 @@ pub fn engine(shared: &Arc<SharedLog>, copy: Box<dyn LogEngine>, answered_throug
     let hearing = Arc::new(Hearing::new(shared.request_key));
     let (shared, heard, outage) = (Arc::clone(shared), Arc::clone(&hearing), Arc::new(Incident::new()));
     let databases = Box::new(move || {
-        let listener = Some(Listener::start(Arc::clone(&shared), Arc::clone(&heard)));
         let database = PostgresDatabase::new(Arc::clone(&shared));
+        let listener = Some(Listener::start(Arc::clone(&shared), Arc::clone(&heard), &database.news));
         let database = PostgresDatabase { _listener: listener, outage: Arc::clone(&outage), ..database };
         Box::new(database) as Box<dyn Database>
     });
@@ -151,14 +151,16 @@ pub struct PostgresDatabase {
     /// When the last attempt to connect failed, and why. `None` once one has succeeded since.
     failed: Option<(Instant, Arc<ConnectError>)>,
     outage: Arc<Incident>,
+    /// What the listener tells others.
+    news: News,
     /// Held, not read.
     _listener: Option<Listener>,
 }
 
 impl PostgresDatabase {
-    /// The database of a replica that does not listen to others.
+    /// The database of a replica that neither tells others anything nor listens to them.
     pub fn new(shared: Arc<SharedLog>) -> PostgresDatabase {
-        PostgresDatabase { shared, failed: None, outage: Arc::default(), _listener: None }
+        PostgresDatabase { shared, failed: None, outage: Arc::default(), news: News::new(None), _listener: None }
     }
 }
 
@@ -175,7 +177,7 @@ impl Database for PostgresDatabase {
                 if self.outage.resolve() {
                     tracing::info!(event = "log_connected", node = &*link.node, "the shared log is reached again");
                 }
-                Ok(Box::new(PostgresSession::new(link, Arc::clone(&self.shared))))
+                Ok(Box::new(PostgresSession::new(link, Arc::clone(&self.shared), self.news.clone())))
             }
             Err(error) => {
                 let error = Arc::new(error);

@@ -12,14 +12,12 @@ use tokio_postgres::{Client, Row, Statement};
 use super::SharedLog;
 use super::connect_error::ConnectError;
 use super::link::{Driver, Link, require_clock};
+use super::listener::News;
 use super::outcome::{GivenUp, at_node, failed, not_done, silent, unknown};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
 use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, RollCall, Session, StatementError};
 use crate::store::record::{Hash, Tip};
-
-/// The channel on which replicas tell each other what they appended.
-pub(super) const CHANNEL: &str = "cpss_registry";
 
 const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8)";
 const BARRIER: &str = "\
@@ -45,7 +43,6 @@ const FRAMES: &str = "\
     SELECT frame FROM (SELECT frame, first_revision, sum(octet_length(frame)) OVER (ORDER BY first_revision) - \
     octet_length(frame) AS before FROM cpss_registry.log WHERE first_revision > $1 ORDER BY first_revision LIMIT 2000) \
     AS next WHERE before < $2 ORDER BY first_revision";
-const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 /// Every role sees what its own sessions wait for.
 const WAITS: &str = "\
     SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'SyncRep')";
@@ -58,6 +55,8 @@ pub(super) struct PostgresSession {
     driver: Driver,
     node: Arc<str>,
     shared: Arc<SharedLog>,
+    /// Tells other replicas what this one appended.
+    news: News,
     /// The statements that are prepared, by their text.
     prepared: Vec<(&'static str, Statement)>,
     /// True if the next statement ends a transaction.
@@ -65,9 +64,9 @@ pub(super) struct PostgresSession {
 }
 
 impl PostgresSession {
-    pub(super) fn new(link: Link, shared: Arc<SharedLog>) -> PostgresSession {
+    pub(super) fn new(link: Link, shared: Arc<SharedLog>, news: News) -> PostgresSession {
         let Link { client, node, driver } = link;
-        PostgresSession { client: Arc::new(client), driver, node, shared, prepared: Vec::new(), is_locked: false }
+        PostgresSession { client: Arc::new(client), driver, node, shared, news, prepared: Vec::new(), is_locked: false }
     }
 
     /// Runs a statement to its end, and with it the transaction, if there is one.
@@ -139,15 +138,6 @@ impl PostgresSession {
     async fn commits_wait(&self) -> Option<bool> {
         let link = self.shared.settings.connect(self.shared.now).await.ok()?;
         link.client.query_one(WAITS, &[]).await.ok()?.try_get(0).ok()
-    }
-
-    /// Sends a statement without waiting for its end. The next one is sent behind it; if this one fails, so does that one.
-    fn send(&self, statement: impl Future<Output = ()> + Send + 'static) {
-        // The first poll sends it.
-        let mut statement = Box::pin(statement);
-        if statement.as_mut().now_or_never().is_none() {
-            self.shared.runtime.spawn(statement);
-        }
     }
 
     /// Prepares a statement, once. It is not run yet.
@@ -282,18 +272,19 @@ impl Session for PostgresSession {
             return Err(not_done(GivenUp::Closed));
         }
         let client = Arc::clone(&self.client);
-        self.send(async move { drop(client.batch_execute("ROLLBACK").await) });
+        let mut undone = Box::pin(async move { drop(client.batch_execute("ROLLBACK").await) });
+        // The first poll sends it, so the next statement is sent behind it. If it fails, so does that one.
+        if undone.as_mut().now_or_never().is_none() {
+            self.shared.runtime.spawn(undone);
+        }
         Ok(())
     }
 
     fn notify(&mut self, text: &str) -> Result<(), StatementError> {
-        let (client, text) = (Arc::clone(&self.client), text.to_owned());
-        self.send(async move { drop(client.query_typed(NOTIFY, &[(&CHANNEL, TEXT), (&text, TEXT)]).await) });
+        self.news.send_replace(Some(text.to_owned()));
         Ok(())
     }
 }
-
-const TEXT: tokio_postgres::types::Type = tokio_postgres::types::Type::TEXT;
 
 /// Reads the head, which is in the first columns.
 fn head(row: &Row) -> Result<Head, StatementError> {

@@ -3,6 +3,7 @@
 //! Everyone who can connect to the database can send a notification. So it has a seal, made with the key that all
 //! replicas have, and others are ignored.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use hmac::{Hmac, Mac as _};
@@ -24,18 +25,23 @@ const SEAL_BYTES: usize = 32;
 pub struct Hearing {
     key: Key,
     heard: Mutex<Option<Tip>>,
+    /// The revision that this replica announced last. It need not hear of anything at or before that.
+    announced: AtomicU64,
     wake: OnceLock<Wake>,
 }
 
 impl Hearing {
     /// Hears what was sealed with the request key.
     pub fn new(request_key: Key) -> Hearing {
-        Hearing { key: request_key, heard: Mutex::default(), wake: OnceLock::new() }
+        Hearing { key: request_key, heard: Mutex::default(), announced: AtomicU64::new(0), wake: OnceLock::new() }
     }
 
     /// Takes in a notification. Returns true if it was sealed by a replica.
     pub fn hear(&self, text: &str) -> bool {
         let Some(tip) = self.read(text) else { return false };
+        if tip.revision.0 <= self.announced.load(Ordering::Relaxed) {
+            return true;
+        }
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         if heard.is_none_or(|before| before.revision < tip.revision) {
             *heard = Some(tip);
@@ -60,7 +66,14 @@ impl Hearing {
 
     /// Forgets what was heard: the next session may be with another database.
     pub(super) fn forget(&self) {
+        self.announced.store(0, Ordering::Relaxed);
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Returns the notification of a tip that this replica appended.
+    pub(super) fn announce(&self, tip: &Tip) -> String {
+        self.announced.store(tip.revision.0, Ordering::Relaxed);
+        self.tell(tip)
     }
 
     /// Returns the notification of a tip.
@@ -101,5 +114,19 @@ mod tests {
         assert_eq!(ours.take(), None);
         assert!(ours.hear(&text) && ours.hear(&ours.tell(&Tip { revision: Revision(6), ..tip })));
         assert_eq!((ours.take(), ours.take()), (Some(tip), None), "the latest one, once");
+    }
+
+    #[test]
+    fn what_this_replica_announced_itself_is_no_news_until_it_connects_again() {
+        let hearing = Hearing::new([1; 32]);
+        let tip = |revision| Tip { revision: Revision(revision), chain: [5; 32] };
+        let own = hearing.announce(&tip(7));
+        assert!(hearing.hear(&own) && hearing.hear(&hearing.tell(&tip(6))));
+        assert_eq!(hearing.take(), None);
+        assert!(hearing.hear(&hearing.tell(&tip(8))));
+        assert_eq!(hearing.take(), Some(tip(8)));
+        hearing.forget();
+        assert!(hearing.hear(&hearing.tell(&tip(6))));
+        assert_eq!(hearing.take(), Some(tip(6)), "the next session may be with a database that was restored");
     }
 }

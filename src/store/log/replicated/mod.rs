@@ -277,7 +277,7 @@ impl ReplicatedLog {
         }
         self.keep_all(&staged)?;
         self.keep(batch)?;
-        let notice = self.hearing.tell(&tip);
+        let notice = self.hearing.announce(&tip);
         // Who does not hear it reads the frame at the next barrier.
         drop(self.run(|session| session.notify(&notice)));
         Ok(tips)
