@@ -59,7 +59,10 @@ impl Writer {
     /// Runs until it receives [`Message::Close`] or the disk fails. Returns the store, for the caller to close.
     pub(super) fn run(mut self, mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
         self.mailbox = Mailbox::of(mailbox);
-        while let Some(messages) = self.mailbox.wait() {
+        while let Some(mut messages) = self.mailbox.wait() {
+            if self.store.is_shared() {
+                self.mailbox.linger(&mut messages);
+            }
             let messages = self.refuse_in_trouble(messages);
             if self.process(messages)? {
                 break;

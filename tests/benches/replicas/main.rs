@@ -73,7 +73,7 @@ fn main() {
 
 async fn run(scratch: &Path, database: &Database, commits: bool, news: bool) {
     let duration = Duration::from_secs(setting("CPSS_BENCH_SECONDS", 3));
-    let rounds = if commits { setting("CPSS_BENCH_ROUNDS", 3) } else { 0 };
+    let rounds = setting("CPSS_BENCH_ROUNDS", 3);
     let files = Subject::open(&scratch.join("files")).await;
     let [one, mut three] = [begin(scratch, database, ONE).await, begin(scratch, database, THREE).await];
     for name in ["b", "c"] {
@@ -84,7 +84,7 @@ async fn run(scratch: &Path, database: &Database, commits: bool, news: bool) {
     three.run(64, Duration::from_secs(1)).await;
     let bare = Bare::start(database, ONE).await;
     let mut measured: Vec<Measured> = Vec::new();
-    for _ in 0..rounds {
+    for _ in 0..if commits { rounds } else { 0 } {
         for clients in CLIENTS {
             Measured::add(&mut measured, "file log", clients, files.run(clients, duration).await);
             Measured::add(&mut measured, "bare insert", clients, bare.run(clients, duration).await);
@@ -97,7 +97,7 @@ async fn run(scratch: &Path, database: &Database, commits: bool, news: bool) {
     }
     if news {
         let peak = find(&measured, "three replicas", 64).map_or(3000.0, |measured| measured.rate().0);
-        news::run(database, THREE, three.caller(), peak / 10.0, duration * 3).await;
+        news::run(database, THREE, three.caller(), peak / 10.0, rounds, duration).await;
     }
     for subject in [files, one, three] {
         subject.close().await;

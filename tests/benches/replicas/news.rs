@@ -1,6 +1,7 @@
 //! How long it takes until one replica answers from what another one has acknowledged, beside a bare pair of LISTEN and
 //! NOTIFY.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,13 +14,18 @@ use super::registry::Caller;
 use super::server::SUPERUSER;
 
 /// How often it is looked whether a replica has something.
-const LOOK: Duration = Duration::from_micros(50);
+const LOOK: Duration = Duration::from_micros(20);
 
-/// Measures at a rate, one after the other.
-pub async fn run(database: &Database, log: &str, caller: &Arc<Caller>, rate: f64, duration: Duration) {
+/// Measures at a rate, in turn. Reports come whether those before are acknowledged or not.
+pub async fn run(database: &Database, log: &str, caller: &Arc<Caller>, rate: f64, rounds: u64, duration: Duration) {
     println!("news at {rate:.0} reports/s");
-    let [bare_p50, bare_p99] = print("LISTEN and NOTIFY", bare(database, log, rate, duration).await);
-    let [p50, p99] = print("from A to B", replicas(caller, rate, duration).await);
+    let (mut bare_latencies, mut latencies) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        bare_latencies.extend(bare(database, log, rate, duration).await);
+        latencies.extend(replicas(caller, rate, duration).await);
+    }
+    let [bare_p50, bare_p99] = print("LISTEN and NOTIFY", bare_latencies);
+    let [p50, p99] = print("from A to B", latencies);
     println!("from A to B / LISTEN and NOTIFY: p50 {:.2}, p99 {:.2} (mark: 4)", p50 / bare_p50, p99 / bare_p99);
 }
 
@@ -34,7 +40,7 @@ fn print(subject: &str, mut latencies: Vec<Duration>) -> [f64; 2] {
 async fn bare(database: &Database, log: &str, rate: f64, duration: Duration) -> Vec<Duration> {
     let client = Arc::new(database.client(log).await);
     let (listener, mut messages) = database.server.connect_hearing(SUPERUSER, log).await;
-    listener.batch_execute("LISTEN bare; CREATE TABLE IF NOT EXISTS news (number bigint PRIMARY KEY)").await.unwrap();
+    listener.batch_execute("LISTEN bare; CREATE TABLE news (number bigint PRIMARY KEY)").await.unwrap();
     let insert = client.prepare("INSERT INTO news VALUES ($1)").await.unwrap();
     let began = Instant::now();
     let hearing = tokio::spawn(async move {
@@ -50,19 +56,28 @@ async fn bare(database: &Database, log: &str, rate: f64, duration: Duration) -> 
         }
         heard
     });
-    let (mut acknowledged, mut ticks) = (vec![Duration::ZERO], ticks(rate));
-    while began.elapsed() < duration {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let mut ticks = ticks(rate);
+    for number in 1_usize.. {
+        if began.elapsed() >= duration {
+            break;
+        }
         ticks.tick().await;
-        let number = acknowledged.len();
-        client.execute(&insert, &[&i64::try_from(number).unwrap()]).await.unwrap();
-        acknowledged.push(began.elapsed());
-        let client = Arc::clone(&client);
-        tokio::spawn(async move { client.batch_execute(&format!("NOTIFY bare, '{number}'")).await });
+        let (client, insert, sender) = (Arc::clone(&client), insert.clone(), sender.clone());
+        tokio::spawn(async move {
+            client.execute(&insert, &[&i64::try_from(number).unwrap()]).await.unwrap();
+            sender.send((number, began.elapsed())).unwrap();
+            client.batch_execute(&format!("NOTIFY bare, '{number}'")).await.unwrap();
+        });
     }
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    client.batch_execute("NOTIFY bare, '0'").await.unwrap();
+    drop(sender);
+    let mut acknowledged = HashMap::new();
+    while let Some((number, at)) = receiver.recv().await {
+        acknowledged.insert(number, at);
+    }
+    client.batch_execute("NOTIFY bare, '0'; DROP TABLE news").await.unwrap();
     drop(listener);
-    hearing.await.unwrap().into_iter().map(|(number, heard)| heard.saturating_sub(acknowledged[number])).collect()
+    hearing.await.unwrap().into_iter().map(|(number, heard)| heard.saturating_sub(acknowledged[&number])).collect()
 }
 
 /// From the acknowledgment of the first replica to the moment from which the second one answers so.

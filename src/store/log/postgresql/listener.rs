@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
 
 use super::SharedLog;
 use super::connect_error::{ConnectError, Refusal};
@@ -100,9 +99,10 @@ async fn once(
 
 /// Sends each notification, or the latest one if several came while one was sent, until the session ends.
 async fn tell(client: &Client, news: &mut watch::Receiver<Option<String>>) {
+    let Ok(notify) = client.prepare(NOTIFY).await else { return };
     while news.changed().await.is_ok() {
         let text = news.borrow_and_update().clone();
-        if client.query_typed(NOTIFY, &[(&CHANNEL, Type::TEXT), (&text, Type::TEXT)]).await.is_err() {
+        if client.execute(&notify, &[&CHANNEL, &text]).await.is_err() {
             break;
         }
     }
