@@ -36,14 +36,14 @@ enum Event {
 impl Event {
     /// Lets it happen, and restores what it stopped once another node is the primary.
     fn happen(self, patroni: &mut Patroni) {
-        let primary = patroni.primary();
+        let (primary, timeline) = (patroni.primary(), patroni.timeline());
         match self {
             Event::Kill => patroni.kill(&primary),
             Event::StopAgent => patroni.freeze(&primary, Part::Agent),
             Event::StopWhole => patroni.freeze(&primary, Part::Whole),
             Event::SwitchOver => patroni.switch_over(),
         }
-        patroni.wait_for_another_primary(&primary);
+        patroni.wait_for_another_primary(&primary, timeline);
         match self {
             Event::Kill => patroni.start_missing(),
             Event::StopAgent | Event::StopWhole => patroni.thaw(&primary),

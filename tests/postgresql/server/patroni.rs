@@ -144,9 +144,18 @@ impl Patroni {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 
-    /// Waits until there is another primary than this one.
-    pub fn wait_for_another_primary(&self, name: &str) {
-        self.wait_for("another primary", || self.members("Leader").pop().is_some_and(|primary| primary != name));
+    /// The timeline of the primary.
+    pub fn timeline(&self) -> u64 {
+        let is_primary = |member: &&serde_json::Value| member["Role"] == "Leader";
+        self.list().iter().find(is_primary).and_then(|member| member["TL"].as_u64()).unwrap_or_default()
+    }
+
+    /// Waits until another primary than this one is promoted: on a later timeline. A node that goes on before that may
+    /// find that the timeline of the leader is behind its own, and wait for ever.
+    pub fn wait_for_another_primary(&self, name: &str, timeline: u64) {
+        self.wait_for("another primary", || {
+            self.members("Leader").pop().is_some_and(|primary| primary != name) && self.timeline() > timeline
+        });
     }
 
     /// Waits until the primary has a synchronous standby and another one.
