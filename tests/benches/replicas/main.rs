@@ -5,7 +5,7 @@
 //!
 //! `CPSS_BENCH_SECONDS` is the time of each subject in a round, `CPSS_BENCH_ROUNDS` the number of rounds,
 //! `CPSS_BENCH_RECORDS` the number of records that a new replica is filled with, and `CPSS_BENCH_ONLY` some of `commits`,
-//! `news` and `filling`. `CPSS_BENCH_DIR` selects the disk of the registries, `TMPDIR` that of the servers.
+//! `questions`, `news` and `filling`. `CPSS_BENCH_DIR` selects the disk of the registries, `TMPDIR` that of the servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,6 +24,7 @@ mod filling;
 #[path = "../commits/measured.rs"]
 mod measured;
 mod news;
+mod questions;
 #[path = "../commits/registry.rs"]
 mod registry;
 #[path = "../../postgresql/server/mod.rs"]
@@ -61,8 +62,8 @@ fn main() {
     println!("load {}", load());
     runtime.block_on(async {
         let database = Database::start().await;
-        if wanted("commits") || wanted("news") {
-            run(scratch.path(), &database, wanted("commits"), wanted("news")).await;
+        if ["commits", "questions", "news"].into_iter().any(wanted) {
+            run(scratch.path(), &database, &wanted).await;
         }
         if wanted("filling") {
             filling::run(&scratch.path().join("filling"), &database, setting("CPSS_BENCH_RECORDS", 1_000_000)).await;
@@ -71,7 +72,8 @@ fn main() {
     println!("load {}", load());
 }
 
-async fn run(scratch: &Path, database: &Database, commits: bool, news: bool) {
+async fn run(scratch: &Path, database: &Database, wanted: &dyn Fn(&str) -> bool) {
+    let [commits, questions, news] = ["commits", "questions", "news"].map(wanted);
     let duration = Duration::from_secs(setting("CPSS_BENCH_SECONDS", 3));
     let rounds = setting("CPSS_BENCH_ROUNDS", 3);
     let files = Subject::open(&scratch.join("files")).await;
@@ -94,6 +96,9 @@ async fn run(scratch: &Path, database: &Database, commits: bool, news: bool) {
     }
     if commits {
         report(&measured, rounds, duration);
+    }
+    if questions {
+        questions::run(&files.caller().registries[0], &one.caller().registries[0]).await;
     }
     if news {
         let peak = find(&measured, "three replicas", 64).map_or(3000.0, |measured| measured.rate().0);
