@@ -21,7 +21,7 @@ pub struct PlainDatabase {
     lock: Arc<Mutex<Lock>>,
 }
 
-/// The lock of the head. Nobody waits for it.
+/// The lock of the head. A session that finds it locked goes on as if it had it.
 #[derive(Default)]
 struct Lock {
     is_held: bool,
