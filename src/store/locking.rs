@@ -9,8 +9,7 @@ impl Store {
     /// Returns the records that they appended, as stored, which may not last. `None` if the log is not locked.
     pub fn lock(&mut self) -> Result<Option<Vec<StoredRecord>>, AppendError> {
         let Some(Locked { staged, tip, answered_through }) = self.log.lock()? else { return Ok(None) };
-        self.locked = Some(tip);
-        self.not_before = self.not_before.max(answered_through);
+        self.locked = Some((tip, answered_through));
         Ok(Some(staged))
     }
 
@@ -23,7 +22,7 @@ impl Store {
 
     /// What the next batch builds on.
     pub(super) fn builds_on(&self) -> Tip {
-        self.locked.unwrap_or(self.tip)
+        self.locked.map_or(self.tip, |(tip, _)| tip)
     }
 
     /// Ensures that the last record that this process knows is the head of the log. If the log is locked, the records

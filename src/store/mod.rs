@@ -109,8 +109,9 @@ pub struct Store {
     index: Arc<Index>,
     /// The last committed record, or the last one found at the start.
     tip: Tip,
-    /// What the next batch builds on while the log is locked.
-    locked: Option<Tip>,
+    /// While the log is locked: what the next batch builds on, and the instant that its records must be after. Neither
+    /// need last.
+    locked: Option<(Tip, Timestamp)>,
     salts: Salts,
     request_key: Key,
     answered: Answered,
@@ -298,7 +299,8 @@ impl Store {
 
     /// No new record may be dated at or before this instant, because questions by time were answered for it.
     pub fn not_before(&self) -> Timestamp {
-        self.not_before.max(self.answered.through())
+        let locked = self.locked.map_or(Timestamp::UNIX_EPOCH, |(_, answered_through)| answered_through);
+        self.not_before.max(self.answered.through()).max(locked)
     }
 
     /// How far this process's clock is ahead of the clock of a shared log, as far as that mattered.

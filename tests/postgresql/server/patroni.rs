@@ -116,8 +116,13 @@ impl Patroni {
         }
     }
 
-    /// Makes a part of a node stand still.
+    /// Makes a part of a node stand still while its Patroni sleeps. If Patroni stood still while it renews the key of the
+    /// leader, it would take the key back from the new primary when it goes on (seen with 3.0.2 and etcd): two primaries.
     pub fn freeze(&self, name: &str, part: Part) {
+        let node = self.nodes.iter().find(|node| node.name == name).unwrap();
+        let turns = || fs::read_to_string(node.directory.join("log")).unwrap_or_default().matches("no action.").count();
+        let before = turns();
+        self.wait_for("a turn of Patroni", || turns() > before);
         self.send(name, part, Signal::STOP);
     }
 
@@ -139,7 +144,7 @@ impl Patroni {
     /// Makes the synchronous standby the primary, in order.
     pub fn switch_over(&self) {
         let (primary, standby) = (self.primary(), self.members("Sync Standby").pop().unwrap());
-        let switch = ["switchover", "cpss", "--master", &primary, "--candidate", &standby, "--force"];
+        let switch = ["switchover", "cpss", "--leader", &primary, "--candidate", &standby, "--force"];
         let output = self.control().args(switch).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }

@@ -210,15 +210,19 @@ impl ReplicatedLog {
             Ok(barrier) => barrier,
             Err(error) => return error,
         };
-        let Head { tip, answered_through, .. } = barrier.head;
+        let Head { tip, answered_through, recorded_at, turn } = barrier.head;
         let ahead = append.last_at.duration_since(barrier.clock);
+        let records = append.tip.revision.0.saturating_sub(append.after.revision.0);
+        let after_head = append.last_at.duration_since(recorded_at.max(answered_through)).as_micros();
+        let is_ahead = ahead > AHEAD && after_head > i128::from(records);
         if let Err(moved) = require_head(&tip, &append.after) {
             moved
         } else if answered_through >= append.first_at {
             AppendError::NotBefore { answered_through }
-        } else if append.turn == barrier.head.turn && ahead > AHEAD {
+        } else if append.turn == turn && is_ahead {
             AppendError::ClockSkewed { by: ahead }
         } else {
+            // It was not opened then, or the turn was raised: now it may succeed.
             AppendError::HeadMoved { expected: append.after.revision, head: tip.revision }
         }
     }
