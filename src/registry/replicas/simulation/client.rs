@@ -45,6 +45,8 @@ pub enum Seen {
     Refused,
     /// The head, or the last revision at an instant.
     Revision(Revision),
+    /// The day is open. That says nothing of the head: it may have been open for long.
+    Opened,
     /// Nothing was done.
     Unavailable,
     /// The database lost records.
@@ -118,7 +120,7 @@ fn seen(replica: &Replica, way: Sent) -> Seen {
             Err(error) => refused(&error),
         },
         Sent::Day(mut answer) => match answer.try_recv().unwrap() {
-            Ok(()) => Seen::Revision(replica.writer.shared.head.load().revision),
+            Ok(()) => Seen::Opened,
             Err(error) => refused(&error),
         },
         Sent::Head(mut answer) => answer.try_recv().unwrap().map_or_else(|error| refused(&error), Seen::Revision),
