@@ -140,7 +140,7 @@ mod tests {
 
     fn peer(uri: Option<&str>, expires: Instant) -> Peer {
         let serial = Serial::of_bytes(&[7]);
-        let certificate = uri.map(|uri| Certificate { uris: vec![uri.to_owned()], serial, expires });
+        let certificate = uri.map(|uri| Certificate { uris: vec![uri.to_owned()], hosts: Vec::new(), serial, expires });
         Peer::new("127.0.0.1:1".parse().unwrap(), certificate)
     }
 
@@ -191,8 +191,8 @@ mod tests {
         let identities = identities("urn:a");
         let later = Instant::now() + Duration::from_secs(60);
         let revoked = peer(Some("urn:a"), later);
-        let certificate =
-            Certificate { uris: vec!["urn:a".to_owned()], serial: Serial::of_bytes(&[8]), expires: later };
+        let (uris, serial) = (vec!["urn:a".to_owned()], Serial::of_bytes(&[8]));
+        let certificate = Certificate { uris, hosts: Vec::new(), serial, expires: later };
         let other = Peer::new("127.0.0.1:1".parse().unwrap(), Some(certificate));
         let caller = |peer: &Peer| identities.caller(&HeaderMap::new(), Some(peer), Instant::now());
         assert!(caller(&revoked).is_ok());

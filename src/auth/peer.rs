@@ -61,6 +61,8 @@ pub enum CutOff {
 pub struct Certificate {
     /// The URIs among its subject's alternative names.
     pub uris: Vec<String>,
+    /// The host names among them, by which no client is identified.
+    pub hosts: Vec<String>,
     /// Its serial number.
     pub serial: Serial,
     /// The time at which it expires.
@@ -77,14 +79,22 @@ impl Certificate {
     pub fn read(der: &[u8], instant: impl FnOnce(i64) -> Instant) -> Result<Certificate, NotACertificate> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
         let names = certificate.subject_alternative_name().map_err(|_| NotACertificate)?;
-        let names = names.iter().flat_map(|names| names.value.general_names.iter());
-        let uris = names.filter_map(|name| match name {
-            GeneralName::URI(uri) => Some((*uri).to_owned()),
-            _ => None,
-        });
+        let (mut uris, mut hosts) = (Vec::new(), Vec::new());
+        for name in names.iter().flat_map(|names| names.value.general_names.iter()) {
+            match name {
+                GeneralName::URI(uri) => uris.push((*uri).to_owned()),
+                GeneralName::DNSName(host) => hosts.push((*host).to_owned()),
+                _ => {}
+            }
+        }
         let expires = instant(certificate.validity().not_after.timestamp());
         let serial = Serial::of_bytes(certificate.raw_serial());
-        Ok(Certificate { uris: uris.collect(), serial, expires })
+        Ok(Certificate { uris, hosts, serial, expires })
+    }
+
+    /// The name by which an operator recognizes the certificate: its first URI, or else its first host name.
+    pub fn name(&self) -> Option<&str> {
+        self.uris.first().or(self.hosts.first()).map(String::as_str)
     }
 }
 

@@ -130,6 +130,11 @@ impl Failure {
         Failure::usage(vec![line, "check --provider, or `provider` and `as` in the profile".to_owned()])
     }
 
+    /// The failure itself, and the details.
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
     /// 2 for a usage error, 130 for an interruption, 1 for any other failure.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.exit_code)

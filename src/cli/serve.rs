@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::{Outcome, config, print, print_json};
 use crate::server;
 use crate::server::config::{Config, Flags};
+use crate::server::logging::{self, LogReload};
 
 /// Run the service: prints `listening on ADDR` once it accepts calls. SIGTERM drains it; a second SIGTERM stops it at
 /// once
@@ -33,9 +34,13 @@ Examples:
 
 impl Serve {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        logging::begin(&self.flags);
+        Ok(self.serve_until_stopped().unwrap_or_else(|failure| log_failure(&failure)))
+    }
+
+    fn serve_until_stopped(self) -> Result<Outcome, Failure> {
         let config = Config::read(&self.flags).map_err(|mistakes| config::refused(&mistakes))?;
         raise_open_files();
-        server::log_panics();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
         let served = runtime.block_on(self.serve(config));
@@ -48,6 +53,9 @@ impl Serve {
         let handler = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
         let mut terminated = handler(SignalKind::terminate())?;
         let mut interrupted = handler(SignalKind::interrupt())?;
+        let reload = LogReload::begin(self.flags.clone());
+        let reload = reload.map_err(|error| Failure::of("cannot listen for signals", &error))?;
+        let reload = tokio::spawn(reload.keep());
         let is_stopped = AtomicBool::new(false);
         let mut signals = poll_fn(|cx| {
             let signaled = match terminated.poll_recv(cx) {
@@ -57,7 +65,7 @@ impl Serve {
             is_stopped.fetch_or(signaled.is_ready(), Ordering::AcqRel);
             signaled
         });
-        loop {
+        let served = loop {
             let mut address = config.listen;
             let serving = server::run(config.clone(), &mut signals, |listening| {
                 address = listening.address;
@@ -66,16 +74,15 @@ impl Serve {
             match serving.await {
                 Err(error) if error.is_other_epoch() => {
                     if is_stopped.load(Ordering::Acquire) {
-                        return Ok(());
+                        break Ok(());
                     }
                     config.listen = address;
                 }
-                ended => {
-                    return ended
-                        .map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()));
-                }
+                ended => break ended,
             }
-        }
+        };
+        reload.abort();
+        served.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 
     fn print_listening(&self, address: SocketAddr) {
@@ -87,6 +94,14 @@ impl Serve {
         // A failure to print must not stop the service.
         drop(said);
     }
+}
+
+/// Logs why the service ended, in the format of the log. Returns the outcome with the exit code.
+fn log_failure(failure: &Failure) -> Outcome {
+    for line in failure.lines() {
+        tracing::error!(event = "serve_failed", "{line}");
+    }
+    if failure.is_usage() { Outcome::Faulty } else { Outcome::Failed }
 }
 
 /// Raises the limit of open files to the maximum allowed. Each connection needs one, and shells set the limit to 1024.

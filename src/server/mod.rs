@@ -12,6 +12,7 @@ pub mod file_modes;
 pub mod generate;
 mod health;
 pub mod listener;
+pub mod logging;
 pub mod moving;
 mod open;
 mod ops;
@@ -20,6 +21,7 @@ pub mod restored;
 mod sample;
 pub mod scratch;
 pub mod setup;
+mod started;
 mod vital;
 mod workers;
 
@@ -39,6 +41,7 @@ use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
 use self::ops::{Ops, OpsServer};
 use self::replica::ReplicaError;
+use self::started::Ports;
 use self::vital::{Vital, restarted};
 use self::workers::{Threads, Workers};
 use crate::auth::Identities;
@@ -53,12 +56,9 @@ use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::store::priority::{BACKGROUND, lower_priority};
 use crate::surface::{Admission, LimitsLayer, Surface};
-use crate::telemetry;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, AuditFileError};
 use crate::telemetry::metrics::Metrics;
-
-pub use crate::telemetry::log_panics;
 
 /// The idle time before a TCP keep-alive probe on the ops port.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -169,16 +169,14 @@ pub async fn run(
     signals: impl Stream<Item = ()> + Send,
     on_listening: impl FnOnce(Listening),
 ) -> Result<(), ServeError> {
-    telemetry::log_to_stderr();
     let ops = Ops::new(&config.data_dir);
     let (listener, watch) = configured_listener(&config, &ops.metrics)?;
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
-    let ops_listener = listen(config.ops_listen).await?;
+    let (ops_listener, ops_address) = listen(config.ops_listen).await?;
     let ops_server = OpsServer::start(ops.clone(), incoming(ops_listener), vital.part("ops port"));
 
-    let socket = listen(config.listen).await?;
-    let address = socket.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let (socket, address) = listen(config.listen).await?;
     tokio::pin!(signals);
     let opened = tokio::select! {
         opened = open::open(&config) => opened?,
@@ -208,6 +206,7 @@ pub async fn run(
     let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board: health.clone() };
     watched.begin().await;
     listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
+    started::log(&config, &registry, Ports { grpc: address, ops: ops_address }, watch.as_ref().map(|it| it.expiries));
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     let health_task = tokio::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
@@ -330,8 +329,11 @@ fn close(store: Store) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
+/// Listens on an address. Returns the address with its port, if it leaves the choice of the port to the system.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (bound, listener) = bound.map_err(|source| ServeError::Listen { address, source })?;
+    Ok((listener, bound))
 }
 
 fn incoming(listener: TcpListener) -> TcpIncoming {

@@ -17,7 +17,8 @@ use tokio_stream::Stream;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::admission::{DEV_TODAY, REQUEST_ID};
+use super::admission::{DEV_TODAY, TRACEPARENT};
+use super::request_id::REQUEST_ID;
 use super::status;
 use crate::auth::peer::Peer;
 use crate::auth::{DEV_CALLER, PACKAGE};
@@ -50,7 +51,7 @@ impl Call<'_> {
         *request.uri_mut() = format!("/{PACKAGE}.{}", self.method).parse().unwrap_or_default();
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        for name in [&AUTHORIZATION, &REQUEST_ID, &USER_AGENT, &DEV_CALLER, &DEV_TODAY] {
+        for name in [&AUTHORIZATION, &REQUEST_ID, &TRACEPARENT, &USER_AGENT, &DEV_CALLER, &DEV_TODAY] {
             for value in self.headers.get_all(name) {
                 headers.append(name, value.clone());
             }
@@ -213,7 +214,9 @@ mod tests {
     #[test]
     fn only_the_headers_that_identify_are_passed_on() {
         let mut headers = HeaderMap::new();
-        for name in ["authorization", "x-request-id", "user-agent", "grpc-timeout", "cookie", "grpc-encoding"] {
+        for name in
+            ["authorization", "x-request-id", "traceparent", "user-agent", "grpc-timeout", "cookie", "grpc-encoding"]
+        {
             headers.append(http::HeaderName::from_static(name), HeaderValue::from_static("a"));
         }
         headers.append(AUTHORIZATION, HeaderValue::from_static("b"));
@@ -223,7 +226,7 @@ mod tests {
         assert_eq!(request.uri().path(), "/", "not a valid path, and therefore no method");
         let mut passed: Vec<_> = request.headers().keys().map(http::HeaderName::as_str).collect();
         passed.sort_unstable();
-        assert_eq!(passed, ["authorization", "content-type", "user-agent", "x-request-id"]);
+        assert_eq!(passed, ["authorization", "content-type", "traceparent", "user-agent", "x-request-id"]);
         assert_eq!(
             request.headers().get_all(AUTHORIZATION).iter().count(),
             2,

@@ -14,9 +14,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tracing::{Dispatch, Level, dispatcher};
 use uuid::Uuid;
 
 use super::audit::Client;
+use super::caller::{CertificateName, TraceId, UserAgent};
+use super::json_line::JsonLine;
+use super::log::{self, Format};
 
 /// The maximum number of pending lines: far more than a busy server produces in one nap.
 const QUEUE: usize = 16_384;
@@ -24,15 +28,14 @@ const QUEUE: usize = 16_384;
 /// How long the thread sleeps between polls, so that it writes lines in groups.
 const NAP: Duration = Duration::from_millis(5);
 
-/// The maximum number of bytes of a user agent that are logged.
-const MAX_AGENT_BYTES: usize = 100;
-
 /// A call that has been answered.
 pub struct Answered {
     /// The method and its service, without the package. None if it is not a method of the contract.
     pub method: Option<(&'static str, &'static str)>,
     /// The caller. None if it is not identified.
     pub client: Option<Arc<dyn Client>>,
+    /// The certificate of a caller that is not identified.
+    pub certificate: Option<CertificateName>,
     /// The outcome.
     pub outcome: Outcome,
     /// The time until the call was answered, or until the stream ended.
@@ -41,6 +44,8 @@ pub struct Answered {
     pub messages: Option<Messages>,
     /// The id of the request.
     pub request_id: Uuid,
+    /// The trace that the caller says the call is part of.
+    pub trace_id: Option<TraceId>,
     /// The user agent of the caller.
     pub user_agent: UserAgent,
 }
@@ -63,35 +68,12 @@ pub struct Messages {
     pub sent: u64,
 }
 
-/// The beginning of a user agent.
-#[derive(Clone, Copy, Debug)]
-pub struct UserAgent {
-    bytes: [u8; MAX_AGENT_BYTES],
-    length: usize,
-}
-
-impl UserAgent {
-    /// Truncates the user agent of a request, if it has one.
-    pub fn of(agent: Option<&[u8]>) -> UserAgent {
-        let agent = agent.unwrap_or_default();
-        let (mut bytes, length) = ([0; MAX_AGENT_BYTES], agent.len().min(MAX_AGENT_BYTES));
-        bytes[..length].copy_from_slice(&agent[..length]);
-        UserAgent { bytes, length }
-    }
-}
-
-impl fmt::Display for UserAgent {
-    /// Formats the user agent in quotes. Escapes characters that could end the line or be taken for another field.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.bytes[..self.length].escape_ascii())
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Outcome {
+    /// The name of the field, and its value.
+    fn field(self) -> (&'static str, i64) {
         match self {
-            Outcome::Grpc(code) => write!(f, "code={code}"),
-            Outcome::Http(status) => write!(f, "http={status}"),
+            Outcome::Grpc(code) => ("code", code.into()),
+            Outcome::Http(status) => ("http", status.into()),
         }
     }
 }
@@ -125,16 +107,17 @@ impl AccessLog {
         let (queue, lines) = sync_channel(QUEUE);
         let shared = Arc::new(Shared { queue, left_out: AtomicU64::new(0), is_closing: AtomicBool::new(false) });
         let of_thread = Arc::clone(&shared);
+        let log = dispatcher::get_default(Clone::clone);
         let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
             let _alive = alive;
-            write(&of_thread, &lines, out, now);
+            write(&of_thread, &lines, out, now, &log);
         })?;
         Ok((AccessLog { shared: Arc::clone(&shared) }, AccessThread { shared, thread }))
     }
 
     /// Logs a call, unless the log filter excludes the target `access`.
     pub fn answered(&self, call: Answered) {
-        if tracing::enabled!(target: "access", tracing::Level::INFO) && self.shared.queue.try_send(call).is_err() {
+        if tracing::enabled!(target: "access", Level::INFO) && self.shared.queue.try_send(call).is_err() {
             self.shared.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -151,17 +134,28 @@ impl AccessThread {
     }
 }
 
-fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, now: impl Fn() -> Timestamp) {
+fn write(
+    shared: &Shared,
+    calls: &Receiver<Answered>,
+    mut out: impl io::Write,
+    now: impl Fn() -> Timestamp,
+    log: &Dispatch,
+) {
     let mut lines = String::new();
     loop {
         let is_closing = shared.is_closing.load(Ordering::Acquire);
-        let at = format!("{:.6}", now());
+        let (at, format) = (format!("{:.6}", now()), log::format());
         for call in calls.try_iter().take(QUEUE) {
-            line(&mut lines, &at, &call);
+            match format {
+                Format::Text => text_line(&mut lines, &at, &call),
+                Format::Json => json_line(&mut lines, &at, &call),
+            }
         }
         let left_out = shared.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            put_line(&mut lines, format_args!("{at}  WARN access: log lines were dropped left_out={left_out}"));
+            dispatcher::with_default(log, || {
+                tracing::warn!(event = "access_lines_dropped", left_out, "lines of the access log were dropped");
+            });
         }
         if is_closing && lines.is_empty() {
             return;
@@ -175,26 +169,51 @@ fn write(shared: &Shared, calls: &Receiver<Answered>, mut out: impl io::Write, n
     }
 }
 
-fn line(lines: &mut String, at: &str, call: &Answered) {
+fn text_line(line: &mut String, at: &str, call: &Answered) {
     let (service, method) = call.method.unwrap_or(("-", "-"));
     let client = call.client.as_ref().map_or("-", |client| client.name());
-    let Answered { outcome, request_id, user_agent, .. } = call;
-    let micros = call.elapsed.as_micros();
-    let head = format_args!("{at}  INFO access: method=\"{service}/{method}\" client={client:?} {outcome}");
-    let tail = format_args!("micros={micros} request_id={request_id} user_agent={user_agent}");
-    match call.messages {
-        Some(Messages { received, sent }) => {
-            put_line(lines, format_args!("{head} received={received} sent={sent} {tail}"));
-        }
-        None => put_line(lines, format_args!("{head} {tail}")),
+    put(line, format_args!("{at}  INFO access: method=\"{service}/{method}\" client={client:?}"));
+    if let Some(name) = &call.certificate {
+        put(line, format_args!(" certificate=\"{}\"", name.as_str().escape_default()));
     }
+    let (outcome, value) = call.outcome.field();
+    put(line, format_args!(" {outcome}={value}"));
+    if let Some(Messages { received, sent }) = call.messages {
+        put(line, format_args!(" received={received} sent={sent}"));
+    }
+    put(line, format_args!(" micros={} request_id={}", call.elapsed.as_micros(), call.request_id));
+    if let Some(trace_id) = call.trace_id {
+        put(line, format_args!(" trace_id={trace_id}"));
+    }
+    put(line, format_args!(" user_agent={}\n", call.user_agent));
 }
 
-fn put_line(lines: &mut String, text: fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    if lines.write_fmt(text).is_ok() {
-        lines.push('\n');
+fn json_line(line: &mut String, at: &str, call: &Answered) {
+    let (service, method) = call.method.unwrap_or(("-", "-"));
+    let mut line = JsonLine::begin(line, at, &Level::INFO, "access");
+    line.text("method", &format!("{service}/{method}"));
+    line.text("client", call.client.as_ref().map_or("-", |client| client.name()));
+    if let Some(name) = &call.certificate {
+        line.text("certificate", name.as_str());
     }
+    let (outcome, value) = call.outcome.field();
+    line.number(outcome, value);
+    if let Some(Messages { received, sent }) = call.messages {
+        line.number("received", received);
+        line.number("sent", sent);
+    }
+    line.number("micros", call.elapsed.as_micros());
+    line.text("request_id", call.request_id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    if let Some(trace_id) = call.trace_id {
+        line.text("trace_id", &trace_id.to_string());
+    }
+    line.text("user_agent", &String::from_utf8_lossy(call.user_agent.bytes()));
+    line.end();
+}
+
+fn put(line: &mut String, text: fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    line.write_fmt(text).unwrap_or_default();
 }
 
 #[cfg(test)]
@@ -230,17 +249,19 @@ mod tests {
         Answered {
             method: Some(("VerificationService", "VerifyCredential")),
             client: Some(Arc::new(Named)),
+            certificate: None,
             outcome: Outcome::Grpc(0),
             elapsed: Duration::from_micros(57),
             messages: None,
             request_id: Uuid::from_u128(0x67e5_5044_10b1_426f_9247_bb68_0e5f_e0c8),
+            trace_id: None,
             user_agent: UserAgent::of(Some(b"claims/4.2")),
         }
     }
 
     fn line_of(call: &Answered) -> String {
         let mut lines = String::new();
-        line(&mut lines, "now", call);
+        text_line(&mut lines, "now", call);
         assert_eq!(lines.lines().count(), 1, "{lines}");
         lines
     }
@@ -259,13 +280,35 @@ mod tests {
         let escaped = line(b"a\" code=13\r\n1970 \xff\\");
         assert!(escaped.ends_with("user_agent=\"a\\\" code=13\\r\\n1970 \\xff\\\\\"\n"), "{escaped}");
         let long = line(&[b'a'; 5000]);
-        assert!(long.ends_with(&format!("user_agent=\"{}\"\n", "a".repeat(MAX_AGENT_BYTES))), "{long}");
+        assert!(long.ends_with(&format!("user_agent=\"{}\"\n", "a".repeat(100))), "{long}");
+    }
+
+    #[test]
+    fn the_certificate_of_an_unknown_caller_is_truncated_and_cannot_end_its_line() {
+        let name = CertificateName::of(&format!("urn:a\" code=0\n{}", "é".repeat(200)));
+        let unknown = Answered { client: None, certificate: Some(name), outcome: Outcome::Grpc(16), ..call() };
+        let shown = format!(" client=\"-\" certificate=\"urn:a\\\" code=0\\n{}\" code=16 ", "\\u{e9}".repeat(114));
+        assert!(line_of(&unknown).contains(&shown), "{}", line_of(&unknown));
+        let mut line = String::new();
+        json_line(&mut line, "now", &unknown);
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["certificate"], format!("urn:a\" code=0\n{}", "é".repeat(114)));
+        assert_eq!((&read["code"], &read["client"], line.lines().count()), (&16.into(), &"-".into(), 1), "{line}");
+    }
+
+    #[test]
+    fn the_trace_of_the_caller_is_logged() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let traced = Answered { trace_id: TraceId::of_traceparent(&format!("00-{id}-00f067aa0ba902b7-01")), ..call() };
+        assert!(line_of(&traced).contains(&format!("e0c8 trace_id={id} user_agent=")), "{}", line_of(&traced));
     }
 
     #[test]
     fn every_call_is_logged_or_counted_as_dropped() {
-        tracing::subscriber::with_default(tracing_subscriber::fmt().with_writer(io::sink).finish(), || {
-            let out = Out::default();
+        let out = Out::default();
+        let for_events = out.clone();
+        let events = tracing_subscriber::fmt().with_ansi(false).with_writer(move || for_events.clone()).finish();
+        tracing::subscriber::with_default(events, || {
             let (log, thread) = AccessLog::start(out.clone(), || Timestamp::UNIX_EPOCH, ()).unwrap();
             let held = out.0.lock().unwrap();
             let calls = 3 * QUEUE;
@@ -276,11 +319,11 @@ mod tests {
             drop(held);
             thread.close();
             let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
-            let written = text.lines().filter(|line| line.contains("INFO")).count();
+            let written = text.lines().filter(|line| line.contains("INFO access: ")).count();
             let left_out = text.lines().filter_map(|line| line.split_once("left_out=")?.1.parse::<usize>().ok());
             assert_eq!(written + left_out.sum::<usize>(), calls + 1);
             assert!(written < calls, "a blocked log must not block calls");
-            let first = text.lines().next().unwrap();
+            let first = text.lines().find(|line| line.contains("INFO access: ")).unwrap();
             let expected = "1970-01-01T00:00:00.000000Z  INFO access: method=\"VerificationService/VerifyCredential\" \
                             client=\"region-1-hr\" code=0 micros=57 \
                             request_id=67e55044-10b1-426f-9247-bb680e5fe0c8 user_agent=\"claims/4.2\"";

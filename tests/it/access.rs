@@ -45,8 +45,7 @@ fn item() -> v1::StreamVerifyCredentialsRequest {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_call_is_logged_with_its_outcome() {
     let data = tempfile::tempdir().unwrap();
-    let under = ["env", "RUST_LOG=info"].map(str::to_owned);
-    let process = Process::spawn_under(&under, data.path(), TODAY, &[]);
+    let process = Process::spawn_logging(data.path(), TODAY, &[]);
     let registry = super::harness::Client::connect(process.listening());
     let mut verification = registry.verification();
 
@@ -94,8 +93,7 @@ async fn each_call_is_logged_with_its_outcome() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disconnected_caller_is_cancelled_and_an_invalid_call_has_its_status() {
     let data = tempfile::tempdir().unwrap();
-    let under = ["env", "RUST_LOG=info"].map(str::to_owned);
-    let process = Process::spawn_under(&under, data.path(), TODAY, &[]);
+    let process = Process::spawn_logging(data.path(), TODAY, &[]);
     let address = process.listening();
     let message = verify(NOT_ON_FILE, None, None).encode_to_vec();
     let begin = async |agent: &str, content_type: &str| {
@@ -125,17 +123,5 @@ async fn a_disconnected_caller_is_cancelled_and_an_invalid_call_has_its_status()
         let cancelled = line(&process, &[&format!("user_agent=\"{agent}\"")]).await;
         assert!(cancelled.contains("/VerifyCredential\" ") && cancelled.contains(" code=1 micros="), "{cancelled}");
     }
-    process.stop();
-}
-
-#[test]
-fn logs_have_no_colors_unless_on_a_terminal() {
-    let data = tempfile::tempdir().unwrap();
-    // Colors must not be turned off by the environment.
-    let colorful = ["env", "-u", "NO_COLOR", "RUST_LOG=info"].map(str::to_owned);
-    let process = Process::spawn_under(&colorful, data.path(), TODAY, &[]);
-    process.wait_for_log("timeline cache is warm");
-    let said = process.log();
-    assert!(!said.contains('\x1b'), "{said:?}");
     process.stop();
 }

@@ -21,7 +21,7 @@ use tonic_health::pb::health_check_response::ServingStatus::NotServing;
 use super::contract::health::asked_on;
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{known_at, register_specialist, verify};
-use super::harness::{Client, Process, Refusal as _, TODAY, files_below, soon, until};
+use super::harness::{Client, Process, Refusal as _, TODAY, files_below, serve_failures, soon, until};
 use super::tls::ops::get;
 
 const PAGE: u64 = 4096;
@@ -154,9 +154,9 @@ fn ended_for_its_index(process: Process) {
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");
     assert!(said.contains("the index failed: the next start rebuilds it"), "{said}");
-    let last = said.lines().last().unwrap();
-    let cause = last.strip_prefix("error: cannot serve: the index ").unwrap_or_else(|| panic!("{said}"));
-    assert!(cause.matches(": ").count() <= 1, "one sentence with its cause: {last}");
+    let [why] = &serve_failures(&said)[..] else { panic!("{said}") };
+    let cause = why.strip_prefix("cannot serve: the index ").unwrap_or_else(|| panic!("{said}"));
+    assert!(cause.matches(": ").count() <= 1, "one sentence with its cause: {why}");
 }
 
 /// Corrupts a page of a file.

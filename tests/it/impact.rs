@@ -288,8 +288,8 @@ async fn a_command_is_judged_as_by_its_rpc_and_gives_the_same_errors() {
     let refused = of_command(&registrar, &Command::IssueCredential(unmet.clone())).await.unwrap_err();
     assert_eq!(refused.code_and_reason(), (Code::FailedPrecondition, "CRITERIA_UNMET".to_owned()));
     assert_eq!(
-        refused.details(),
-        registrar.refusal(v1::IssueCredentialRequest { validate_only: true, ..unmet }).await.details()
+        refused.details_of_any_request(),
+        registrar.refusal(v1::IssueCredentialRequest { validate_only: true, ..unmet }).await.details_of_any_request()
     );
     let revoked = v1::RevokeCredentialRequest {
         credential_number: number.clone(),

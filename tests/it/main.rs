@@ -43,6 +43,7 @@ mod issuance;
 mod kill;
 mod linear;
 mod lists;
+mod logs;
 mod main_job;
 mod mirror;
 mod model;

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::harness::{Client, Process, TODAY, until};
+use super::harness::{Client, Process, TODAY, serve_failures, until};
 use super::tls::tls_server::set_up;
 
 /// The binary under test.
@@ -58,9 +58,9 @@ fn configured(directory: &Path) -> Configured {
 /// The exit code of a server that refuses to start, and the single line that it prints.
 fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     let (status, said) = Process::serve(arguments).wait();
-    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("error: ")).collect();
+    let mut lines = serve_failures(&said);
     assert_eq!(lines.len(), 1, "{said}");
-    (status.code(), lines[0].to_owned())
+    (status.code(), lines.remove(0))
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod derive;
 mod key;
 pub mod log;
 mod log_values;
+mod logging;
 mod reading;
 mod table;
 mod value;

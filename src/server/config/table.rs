@@ -22,6 +22,7 @@ use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::store::log::LogOptions;
 use crate::store::log::postgresql::Durability;
+use crate::telemetry::log::{Format, Levels};
 
 configuration! {
     keys {
@@ -177,6 +178,17 @@ configuration! {
         /// continues.
         longest_call_seconds: Option<Duration> = Some(Duration::from_secs(60)), with --dev None,
             flag "longest-call-seconds" "SECONDS";
+
+        /// The format of the lines on standard error: `text`, or `json`, one object a line
+        ///
+        /// The access log has the same format. SIGHUP makes the server read this key and `log_level` again.
+        log_format: Format = Format::Text, flag "log-format" "FORMAT";
+
+        /// The least severe level that is logged on standard error: `off`, `error`, `warn`, `info` or `debug`
+        ///
+        /// Levels of single targets follow after commas: `info,access=off` leaves out the access log, and
+        /// `warn,access=info` leaves out what else is not a warning.
+        log_level: Levels = Levels::default(), flag "log-level" "LEVEL";
 
         /// Where the log is: `file`, in the data directory, or `postgresql`, in a database that several replicas share
         ///

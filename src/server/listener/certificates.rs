@@ -36,8 +36,17 @@ pub struct CertificateFiles {
 pub struct Certificates {
     /// The TLS configuration for handshakes.
     pub tls: Arc<ServerConfig>,
-    /// When the server's certificate expires.
-    pub expires: Timestamp,
+    /// When they expire.
+    pub expiries: Expiries,
+}
+
+/// When certificates expire.
+#[derive(Clone, Copy, Debug)]
+pub struct Expiries {
+    /// The server's certificate.
+    pub server: Timestamp,
+    /// The first of the authorities of client certificates, if there are any.
+    pub client_ca: Option<Timestamp>,
 }
 
 /// The certificate files cannot be used.
@@ -144,7 +153,7 @@ impl CertificateFiles {
     /// Reads and checks the files. The certificate must be valid at `now`.
     pub fn read(&self, now: Timestamp) -> Result<Certificates, CertificateError> {
         let chain = read_chain(&self.certificate)?;
-        let expires = valid_to(&self.certificate, &chain, now)?;
+        let mut expiries = Expiries { server: valid_to(&self.certificate, &chain, now)?, client_ca: None };
         let key = self.read_key()?;
         let provider = Arc::new(ring::default_provider());
         let unusable = |source| {
@@ -162,7 +171,9 @@ impl CertificateFiles {
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let roots = Arc::new(read_authorities(path)?);
+                let authorities = read_authorities(path)?;
+                expiries.client_ca = authorities.iter().filter_map(|authority| ends(authority)).min();
+                let roots = Arc::new(as_roots(path, authorities)?);
                 // Optional here, because a client may send a token instead. Admission refuses a caller with neither.
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).allow_unauthenticated();
                 let verifier = verifier.build().map_err(|source| bad_authority(path, source))?;
@@ -175,7 +186,7 @@ impl CertificateFiles {
         // that resumption gains nothing.
         tls.session_storage = Arc::new(NoServerSessionStorage {});
         tls.send_tls13_tickets = 0;
-        Ok(Certificates { tls: Arc::new(tls), expires })
+        Ok(Certificates { tls: Arc::new(tls), expiries })
     }
 
     /// The paths of all files.
@@ -225,18 +236,28 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateEr
     if chain.is_empty() { Err(not_pem(pem::Error::NoItemsFound)) } else { Ok(chain) }
 }
 
-fn read_authorities(path: &Path) -> Result<RootCertStore, CertificateError> {
+fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     // The key is not used here, but `init` puts it beside the authority.
     let key = path.with_extension("key");
     if key.exists() && others_may_use(&key).map_err(unreadable(&key))? {
         return Err(CertificateError::OpenAuthorityKey { path: key });
     }
+    read_chain(path)
+}
+
+fn as_roots(path: &Path, authorities: Vec<CertificateDer<'static>>) -> Result<RootCertStore, CertificateError> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_chain(path)? {
+    for certificate in authorities {
         let added = roots.add(certificate);
         added.map_err(|source| CertificateError::BadAuthority { path: path.to_owned(), source: source.into() })?;
     }
     Ok(roots)
+}
+
+/// The end of validity of a certificate. None if it cannot be decoded.
+fn ends(certificate: &[u8]) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// Returns the end of validity of a chain's first certificate, which must be valid now.

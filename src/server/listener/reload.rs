@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 
 use super::Tls;
+use super::certificates::Expiries;
 use crate::auth::Identities;
 use crate::registry::clock;
 use crate::server::ServeError;
@@ -37,6 +38,8 @@ pub(in crate::server) struct Watch {
     certificates: FileState,
     clients: FileState,
     expiry: Expiry,
+    /// When the certificates that were read first expire.
+    pub expiries: Expiries,
     /// The current TLS configuration and list of clients.
     pub tls: Tls,
     pub identities: Identities,
@@ -74,14 +77,15 @@ impl Watch {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
         let certificates = FileState::loaded(look(files.certificates.paths()));
         let read = files.certificates.read(clock::now())?;
-        metrics.certificate_expires(read.expires.as_second());
+        metrics.certificate_expires(read.expiries.server.as_second());
         let clients = FileState::loaded(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
         let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
         let tls = Arc::new(ArcSwap::new(read.tls));
         let (files, metrics) = (files.clone(), Arc::clone(metrics));
-        let expiry = Expiry::of(read.expires);
-        Ok(Watch { files, metrics, hangup, certificates, clients, expiry, tls, identities })
+        let expiry = Expiry::of(read.expiries.server);
+        let expiries = read.expiries;
+        Ok(Watch { files, metrics, hangup, certificates, clients, expiry, expiries, tls, identities })
     }
 
     /// Reloads the files when needed. Runs until it is dropped, and restarts after a panic.
@@ -116,10 +120,11 @@ impl Watch {
     fn load_certificates(&mut self) {
         match self.files.certificates.read(clock::now()) {
             Ok(certificates) => {
+                let expires = certificates.expiries.server;
                 self.tls.store(certificates.tls);
-                tracing::info!(event = "certificates_loaded", expires = %certificates.expires, "loaded the certificates");
-                self.metrics.certificate_expires(certificates.expires.as_second());
-                self.expiry = Expiry::of(certificates.expires);
+                tracing::info!(event = "certificates_loaded", %expires, "loaded the certificates");
+                self.metrics.certificate_expires(expires.as_second());
+                self.expiry = Expiry::of(expires);
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;

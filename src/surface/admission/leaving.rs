@@ -14,14 +14,15 @@ use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use super::Admission;
+use super::{Admission, TRACEPARENT};
 use crate::auth::Method;
 use crate::proto::google::rpc;
 use crate::surface::frames::Frames;
-use crate::surface::request_id::RequestId;
+use crate::surface::request_id::{REQUEST_ID, RequestId};
 use crate::surface::status;
-use crate::telemetry::access::{Answered, Messages, Outcome, UserAgent};
+use crate::telemetry::access::{Answered, Messages, Outcome};
 use crate::telemetry::audit::Client;
+use crate::telemetry::caller::{CertificateName, TraceId, UserAgent};
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
@@ -30,7 +31,10 @@ pub struct TrackedCall {
     admission: Arc<Admission>,
     pub(super) method: Option<&'static Method>,
     pub(super) client: Option<Arc<dyn Client>>,
+    /// The certificate of a caller that is not identified.
+    pub(super) certificate: Option<CertificateName>,
     pub(super) request_id: RequestId,
+    trace_id: Option<TraceId>,
     user_agent: UserAgent,
     pub(super) started: Instant,
     /// The number of messages received and sent, for a streaming call.
@@ -42,12 +46,14 @@ pub struct TrackedCall {
 impl TrackedCall {
     /// Starts tracking a request that has arrived. Its client is not known yet.
     pub(super) fn new<B>(admission: &Arc<Admission>, request: &Request<B>) -> TrackedCall {
-        let given = request.headers().get(&super::REQUEST_ID).and_then(|id| id.to_str().ok());
+        let given = |name: &HeaderName| request.headers().get(name).and_then(|value| value.to_str().ok());
         TrackedCall {
             admission: Arc::clone(admission),
             method: crate::auth::method(request.uri().path()),
             client: None,
-            request_id: admission.request_ids.of(given),
+            certificate: None,
+            request_id: admission.request_ids.of(given(&REQUEST_ID)),
+            trace_id: given(&TRACEPARENT).and_then(TraceId::of_traceparent),
             user_agent: UserAgent::of(request.headers().get(USER_AGENT).map(HeaderValue::as_bytes)),
             started: Instant::now(),
             received: None,
@@ -68,7 +74,8 @@ impl TrackedCall {
 
     /// Reports an answer when it is sent; a streaming answer when it ends.
     pub(super) fn leave(mut self, response: Response<Body>) -> Response<Body> {
-        let response = explained(response);
+        let mut response = explained(response);
+        self.request_id.put_into(response.headers_mut());
         if self.received.is_some() && !response.body().is_end_stream() {
             return response.map(|body| Body::new(CountedResponse { body, tracked: self }));
         }
@@ -95,10 +102,12 @@ impl TrackedCall {
         self.admission.access.answered(Answered {
             method,
             client: self.client.take(),
+            certificate: self.certificate.take(),
             outcome,
             elapsed,
             messages: received.map(|received| Messages { received, sent: self.sent.messages() }),
             request_id: self.request_id.0,
+            trace_id: self.trace_id,
             user_agent: self.user_agent,
         });
     }
@@ -167,7 +176,12 @@ impl http_body::Body for CountedResponse {
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let mut polled = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut polled
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            self.tracked.request_id.put_into_details(trailers);
+        }
         match &polled {
             Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
                 (Some(bytes), _) => self.tracked.sent.take(bytes),

@@ -27,16 +27,18 @@ use super::mutation::refused;
 use super::redaction::CallContext;
 use super::request_id::RequestIds;
 use super::status;
+use crate::auth::peer::{Certificate, Peer};
 use crate::auth::quotas::Quotas;
 use crate::auth::{DEV_CALLER, Identities};
 use crate::domain::day::Day;
 use crate::registry::Registry;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, Client};
+use crate::telemetry::caller::CertificateName;
 use crate::telemetry::metrics::Metrics;
 
-pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
+pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The maximum size of a call's headers, as HTTP/2 counts it.
 pub(super) const HEADERS_BYTES: usize = 16 * 1024;
@@ -229,8 +231,9 @@ impl Admission {
     /// Returns the caller with its right, and the day to move to before the call is answered. Notes the caller.
     fn admit(&self, request: &Request<Body>, tracked: &mut TrackedCall) -> Result<(CallContext, Option<Day>), Refusal> {
         let headers = request.headers();
-        let peer = request.extensions().get();
+        let peer: Option<&Peer> = request.extensions().get();
         let caller = self.identities.caller(headers, peer, tracked.started).or_else(|nobody| {
+            tracked.certificate = peer.and_then(Peer::certificate).and_then(Certificate::name).map(CertificateName::of);
             unauthenticated(&self.shares, peer)?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;

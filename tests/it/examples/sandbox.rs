@@ -237,7 +237,6 @@ impl Sandbox {
                 .env("PATH", path)
                 .env("PROGRAM", env!("CARGO_BIN_EXE_cpss-registry"))
                 .env("PORT", self.port.to_string())
-                .env("RUST_LOG", "warn")
                 .env("HOME", self.root().join("home"))
                 .env_remove("XDG_CONFIG_HOME")
                 .stdin(Stdio::null())

@@ -12,7 +12,7 @@ use std::process::Command;
 use super::is_confirmed;
 use super::writers::{Sent, Writers, account};
 use crate::harness::scenes::Credentialed;
-use crate::harness::{Client, Process, TODAY, until};
+use crate::harness::{Client, Process, TODAY, serve_failures, until};
 
 const WRITERS: usize = 16;
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -135,8 +135,9 @@ async fn a_disk_that_becomes_read_only_ends_the_program_with_one_line() {
     disk.turn_read_only();
     let (status, said) = process.wait();
     assert_eq!(status.code(), Some(1), "{said}");
-    let last = said.lines().last().unwrap();
-    assert!(last.starts_with("error: cannot serve: ") && last.contains("Read-only file system"), "{said}");
+    assert!(said.lines().last().unwrap().contains("event=\"serve_failed\""), "{said}");
+    let [why] = &serve_failures(&said)[..] else { panic!("{said}") };
+    assert!(why.starts_with("cannot serve: ") && why.contains("Read-only file system"), "{said}");
     for noise in ["panicked", "stack backtrace", "RUST_BACKTRACE"] {
         assert!(!said.contains(noise), "{said}");
     }

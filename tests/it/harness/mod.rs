@@ -30,7 +30,7 @@ use tempfile::TempDir;
 
 pub use self::bytes_listener::BytesListener;
 pub use self::client::{Accepted, Call, Client, Mutation};
-pub use self::process::Process;
+pub use self::process::{Process, serve_failures};
 pub use self::promised::Promised;
 pub use self::refusal::Refusal;
 pub use self::server::TestServer;

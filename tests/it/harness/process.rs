@@ -56,6 +56,18 @@ impl Process {
 
     /// Like [`Process::serve`], run by another program that replaces itself with the registry.
     pub fn serve_under(under: &[String], arguments: &[&str]) -> Process {
+        Process::serve_logging(under, &[&["--log-level", "info,access=off"], arguments].concat())
+    }
+
+    /// Like [`Process::spawn`], with these flags, and with the access log unless a flag leaves it out.
+    pub fn spawn_logging(data_dir: &Path, today: &str, flags: &[&str]) -> Process {
+        let data_dir = data_dir.to_str().unwrap();
+        let arguments = ["--dev", "--no-sample", "--today", today, "--data-dir", data_dir];
+        Process::serve_logging(&[], &[&arguments, flags].concat())
+    }
+
+    /// Like [`Process::serve_under`], with the access log unless the arguments leave it out.
+    pub fn serve_logging(under: &[String], arguments: &[&str]) -> Process {
         let scratch = tempfile::tempdir().unwrap();
         let stderr = scratch.path().join("stderr");
         let ops_port = reserve_port();
@@ -66,7 +78,6 @@ impl Process {
             .args(&words[1..])
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", &ops.to_string()])
             .args(arguments)
-            .env("RUST_LOG", "info,access=off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&stderr).unwrap())
@@ -211,4 +222,10 @@ fn listen_for_address(stdout: ChildStdout) -> mpsc::Receiver<SocketAddr> {
         drop(lines.read_to_end(&mut Vec::new()));
     });
     listening
+}
+
+/// Why a server ended or did not start: the text of each line of its log that says so.
+pub fn serve_failures(log: &str) -> Vec<String> {
+    let lines = log.lines().filter_map(|line| line.split_once(" ERROR cpss_registry::cli::serve: "));
+    lines.filter_map(|(_, line)| Some(line.strip_suffix(" event=\"serve_failed\"")?.to_owned())).collect()
 }

@@ -18,6 +18,8 @@ pub trait Refusal {
     fn preconditions(&self) -> Vec<(String, String)>;
     /// The code and the reason.
     fn code_and_reason(&self) -> (Code, String);
+    /// The encoded details without the id of the request, which differs for each call. A refusal has it once.
+    fn details_of_any_request(&self) -> Vec<u8>;
 }
 
 impl Refusal for Status {
@@ -46,5 +48,13 @@ impl Refusal for Status {
 
     fn code_and_reason(&self) -> (Code, String) {
         (self.code(), self.reason())
+    }
+
+    fn details_of_any_request(&self) -> Vec<u8> {
+        let mut whole = rpc::Status::decode(self.details()).expect("a google.rpc.Status");
+        let before = whole.details.len();
+        whole.details.retain(|any| any.type_url != "type.googleapis.com/google.rpc.RequestInfo");
+        assert_eq!(whole.details.len() + 1, before, "exactly one RequestInfo: {self:?}");
+        whole.encode_to_vec()
     }
 }

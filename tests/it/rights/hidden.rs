@@ -37,7 +37,7 @@ async fn a_number_without_a_job_here_is_like_an_unknown_one() {
         let by_number = Some(Job::CredentialNumber(number.to_owned()));
         let report = v1::ReportEmploymentEndRequest { job: by_number, ..end_job("", "2026-02-20") };
         let refused = fixture.as_north().refusal(report).await;
-        let details = String::from_utf8_lossy(refused.details()).replace(number, "N");
+        let details = String::from_utf8_lossy(&refused.details_of_any_request()).replace(number, "N");
         shown.push((refused.code(), refused.message().to_owned(), details));
     }
     assert_eq!(shown[0], shown[1]);
@@ -96,7 +96,7 @@ async fn a_start_reveals_nothing_about_a_person_whose_birth_date_is_not_known() 
                     let report = v1::ReportEmploymentStartRequest { request_id: new_request_id(), ..report };
                     let status = fixture.as_north().refusal(report).await;
                     assert_eq!(status.code(), code, "{status:?}");
-                    let details = String::from_utf8_lossy(status.details()).replace(&row.number, "ID");
+                    let details = String::from_utf8_lossy(&status.details_of_any_request()).replace(&row.number, "ID");
                     shown.push((status.message().to_owned(), details.replace(&row.specialist_id, "ID")));
                 }
                 refused.push(shown);
@@ -155,7 +155,10 @@ async fn identifiers_reveal_nothing_about_other_providers() {
     assert!(fixture.as_north().ask(by("1999999984")).await.eligibility.unwrap().eligible);
     let (others, nobodys) =
         (fixture.as_north().refusal(by("1999999976")).await, fixture.as_north().refusal(by("1000000004")).await);
-    assert_eq!((others.code(), others.details()), (Code::PermissionDenied, nobodys.details()));
+    assert_eq!(
+        (others.code(), others.details_of_any_request()),
+        (Code::PermissionDenied, nobodys.details_of_any_request())
+    );
     fixture.server.stop().await;
 }
 

@@ -28,7 +28,7 @@ const BATCH_VERIFY: &str = "VerificationService/BatchVerifyCredentials";
 
 /// The complete result: the messages, or the refusal.
 fn all(answer: Result<Vec<Bytes>, Status>) -> Result<Vec<Bytes>, (Code, String, Vec<u8>)> {
-    answer.map_err(|status| (status.code(), status.message().to_owned(), status.details().to_vec()))
+    answer.map_err(|status| (status.code(), status.message().to_owned(), status.details_of_any_request()))
 }
 
 fn contains(answer: &Result<Vec<Bytes>, (Code, String, Vec<u8>)>, text: &str) -> bool {

@@ -110,7 +110,7 @@ fn is_let_in(answer: &Result<Vec<Bytes>, Status>) -> bool {
 
 /// All bytes of a refusal, with the ids replaced by made-up ones.
 fn all_of(status: &Status, named: &Row, made_up: &Row) -> Vec<u8> {
-    let mut shown = status.details().to_vec();
+    let mut shown = status.details_of_any_request();
     for (id, other) in [
         (&named.number, &made_up.number),
         (&named.specialist_id, &made_up.specialist_id),
@@ -201,7 +201,7 @@ async fn a_provider_may_name_no_other_provider_on_file_or_not() {
         for other in ["south", "souts"] {
             let refused = outcome(&north, method, &fixture.north, other).await.unwrap_err();
             assert_eq!(refused.code_and_reason(), (Code::PermissionDenied, "PERMISSION_DENIED".to_owned()), "{method}");
-            shown.push((refused.message().to_owned(), refused.details().to_vec()));
+            shown.push((refused.message().to_owned(), refused.details_of_any_request()));
         }
         assert_eq!(shown[0], shown[1], "{method}");
     }

@@ -1,7 +1,7 @@
-//! The operations guide has every metric, every alert, and every event that is logged as a warning or an error. It
-//! quotes errors as the program prints them.
+//! The operations guide has every metric and every alert, and quotes errors as the program prints them. The page of events
+//! has every event of the log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use cpss_registry::telemetry::metrics::{Metrics, State};
@@ -36,17 +36,39 @@ fn the_operations_guide_lists_every_alert_and_no_other() {
     assert_eq!(guide().first_cells("## Alerts"), alerts);
 }
 
-#[test]
-fn the_operations_guide_lists_every_event_that_an_operator_may_have_to_act_on() {
-    let mut events = BTreeSet::new();
+/// The events in the code, each with the levels at which it is logged.
+fn logged() -> BTreeMap<String, BTreeSet<String>> {
+    let mut events = BTreeMap::<_, BTreeSet<_>>::new();
     for source in source_tree().iter().filter(|source| !source.path.contains("/tests")) {
-        for level in ["tracing::error!", "tracing::warn!"] {
-            let lines = source.text.split(level).skip(1);
-            let named = lines.filter_map(|line| line.split_once("event = \"")?.1.split('"').next());
-            events.extend(named.map(str::to_owned));
+        for level in ["error", "warn", "info", "debug"] {
+            let macro_name = format!("tracing::{level}!(");
+            let lines = source.text.split(&macro_name).skip(1);
+            for event in lines.filter_map(|line| line.split_once("event = \"")?.1.split('"').next()) {
+                events.entry(event.to_owned()).or_default().insert(level.to_owned());
+            }
         }
     }
-    assert_eq!(guide().first_cells("### Log events"), events);
+    events
+}
+
+#[test]
+fn the_page_of_events_lists_every_event_with_its_levels_and_no_other() {
+    let page = Document::named("deploy/docs/events.md");
+    let rows = page.section("## Events").lines().filter_map(|line| line.strip_prefix("| `"));
+    let rows: Vec<Vec<&str>> = rows.map(|row| row.trim_end_matches(" |").split(" | ").collect()).collect();
+    let mut listed = BTreeMap::new();
+    for row in &rows {
+        let [event, levels, meaning, remedy] = row[..] else { panic!("{row:?}") };
+        assert!(!meaning.is_empty() && remedy.ends_with('.'), "{row:?}");
+        let levels: BTreeSet<String> = levels.split(", ").map(str::to_owned).collect();
+        let event = event.trim_end_matches('`').to_owned();
+        assert!(listed.insert(event, levels).is_none(), "two rows: {row:?}");
+    }
+    assert!(listed.len() > 90, "{listed:?}");
+    assert_eq!(listed, logged());
+    assert!(
+        listed.keys().is_sorted_by_key(|event| rows.iter().position(|row| row[0].starts_with(&format!("{event}`"))))
+    );
 }
 
 #[test]

@@ -56,10 +56,21 @@ impl TlsServer {
 
     /// Like [`TlsServer::start_with`], without waiting for it.
     pub fn opening(flags: &[&str]) -> TlsServer {
+        TlsServer::run(&[&["--log-level", "info,access=off"], flags].concat())
+    }
+
+    /// Like [`TlsServer::start_with`], with the access log.
+    pub fn logging(flags: &[&str]) -> TlsServer {
+        let place = TlsServer::run(flags);
+        place.process.listening();
+        place
+    }
+
+    fn run(flags: &[&str]) -> TlsServer {
         let directory = tempfile::tempdir().unwrap();
         set_up(directory.path());
         let config = directory.path().join("config.toml");
-        let process = Process::serve(&[&["--config", config.to_str().unwrap()], flags].concat());
+        let process = Process::serve_logging(&[], &[&["--config", config.to_str().unwrap()], flags].concat());
         TlsServer { directory, process }
     }
 
