@@ -170,7 +170,6 @@ pub struct Barrier {
     pub chain_at_tip: Option<[u8; 32]>,
     pub is_open: bool,
     pub clock: SystemTime,
-    pub standbys: String,
     pub head: Head,
 }
 
@@ -220,7 +219,6 @@ impl Replica {
             chain_at_tip: row.get::<_, Option<&[u8]>>("chain_at_tip").map(chain),
             is_open: row.get("is_open"),
             clock: row.get("clock"),
-            standbys: row.get("standbys"),
             head: Head::of(&row),
         })
     }

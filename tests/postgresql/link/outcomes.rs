@@ -103,6 +103,33 @@ async fn a_statement_that_was_given_up_is_not_canceled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_went_on_without_a_standby_is_unknown() {
+    let (server, standby) = two_servers().await;
+    let (mut session, barrier) = open(east(&server, PATIENCE)).await;
+    standby.freeze();
+    let appending = tokio::task::spawn_blocking(move || append(&mut *session, barrier.head.turn, Tip::ORIGIN));
+    waiting_process(&server).await;
+    server.set("synchronous_standby_names", "").await;
+    let result = appending.await.unwrap();
+    assert!(matches!(result, Err(StatementError::Unknown(_))), "{result:?}");
+    assert_eq!(shown(&server).await.len(), 1, "it is visible, and no standby has it");
+    standby.thaw();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_barrier_that_went_on_without_a_standby_confirms_nothing() {
+    let (server, standby) = two_servers().await;
+    let (mut session, _) = open(east(&server, PATIENCE)).await;
+    standby.freeze();
+    let asking = tokio::task::spawn_blocking(move || session.barrier(&known(Tip::ORIGIN)).map(drop));
+    waiting_process(&server).await;
+    server.set("synchronous_standby_names", "").await;
+    let result = asking.await.unwrap();
+    assert!(matches!(result, Err(StatementError::DurabilityReduced(_))), "{result:?}");
+    standby.thaw();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_is_not_taken_for_one_that_waits() {
     let server = Server::start();
     install(&server).await;

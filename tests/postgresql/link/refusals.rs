@@ -212,7 +212,7 @@ async fn a_listener_connects_again_after_its_session_was_terminated() {
     .await;
     let client = server.superuser().await;
     let (ours, others) = (Hearing::new(KEY), Hearing::new([8; 32]));
-    let listening = "SELECT pid FROM pg_stat_activity WHERE usename = $1 AND query LIKE 'LISTEN%'";
+    let listening = "SELECT pid FROM pg_stat_activity WHERE usename = $1 AND query LIKE 'SELECT pg_notify%'";
     for _ in 0..2 {
         let before = heard.load(Ordering::Relaxed);
         until("what is announced is heard", async || {

@@ -164,15 +164,6 @@ async fn a_time_ahead_of_the_clock_is_refused_while_an_append_waits() {
     assert!(sent.await.unwrap().unwrap());
 }
 
-#[tokio::test]
-async fn a_barrier_shows_that_no_standby_is_waited_for_any_more() {
-    let (database, _standby) = with_standby().await;
-    let mut replica = database.writing_replica("a").await;
-    assert_eq!(replica.barrier().await.unwrap().standbys, "second");
-    database.server.set("synchronous_standby_names", "").await;
-    assert_eq!(replica.barrier().await.unwrap().standbys, "");
-}
-
 /// The client of an append has gone, and the append goes on. After a turn, the frame is there or will never be.
 #[tokio::test]
 async fn a_turn_waits_for_an_append_whose_client_has_gone() {

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{join, join3};
+use futures_util::future::join3;
 use tokio::time::timeout;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row, Statement};
@@ -22,7 +22,7 @@ use crate::store::record::{Hash, Tip};
 const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8)";
 const BARRIER: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through, beat_before, chain_at_tip, is_open, \
-    clock, standbys FROM cpss_registry.barrier($1, $2, $3, $4, $5)";
+    clock FROM cpss_registry.barrier($1, $2, $3, $4, $5)";
 const OPEN: &str = "SELECT waiting_for, passed_over FROM cpss_registry.open(make_interval(secs => $1))";
 const PUSH: &str = "SELECT cpss_registry.push($1, $2, $3, $4, $5, $6, $7, $8)";
 const BEGIN_EPOCH: &str = "SELECT cpss_registry.begin_epoch($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -43,6 +43,7 @@ const FRAMES: &str = "\
     SELECT frame FROM (SELECT frame, first_revision, sum(octet_length(frame)) OVER (ORDER BY first_revision) - \
     octet_length(frame) AS before FROM cpss_registry.log WHERE first_revision > $1 ORDER BY first_revision LIMIT 2000) \
     AS next WHERE before < $2 ORDER BY first_revision";
+const NAMES: &str = "SELECT current_setting('synchronous_standby_names')";
 /// Every role sees what its own sessions wait for.
 const WAITS: &str = "\
     SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = session_user AND wait_event = 'SyncRep')";
@@ -69,25 +70,40 @@ impl PostgresSession {
         PostgresSession { client: Arc::new(client), driver, node, shared, news, prepared: Vec::new(), is_locked: false }
     }
 
-    /// Runs a statement to its end, and with it the transaction, if there is one.
+    /// Runs a statement to its end, and with it the transaction, if there is one. It is durable.
     fn run(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
         let result = self.shared.runtime.clone().block_on(self.run_limited(text, params));
         result.map_err(|error| at_node(&self.node, error))
     }
 
     async fn run_limited(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
-        let statement = self.prepare(text).await?;
+        let (statement, names) = (self.prepare(text).await?, self.prepare(NAMES).await?);
         let commits = std::mem::take(&mut self.is_locked);
-        let query = self.client.query(&statement, params);
+        let client = &self.client;
+        let commit = async { if commits { client.batch_execute("COMMIT").await } else { Ok(()) } };
+        // All are sent at once. If the statement fails, so does the transaction. A commit that waits goes on without a
+        // standby if the names are removed meanwhile, so they are read after it.
+        let sent = join3(client.query(&statement, params), commit, client.query_one(&names, &[]));
         let ended = async {
-            if !commits {
-                return query.await;
-            }
-            // Both are sent at once. If the statement fails, so does the transaction.
-            let (rows, committed) = join(query, self.client.batch_execute("COMMIT")).await;
-            rows.and_then(|rows| committed.map(|()| rows))
+            let (rows, committed, names) = sent.await;
+            let rows = rows?;
+            committed.map(|()| (rows, names))
         };
-        self.answered(ended).await
+        let (rows, names) = self.answered(Box::pin(ended)).await?;
+        let names = names.map_err(unknown)?;
+        let usable = self.shared.settings.require_standby(names.try_get(0).map_err(unknown)?);
+        usable.map_err(|refusal| Arc::new(ConnectError::of(&self.node, refusal)).into_statement_error())?;
+        Ok(rows)
+    }
+
+    /// Runs a statement that reads something that may not last.
+    fn read(&mut self, text: &'static str, params: &Params<'_>) -> Result<Vec<Row>, StatementError> {
+        let runtime = self.shared.runtime.clone();
+        let rows = runtime.block_on(async {
+            let statement = self.prepare(text).await?;
+            self.answered(self.client.query(&statement, params)).await
+        });
+        rows.map_err(|error| at_node(&self.node, error))
     }
 
     /// Locks the head and reads frames. All statements are sent at once. Each has a snapshot of its own, so the frames
@@ -159,7 +175,12 @@ impl PostgresSession {
         let (after, last) = (number(append.after.revision.0)?, number(append.tip.revision.0)?);
         let turn = number(append.turn)?;
         let (chain_before, chain) = (&append.after.chain[..], &append.tip.chain[..]);
-        self.value(text, &[&after, &chain_before, &last, &chain, &turn, &first_at, &last_at, &append.frame])
+        let done = self.value(text, &[&after, &chain_before, &last, &chain, &turn, &first_at, &last_at, &append.frame]);
+        done.map_err(|error| match error {
+            // It is there, and may not last.
+            StatementError::DurabilityReduced(source) => StatementError::Unknown(source),
+            error => error,
+        })
     }
 
     /// Runs a statement that returns one value.
@@ -184,10 +205,8 @@ impl Session for PostgresSession {
         let me = self.shared.settings.replica.clone();
         let rows = self.run(BARRIER, &[&me, &beat, &revision, &chain, &through])?;
         let Some(row) = rows.first() else { return Ok(None) };
-        let standbys: &str = row.try_get(9).map_err(unknown)?;
         let clock = row.try_get::<_, Timestamptz>(8).map_err(unknown)?.0;
-        let usable = self.shared.settings.require_standby(standbys);
-        let usable = usable.and_then(|()| require_clock((self.shared.now)(), clock));
+        let usable = require_clock((self.shared.now)(), clock);
         usable.map_err(|refusal| Arc::new(ConnectError::of(&self.node, refusal)).into_statement_error())?;
         let chain_at_tip: Option<&[u8]> = row.try_get(6).map_err(unknown)?;
         Ok(Some(Barrier {
@@ -224,12 +243,12 @@ impl Session for PostgresSession {
     }
 
     fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
-        let rows = self.run(UNHEARD, &[])?;
+        let rows = self.read(UNHEARD, &[])?;
         rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
     }
 
     fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
-        let rows = self.run(END_BEFORE, &[&number(revision.0)?])?;
+        let rows = self.read(END_BEFORE, &[&number(revision.0)?])?;
         let Some(row) = rows.first() else { return Ok(Tip::ORIGIN) };
         Ok(Tip { revision: Revision(count(row, 0)?), chain: hash(row.try_get(1).map_err(unknown)?)? })
     }
@@ -250,7 +269,7 @@ impl Session for PostgresSession {
 
     fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
         let (after, bytes) = (number(after.0)?, i64::try_from(bytes).map_err(not_done)?);
-        let rows = self.run(FRAMES, &[&after, &bytes])?;
+        let rows = self.read(FRAMES, &[&after, &bytes])?;
         rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
     }
 

@@ -76,7 +76,7 @@ $$;
 CREATE FUNCTION cpss_registry.barrier(
     me text, beat bigint, revision bigint, chain bytea, answered_through timestamptz)
 RETURNS TABLE (
-    beat_before bigint, chain_at_tip bytea, is_open boolean, clock timestamptz, standbys text,
+    beat_before bigint, chain_at_tip bytea, is_open boolean, clock timestamptz,
     head_revision bigint, head_chain bytea, turn bigint, recorded_at timestamptz, head_answered_through timestamptz)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -116,7 +116,7 @@ BEGIN
     ) AS known
     WHERE replica.id = barrier.me
     RETURNING replica.beat - 1, known.chain_at_tip, coalesce(known.opened = present, false), clock_timestamp(),
-        current_setting('synchronous_standby_names'), known.revision, known.chain, known.turn, known.recorded_at,
+        known.revision, known.chain, known.turn, known.recorded_at,
         known.answered_through;
 END
 $$;
