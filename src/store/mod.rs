@@ -140,6 +140,7 @@ impl Store {
         mut options: StoreOptions,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Store, OpenError> {
+        let copied = copied_log(directory)?.filter(|log| !log.is_nil());
         let (engine, log_id) = match &options.place {
             LogPlace::File => (log_engine(directory, options.log.clone()), own_log(directory)?),
             LogPlace::Shared(shared) => {
@@ -147,13 +148,13 @@ impl Store {
                 require_key(directory, &shared.request_key)?;
                 // A lost key is not lost: every replica has it.
                 (options.new_request_key, options.replaces_lost_key) = (Some(shared.request_key), true);
-                let copied = copied_log(directory)?.filter(|log| !log.is_nil());
                 (shared_log_engine(directory, shared, &options.log), log_id.or(copied))
             }
         };
-        let is_copy = matches!(options.place, LogPlace::Shared(_));
+        // The database of an earlier configuration may be one that the log has left.
+        let is_new_copy = matches!(options.place, LogPlace::Shared(_)) && copied.is_none();
         let store = Store::open_with(&*engine, directory, options, progress)?;
-        if is_copy {
+        if is_new_copy {
             mark_as_copy(directory, log_id.unwrap_or_default())?;
         }
         Ok(Store { log_id, ..store })

@@ -312,3 +312,16 @@ async fn a_move_that_is_killed_anywhere_is_run_again() {
     let moves = kinds(&data).iter().filter(|facts| facts.contains(&"LOG_MOVED".to_owned())).count();
     assert_eq!(moves, 2, "each once");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_goes_on_naming_its_log_whatever_database_it_meets() {
+    let fleet = Fleet::begin().await;
+    let copy = fleet.directory("a").join("data/COPY");
+    fleet.start("a").process.stop();
+    let named = fs::read_to_string(&copy).unwrap();
+    let other = "UPDATE cpss_registry.registry SET log = gen_random_uuid()";
+    fleet.server.superuser().await.batch_execute(other).await.unwrap();
+    fleet.start("a").process.stop();
+    // Else `log move` would take the other database for the one to which the log moved.
+    assert_eq!(fs::read_to_string(&copy).unwrap(), named);
+}
