@@ -75,7 +75,8 @@ impl Registry {
     /// started.
     pub fn begin_scrub(&self, pace: Pace) -> io::Result<Scrub> {
         let damage = Arc::clone(&self.shared.damage);
-        Scrubber { log: Arc::clone(&self.shared.log) }.begin(pace, move |scrubbed| damage.take(scrubbed))
+        let (log, pass_bytes) = (Arc::clone(&self.shared.log), Arc::clone(damage.pass_bytes()));
+        Scrubber { log, pass_bytes }.begin(pace, move |scrubbed| damage.take(scrubbed))
     }
 
     /// Starts the warm-up: a background thread loads every timeline, so that questions do not have to.

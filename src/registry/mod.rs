@@ -3,8 +3,8 @@
 //! The files form layers: each file imports only from the layers below it, and a test over the source tree checks this.
 //! From the bottom up:
 //!
-//! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, and the error types
-//!   (`errors`);
+//! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, what the writer counts
+//!   (`figures`), and the error types (`errors`);
 //! * `shared`: the state that the writer and the readers share;
 //! * [`snapshot`]: the revision that a question pins; `bearer`, [`question`], [`verdict_change`], [`list`], [`people`]
 //!   and [`search`]: how a snapshot answers;
@@ -13,8 +13,8 @@
 //!   `message`: what the writer is asked; `mailbox`: the queue of messages; `not_committed`: why a batch was not
 //!   committed; `writer`: makes the batch durable, and follows the records of others; `locking`: stages records of
 //!   others that may not last;
-//! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`] and
-//!   `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
+//! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`], `report`
+//!   and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered after its batch is
 //! durable, folded into the index and published, so its caller reads its own writes.
@@ -35,6 +35,7 @@ mod dry_run;
 mod due_dates;
 mod errors;
 pub mod feed;
+mod figures;
 pub mod filters;
 mod following;
 mod handle;
@@ -61,6 +62,7 @@ mod recent_records;
 pub mod registry_history;
 #[cfg(test)]
 mod replicas;
+mod report;
 pub mod review;
 mod rung;
 pub mod scrub;
@@ -86,10 +88,12 @@ pub use self::content::Content;
 pub use self::decision_context::Numbers;
 pub use self::dry_run::Impact;
 pub use self::errors::{Held, OpenError, PinError, ReadError, SubmitError, SubmitErrorSource, WriterFailed, WritesOff};
+pub use self::figures::{CommitFailure, Figures};
 pub use self::handle::Registry;
 pub use self::open::{Opened, Options};
 pub use self::preface::SEMANTICS_VERSION;
 pub use self::receipt::{Receipt, ReportedJob, Resource};
+pub use self::report::{Report, ScrubReport};
 pub use self::rung::{LogReport, Rung};
 pub use self::submission::{QueueSlot, Submission};
 pub use crate::store::incident;

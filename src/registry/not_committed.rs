@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
+use super::figures::CommitFailure;
 use crate::store::log::status::Trouble;
 
 /// Why a batch was not committed. Nothing was recorded, unless the writer failed.
@@ -43,6 +44,17 @@ impl Refusal {
             Refusal::InDoubt => SubmitError::OutcomeUnknown,
         }
     }
+
+    /// How it is counted.
+    fn failure(&self) -> CommitFailure {
+        match self {
+            Refusal::Full => CommitFailure::DiskFull,
+            Refusal::NotWritten => CommitFailure::DiskError,
+            Refusal::Busy => CommitFailure::Busy,
+            Refusal::Log(_) => CommitFailure::SharedLog,
+            Refusal::InDoubt => CommitFailure::InDoubt,
+        }
+    }
 }
 
 impl From<ReadError> for NotCommitted {
@@ -63,6 +75,16 @@ impl From<NotCommitted> for SubmitError {
 }
 
 impl NotCommitted {
+    /// How it is counted. `None` if the batch is decided again.
+    pub(super) fn failure(&self) -> Option<CommitFailure> {
+        match self {
+            NotCommitted::HeadMoved => None,
+            NotCommitted::Refused(refusal) => Some(refusal.failure()),
+            NotCommitted::Undecided(_) => Some(CommitFailure::Index),
+            NotCommitted::Failed(_) => Some(CommitFailure::Fatal),
+        }
+    }
+
     /// The writer must end, for this reason.
     pub(super) fn failed(error: impl Into<SubmitErrorSource>) -> NotCommitted {
         NotCommitted::Failed(WriterFailed(error.into()))

@@ -339,6 +339,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         recent_records: RecentRecords::default(),
         watchers: Watchers::default(),
         clock,
+        figures: Arc::default(),
         open_days_through: Day::BEGINNING,
         opening_backoff: OpeningBackoff::default(),
         damage: Arc::new(Damage::noted(store.damage_note())),

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::clock::Clock;
 use super::errors::ReadError;
+use super::figures::Figures;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::opening_backoff::OpeningBackoff;
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     /// Notified when other processes may have appended something.
     pub(super) news: Arc<Notify>,
     pub(super) clock: Clock,
+    pub(super) figures: Arc<Figures>,
     /// The last day that an operator lets the calendar open, however far ahead the clock is.
     pub(super) open_days_through: Day,
     pub(super) opening_backoff: OpeningBackoff,

@@ -83,6 +83,11 @@ impl TimelineCache {
         self.credentials.pin().get(&number).cloned()
     }
 
+    /// Returns the number of timelines in memory.
+    pub(super) fn len(&self) -> usize {
+        self.credentials.len()
+    }
+
     /// Returns the numbers of the credentials in memory.
     pub(super) fn numbers(&self) -> Vec<CredentialNumber> {
         self.credentials.pin().keys().copied().collect()

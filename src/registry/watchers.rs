@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::domain::id::{CredentialNumber, ProviderId};
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 
 /// What a watcher watches.
 #[derive(Clone, Debug)]
@@ -19,6 +20,24 @@ pub(super) enum Watched {
     Provider(ProviderId),
 }
 
+/// Stands for a watcher that waits for records.
+const WAITS: u64 = u64::MAX;
+
+/// Wakes a watcher, and keeps how far it has come.
+#[derive(Debug)]
+pub(super) struct Due {
+    pub(super) signal: Notify,
+    /// The last record that it has sent, or [`WAITS`].
+    sent: AtomicU64,
+}
+
+impl Due {
+    /// Notes the last record that was sent. `None` if the watcher waits, because it has sent everything.
+    pub(super) fn sent(&self, through: Option<Revision>) {
+        self.sent.store(through.map_or(WAITS, |through| through.0), Ordering::Relaxed);
+    }
+}
+
 /// All registered watchers.
 #[derive(Default)]
 pub(super) struct Watchers(Mutex<Watching>);
@@ -27,7 +46,7 @@ pub(super) struct Watchers(Mutex<Watching>);
 #[derive(Default)]
 pub(super) struct Watching {
     last: u64,
-    due: HashMap<u64, Arc<Notify>>,
+    due: HashMap<u64, Arc<Due>>,
     everything: HashSet<u64>,
     credentials: HashMap<CredentialNumber, HashSet<u64>>,
     providers: HashMap<ProviderId, HashSet<u64>>,
@@ -41,9 +60,10 @@ impl Watchers {
 
 impl Watching {
     /// Registers a watcher. Returns its number, and the signal that wakes it.
-    pub(super) fn add(&mut self, watched: &Watched) -> (u64, Arc<Notify>) {
+    pub(super) fn add(&mut self, watched: &Watched) -> (u64, Arc<Due>) {
         self.last += 1;
-        let (number, due) = (self.last, Arc::new(Notify::new()));
+        let due = Due { signal: Notify::new(), sent: AtomicU64::new(WAITS) };
+        let (number, due) = (self.last, Arc::new(due));
         self.due.insert(number, Arc::clone(&due));
         match watched {
             Watched::Everything => self.everything.extend([number]),
@@ -72,8 +92,14 @@ impl Watching {
     /// Wakes a watcher, if it is still registered.
     pub(super) fn notify(&self, number: u64) {
         if let Some(due) = self.due.get(&number) {
-            due.notify_one();
+            due.signal.notify_one();
         }
+    }
+
+    /// Returns the number of watchers, and the last record that the slowest of them has sent. `None` if all wait.
+    pub(super) fn slowest(&self) -> (usize, Option<Revision>) {
+        let sent = self.due.values().map(|due| due.sent.load(Ordering::Relaxed));
+        (self.due.len(), sent.filter(|sent| *sent != WAITS).min().map(Revision))
     }
 
     /// Returns all watchers.

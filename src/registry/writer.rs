@@ -10,12 +10,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
+use super::figures::CommitFailure;
 use super::following::TRIES;
 use super::head::{Head, ResidentCredential, ResidentProvider};
 use super::mailbox::Mailbox;
@@ -85,7 +87,11 @@ impl Writer {
     pub(super) fn process(&mut self, mut messages: Vec<Message>) -> Result<bool, WriterFailed> {
         let closing = messages.iter().any(|message| matches!(message, Message::Close));
         for _ in 0..TRIES {
-            match self.attempt(&mut messages) {
+            let attempted = self.attempt(&mut messages);
+            if let Some(failure) = attempted.as_ref().err().and_then(NotCommitted::failure) {
+                self.count(failure, &messages);
+            }
+            match attempted {
                 Ok(tips) => {
                     let head = self.shared.head.load();
                     messages.iter_mut().for_each(|message| message.add_token(&head, &tips));
@@ -111,8 +117,16 @@ impl Writer {
                 }
             }
         }
+        self.count(CommitFailure::Busy, &messages);
         self.refuse(messages, || Refusal::Busy.error());
         Ok(closing)
+    }
+
+    /// Counts a batch that was not committed, if it had commands.
+    fn count(&self, failure: CommitFailure, messages: &[Message]) {
+        if messages.iter().any(Message::may_record) {
+            self.shared.figures.failed(failure);
+        }
     }
 
     /// Decides every message on top of all records that this process knows, and commits the batch. Returns the tip of
@@ -308,7 +322,9 @@ impl Writer {
             self.specialist_cache = batch.specialist_cache.into_inner();
             return Ok(Vec::new());
         }
+        let begun = Instant::now();
         let tips = self.store.commit(batch.own()).map_err(|error| self.not_committed(error))?;
+        let append = begun.elapsed();
         if !tips.is_empty() {
             self.refused_at = None;
             if self.refusals.resolve() {
@@ -316,6 +332,10 @@ impl Writer {
             }
         }
         self.publish(batch)?;
+        if !tips.is_empty() {
+            let records = u32::try_from(tips.len()).unwrap_or(u32::MAX);
+            self.shared.figures.committed(records, append, begun.elapsed());
+        }
         Ok(tips)
     }
 

@@ -200,6 +200,7 @@ impl Watch {
     async fn next(&mut self) -> Result<Event, Status> {
         loop {
             if let Some(message) = self.ready.pop_front() {
+                self.watcher.sent(Some(Revision(message.revision).previous()));
                 return Ok(Event::Message(message));
             }
             // Progress says that everything was sent.
@@ -212,8 +213,10 @@ impl Watch {
             }
             let Some(next_heartbeat) = self.next_heartbeat.filter(|due| *due > Instant::now()) else {
                 self.next_heartbeat = Some(Instant::now() + HEARTBEAT);
+                self.watcher.sent(Some(head));
                 return Ok(Event::Progress(progress(&self.registry, head, &self.scope)));
             };
+            self.watcher.sent(None);
             tokio::select! {
                 () = self.watcher.due() => {}
                 () = tokio::time::sleep_until(next_heartbeat) => {}

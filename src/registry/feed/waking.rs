@@ -8,8 +8,6 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
-
 use super::View;
 use crate::domain::fact::{Fact, SpecialistFact};
 use crate::domain::id::Revision;
@@ -17,7 +15,7 @@ use crate::domain::record::{Change, Record};
 use crate::registry::handle::Registry;
 use crate::registry::shared::Shared;
 use crate::registry::timeline_cache::Looked;
-use crate::registry::watchers::{Watched, Watching};
+use crate::registry::watchers::{Due, Watched, Watching};
 
 /// The number of watchers woken at a time, and the pause before the next: 32,000 per second, each of which costs a
 /// worker thread about 20 µs.
@@ -29,13 +27,19 @@ pub struct Watcher {
     shared: Arc<Shared>,
     number: u64,
     watched: Watched,
-    due: Arc<Notify>,
+    due: Arc<Due>,
 }
 
 impl Watcher {
     /// Waits for a record that concerns this watcher. Returns at once if one was published since the last wait.
     pub async fn due(&self) {
-        self.due.notified().await;
+        self.due.signal.notified().await;
+    }
+
+    /// Notes the last record that was sent to the client. `None` if the watcher is about to wait, because everything is
+    /// sent.
+    pub fn sent(&self, through: Option<Revision>) {
+        self.due.sent(through);
     }
 }
 

@@ -2,7 +2,12 @@
 //! start.
 
 use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
+use jiff::Timestamp;
+
+use crate::registry::clock;
 use crate::store::DamageNote;
 use crate::store::incident::Incident;
 use crate::store::log::ReadError;
@@ -12,7 +17,13 @@ use crate::store::log::ReadError;
 pub(in crate::registry) struct Damage {
     note: DamageNote,
     incident: Incident,
+    /// The bytes that the present or last pass has read.
+    pass_bytes: Arc<AtomicU64>,
+    /// When a pass last succeeded, in seconds since 1970; [`NEVER`]: not since the start.
+    last_success: AtomicI64,
 }
+
+const NEVER: i64 = i64::MIN;
 
 impl Damage {
     /// Restores the state that the last process left in the note.
@@ -27,7 +38,7 @@ impl Damage {
                  registry from a backup"
             );
         }
-        Damage { note, incident }
+        Damage { note, incident, pass_bytes: Arc::default(), last_success: AtomicI64::new(NEVER) }
     }
 
     /// True if the last completed scrub, here or before this start, found damage.
@@ -35,10 +46,22 @@ impl Damage {
         self.incident.is_active()
     }
 
+    /// The bytes that the present or last pass has read.
+    pub(in crate::registry) fn pass_bytes(&self) -> &Arc<AtomicU64> {
+        &self.pass_bytes
+    }
+
+    /// When a pass last succeeded. `None`: not since the start.
+    pub(in crate::registry) fn last_success(&self) -> Option<Timestamp> {
+        let second = self.last_success.load(Ordering::Relaxed);
+        Some(second).filter(|second| *second != NEVER).and_then(|second| Timestamp::from_second(second).ok())
+    }
+
     /// Takes the result of a scrub. It takes effect even if the note cannot be written.
     pub(in crate::registry) fn take(&self, scrubbed: Result<(), &ReadError>) {
         let noted = match scrubbed {
             Ok(()) => {
+                self.last_success.store(clock::now().as_second(), Ordering::Relaxed);
                 if self.incident.resolve() {
                     tracing::info!(
                         event = "scrub_passed",

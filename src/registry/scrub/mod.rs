@@ -6,6 +6,7 @@ mod damage;
 use std::convert::Infallible;
 use std::io;
 use std::ops::ControlFlow::{Break, Continue};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -41,6 +42,8 @@ impl Default for Pace {
 /// Reads the log again.
 pub(super) struct Scrubber {
     pub(super) log: Arc<dyn ReadLog>,
+    /// The bytes that the present or last pass has read.
+    pub(super) pass_bytes: Arc<AtomicU64>,
 }
 
 /// A running scrub on a thread of its own. Dropping it ends the scrub.
@@ -95,8 +98,11 @@ impl Scrubber {
 
     fn read_all(&self, pace: Pace, pause: &Pause) -> Result<(), Ended> {
         let mut bytes = 0;
+        self.pass_bytes.store(0, Ordering::Relaxed);
         for record in self.log.reread() {
-            bytes += record.map_err(Ended::Failed)?.1.len() as u64;
+            let read = record.map_err(Ended::Failed)?.1.len() as u64;
+            self.pass_bytes.fetch_add(read, Ordering::Relaxed);
+            bytes += read;
             if bytes >= CHUNK_BYTES {
                 let nanos = bytes.saturating_mul(1_000_000_000) / pace.bytes_per_second.max(1);
                 pause.wait(Duration::from_nanos(nanos))?;

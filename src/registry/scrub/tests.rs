@@ -54,7 +54,7 @@ fn a_scrub_continues_after_damage_and_reports_when_the_log_is_intact_again() {
     }
     let (sender, passes) = mpsc::channel();
     disk.fail(&[Fault::Every(Call::Read, io::ErrorKind::Other, 0)]);
-    let scrubber = Scrubber { log: log.reader() };
+    let scrubber = Scrubber { log: log.reader(), pass_bytes: Arc::default() };
     let scrub = scrubber.begin(PACE, move |scrubbed| sender.send(name_of(scrubbed)).unwrap_or_default()).unwrap();
     assert_eq!(passes.recv_timeout(PATIENCE), Ok("unreadable"));
     disk.fail(&[]);
@@ -75,8 +75,9 @@ fn a_scrub_that_is_dropped_ends() {
     let log = FileLog::open(Arc::new(SimulatedDisk::new(1)), Path::new("/log"), LogOptions::default()).unwrap();
     let (sender, passes) = mpsc::channel();
     let pace = Pace { rest: Duration::from_secs(3600), ..PACE };
-    let scrub =
-        Scrubber { log: log.reader() }.begin(pace, move |scrubbed| sender.send(name_of(scrubbed)).unwrap()).unwrap();
+    let scrub = Scrubber { log: log.reader(), pass_bytes: Arc::default() }
+        .begin(pace, move |scrubbed| sender.send(name_of(scrubbed)).unwrap())
+        .unwrap();
     assert_eq!(passes.recv_timeout(PATIENCE), Ok("intact"));
     drop(scrub);
     assert_eq!(passes.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
@@ -87,7 +88,7 @@ fn a_scrub_that_panics_is_restarted() {
     let log = FileLog::open(Arc::new(SimulatedDisk::new(1)), Path::new("/log"), LogOptions::default()).unwrap();
     let (sender, passes) = mpsc::channel();
     let sent_once = AtomicBool::new(false);
-    let scrub = Scrubber { log: log.reader() }.begin(PACE, move |scrubbed| {
+    let scrub = Scrubber { log: log.reader(), pass_bytes: Arc::default() }.begin(PACE, move |scrubbed| {
         sender.send(name_of(scrubbed)).unwrap_or_default();
         assert!(sent_once.swap(true, Ordering::AcqRel), "a test");
     });

@@ -200,6 +200,11 @@ impl Index {
         Ok(clean_shutdown::write(&self.directory, applied)?)
     }
 
+    /// The last record that a base contains. A start after a kill folds the records after it again.
+    pub fn in_bases(&self) -> Revision {
+        self.on_disk.layers().applied()
+    }
+
     /// Fails if the index has failed. The process must then end.
     pub fn require(&self) -> Result<(), IndexError> {
         self.recent.require()
