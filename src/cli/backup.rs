@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
 use super::progress::Progress;
-use super::{Outcome, display_text, print, print_json};
-use crate::store::backup::{Taken, backup};
+use super::{Outcome, display_text, print, print_aside, print_json};
+use crate::registry::clock;
+use crate::store::backup::{BackupNote, Taken, backup};
 use crate::store::priority::{BELOW_NORMAL, lower_priority};
 
 /// Copy the registry into a directory, also while it is running: consistent, verified, with a manifest of digests
@@ -54,6 +55,10 @@ impl Backup {
         let taken = backup(&data_dir, &self.target, &mut |step| progress.show(step));
         let taken = taken.map_err(|error| Failure::of("the backup failed", &error).with_usage(error.is_usage()))?;
         drop(progress);
+        let note = BackupNote { taken_at: clock::now(), head: taken.manifest.head };
+        if let Err(error) = note.keep(&data_dir) {
+            print_aside(&format!("the backup is complete, but the server will not report its age: {error}\n"));
+        }
         let report = self.report(&taken);
         if self.json {
             print_json(&report)?;

@@ -5,8 +5,8 @@
 //! the log while the writer appends.
 //!
 //! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`. It also contains
-//! `UNFINISHED` while the registry is being created, `DAMAGED` if a scrub found damage, `ACKNOWLEDGED` and `COPY` if the
-//! log is shared, and `LOG_ID` if the log moved there.
+//! `UNFINISHED` while the registry is being created, `DAMAGED` if a scrub found damage, `BACKED_UP` after a backup,
+//! `ACKNOWLEDGED` and `COPY` if the log is shared, and `LOG_ID` if the log moved there.
 
 pub mod backup;
 pub mod check;

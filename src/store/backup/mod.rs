@@ -1,7 +1,7 @@
 //! Backups: a copy of the log and the keys with a manifest of digests, and the restore from it.
 //!
 //! A backup can be taken while the registry runs and writes. The log only grows, so the part up to its published head
-//! does not change. The source is never modified. The index is not copied: it is rebuilt from the log.
+//! does not change. The source is never modified, except for a note of the last backup (`note.rs`). The index is not copied: it is rebuilt from the log.
 //!
 //! A restored registry continues from the end of the backup, but clients may remember answers that were based on later
 //! records. So every restore begins a new epoch.
@@ -11,6 +11,7 @@ mod accept_shared_loss;
 mod apart;
 mod earlier_format;
 mod manifest;
+mod note;
 mod restore;
 mod rewrite;
 mod take;
@@ -30,6 +31,7 @@ use crate::domain::id::Revision;
 pub use accept_loss::{Accepted, LossError, accept_loss};
 pub use accept_shared_loss::{BegunEpoch, SharedLoss, SharedLossError};
 pub use manifest::{Listed, Manifest, ManifestError};
+pub use note::BackupNote;
 pub use restore::{Restored, restore};
 pub use take::{DataDirGuard, Taken, backup, log_of_data_dir};
 pub use verify::{VerifyError, log_of_backup, verify};

@@ -49,6 +49,13 @@ impl Default for LogOptions {
     }
 }
 
+impl LogOptions {
+    /// The free bytes below which nothing is appended, on a disk of this size.
+    pub fn reserve(&self, disk_bytes: u64) -> u64 {
+        self.reserve_bytes.max(disk_bytes / 100 * u64::from(self.reserve_percent))
+    }
+}
+
 /// The log in files.
 pub struct FileLog {
     shared: Arc<Shared>,
@@ -79,8 +86,7 @@ impl FileLog {
     /// readable and the program can still start. Returns the free bytes beyond the frame.
     fn require_room(&self, frame_bytes: u64) -> Result<u64, AppendError> {
         let space = self.shared.disk.space(&self.shared.directory).map_err(AppendError::NotWritten)?;
-        let part = space.total / 100 * u64::from(self.options.reserve_percent);
-        let reserve = self.options.reserve_bytes.max(part);
+        let reserve = self.options.reserve(space.total);
         space.available.checked_sub(reserve.saturating_add(frame_bytes)).ok_or(AppendError::DiskFull)
     }
 
