@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
+use super::connection_counts::Counted;
 use super::connection_set::Slot;
 use crate::auth::peer::Peer;
 
@@ -36,6 +37,7 @@ pub(super) struct Connection {
     unauthenticated: Option<Unauthenticated>,
     /// Bytes read since the other connections had their turn.
     read: usize,
+    counted: Counted,
     /// Its permit among all connections and its slot on a worker. Both are released when the connection ends.
     _permits: (OwnedSemaphorePermit, WorkerSlot),
 }
@@ -78,11 +80,14 @@ impl Connection {
         wire: Wire,
         peer: Peer,
         unauthenticated: Unauthenticated,
-        permit: OwnedSemaphorePermit,
+        (permit, mut counted): (OwnedSemaphorePermit, Counted),
         worker_slot: WorkerSlot,
     ) -> Connection {
         let unauthenticated = (!peer.is_known()).then_some(unauthenticated);
-        Connection { wire, unauthenticated, peer, read: 0, _permits: (permit, worker_slot) }
+        if unauthenticated.is_none() {
+            counted.known();
+        }
+        Connection { wire, unauthenticated, peer, read: 0, counted, _permits: (permit, worker_slot) }
     }
 
     /// Who is connected.
@@ -92,8 +97,9 @@ impl Connection {
 
     /// True if the connection must be closed because no authenticated client has called on it.
     fn must_close(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.peer.is_known() {
+        if self.unauthenticated.is_some() && self.peer.is_known() {
             self.unauthenticated = None;
+            self.counted.known();
         }
         self.unauthenticated.as_mut().is_some_and(|unauthenticated| unauthenticated.poll_expired(cx).is_ready())
     }

@@ -1,8 +1,10 @@
 //! Keeps the reported health up to date, and logs what changes: whether questions are answered, whether writes are
 //! accepted, and why not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -22,6 +24,8 @@ pub(super) struct Health {
     /// True while the audit can record reads.
     pub audit_works: watch::Receiver<bool>,
     pub board: HealthBoard,
+    /// Why the last check found that writes are not accepted.
+    pub writes_off: Arc<ArcSwapOption<WritesOff>>,
 }
 
 impl Health {
@@ -46,6 +50,7 @@ impl Health {
             log_rung(&rung, &now);
             let questions = *self.audit_works.borrow_and_update() && now.answers();
             self.board.set(Serving { questions, writes: writes_off.is_none() });
+            self.writes_off.store(writes_off.clone().map(Arc::new));
             (obstacle, rung) = (writes_off, now);
             tokio::select! {
                 () = tokio::time::sleep(PERIOD) => {}

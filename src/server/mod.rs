@@ -7,6 +7,7 @@
 pub mod check;
 pub mod config;
 mod connection;
+mod connection_counts;
 mod connection_set;
 pub mod file_modes;
 pub mod generate;
@@ -39,7 +40,7 @@ use self::config::{Config, Mistake};
 use self::health::Health;
 use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
-use self::ops::{Ops, OpsServer};
+use self::ops::{Ops, OpsServer, Running};
 use self::replica::ReplicaError;
 use self::started::Ports;
 use self::vital::{Vital, restarted};
@@ -58,7 +59,6 @@ use crate::store::priority::{BACKGROUND, lower_priority};
 use crate::surface::{Admission, LimitsLayer, Surface};
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, AuditFileError};
-use crate::telemetry::metrics::Metrics;
 
 /// The idle time before a TCP keep-alive probe on the ops port.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -169,8 +169,8 @@ pub async fn run(
     signals: impl Stream<Item = ()> + Send,
     on_listening: impl FnOnce(Listening),
 ) -> Result<(), ServeError> {
-    let ops = Ops::new(&config.data_dir);
-    let (listener, watch) = configured_listener(&config, &ops.metrics)?;
+    let ops = Ops::new(&config);
+    let (listener, watch) = configured_listener(&config, &ops)?;
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let (ops_listener, ops_address) = listen(config.ops_listen).await?;
@@ -191,19 +191,22 @@ pub async fn run(
 
     let (audit, audit_thread) =
         Audit::start(config.audit(), clock::now, || lower_priority(BACKGROUND), vital.part("audit"))?;
-    // Set once, here.
-    ops.audit.set(audit.usage()).ok();
     ops.registry.store(Some(Arc::new(registry.clone())));
     let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
     let (access, access_thread) = access.map_err(ServeError::Access)?;
     let (identities, quotas) = (listener.identities.clone(), listener.quotas.clone());
-    let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), ops.metrics, access);
+    let (metrics, log) = (Arc::clone(&ops.metrics), access.clone());
+    let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, log);
     let limits = LimitsLayer::new(quotas, identities, stop.subscribe());
+    let (calls, draining) = (limits.calls.clone(), stop.subscribe());
+    // Set once, here.
+    ops.running.set(Running { audit: audit.clone(), access, calls, draining }).ok();
     let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
-    let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board: health.clone() };
+    let (board, writes_off) = (health.clone(), ops.writes_off);
+    let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board, writes_off };
     watched.begin().await;
     listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
     started::log(&config, &registry, Ports { grpc: address, ops: ops_address }, watch.as_ref().map(|it| it.expiries));
@@ -287,13 +290,17 @@ async fn wake_watchers(registry: Registry) {
 }
 
 /// Returns the listener, and the watch that reloads its files. A development server has no files to reload.
-fn configured_listener(config: &Config, metrics: &Arc<Metrics>) -> Result<(Listener, Option<Watch>), ServeError> {
+fn configured_listener(config: &Config, ops: &Ops) -> Result<(Listener, Option<Watch>), ServeError> {
     let quotas = Quotas::new(config.limits());
+    let metrics = Arc::clone(&ops.metrics);
+    let (connections, expiries) = (ops.connections.clone(), ops.expiries.clone());
     let Some(access) = config.access() else {
-        return Ok((Listener { tls: None, identities: Identities::Dev, quotas }, None));
+        let identities = Identities::Dev;
+        return Ok((Listener { tls: None, identities, quotas, metrics, connections, expiries }, None));
     };
-    let watch = Watch::begin(&access, metrics)?;
-    let listener = Listener { tls: Some(Arc::clone(&watch.tls)), identities: watch.identities.clone(), quotas };
+    let watch = Watch::begin(&access, &metrics, &expiries)?;
+    let (tls, identities) = (Some(Arc::clone(&watch.tls)), watch.identities.clone());
+    let listener = Listener { tls, identities, quotas, metrics, connections, expiries };
     Ok((listener, Some(watch)))
 }
 

@@ -147,13 +147,18 @@ fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle, adopts
             mode,
             place,
             replaces_lost_key: config.new_request_key,
-            log: LogOptions {
-                reserve_bytes: config.disk_reserve_bytes.0,
-                reserve_percent: config.disk_reserve_percent.0,
-                ..LogOptions::default()
-            },
+            log: log_options(config),
             ..StoreOptions::default()
         },
+    }
+}
+
+/// How the log of a configuration uses the disk.
+pub(super) fn log_options(config: &Config) -> LogOptions {
+    LogOptions {
+        reserve_bytes: config.disk_reserve_bytes.0,
+        reserve_percent: config.disk_reserve_percent.0,
+        ..LogOptions::default()
     }
 }
 

@@ -5,9 +5,11 @@
 //! connection closes the oldest one: a probe is always accepted.
 
 mod connection;
+mod process;
+mod readings;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::service::Routes;
@@ -25,13 +27,20 @@ use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::health_server::HealthServer;
 
 use self::connection::OpsConnection;
+use super::config::Config;
+use super::connection_counts::ConnectionCounts;
 use super::connection_set::ConnectionSet;
+use super::listener::CertificateExpiries;
+use super::open::log_options;
 use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
-use crate::registry::{Registry, Rung};
-use crate::telemetry::audit::Usage;
-use crate::telemetry::metrics::{self, AuditState, LogState, Metrics, State};
+use crate::registry::{Registry, Rung, WritesOff};
+use crate::store::log::LogOptions;
+use crate::surface::CallsUnderWay;
+use crate::telemetry::access::AccessLog;
+use crate::telemetry::audit::{Audit, Usage};
+use crate::telemetry::metrics::{self, Metrics};
 
 /// The maximum number of connections.
 const MAX_CONNECTIONS: usize = 64;
@@ -50,31 +59,56 @@ pub(super) struct Ops {
     pub metrics: Arc<Metrics>,
     /// The registry, while it is open and not draining.
     pub registry: Arc<ArcSwapOption<Registry>>,
-    pub data_dir: PathBuf,
-    /// The audit's disk usage, once the audit is started.
-    pub audit: Arc<OnceLock<Arc<Usage>>>,
+    disks: Disks,
+    /// Set once the server is about to answer calls.
+    pub running: Arc<OnceLock<Running>>,
+    /// Why the last check of health found that writes are not accepted.
+    pub writes_off: Arc<ArcSwapOption<WritesOff>>,
+    pub connections: ConnectionCounts,
+    pub expiries: CertificateExpiries,
+}
+
+/// Where the data are, and how much of the disk must stay free.
+#[derive(Clone)]
+struct Disks {
+    data_dir: PathBuf,
+    audit_dir: PathBuf,
+    log: LogOptions,
+}
+
+/// The parts of a server that answers calls.
+pub(super) struct Running {
+    pub audit: Audit,
+    pub access: AccessLog,
+    pub calls: CallsUnderWay,
+    pub draining: watch::Receiver<bool>,
 }
 
 impl Ops {
     /// Creates the state for a registry that is not open yet.
-    pub(super) fn new(data_dir: &Path) -> Ops {
+    pub(super) fn new(config: &Config) -> Ops {
+        let mut audit_dir = config.audit().path;
+        audit_dir.pop();
         Ops {
             health: HealthBoard::default(),
             metrics: Arc::default(),
             registry: Arc::default(),
-            data_dir: data_dir.to_owned(),
-            audit: Arc::default(),
+            disks: Disks { data_dir: config.data_dir.clone(), audit_dir, log: log_options(config) },
+            running: Arc::default(),
+            writes_off: Arc::default(),
+            connections: ConnectionCounts::default(),
+            expiries: CertificateExpiries::default(),
         }
     }
 
     /// The routes of the port.
     fn routes(self) -> Routes {
         let health = self.health.clone();
-        let (audit, registry) = (Arc::clone(&self.audit), Arc::clone(&self.registry));
+        let (running, registry) = (Arc::clone(&self.running), Arc::clone(&self.registry));
         let ready = move || async move {
             let of_log = registry.load().as_ref().map_or(String::new(), |registry| state_of_log(registry));
             if health.serving().questions {
-                let of_audit = audit.get().map_or(String::new(), |usage| warning(usage));
+                let of_audit = running.get().map_or(String::new(), |running| warning(&running.audit.usage()));
                 (StatusCode::OK, format!("ok\n{of_audit}{of_log}"))
             } else {
                 (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{of_log}"))
@@ -87,40 +121,10 @@ impl Ops {
     }
 
     async fn scrape(self) -> Result<([(http::HeaderName, &'static str); 1], String), StatusCode> {
-        // Reading the disk usage may block.
-        let text = tokio::task::spawn_blocking(move || self.metrics.text(self.state())).await;
+        // Reading the disk may block.
+        let text = tokio::task::spawn_blocking(move || self.metrics.text(self.readings())).await;
         let text = text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
-    }
-
-    fn state(&self) -> State {
-        let serving = self.health.serving();
-        State {
-            head_revision: self.registry.load().as_ref().map_or(0, |registry| registry.head().revision.0),
-            log_bytes: self.log_bytes(),
-            answers: serving.questions,
-            writes: serving.writes,
-            index: self.registry.load().as_ref().is_some_and(|registry| registry.index_works()),
-            audit: self.audit.get().map(|usage| AuditState {
-                bytes: usage.used(),
-                limit: usage.limit(),
-                seconds_until_full: usage.seconds_until_full(),
-            }),
-            log: self.registry.load().as_ref().and_then(|registry| registry.log_report()).map(|report| LogState {
-                head_confirmed_age: report.age.map(|age| age.as_secs_f64()),
-                trouble: report.trouble.map(|trouble| trouble.cause.name()),
-                clock_offset: report.clock_ahead.map(|ahead| ahead.as_secs_f64()),
-                lag: report.lag,
-                appends_lost: report.readings.appends_lost,
-                doubts: report.readings.doubts,
-            }),
-        }
-    }
-
-    /// The size of the log in bytes. A segment that is removed during the count is skipped.
-    fn log_bytes(&self) -> u64 {
-        let Ok(segments) = std::fs::read_dir(self.data_dir.join("log")) else { return 0 };
-        segments.flatten().filter_map(|segment| segment.metadata().ok()).map(|file| file.len()).sum()
     }
 }
 
@@ -173,40 +177,5 @@ fn warning(usage: &Usage) -> String {
     match usage.days_left() {
         Some(days) => format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes\n"),
         None => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-    use crate::domain::id::Revision;
-    use crate::registry::Cause;
-
-    #[test]
-    fn every_cause_of_trouble_has_a_series() {
-        let why = || "a test".to_owned();
-        let [ours, head, last_shared] = [Revision::ZERO; 3];
-        for cause in [
-            Cause::Unreachable { why: why() },
-            Cause::NotOpened { waiting_for: Vec::new() },
-            Cause::Lost { ours, head, last_shared },
-            Cause::ClockSkewed { ahead: SignedDuration::ZERO },
-            Cause::DurabilityReduced { why: why() },
-            Cause::Damaged { why: why() },
-        ] {
-            let log = LogState {
-                head_confirmed_age: None,
-                trouble: Some(cause.name()),
-                clock_offset: None,
-                lag: 0,
-                appends_lost: 0,
-                doubts: 0,
-            };
-            let page = Metrics::default().text(State { log: Some(log), ..State::default() });
-            assert!(page.contains(&format!("cpss_log_trouble{{cause=\"{}\"}} 1", cause.name())), "{page}");
-            assert!(page.contains("cpss_log_head_confirmed_age_seconds inf"), "{page}");
-        }
     }
 }

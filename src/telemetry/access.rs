@@ -87,6 +87,8 @@ pub struct AccessLog {
 struct Shared {
     queue: SyncSender<Answered>,
     left_out: AtomicU64,
+    /// The same since the start.
+    dropped: AtomicU64,
     is_closing: AtomicBool,
 }
 
@@ -105,7 +107,12 @@ impl AccessLog {
         alive: impl Send + 'static,
     ) -> io::Result<(AccessLog, AccessThread)> {
         let (queue, lines) = sync_channel(QUEUE);
-        let shared = Arc::new(Shared { queue, left_out: AtomicU64::new(0), is_closing: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            queue,
+            left_out: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            is_closing: AtomicBool::new(false),
+        });
         let of_thread = Arc::clone(&shared);
         let log = dispatcher::get_default(Clone::clone);
         let thread = std::thread::Builder::new().name("access".to_owned()).spawn(move || {
@@ -119,7 +126,13 @@ impl AccessLog {
     pub fn answered(&self, call: Answered) {
         if tracing::enabled!(target: "access", Level::INFO) && self.shared.queue.try_send(call).is_err() {
             self.shared.left_out.fetch_add(1, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The number of lines that were dropped since the start.
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
     }
 }
 

@@ -45,6 +45,7 @@ mod linear;
 mod lists;
 mod logs;
 mod main_job;
+mod metrics;
 mod mirror;
 mod model;
 mod names;

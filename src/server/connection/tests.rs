@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::server::connection_counts::ConnectionCounts;
 use crate::server::connection_set::ConnectionSet;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -21,6 +22,7 @@ async fn connect(time: Duration) -> (TcpStream, Connection, ConnectionSet, Peer)
     let (other, taken) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (peer, mut set) = (Peer::new(address, None), ConnectionSet::with_limit(1));
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let permit = (permit, ConnectionCounts::default().add());
     let (wire, unauthenticated) = (Wire::Plain(taken.unwrap().0), Unauthenticated::new(time, set.add()));
     let connection = Connection::new(wire, peer.clone(), unauthenticated, permit, WorkerSlot::default());
     (other.unwrap(), connection, set, peer)

@@ -5,6 +5,7 @@
 //! so that they cannot keep clients out.
 
 pub mod certificates;
+mod expiries;
 mod handshakes;
 mod reload;
 
@@ -14,14 +15,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+pub(super) use self::expiries::CertificateExpiries;
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
 use super::connection::{Connection, UNAUTHENTICATED_TIMEOUT, Unauthenticated, Wire};
+use super::connection_counts::{ConnectionCounts, Counted};
 use super::connection_set::{ConnectionSet, Slot};
 use super::workers::{Worker, Workers};
 use crate::auth::Identities;
@@ -29,6 +33,7 @@ use crate::auth::peer::{Certificate, Peer};
 use crate::auth::quotas::Quotas;
 use crate::registry::clock;
 use crate::registry::incident::Incident;
+use crate::telemetry::metrics::{HandshakeFailure, Metrics};
 
 /// The deadline of a handshake.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -51,6 +56,11 @@ pub(super) struct Listener {
     pub identities: Identities,
     /// The quotas of the clients. A connection is counted as soon as its client is known.
     pub quotas: Quotas,
+    pub metrics: Arc<Metrics>,
+    /// The connections that it has opened.
+    pub connections: ConnectionCounts,
+    /// Where the expiries of the certificates are noted that clients show.
+    pub expiries: CertificateExpiries,
 }
 
 impl Listener {
@@ -102,7 +112,7 @@ impl Listener {
                 tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
             let (Some(permit), Some(worker)) = (permit, workers.least_loaded()) else { continue };
-            let slot = unauthenticated.add();
+            let (slot, permit) = (unauthenticated.add(), (permit, self.connections.add()));
             match on_worker(&worker, stream, slot) {
                 Ok((stream, unauthenticated)) => {
                     handshakes.spawn(self.clone().set_up(stream, address, unauthenticated, permit, worker));
@@ -120,19 +130,23 @@ impl Listener {
         stream: TcpStream,
         address: SocketAddr,
         mut unauthenticated: Unauthenticated,
-        permit: OwnedSemaphorePermit,
+        permit: (OwnedSemaphorePermit, Counted),
         worker: Worker,
     ) {
         let handshake = tokio::select! {
             handshake = tokio::time::timeout(HANDSHAKE_TIME, self.handshake(stream, address)) => handshake,
-            () = unauthenticated.expired() => return,
+            () = unauthenticated.expired() => return self.metrics.handshake_failed(HandshakeFailure::Displaced),
         };
         match handshake {
             Ok(Ok((wire, peer))) => {
                 worker.hand_over(Connection::new(wire, peer, unauthenticated, permit, worker.slot())).await;
             }
-            Ok(Err(error)) => log_failed_handshake(address, &error),
+            Ok(Err(error)) => {
+                self.metrics.handshake_failed(failure(&error));
+                log_failed_handshake(address, &error);
+            }
             Err(_) => {
+                self.metrics.handshake_failed(HandshakeFailure::Timeout);
                 static TOO_SLOW: Incident = Incident::new();
                 if let Some(times) = TOO_SLOW.occurred() {
                     tracing::info!(event = "tls_handshake_timeout", times, peer = %address, "TLS handshake timed out");
@@ -153,11 +167,30 @@ impl Listener {
         };
         let stream = TlsAcceptor::from(tls.load_full()).accept(stream).await?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let certificate = shown.map(|der| Certificate::read(der, instant)).transpose();
+        let mut expires = 0;
+        let expiry = |second| {
+            expires = second;
+            instant(second)
+        };
+        let certificate = shown.map(|der| Certificate::read(der, expiry)).transpose();
         let certificate = certificate.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let peer = Peer::new(address, certificate);
         self.identities.recognize(&peer, &self.quotas);
+        let uri = peer.certificate().filter(|_| peer.is_known()).and_then(|certificate| certificate.uris.first());
+        if let (Some(uri), Ok(expires)) = (uri, Timestamp::from_second(expires)) {
+            self.expiries.shown(uri, expires);
+        }
         Ok((Wire::Tls(Box::new(stream)), peer))
+    }
+}
+
+/// Why a handshake ended with an error.
+fn failure(error: &io::Error) -> HandshakeFailure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            HandshakeFailure::Disconnected
+        }
+        _ => HandshakeFailure::Tls,
     }
 }
 
@@ -211,13 +244,24 @@ mod tests {
 
     use super::*;
 
+    fn plain() -> Listener {
+        Listener {
+            tls: None,
+            identities: Identities::Dev,
+            quotas: Quotas::default(),
+            metrics: Arc::default(),
+            connections: ConnectionCounts::default(),
+            expiries: CertificateExpiries::default(),
+        }
+    }
+
     #[tokio::test]
     async fn connections_beyond_the_limit_are_refused_until_one_ends() {
         let limit = getrlimit(Resource::Nofile);
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let opened = Listener { tls: None, identities: Identities::Dev, quotas: Quotas::default() };
+        let opened = plain();
         let (worker, mut taken) = Worker::on(Handle::current());
         opened.open(listener, Workers::of(vec![worker]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
@@ -237,7 +281,7 @@ mod tests {
     async fn a_connection_is_given_to_the_worker_with_the_fewest() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let opened = Listener { tls: None, identities: Identities::Dev, quotas: Quotas::default() };
+        let opened = plain();
         let ((one, mut on_one), (other, mut on_other)) = (Worker::on(Handle::current()), Worker::on(Handle::current()));
         opened.open(listener, Workers::of(vec![one, other]), ()).unwrap();
         let mut peers = Vec::new();

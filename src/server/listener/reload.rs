@@ -14,12 +14,13 @@ use tokio::time::MissedTickBehavior;
 
 use super::Tls;
 use super::certificates::Expiries;
+use super::expiries::CertificateExpiries;
 use crate::auth::Identities;
 use crate::registry::clock;
 use crate::server::ServeError;
 use crate::server::config::{Access, clients};
 use crate::server::vital::restarted;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, Reloaded};
 
 /// The interval at which the files are checked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -34,6 +35,7 @@ const EXPIRY_CHECK_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 pub(in crate::server) struct Watch {
     files: Access,
     metrics: Arc<Metrics>,
+    reported: CertificateExpiries,
     hangup: Signal,
     certificates: FileState,
     clients: FileState,
@@ -73,19 +75,23 @@ impl FileState {
 impl Watch {
     /// Reads the files for the first time. A change or a SIGHUP after this call is not missed, however long it takes
     /// until [`Watch::keep`] runs.
-    pub(in crate::server) fn begin(files: &Access, metrics: &Arc<Metrics>) -> Result<Watch, ServeError> {
+    pub(in crate::server) fn begin(
+        files: &Access,
+        metrics: &Arc<Metrics>,
+        reported: &CertificateExpiries,
+    ) -> Result<Watch, ServeError> {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
         let certificates = FileState::loaded(look(files.certificates.paths()));
         let read = files.certificates.read(clock::now())?;
-        metrics.certificate_expires(read.expiries.server.as_second());
+        reported.loaded(read.expiries);
         let clients = FileState::loaded(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
         let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
         let tls = Arc::new(ArcSwap::new(read.tls));
         let (files, metrics) = (files.clone(), Arc::clone(metrics));
         let expiry = Expiry::of(read.expiries.server);
-        let expiries = read.expiries;
-        Ok(Watch { files, metrics, hangup, certificates, clients, expiry, expiries, tls, identities })
+        let (expiries, reported) = (read.expiries, reported.clone());
+        Ok(Watch { files, metrics, reported, hangup, certificates, clients, expiry, expiries, tls, identities })
     }
 
     /// Reloads the files when needed. Runs until it is dropped, and restarts after a panic.
@@ -118,12 +124,14 @@ impl Watch {
     }
 
     fn load_certificates(&mut self) {
-        match self.files.certificates.read(clock::now()) {
+        let read = self.files.certificates.read(clock::now());
+        self.metrics.reloaded(Reloaded::Certificates, read.is_ok());
+        match read {
             Ok(certificates) => {
                 let expires = certificates.expiries.server;
                 self.tls.store(certificates.tls);
                 tracing::info!(event = "certificates_loaded", %expires, "loaded the certificates");
-                self.metrics.certificate_expires(expires.as_second());
+                self.reported.loaded(certificates.expiries);
                 self.expiry = Expiry::of(expires);
             }
             Err(error) => {
@@ -141,7 +149,9 @@ impl Watch {
         match clients::read(&self.files.clients) {
             Ok(clients) => {
                 let count = clients.count();
-                match self.identities.replace(clients) {
+                let replaced = self.identities.replace(clients);
+                self.metrics.reloaded(Reloaded::Clients, replaced.is_ok());
+                match replaced {
                     Ok(()) => tracing::info!(event = "clients_loaded", clients = count, "loaded the list of clients"),
                     Err(refused) => {
                         let refused = &refused as &dyn std::error::Error;
@@ -154,6 +164,7 @@ impl Watch {
                 }
             }
             Err(mistakes) => {
+                self.metrics.reloaded(Reloaded::Clients, false);
                 for mistake in mistakes {
                     tracing::error!(event = "clients_rejected", %mistake,
                         "rejected the new list of clients: the old one stays in use"

@@ -13,6 +13,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use super::{Admission, TRACEPARENT};
 use crate::auth::Method;
@@ -68,6 +69,7 @@ impl TrackedCall {
             return request;
         }
         let received = Arc::new(AtomicU64::new(0));
+        self.admission.metrics.stream_begun();
         self.received = Some(Arc::clone(&received));
         request.map(|body| Body::new(CountedRequest { body, frames: Frames::default(), received }))
     }
@@ -79,13 +81,32 @@ impl TrackedCall {
         if self.received.is_some() && !response.body().is_end_stream() {
             return response.map(|body| Body::new(CountedResponse { body, tracked: self }));
         }
-        self.report(Outcome::Grpc(code(response.headers())));
+        self.report_code(response.headers());
         response
     }
 
     /// Reports a request that was refused because it is not a call.
     pub(super) fn turn_away(mut self, status: StatusCode) {
         self.report(Outcome::Http(status.as_u16()));
+    }
+
+    /// Reports the code in a response's headers or trailers, and counts a refusal.
+    fn report_code(&mut self, headers: &HeaderMap) {
+        let code = code(headers);
+        if is_refusal(code)
+            && let Some(status) = Status::from_header_map(headers)
+        {
+            self.count_refusal(&status);
+        }
+        self.report(Outcome::Grpc(code));
+    }
+
+    /// Counts a call that was refused because of a limit, or of the state of the registry.
+    fn count_refusal(&self, status: &Status) {
+        if is_refusal(status.code().into()) && !self.is_reported {
+            let info = status.get_details_error_info();
+            self.admission.metrics.refused(info.as_ref().map_or("", |info| &info.reason));
+        }
     }
 
     /// Counts the call and writes its access log line, once.
@@ -116,6 +137,9 @@ impl TrackedCall {
 impl Drop for TrackedCall {
     fn drop(&mut self) {
         self.report(Outcome::Grpc(Code::Cancelled.into()));
+        if self.received.is_some() {
+            self.admission.metrics.stream_ended();
+        }
     }
 }
 
@@ -127,6 +151,11 @@ pub(crate) fn explained(response: Response<Body>) -> Response<Body> {
         }
         _ => response,
     }
+}
+
+/// True if calls with this code were refused because of a limit, or of the state of the registry.
+fn is_refusal(code: i32) -> bool {
+    code == i32::from(Code::ResourceExhausted) || code == i32::from(Code::Unavailable)
 }
 
 /// Returns the gRPC code from a response's headers or trailers.
@@ -185,10 +214,13 @@ impl http_body::Body for CountedResponse {
         match &polled {
             Some(Ok(frame)) => match (frame.data_ref(), frame.trailers_ref()) {
                 (Some(bytes), _) => self.tracked.sent.take(bytes),
-                (None, Some(trailers)) => self.tracked.report(Outcome::Grpc(code(trailers))),
+                (None, Some(trailers)) => self.tracked.report_code(trailers),
                 (None, None) => {}
             },
-            Some(Err(status)) => self.tracked.report(Outcome::Grpc(status.code().into())),
+            Some(Err(status)) => {
+                self.tracked.count_refusal(status);
+                self.tracked.report(Outcome::Grpc(status.code().into()));
+            }
             None => self.tracked.report(Outcome::Grpc(Code::Ok.into())),
         }
         Poll::Ready(polled)

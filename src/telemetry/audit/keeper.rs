@@ -100,8 +100,8 @@ impl<N: Fn() -> Timestamp> Keeper<N> {
     }
 
     fn tidy(&mut self) -> io::Result<()> {
-        let Files { trail, keep, .. } = &self.files;
-        remove_old(trail, *keep, (self.now)())?;
+        let Files { trail, keep, usage } = &self.files;
+        usage.removed(remove_old(trail, *keep, (self.now)())?);
         trail.clean()?;
         self.measure()?;
         let Files { trail, .. } = &self.files;
@@ -136,15 +136,17 @@ impl<N: Fn() -> Timestamp> Keeper<N> {
     }
 }
 
-/// Removes the files whose last line is past the retention period.
-pub(super) fn remove_old(trail: &Trail, keep: Keep, now: Timestamp) -> io::Result<()> {
-    let Ok(kept_from) = now.checked_sub(keep.duration()) else { return Ok(()) };
+/// Removes the files whose last line is past the retention period. Returns their number.
+pub(super) fn remove_old(trail: &Trail, keep: Keep, now: Timestamp) -> io::Result<u64> {
+    let Ok(kept_from) = now.checked_sub(keep.duration()) else { return Ok(0) };
+    let mut removed = 0;
     for file in trail.closed()?.iter().filter(|file| file.span.last < kept_from) {
         remove(&file.plain)?;
         remove(&file.packed())?;
+        removed += 1;
         tracing::info!(event = "audit_file_removed", file = %file.plain.display(), "removed an audit file older than audit_keep_days");
     }
-    Ok(())
+    Ok(removed)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

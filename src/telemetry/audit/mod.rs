@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -183,11 +183,44 @@ struct Queue {
     entries: Vec<Entry>,
     /// Completed when all messages queued so far are written (true), or cannot be (false).
     waiting: Vec<oneshot::Sender<bool>>,
+    /// Since when the first of the entries waits, and since when the first of those that are being written did.
+    first_at: Option<Instant>,
+    writing_since: Option<Instant>,
+    /// The number of entries that are being written.
+    writing: usize,
+}
+
+/// What waits to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// The number of entries.
+    pub entries: usize,
+    /// The age of the oldest. Zero if there is none.
+    pub oldest: Duration,
 }
 
 impl Queue {
     fn is_full(&self) -> bool {
         self.entries.len() >= QUEUE
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.first_at.get_or_insert_with(Instant::now);
+        self.entries.push(entry);
+    }
+
+    /// Moves everything to the writer's queue, which is empty.
+    fn take_all(&mut self, taken: &mut Queue) {
+        std::mem::swap(&mut self.entries, &mut taken.entries);
+        std::mem::swap(&mut self.waiting, &mut taken.waiting);
+        self.writing_since = self.first_at.take();
+        self.writing = taken.entries.len();
+    }
+
+    /// True if the queue is full after what was taken from it has been written.
+    fn is_full_after_write(&mut self) -> bool {
+        (self.writing, self.writing_since) = (0, None);
+        self.is_full()
     }
 }
 
@@ -253,6 +286,14 @@ impl Audit {
         Arc::clone(&self.usage)
     }
 
+    /// What waits to be written.
+    pub fn backlog(&self) -> Backlog {
+        let queue = self.shared.queue();
+        let since = queue.writing_since.or(queue.first_at);
+        let oldest = since.map_or(Duration::ZERO, |since| since.elapsed());
+        Backlog { entries: queue.entries.len() + queue.writing, oldest }
+    }
+
     /// Reports a question. It may be answered when the returned future completes.
     pub fn report(&self, question: Question) -> Result<Written, Unwritable> {
         self.take(Entry::Question(question))
@@ -291,7 +332,7 @@ impl Shared {
         self.admit(entry.client())?;
         let mut queue = self.queue();
         if !queue.is_full() {
-            queue.entries.push(entry);
+            queue.push(entry);
             return Ok(());
         }
         drop(queue);
@@ -308,7 +349,7 @@ impl Shared {
 
     /// Queues a message about a question that has been answered. It is never refused.
     fn take_answered(&self, entry: Entry) {
-        self.queue().entries.push(entry);
+        self.queue().push(entry);
     }
 
     /// Waits until everything queued so far is written. Returns false if it is not, and may never be.

@@ -32,11 +32,19 @@ pub struct Usage {
     limit: u64,
     used: AtomicU64,
     seconds_until_full: AtomicU64,
+    lines: AtomicU64,
+    files_removed: AtomicU64,
 }
 
 impl Usage {
     pub(super) fn new(limit: u64) -> Usage {
-        Usage { limit, used: AtomicU64::new(0), seconds_until_full: AtomicU64::new(NEVER) }
+        Usage {
+            limit,
+            used: AtomicU64::new(0),
+            seconds_until_full: AtomicU64::new(NEVER),
+            lines: AtomicU64::new(0),
+            files_removed: AtomicU64::new(0),
+        }
     }
 
     /// Measures these files, and determines the limit from the configured share.
@@ -65,6 +73,21 @@ impl Usage {
     /// Like [`Usage::seconds_until_full`], but in whole days. None if at least two weeks are left.
     pub fn days_left(&self) -> Option<u64> {
         self.seconds_until_full().map(|seconds| seconds / (24 * 3600)).filter(|days| *days < 14)
+    }
+
+    /// The number of lines written since the start.
+    pub fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
+    }
+
+    /// The number of files removed after their retention period, since the start.
+    pub fn files_removed(&self) -> u64 {
+        self.files_removed.load(Ordering::Relaxed)
+    }
+
+    /// Counts files that were removed.
+    pub(super) fn removed(&self, files: u64) {
+        self.files_removed.fetch_add(files, Ordering::Relaxed);
     }
 
     /// Adds written bytes.
@@ -196,9 +219,11 @@ impl Ledger {
         }
     }
 
-    /// Counts written bytes.
-    pub(super) fn written(&self, bytes: usize) {
-        self.usage.grown(bytes as u64);
+    /// Counts written lines.
+    pub(super) fn written(&self, lines: &str) {
+        self.usage.grown(lines.len() as u64);
+        let count = memchr::memchr_iter(b'\n', lines.as_bytes()).count();
+        self.usage.lines.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     /// Updates the level of usage, and determines which clients are refused.

@@ -144,7 +144,7 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
     /// true if there are lines to write or calls to complete.
     fn take(&mut self) -> bool {
         if self.lines.is_empty() {
-            std::mem::swap(&mut *self.shared.queue(), &mut self.taken);
+            self.shared.queue().take_all(&mut self.taken);
             if !self.taken.entries.is_empty() {
                 self.at = (self.now)();
                 let at = line::instant(self.at);
@@ -178,9 +178,9 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
         let is_written = written.is_ok();
         match written {
             Ok(()) => {
-                self.ledger.written(self.lines.len());
+                self.ledger.written(&self.lines);
                 self.lines.clear();
-                if !self.shared.queue().is_full() && self.shared.set_writable(true) {
+                if !self.shared.queue().is_full_after_write() && self.shared.set_writable(true) {
                     tracing::info!(event = "audit_recovered", "the audit of reads is written again");
                 }
             }

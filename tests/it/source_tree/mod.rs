@@ -4,6 +4,7 @@ mod code;
 mod guides;
 mod imports;
 mod ladder;
+mod monitoring;
 mod operations;
 pub mod settings;
 mod words;

@@ -20,8 +20,16 @@ fn ledger() -> (Ledger, Arc<Usage>, Gates) {
 
 fn write(ledger: &mut Ledger, client: &dyn Client, bytes: usize) -> Refused {
     ledger.spend(client, bytes);
-    ledger.written(bytes);
+    ledger.written(&" ".repeat(bytes));
     ledger.update()
+}
+
+#[test]
+fn lines_are_counted_once_they_are_written() {
+    let (ledger, usage, _) = ledger();
+    ledger.written("{}\n{}\n");
+    ledger.written("{}\n");
+    assert_eq!((usage.lines(), usage.used()), (3, 9));
 }
 
 #[test]
