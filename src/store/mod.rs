@@ -4,9 +4,8 @@
 //! follows. It may be deleted at any time; the next start rebuilds it from the log. Readers share the index and read
 //! the log while the writer appends.
 //!
-//! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`. It also contains
-//! `UNFINISHED` while the registry is being created, `DAMAGED` if a scrub found damage, `BACKED_UP` after a backup,
-//! `ACKNOWLEDGED` and `COPY` if the log is shared, and `LOG_ID` if the log moved there.
+//! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`, and at times the other files
+//! that README.md lists.
 
 pub mod backup;
 pub mod check;
