@@ -13,6 +13,7 @@ use super::preface::SEMANTICS_VERSION;
 use super::registry_history::Moved;
 use super::writer::Writer;
 use crate::domain::fact::{LogHome, RegistryFact};
+use crate::store::log::StoredRecord;
 
 impl Registry {
     /// Records that the log goes on in another place, as its last record here. Does nothing if it has moved there
@@ -57,8 +58,17 @@ pub(super) fn record(writer: &mut Writer, to: LogHome) -> Result<Moved, OpenErro
 
 fn try_to_record(writer: &mut Writer, to: &LogHome) -> Result<(), NotCommitted> {
     writer.follow()?;
+    // Without a lock, replicas that report often would be first each time.
+    let staged = writer.store.lock().map_err(|error| writer.not_committed(error))?.unwrap_or_default();
+    let recorded = record_after(writer, &staged, to);
+    writer.store.unlock();
+    recorded
+}
+
+fn record_after(writer: &mut Writer, staged: &[StoredRecord], to: &LogHome) -> Result<(), NotCommitted> {
     let shared = Arc::clone(&writer.shared);
     let mut batch = writer.new_batch(&shared)?;
+    writer.stage(&mut batch, staged)?;
     batch.add_own(RegistryFact::LogMoved { to: to.clone() })?;
     writer.commit(batch).map(drop)
 }
