@@ -178,12 +178,11 @@ pub async fn run(
 
     let (socket, address) = listen(config.listen).await?;
     tokio::pin!(signals);
-    let opened = tokio::select! {
+    let Opened { registry, writer } = tokio::select! {
         opened = open::open(&config) => opened?,
         // An interrupted start leaves the same state as a kill: nothing has been acknowledged.
         _ = signals.next() => return Ok(()),
     };
-    let Opened { registry, writer } = opened;
     let registry = registry.serving_stale_for(config.log_serve_stale_for_seconds);
     let (calendar, waking) = start_upkeep(&registry);
     let writer = tokio::task::spawn_blocking(move || writer.join());
