@@ -114,8 +114,9 @@ fn every_mistake_is_reported_at_once_with_its_place() {
                 disk_reserve_bytes, disk_reserve_percent, drain_seconds, open_days_through, audit_file, audit_file_mib, \
                 audit_keep_days, audit_max_bytes, calls_per_second, calls_burst, questions_per_second, questions_burst, \
                 provider_misses_per_hour, payer_misses_per_hour, connections_per_client, streams_per_client, \
-                longest_call_seconds, log_format, log_level, log.engine, log.url, log.password_file, log.ca, log.request_key, log.replica_id, \
-                log.durability, log.patience_seconds, log.serve_stale_for_seconds, log.roll_call";
+                longest_call_seconds, log_format, log_level, log.engine, log.url, log.password_file, log.ca, \
+                log.request_key, log.replica_id, log.durability, log.patience_seconds, log.serve_stale_for_seconds, \
+                log.roll_call";
     assert_eq!(
         mistakes,
         [
