@@ -141,3 +141,25 @@ fn take_out<K: Hash + Eq>(watching: &mut HashMap<K, HashSet<u64>>, of: &K, numbe
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_watcher_is_the_one_that_has_sent_the_least_and_does_not_wait() {
+        let mut watching = Watching::default();
+        assert_eq!(watching.slowest(), (0, None));
+        let (number, slow) = watching.add(&Watched::Everything);
+        let (_, fast) = watching.add(&Watched::Everything);
+        assert_eq!(watching.slowest(), (2, None), "both wait");
+        fast.sent(Some(Revision(90)));
+        slow.sent(Some(Revision(7)));
+        assert_eq!(watching.slowest(), (2, Some(Revision(7))));
+        slow.sent(None);
+        assert_eq!(watching.slowest(), (2, Some(Revision(90))), "it has everything");
+        slow.sent(Some(Revision(8)));
+        watching.remove(number, &Watched::Everything);
+        assert_eq!(watching.slowest(), (1, Some(Revision(90))));
+    }
+}

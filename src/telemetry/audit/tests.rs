@@ -276,9 +276,11 @@ async fn a_sink_that_blocks_is_treated_like_one_that_fails_and_no_call_hangs() {
     let later = record(&audit);
     assert_eq!(futures_util::future::join(earlier, later).await, (Err(Unwritable), Err(Unwritable)));
     assert_eq!(record(&audit).await, Err(Unwritable));
-    let refused = begun.elapsed();
+    let (refused, backlog) = (begun.elapsed(), audit.backlog());
+    assert!(backlog.entries >= 1 && backlog.oldest > WRITE_DEADLINE / 2, "{backlog:?}");
     gate.send(Ok(())).unwrap();
     wait(&audit, true).await;
+    assert_eq!(audit.backlog(), Backlog::default());
     let _held = audit.report(question()).unwrap();
     let closing = Instant::now();
     thread.close();

@@ -61,7 +61,7 @@ fn is_word(letter: char) -> bool {
 fn metrics_in(expression: &str) -> Vec<(&str, &str)> {
     let mut found = Vec::new();
     let mut rest = expression;
-    while let Some(begin) = rest.find(|letter: char| is_word(letter)) {
+    while let Some(begin) = rest.find(is_word) {
         let word = &rest[begin..];
         let end = word.find(|letter: char| !is_word(letter)).unwrap_or(word.len());
         if word.starts_with("cpss_") || word.starts_with("process_") {
