@@ -4,8 +4,7 @@
 //! follows. It may be deleted at any time; the next start rebuilds it from the log. Readers share the index and read
 //! the log while the writer appends.
 //!
-//! The data directory contains `LOCK`, `FORMAT`, `log/`, `index/`, `keys/` and `ANSWERED`, and at times the other files
-//! that README.md lists.
+//! `README.md` lists the files of the data directory.
 
 pub mod backup;
 pub mod check;
