@@ -4,7 +4,7 @@
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
-# The commit, for the line that the service logs when it starts: docker build --build-arg CPSS_COMMIT=$(git rev-parse HEAD) .
+# The commit, for the log and the metrics: docker build --build-arg CPSS_COMMIT=$(git rev-parse HEAD) .
 ARG CPSS_COMMIT=
 # The cache mounts are not part of the layer, so copy the binary out before the step ends.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -4,6 +4,7 @@
 //! reports NOT_SERVING again. Long-lived calls then end with DRAINING. Other calls are answered until the drain
 //! deadline or a second signal. Finally the writer stops and the index is closed.
 
+mod build;
 pub mod check;
 pub mod config;
 mod connection;

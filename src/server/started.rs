@@ -6,9 +6,6 @@ use super::config::Config;
 use super::listener::certificates::Expiries;
 use crate::registry::Registry;
 
-/// The commit that the program was built from, if the build said it.
-const COMMIT: Option<&str> = option_env!("CPSS_COMMIT");
-
 /// The keys of the configuration that limit something.
 const LIMITS: [&str; 15] = [
     "disk_reserve_bytes",
@@ -42,7 +39,7 @@ pub(super) fn log(config: &Config, registry: &Registry, ports: Ports, expiries: 
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
-        commit = COMMIT.filter(|commit| !commit.is_empty()),
+        commit = super::build::commit(),
         semantics_version = head.history.semantics_version(),
         epoch = epoch.map(tracing::field::display),
         head_revision = head.revision.0,

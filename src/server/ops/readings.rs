@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Ops, Running, process};
 use crate::registry::{CommitFailure, LogReport, Registry, Report, SEMANTICS_VERSION, WritesOff, clock};
+use crate::server::build::commit;
 use crate::store::backup::BackupNote;
 use crate::store::disk::{Disk as _, RealDisk};
 use crate::telemetry::metrics::{Readings, list};
@@ -14,9 +15,6 @@ const CAUSES: [&str; 7] = ["starting", "disk", "calendar", "scrub", "index", "lo
 /// The causes of trouble with a shared log. Each has a series while the log is shared.
 const LOG_CAUSES: [&str; 6] =
     ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged"];
-
-/// The commit that the program was built from, if the build was given it.
-const COMMIT: Option<&str> = option_env!("BUILD_COMMIT");
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -43,7 +41,7 @@ impl Ops {
         readings.add(&list::BACKUP_LAST, backup.map(|backup| backup.taken_at.as_second()));
         readings.add(&list::BACKUP_REVISION, backup.map(|backup| backup.head.0));
         let (version, semantics) = (env!("CARGO_PKG_VERSION"), SEMANTICS_VERSION.to_string());
-        readings.labeled(&list::BUILD_INFO, &[version, COMMIT.unwrap_or("unknown"), &semantics], true);
+        readings.labeled(&list::BUILD_INFO, &[version, commit().unwrap_or("unknown"), &semantics], true);
         process::add(&mut readings);
         readings
     }
