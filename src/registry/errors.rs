@@ -12,7 +12,7 @@ use crate::domain::decide::Rejection;
 use crate::domain::id::Revision;
 use crate::rules::RuleError;
 use crate::store::index::IndexError;
-use crate::store::log::status::Trouble;
+use crate::store::log::trouble::Trouble;
 use crate::store::log::{AppendError, ReadError as LogReadError};
 use crate::store::record::Undecodable;
 use crate::store::{CloseError, DataDirError};

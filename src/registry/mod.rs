@@ -97,4 +97,4 @@ pub use self::report::{Report, ScrubReport};
 pub use self::rung::{LogReport, Rung};
 pub use self::submission::{QueueSlot, Submission};
 pub use crate::store::incident;
-pub use crate::store::log::status::{Cause, Trouble};
+pub use crate::store::log::trouble::{Cause, Trouble};

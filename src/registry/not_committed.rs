@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
 use super::figures::CommitFailure;
-use crate::store::log::status::Trouble;
+use crate::store::log::trouble::Trouble;
 
 /// Why a batch was not committed. Nothing was recorded, unless the writer failed.
 pub(super) enum NotCommitted {

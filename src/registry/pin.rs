@@ -16,7 +16,7 @@ use super::token::Token;
 use crate::domain::id::Revision;
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
-use crate::store::log::status::Trouble;
+use crate::store::log::trouble::Trouble;
 
 /// How long a question waits for what it names while the shared log is away. A log that is back is found sooner.
 const WAIT_FOR_LOG: Duration = Duration::from_secs(5);

@@ -12,7 +12,8 @@ use super::handle::Registry;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use crate::domain::id::Revision;
-use crate::store::log::status::{LogStatus, Readings, Trouble};
+use crate::store::log::status::{LogStatus, Readings};
+use crate::store::log::trouble::Trouble;
 
 /// How old the last confirmation of the head may be without anything being wrong.
 const USUAL: Duration = Duration::from_secs(5);

@@ -34,7 +34,7 @@ use crate::domain::record::RequestKey;
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::index::View as _;
-use crate::store::log::status::Trouble;
+use crate::store::log::trouble::Trouble;
 use crate::store::log::{AppendError, StoredRecord};
 use crate::store::record::{self, Tip};
 

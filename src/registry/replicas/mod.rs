@@ -1,6 +1,7 @@
 //! Tests: several registries that share one log, each with a copy of its own.
 
 mod endings;
+mod full_disk;
 mod locked;
 mod outages;
 mod replica;

@@ -13,8 +13,8 @@ use crate::telemetry::metrics::{Readings, list};
 const CAUSES: [&str; 7] = ["starting", "disk", "calendar", "scrub", "index", "log", "draining"];
 
 /// The causes of trouble with a shared log. Each has a series while the log is shared.
-const LOG_CAUSES: [&str; 6] =
-    ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged"];
+const LOG_CAUSES: [&str; 7] =
+    ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged", "disk"];
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -190,6 +190,7 @@ mod tests {
             Cause::ClockSkewed { ahead: SignedDuration::ZERO },
             Cause::DurabilityReduced { why: why() },
             Cause::Damaged { why: why() },
+            Cause::NotCopied { why: why() },
         ] {
             let mut readings = Readings::default();
             let name = cause.name();

@@ -22,6 +22,7 @@ pub(crate) mod memory;
 pub mod postgresql;
 pub mod replicated;
 pub mod status;
+pub mod trouble;
 
 use std::io;
 use std::path::Path;

@@ -37,6 +37,11 @@ pub fn log_trouble(trouble: &Trouble, retry_after: Duration) -> Status {
             try_later(Code::Unavailable, "DURABILITY_REDUCED", message, retry_after)
         }
         Cause::Damaged { .. } => store_damaged(),
+        Cause::NotCopied { .. } => {
+            let message = "the disk of this replica takes no records, and this call recorded nothing: try again, at \
+                           another replica if there are several";
+            try_later(Code::Unavailable, "NOT_WRITTEN", message, retry_after)
+        }
     }
 }
 

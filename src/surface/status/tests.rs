@@ -153,6 +153,7 @@ fn every_trouble_with_a_shared_log_has_a_reason_and_says_what_the_caller_can_kno
         (Cause::ClockSkewed { ahead: SignedDuration::from_secs(61) }, "CLOCK_SKEWED", true, "1m 1s ahead"),
         (Cause::DurabilityReduced { why: why() }, "DURABILITY_REDUCED", true, "not durable"),
         (Cause::Damaged { why: why() }, "STORE_DAMAGED", false, "damaged"),
+        (Cause::NotCopied { why: why() }, "NOT_WRITTEN", true, "another replica"),
     ] {
         let trouble = Trouble { cause, since: Instant::now() };
         let status = log_trouble(&trouble, Duration::from_millis(250));

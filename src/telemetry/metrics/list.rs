@@ -89,7 +89,7 @@ labels! {
     REASON = "reason": "the reasons of refusals in the list of this metric, and `other`";
     COMMIT_CAUSE = "cause": "`disk_full`, `disk_error`, `index`, `shared_log`, `in_doubt`, `busy`, `fatal`";
     OFF_CAUSE = "cause": "`starting`, `disk`, `calendar`, `scrub`, `index`, `log`, `draining`";
-    LOG_CAUSE = "cause": "`unreachable`, `not_opened`, `diverged`, `clock_skewed`, `durability_reduced`, `damaged`";
+    LOG_CAUSE = "cause": "`unreachable`, `not_opened`, `diverged`, `clock_skewed`, `durability_reduced`, `damaged`, `disk`";
     HANDSHAKE_CAUSE = "cause": "`tls`, `disconnected`, `timeout`, `displaced`";
     VOLUME = "volume": "`data`, `audit`";
     CONNECTION = "kind": "`known`, `unknown`";

@@ -12,7 +12,7 @@ use crate::registry::errors::{SubmitError, WriterFailed};
 use crate::registry::message::{Message, Outcome, Reply, Settled};
 use crate::store::index::View as _;
 use crate::store::log::AppendError;
-use crate::store::log::status::Cause;
+use crate::store::log::trouble::Cause;
 
 /// The providers that clients register.
 pub const PROVIDERS: [&str; 3] = ["east", "north", "west"];

@@ -23,9 +23,9 @@ use crate::store::record::Tip;
 pub struct LogOptions {
     /// The maximum length of a segment in bytes. A frame that would exceed it begins a new segment.
     pub segment_bytes: u64,
-    /// Nothing is appended while the disk has fewer free bytes than this,
+    /// The log has no room while the disk has fewer free bytes than this,
     pub reserve_bytes: u64,
-    /// or a smaller percentage of free space than this.
+    /// or a smaller percentage of free space than this. Then nothing is appended, unless the log is a copy.
     pub reserve_percent: u8,
     /// How many bytes are preallocated at once, by writing zeros after the last frame. Writing into existing space
     /// makes fdatasync a third faster, because the file size does not change. Zero: no preallocation; the file grows
@@ -160,7 +160,11 @@ impl Log for FileLog {
         }
         let (frame, tips) = frame::encode(after, batch)?;
         let size = frame.len() as u64;
-        let spare = self.require_room(size)?;
+        let spare = match self.require_room(size) {
+            // The record is in the shared log already: a copy takes it as long as the disk does.
+            Err(AppendError::DiskFull) if self.options.is_copy => 0,
+            room => room?,
+        };
         if self.active.end() > 0 && self.active.end() + size > self.options.segment_bytes {
             self.rotate()?;
         }

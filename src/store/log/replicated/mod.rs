@@ -12,6 +12,7 @@ mod acknowledged;
 mod alone;
 mod catching_up;
 pub mod comparing;
+mod copying;
 mod doubt;
 mod engine;
 mod hearing;
@@ -24,7 +25,6 @@ pub(crate) mod simulated;
 pub mod statements;
 
 use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,8 @@ pub struct ReplicatedLog {
     searched: Option<Searched>,
     /// What was found when the head was locked, until the batch that is decided then is appended.
     held: Option<Held>,
+    /// The records that are in the copy, and that the caller has not followed.
+    unseen: Vec<(Tip, Vec<u8>)>,
     /// When something of another replica was read last, by the clock.
     foreign_at: Option<Duration>,
     clock: Arc<Clock>,
@@ -103,6 +105,7 @@ impl ReplicatedLog {
             status: Arc::default(),
             searched: None,
             held: None,
+            unseen: Vec::new(),
             foreign_at: None,
             clock,
         };
@@ -227,30 +230,12 @@ impl ReplicatedLog {
         }
     }
 
-    /// Adds frames to the copy that were staged, and are confirmed now.
-    fn keep_all(&mut self, batches: &[Vec<Vec<u8>>]) -> Result<(), AppendError> {
-        self.status.note_followed(batches.iter().map(Vec::len).sum());
-        batches.iter().try_for_each(|batch| self.keep(batch).map(drop))
-    }
-
-    /// Adds a frame to the copy. The database has it, so if the copy cannot take it, the process must end, and a later
-    /// one reads it again.
-    fn keep(&mut self, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
-        let after = self.copy.tip();
-        let unknown = |error| AppendError::OutcomeUnknown(io::Error::other(error));
-        let tips = self.copy.append(&after, batch).map_err(unknown)?;
-        let tip = self.copy.tip();
-        if tip.revision > self.confirmed.revision {
-            self.confirmed = tip;
-        }
-        Ok(tips)
-    }
-
     /// Appends a batch. What becomes of it is known, or found out before the next one.
     fn try_append(&mut self, after: &Tip, batch: &[Vec<u8>]) -> Result<Vec<Tip>, AppendError> {
         self.resolve_earlier()?;
         require_head(&self.staged_tip(), after)?;
         let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(Vec::new()) };
+        self.require_room()?;
         let at = |record: &[u8]| record::recorded_at(record).map_err(AppendError::NotARecord);
         let (first_at, last_at) = (at(first)?, at(last)?);
         let (frame, tips) = frame::encode(after, batch)?;
@@ -279,23 +264,26 @@ impl ReplicatedLog {
             }
             Err(error) => return Err(not_done(error)),
         }
-        self.keep_all(&staged)?;
-        self.keep(batch)?;
+        let kept = self.keep_own(&staged, batch, tip);
         let notice = self.hearing.announce(&tip);
         // Who does not hear it reads the frame at the next barrier.
         drop(self.run(|session| session.notify(&notice)));
-        Ok(tips)
+        kept
     }
 
     /// Returns the next frames that lead to the latest tip that is confirmed.
     fn try_follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError> {
         self.unlock();
+        if !self.unseen.is_empty() {
+            return Ok(std::mem::take(&mut self.unseen));
+        }
         if let Some(heard) = self.hearing.take()
             && heard.revision > self.confirmed.revision
         {
             self.confirmed = heard;
         }
         if self.confirmed.revision <= self.copy.tip().revision {
+            self.status.note_copied();
             // The caller has published what was followed before.
             if let Some((tip, at)) = self.reached
                 && self.copy.tip().revision >= tip.revision
@@ -304,11 +292,8 @@ impl ReplicatedLog {
             }
             return Ok(Vec::new());
         }
-        let mut followed = Vec::new();
-        for batch in self.read_towards(self.confirmed)? {
-            let tips = self.keep(&batch)?;
-            followed.extend(tips.into_iter().zip(batch));
-        }
+        let batches = self.read_towards(self.confirmed)?;
+        let followed = self.keep_followed(batches)?;
         self.status.note_followed(followed.len());
         self.foreign_at = Some((self.clock)());
         Ok(followed)
@@ -330,7 +315,7 @@ impl ReplicatedLog {
         let staged = self.take_staged();
         let barrier = self.barrier_when_open()?;
         require_head(&barrier.head.tip, decided_on)?;
-        self.keep_all(&staged)
+        self.keep_staged(&staged, None).map(drop)
     }
 
     /// Raises the time that was answered through.

@@ -80,3 +80,25 @@ fn a_damaged_copy_ends_before_the_damage_and_later_segments_are_removed() {
         intact.iter().for_each(|(path, bytes)| disk.put(path, bytes.clone()));
     }
 }
+
+#[test]
+fn a_copy_takes_frames_below_the_reserve_of_the_disk_as_long_as_they_fit() {
+    let disk = SimulatedDisk::new(1);
+    let options =
+        LogOptions { is_copy: true, reserve_bytes: 1_000, reserve_percent: 5, ahead_bytes: 500, ..options(600) };
+    let mut log = FileLog::open(Arc::new(disk.clone()), Path::new(DIRECTORY), options).unwrap();
+    disk.set_capacity(900);
+    let mut kept = Batch::new();
+    let refused = loop {
+        assert!(!log.has_room(), "what is new is refused");
+        match log.append(&log.tip(), &batch(1, 1)) {
+            Ok(_) => kept.extend(batch(1, 1)),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, AppendError::DiskFull), "{refused:?}");
+    assert!(kept.len() > 4 && contents(&log) == kept, "{}", kept.len());
+    disk.set_capacity(1 << 20);
+    log.append(&log.tip(), &batch(2, 1)).unwrap();
+    assert_eq!(contents(&log), [kept, batch(2, 1)].concat());
+}
