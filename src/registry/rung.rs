@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::snapshot::Snapshot;
 use crate::domain::id::Revision;
 use crate::store::log::status::{LogStatus, Readings};
-use crate::store::log::trouble::Trouble;
+use crate::store::log::trouble::{Cause, Trouble};
 
 /// How old the last confirmation of the head may be without anything being wrong.
 const USUAL: Duration = Duration::from_secs(5);
@@ -141,11 +141,16 @@ impl Registry {
     /// How this replica stands with the shared log. `None` if it shares its log with nobody.
     pub fn log_report(&self) -> Option<LogReport> {
         let status = self.shared.log_status.as_ref()?;
-        let readings = status.readings();
+        let (readings, trouble) = (status.readings(), status.trouble());
+        let clock_ahead = match trouble.as_ref().map(|trouble| &trouble.cause) {
+            // The database was refused for it, so its clock is not read any more, and may never have been.
+            Some(Cause::ClockSkewed { ahead }) => Some(*ahead),
+            _ => status.clock().map(|clock| self.shared.clock.now().duration_since(clock)),
+        };
         Some(LogReport {
             age: status.age(),
-            trouble: status.trouble(),
-            clock_ahead: status.clock().map(|clock| self.shared.clock.now().duration_since(clock)),
+            trouble,
+            clock_ahead,
             lag: readings.head.0.saturating_sub(self.head_revision().0),
             readings,
         })

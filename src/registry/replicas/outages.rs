@@ -22,12 +22,17 @@ use crate::store::log::replicated::statements::{
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::record::Tip;
 
+/// How far the clock of the replica is ahead of that of a database that is refused for it.
+const APART: SignedDuration = SignedDuration::from_secs(90);
+
 /// What the database does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
     On,
     /// It refuses.
     Off,
+    /// Its clock is too far behind that of the replica.
+    Apart,
     /// It does not answer before that changes.
     Silent,
 }
@@ -64,6 +69,7 @@ impl Switched {
         match *mode {
             Mode::On => Ok(()),
             Mode::Off => Err(StatementError::NotDone("switched off".into())),
+            Mode::Apart => Err(StatementError::ClocksApart { ahead: APART }),
             Mode::Silent => {
                 drop(self.mode.1.wait_while(mode, |mode| *mode == Mode::Silent).unwrap());
                 Err(StatementError::Silent("silent".into()))
@@ -191,6 +197,18 @@ async fn the_head_is_answered_as_long_as_it_was_confirmed_recently_and_revisions
     assert_eq!(registry.pin(KnownAt::Head).await.unwrap().revision, revision);
     let beyond = registry.require(AtLeast::Revision(revision.next())).await;
     assert!(matches!(beyond, Err(PinError::BeyondHead { .. })), "now that is known: {beyond:?}");
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_offset_of_a_clock_that_is_refused_is_reported() {
+    let serving = Serving::begin().await;
+    let offset = || serving.registry.log_report().unwrap().clock_ahead;
+    for (mode, is_reported) in [(Mode::Apart, true), (Mode::On, false)] {
+        serving.database.set(mode);
+        serving.registry.look_at_log().await;
+        assert_eq!(offset() == Some(APART), is_reported, "{:?}", offset());
+    }
     serving.end().await;
 }
 
