@@ -122,6 +122,11 @@ impl LogStatus {
         self.end_trouble(|cause| !matches!(cause, Cause::NotCopied { .. }));
     }
 
+    /// Notes that the database has everything that this replica knows.
+    pub fn note_nothing_lost(&self) {
+        self.end_trouble(|cause| matches!(cause, Cause::Lost { .. }));
+    }
+
     /// Notes that the copy has every record that is confirmed.
     pub fn note_copied(&self) {
         self.end_trouble(|cause| matches!(cause, Cause::NotCopied { .. }));
@@ -134,7 +139,7 @@ impl LogStatus {
         if let Some(ended) = self.trouble.swap(None) {
             self.troubles.resolve();
             let (cause, seconds) = (ended.cause.name(), ended.since.elapsed().as_secs());
-            tracing::info!(event = "log_trouble_over", cause, seconds, "the shared log takes writes again");
+            tracing::info!(event = "log_trouble_over", cause, seconds, "this trouble with the shared log is over");
         }
     }
 

@@ -177,6 +177,7 @@ impl ReplicatedLog {
             return Err(self.parted(&barrier));
         }
         self.searched = None;
+        self.status.note_nothing_lost();
         self.status.note_barrier(theirs.revision, barrier.clock, sent_at);
         self.note(&barrier.head);
         self.acknowledged.advance(barrier.beat_before.saturating_add(1), self.confirmed);
