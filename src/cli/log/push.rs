@@ -52,7 +52,7 @@ impl Push {
         if self.place.json {
             print_json(&report)?;
         } else if report.pushed == 0 {
-            print(&format!("nothing to push: the database has every record of this replica, up to {head}\n"))?;
+            print(&format!("nothing to push: the database has every record of this replica, up to {until}\n"))?;
         } else {
             print(&format!("pushed revisions {} to {head}\n", before + 1))?;
         }

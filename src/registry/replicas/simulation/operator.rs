@@ -184,6 +184,7 @@ impl History {
         let longest = lost.iter().copied().max_by_key(|seat| self.copy(*seat).head()).unwrap();
         let copy = self.copy(longest);
         if let Ok(plan) = pushing::plan(&mut Direct(&mut self.world), &*copy)
+            && plan.until >= plan.head.revision
             && self.push(longest, &plan)
         {
             // Everything is back, unless something was given up before.

@@ -7,6 +7,7 @@ use crate::store::log::replicated::comparing::{Compared, compare};
 use crate::store::log::replicated::pushing::{PushError, plan, push};
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{Append, Database as _, Head};
+use crate::store::log::trouble::Cause;
 
 /// Two replicas of a log with some batches, which both have.
 struct Two {
@@ -99,7 +100,34 @@ fn what_a_restore_lost_is_pushed_from_a_copy() {
     // It is open now, and takes nothing.
     let refused = push(&mut *session, &*whole, &planned, &mut |_| {});
     assert!(matches!(refused, Err(PushError::NotTaken { at: Revision(6) })), "{refused:?}");
-    assert!(matches!(plan(&mut *session, &*whole), Err(PushError::Parted { .. })), "the log goes on after the copy");
+    // Nor is there anything to push: the log goes on after the copy.
+    let nothing = plan(&mut *session, &*whole).unwrap();
+    assert_eq!((nothing.head.revision, nothing.until), (Revision(6), Revision(5)));
+    assert_eq!(push(&mut *session, &*whole, &nothing, &mut |_| {}).unwrap(), nothing.head);
+}
+
+/// What a replica reports to be wrong with the log.
+fn trouble(log: &dyn Log) -> String {
+    log.status().unwrap().trouble().map(|trouble| trouble.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn who_lacks_nothing_any_more_reports_who_is_waited_for_and_no_loss() {
+    let mut two = Two::with(4);
+    append_one(&mut *two.logs[0], 5);
+    two.database.restore(3);
+    assert_eq!([two.refused(0), two.refused(1)], [lost(5, 3, 3), lost(4, 3, 3)]);
+    let mut session = two.database.clone().connect().unwrap();
+    let copy = two.copy(1);
+    let planned = plan(&mut *session, &*copy).unwrap();
+    push(&mut *session, &*copy, &planned, &mut |_| {}).unwrap();
+    for log in &mut two.logs {
+        catch_up(&mut **log);
+    }
+    assert_eq!(two.logs[1].status().unwrap().last_shared(), None);
+    let expected = Cause::NotOpened { waiting_for: vec!["0".to_owned()] }.to_string();
+    assert_eq!(trouble(&*two.logs[1]), expected);
+    assert!(trouble(&*two.logs[0]).contains("ends with revision 4"), "it still has what the others lack");
 }
 
 #[test]
@@ -157,6 +185,8 @@ fn a_replica_stays_apart_from_an_epoch_that_forked_after_it_did() {
     replace(&two.database, 4);
     assert_eq!(two.refused(0), lost(3, 3, 2), "it has another third record");
     replace(&two.database, 5);
+    let parted = plan(&mut *two.database.clone().connect().unwrap(), &*two.copy(0));
+    assert!(matches!(parted, Err(PushError::Parted { last_shared: Revision(2), .. })), "{parted:?}");
     catch_up(&mut *two.logs[1]);
     two.database.restore(3);
     assert_eq!([two.refused(0), two.refused(1)], [lost(3, 3, 2), lost(4, 3, 3)]);

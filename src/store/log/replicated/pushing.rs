@@ -17,7 +17,7 @@ const BYTES: usize = 1024 * 1024;
 pub struct Plan {
     /// The last record of the database, and the chain up to it.
     pub head: Tip,
-    /// The last record of the log.
+    /// The last record of the log. If it is not after the head, there is nothing to push.
     pub until: Revision,
     turn: u64,
 }
@@ -82,12 +82,15 @@ impl Taken {
     }
 }
 
-/// Finds out what a push would do. The database must be the beginning of the log.
+/// Finds out what a push would do. The database must be the beginning of the log, or else the log is the beginning of
+/// the database, and there is nothing to push.
 pub fn plan(session: &mut dyn Session, log: &dyn OfflineLog) -> Result<Plan, PushError> {
     let Head { tip: head, turn, .. } = session.turn()?;
     if log.chain_at(head.revision)? != Some(head.chain) {
         let last_shared = last_shared(session, log, head)?.revision;
-        return Err(PushError::Parted { ours: log.head(), head: head.revision, last_shared });
+        if last_shared < log.head() {
+            return Err(PushError::Parted { ours: log.head(), head: head.revision, last_shared });
+        }
     }
     Ok(Plan { head, until: log.head(), turn })
 }
@@ -100,7 +103,7 @@ pub fn push(
     on_step: &mut OnStep<'_>,
 ) -> Result<Tip, PushError> {
     let mut pushing = Pushing { session, turn: plan.turn, head: plan.head, taken: Vec::new(), bytes: 0 };
-    let total = plan.until.0 - plan.head.revision.0;
+    let total = plan.until.0.saturating_sub(plan.head.revision.0);
     let mut chain = None;
     for (at, part) in log.parts().iter().enumerate() {
         let ends_before = log.parts().get(at + 1).is_some_and(|next| next.first.previous() <= plan.head.revision);
