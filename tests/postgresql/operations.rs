@@ -48,6 +48,26 @@ async fn a_replica_that_the_database_refuses_says_why_and_goes_on_once_it_is_let
     a.process.stop();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_corrected_password_file_is_read_without_a_restart() {
+    let fleet = Fleet::begin().await;
+    let a = fleet.start("a");
+    let client = fleet.server.superuser().await;
+    let password = fleet.password();
+    std::fs::rename(&password, format!("{password}.away")).unwrap();
+    let ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'cpss'";
+    client.batch_execute(&format!("ALTER ROLE cpss PASSWORD 'another'; {ends}")).await.unwrap();
+    logged(&a, "log_lost", "the password cannot be read: cannot read").await;
+    std::fs::rename(format!("{password}.away"), &password).unwrap();
+    logged(&a, "log_lost", "put the present password of the role into the file log.password_file").await;
+    std::fs::write(&password, "another\n").unwrap();
+    logged(&a, "log_connected", "reached again").await;
+    let registrar = a.registrar();
+    until("it records", async || registrar.call(register_specialist("Ada", "Example-Stone")).await.is_ok()).await;
+    assert!(!a.process.log().contains("another\n"));
+    a.process.stop();
+}
+
 /// Runs `replica forget` as the owner.
 fn forget(fleet: &Fleet, id: &str, more: &[&str]) -> std::process::Output {
     let (config, owner, password) = (fleet.config("a"), fleet.url(INSTALLER), fleet.password());

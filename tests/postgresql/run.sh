@@ -15,6 +15,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 missing=()
 [[ ${1:-} == version || -n ${CPSS_POSTGRESQL_BIN:-} || -n $(compgen -G '/usr/lib/postgresql/*/bin/postgres') ]] || missing+=(postgresql)
+[[ -x /usr/sbin/pgbouncer ]] || missing+=(pgbouncer)
 # Gives a replica another clock. Without it, clocks are left alone.
 [[ -n $(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') ]] || missing+=(faketime)
 if [[ ${1:-} == patroni ]]; then

@@ -65,6 +65,24 @@ async fn an_interrupted_setup_goes_on_and_a_registry_is_never_replaced() {
     a.process.stop();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_names_no_role_that_installs_or_a_wrong_password_of_it_is_told_the_flag() {
+    let fleet = Fleet::without_registry().await;
+    let (directory, url, owner) = (fleet.directory("a"), fleet.url("cpss"), fleet.url("cpss_install"));
+    let (password, wrong) = (fleet.password(), format!("{}.wrong", fleet.password()));
+    fs::write(&wrong, "another").unwrap();
+    restrict(&wrong);
+    let (directory, ca) = (directory.display().to_string(), fleet.server.authority().display().to_string());
+    let init = ["init", &directory, "--log-url", &url, "--log-password-file", &password, "--log-ca", &ca];
+    let without = run(&init);
+    assert_eq!(without.status.code(), Some(2), "{}", said(&without));
+    assert!(said(&without).contains("name the role that installs it with --log-owner-url"), "{}", said(&without));
+    assert!(!said(&without).contains("GRANT"), "{}", said(&without));
+    let with = run(&[&init[..], &["--log-owner-url", &owner, "--log-owner-password-file", &wrong]].concat());
+    assert!(said(&with).contains("of the role into the file --log-owner-password-file"), "{}", said(&with));
+    assert!(!std::path::Path::new(&fleet.config("a")).exists());
+}
+
 fn restrict(path: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -14,7 +14,7 @@ use super::{Config, Flags, Mistake, checks};
 use crate::registry::clock;
 use crate::server::file_modes::others_may_use;
 use crate::store::Key;
-use crate::store::log::postgresql::{Settings, SettingsError, SharedLog};
+use crate::store::log::postgresql::{Password, Settings, SettingsError, SharedLog};
 
 /// The maximum length of a password in bytes.
 const LONGEST_PASSWORD: usize = 4096;
@@ -151,10 +151,10 @@ impl Config {
         let Some(url) = &self.log_url else { return Ok(None) };
         let unusable = |key| move |message| Unusable { key, message };
         let replica = self.replica_id().map_err(unusable("log.replica_id"))?;
-        let password = self.log_password_file.as_deref().map(password).transpose();
+        let password = self.log_password_file.clone().map(password_of).transpose();
         let password = password.map_err(unusable("log.password_file"))?;
         let (ca, patience) = (self.log_ca.as_deref(), self.log_patience_seconds);
-        let settings = Settings::parse(&url.0, password.as_deref(), ca, &replica.0, self.log_durability, patience);
+        let settings = Settings::parse(&url.0, password, ca, &replica.0, self.log_durability, patience);
         let mut settings = settings.map_err(|error| {
             use SettingsError::{Malformed, NoHost, PasswordInUrl};
             let is_of_url = matches!(error, Malformed | NoHost | PasswordInUrl) || self.log_ca.is_none();
@@ -169,6 +169,12 @@ impl Config {
 pub fn request_key(path: &Path) -> Result<Key, String> {
     let bytes = secret(path, size_of::<Key>())?;
     bytes.try_into().map_err(|_| format!("{} is not a request key: it is not 32 bytes long", path.display()))
+}
+
+/// The password in a file, which is read for each connection. Returns what is wrong if the file cannot be used now.
+fn password_of(path: PathBuf) -> Result<Password, String> {
+    password(&path)?;
+    Ok(Password::read_by(move || password(&path)))
 }
 
 /// Reads a password. Returns what is wrong if the file cannot be used.

@@ -78,6 +78,13 @@ pub enum SetupError {
         /// The key file.
         key: PathBuf,
     },
+    /// The role of the replicas is asked to install the shared log.
+    #[error(
+        "the role of the replicas has no right to install the shared log, and should not get it: name the role that \
+         installs it with --log-owner-url, and the file with its password with --log-owner-password-file \
+         (deploy/docs/postgresql.md, \"The roles\")"
+    )]
+    NoOwner,
     /// No task can be run.
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
@@ -119,7 +126,7 @@ impl SetupError {
     pub fn is_wrong_place(&self) -> bool {
         match self {
             SetupError::Identity(IdentityError::DataDir(refused)) => refused.is_wrong_place(),
-            SetupError::BadLog(_) | SetupError::HoldsRegistry { .. } => true,
+            SetupError::BadLog(_) | SetupError::HoldsRegistry { .. } | SetupError::NoOwner => true,
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::SetupError;
-use super::shared_log::access;
+use super::shared_log::{OWNER_PASSWORD_PLACE, access};
 use crate::server::config::{Flags, LogAccess};
 use crate::server::replica::{ReplicaError, WATCH, is_in_use};
 use crate::store::log::postgresql::replica_rows;
@@ -40,7 +40,8 @@ pub fn forget(
 ) -> Result<Option<ReplicaRow>, SetupError> {
     let password_file = owner.password_file.as_ref().map(|file| file.display().to_string());
     let flags = Flags { log_url: Some(owner.url.clone()), log_password_file: password_file, ..Flags::default() };
-    let access = access(path, flags)?;
+    let mut access = access(path, flags)?;
+    access.settings.password_place = OWNER_PASSWORD_PLACE;
     limited(&access, async {
         let link = access.here().connect_as_owner().await?;
         let rows = replica_rows::list(&link.client).await?;

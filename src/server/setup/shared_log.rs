@@ -15,12 +15,15 @@ use crate::registry::{Options, Registry, SEMANTICS_VERSION, clock};
 use crate::server::config::log::request_key;
 use crate::server::config::{Config, Flags, LogAccess, in_one_line};
 use crate::server::replica::{self, ReplicaError};
-use crate::store::log::postgresql::schema::{self, Joined, RegistryRow};
+use crate::store::log::postgresql::schema::{self, Joined, RegistryRow, SchemaError};
 use crate::store::log::postgresql::{Link, Settings};
 use crate::store::{Key, LogPlace, OpenMode, StoreOptions, request_key_id};
 
 /// The key file in the directory of a setup.
 pub(super) const REQUEST_KEY: &str = "request.key";
+
+/// The flag that names the file with the password of the role that installed the schema.
+pub(super) const OWNER_PASSWORD_PLACE: &str = "--log-owner-password-file";
 
 /// The options of a setup whose log is in a database.
 #[derive(Clone, Debug, Default)]
@@ -52,7 +55,11 @@ impl SharedLogSetup {
     /// The settings of a replica, and those of the role that installs the schema.
     pub(super) fn both_settings(&self) -> Result<(Settings, Option<Settings>), SetupError> {
         let owner = self.owner_url.as_deref().map(|url| self.settings(url, self.owner_password_file.as_deref()));
-        Ok((self.settings(&self.url, self.password_file.as_deref())?, owner.transpose()?))
+        let mut owner = owner.transpose()?;
+        if let Some(owner) = &mut owner {
+            owner.password_place = OWNER_PASSWORD_PLACE;
+        }
+        Ok((self.settings(&self.url, self.password_file.as_deref())?, owner))
     }
 
     fn settings(&self, url: &str, password_file: Option<&Path>) -> Result<Settings, SetupError> {
@@ -140,7 +147,10 @@ pub(super) async fn install(
             None => schema::install(&mut installer.client, registry, &id).await,
             Some(_) => schema::install_to_fill(&mut installer.client, registry, &id).await,
         };
-        installed.map_err(ReplicaError::from)?;
+        installed.map_err(|error| match error {
+            SchemaError::Rights { .. } if owner.is_none() => SetupError::NoOwner,
+            error => ReplicaError::from(error).into(),
+        })?;
         if owner.is_some() {
             grant(&link, &installer).await.map_err(ReplicaError::from)?;
         }

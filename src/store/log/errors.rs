@@ -68,13 +68,13 @@ pub enum AppendError {
     Unreachable(#[source] Box<dyn Error + Send + Sync>),
     /// The database that keeps the log was started or restored, and some replicas have not yet compared it with what
     /// they know. Nothing was appended. Retry.
-    #[error("the shared log waits for the replicas {waiting_for:?}")]
+    #[error("the shared log waits for replicas that have not looked at it yet: {}", waiting_for.join(", "))]
     NotOpened {
         /// The replicas.
         waiting_for: Vec<String>,
     },
     /// The clock is ahead of the database's, so that a record would be dated too late. Nothing was appended.
-    #[error("the clock is {by:#} ahead of the clock of the shared log")]
+    #[error("the clock is {} the clock of the shared log", Ahead(*by))]
     ClockSkewed {
         /// The difference.
         by: SignedDuration,

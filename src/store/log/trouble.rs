@@ -29,7 +29,12 @@ pub enum Cause {
         why: String,
     },
     /// The database was started or restored, and some replicas have not compared it with what they know.
-    #[error("the database was started or restored, and these replicas have not looked at it yet: {}", waiting_for.join(", "))]
+    #[error(
+        "the database was started or restored, and these replicas have not looked at it yet: {}; start each that does \
+         not run, or, if it is gone for good, have it forgotten with `cpss-registry replica forget NAME` \
+         (deploy/docs/postgresql.md)",
+        waiting_for.join(", ")
+    )]
     NotOpened {
         /// The replicas.
         waiting_for: Vec<String>,
@@ -37,7 +42,9 @@ pub enum Cause {
     /// The shared log does not contain what this replica knows was acknowledged.
     #[error(
         "the shared log was restored: it ends with revision {head}, and does not contain the records up to {ours} that \
-         this replica has; both are known to have the records up to {last_shared}"
+         this replica has; both are known to have the records up to {last_shared}. Bring the records back with \
+         `cpss-registry log push`, or accept the loss with `cpss-registry accept-loss` \
+         (deploy/docs/postgresql-restore.md)"
     )]
     Lost {
         /// The last record that the replica knows.

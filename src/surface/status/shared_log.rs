@@ -63,7 +63,8 @@ pub fn replica_stale(age: Option<Duration>) -> Status {
 fn diverged(ours: Revision, head: Revision) -> Status {
     let message = format!(
         "the shared log was restored, and ends with revision {head}: it does not contain the records up to {ours} that \
-         this replica has; the operator has been notified"
+         this replica has, and this call recorded nothing; the operator must bring them back with `cpss-registry log \
+         push`, or accept the loss with `cpss-registry accept-loss`: see deploy/docs/postgresql-restore.md"
     );
     status(Code::Unavailable, "DIVERGED", &message)
 }

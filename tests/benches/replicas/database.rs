@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cpss_registry::registry::{Options, SEMANTICS_VERSION, clock};
-use cpss_registry::store::log::postgresql::{Durability, Settings, SharedLog, schema};
+use cpss_registry::store::log::postgresql::{Durability, Password, Settings, SharedLog, schema};
 use cpss_registry::store::{LogPlace, OpenMode, StoreOptions, request_key_id};
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
@@ -66,7 +66,7 @@ impl Database {
 
     pub fn shared(&self, log: &str, name: &str) -> SharedLog {
         let url = format!("postgresql://{name}@{HOST}:{}/{log}", self.server.port());
-        let (password, authority) = (Some(PASSWORD), self.server.authority());
+        let (password, authority) = (Some(Password::read_by(|| Ok(PASSWORD.to_owned()))), self.server.authority());
         let settings = Settings::parse(&url, password, Some(&authority), name, Durability::Standby, PATIENCE).unwrap();
         SharedLog { settings, registry: REGISTRY, request_key: KEY, runtime: Handle::current(), now: clock::now }
     }

@@ -57,6 +57,17 @@ async fn a_session_that_ends_or_does_nothing_unlocks_the_head() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_is_held_for_long_is_named_as_the_cause() {
+    let (server, _standby) = two_servers().await;
+    let (mut ours, barrier) = open(east(&server, PATIENCE)).await;
+    let client = server.connect(SUPERUSER, DATABASE).await;
+    client.batch_execute("BEGIN; SELECT FROM cpss_registry.head FOR UPDATE").await.unwrap();
+    let late = blocking(move || append(&mut *ours, barrier.head.turn, Tip::ORIGIN)).await;
+    let Err(StatementError::NotDone(error)) = late else { panic!("{late:?}") };
+    assert!(chain_of(&*error).contains("another session holds the head of the log for long"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_commit_of_a_lock_that_was_canceled_is_unknown() {
     let (server, standby) = two_servers().await;
     let (mut session, barrier) = open(east(&server, PATIENCE)).await;

@@ -2,6 +2,7 @@
 
 mod locks;
 mod outcomes;
+mod poolers;
 mod refusals;
 
 use std::error::Error;
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 use cpss_registry::domain::id::Revision;
 use cpss_registry::registry::clock;
-use cpss_registry::store::log::postgresql::{Durability, PostgresDatabase, Settings, SharedLog, schema};
+use cpss_registry::store::log::postgresql::{
+    Durability, Password, PostgresDatabase, Refusal, Settings, SharedLog, schema,
+};
 use cpss_registry::store::log::replicated::statements::{
     Append, Barrier, Database as _, Known, RollCall, Session, StatementError,
 };
@@ -51,9 +54,13 @@ fn url(servers: &[&Server]) -> String {
     format!("postgresql://{EAST}@{}/{DATABASE}", hosts.join(","))
 }
 
+fn password() -> Option<Password> {
+    Some(Password::read_by(|| Ok(PASSWORD.to_owned())))
+}
+
 fn settings(servers: &[&Server], durability: Durability, patience: Duration) -> Settings {
     let ca = servers[0].trusted();
-    Settings::parse(&url(servers), Some(PASSWORD), ca.as_deref(), EAST, durability, patience).unwrap()
+    Settings::parse(&url(servers), password(), ca.as_deref(), EAST, durability, patience).unwrap()
 }
 
 fn shared(settings: Settings) -> SharedLog {

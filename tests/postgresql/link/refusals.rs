@@ -35,6 +35,13 @@ async fn a_server_without_a_standby_to_wait_for_is_refused() {
     }
     server.set("synchronous_standby_names", "ANY 1 (second, third)").await;
     assert!(refusal(standby()).await.contains("begins with ANY"));
+    for list in ["*", "FIRST 1 (*)", "1 (*)"] {
+        server.set("synchronous_standby_names", list).await;
+        let refused = settings(&[&server], Durability::Standby, PATIENCE).connect(clock::now).await.err().unwrap();
+        // A failover manager sets this for a moment after a promotion.
+        assert!(refused.to_string().contains("contains *") && !refused.is_refusal(), "{list}: {refused:?}");
+    }
+    assert!(refusal(standby()).await.contains("name the standbys"));
     server.set("synchronous_standby_names", "anywhere").await;
     // It has a name that only begins like the word. Nothing is written here, so nothing waits.
     assert!(settings(&[&server], Durability::Standby, PATIENCE).connect(clock::now).await.is_ok());
@@ -57,6 +64,7 @@ async fn a_standby_is_no_primary_and_the_primary_is_found_among_all_nodes() {
     let (server, standby) = two_servers().await;
     let alone = settings(&[&standby], Durability::Standby, PATIENCE).connect(clock::now).await.err().unwrap();
     assert!(alone.to_string().contains("accepts no writes") && !alone.is_refusal(), "{alone:?}");
+    assert!(alone.to_string().ends_with("in log.url, or promote a standby"), "{alone}");
     for _ in 0..8 {
         let both = settings(&[&standby, &server], Durability::Standby, PATIENCE);
         both.connect(clock::now).await.unwrap();
@@ -73,6 +81,7 @@ async fn every_node_is_named_with_what_it_said() {
         let text = settings.connect(clock::now).await.err().unwrap().to_string();
         let of_server = format!("; {HOST}:{}: no commit waits", server.port());
         assert!(text.starts_with(&of_standby) && text.contains(&of_server), "in the order of the URL: {text}");
+        assert!(!text.contains("promote"), "the primary is known: {text}");
     }
     standby.stop();
     let text = settings.connect(clock::now).await.err().unwrap().to_string();
@@ -86,8 +95,8 @@ async fn a_node_that_hangs_leaves_time_for_the_others() {
     hanging.freeze();
     let ca = server.trusted();
     let parse = |servers: &[&Server]| {
-        let (password, patience) = (Some(PASSWORD), Duration::from_secs(8));
-        Settings::parse(&url(servers), password, ca.as_deref(), EAST, Durability::Storage, patience).unwrap()
+        let patience = Duration::from_secs(8);
+        Settings::parse(&url(servers), password(), ca.as_deref(), EAST, Durability::Storage, patience).unwrap()
     };
     for _ in 0..4 {
         parse(&[&hanging, &server]).connect(clock::now).await.unwrap();
@@ -113,8 +122,8 @@ async fn a_role_that_is_refused_is_told_the_remedy_and_may_try_again() {
     refused(&format!("GRANT cpss_reader TO {EAST}"), "GRANT cpss_replica TO east").await;
     let absent = url(&[&server]).replace("/postgres", "/absent");
     let settings = |url: &str| {
-        let (password, ca) = (Some(PASSWORD), server.trusted());
-        Settings::parse(url, password, ca.as_deref(), EAST, Durability::Storage, PATIENCE).unwrap()
+        let ca = server.trusted();
+        Settings::parse(url, password(), ca.as_deref(), EAST, Durability::Storage, PATIENCE).unwrap()
     };
     let error = settings(&absent).connect(clock::now).await.err().unwrap();
     assert!(error.to_string().contains("(3D000): correct the name of the database"), "{error}");

@@ -3,6 +3,7 @@
 mod authority;
 mod disk;
 pub mod patroni;
+pub mod pooler;
 mod programs;
 pub mod setup;
 

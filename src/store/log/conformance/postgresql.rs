@@ -16,7 +16,7 @@ use self::server::{HOST, PASSWORD, SUPERUSER, Server};
 use super::replicas::{a_writer_among_others_locks_first, a_writer_with_an_old_head_follows};
 use super::rigs::{ReplicaRig, Rig};
 use super::*;
-use crate::store::log::postgresql::{Durability, Settings, SharedLog, engine, schema};
+use crate::store::log::postgresql::{Durability, Password, Settings, SharedLog, engine, schema};
 use crate::store::request_key_id;
 
 const KEY: [u8; 32] = [7; 32];
@@ -69,9 +69,10 @@ impl Database {
     /// A replica with an empty copy.
     fn replica(self: &Arc<Database>, replica: &str) -> Postgres {
         let url = format!("postgresql://{replica}@{HOST}:{}/{DATABASE}", self.server.port());
-        let (password, patience) = (Some(PASSWORD), Duration::from_secs(60));
+        let (password, patience) = (Password::read_by(|| Ok(PASSWORD.to_owned())), Duration::from_secs(60));
         let ca = self.server.trusted();
-        let settings = Settings::parse(&url, password, ca.as_deref(), replica, Durability::Storage, patience).unwrap();
+        let settings =
+            Settings::parse(&url, Some(password), ca.as_deref(), replica, Durability::Storage, patience).unwrap();
         let runtime = self.runtime.handle().clone();
         let shared = Arc::new(SharedLog { settings, registry: REGISTRY, request_key: KEY, runtime, now });
         Postgres { copy: MemoryEngine::default(), shared, _database: Arc::clone(self) }

@@ -14,7 +14,7 @@ use crate::store::log::replicated::statements::{Ahead, StatementError};
 
 /// Why there is no session: what the nodes said that were asked, in the order of the URL.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", listed(.0))]
+#[error("{}{}", listed(.0), without_primary(.0))]
 pub struct ConnectError(pub(super) Vec<NodeError>);
 
 /// What one node said.
@@ -32,6 +32,17 @@ pub enum Refusal {
     /// It cannot be reached, or it refused.
     #[error("{}", said(.0))]
     Database(tokio_postgres::Error),
+    /// It refused the password.
+    #[error("{}: put the present password of the role into the file {place}", said(error))]
+    WrongPassword {
+        /// What the server said.
+        error: tokio_postgres::Error,
+        /// The setting or the flag that names the file with the password.
+        place: &'static str,
+    },
+    /// The password cannot be read. The text says why.
+    #[error("the password cannot be read: {0}")]
+    NoPassword(String),
     /// It did not answer in time.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
@@ -42,13 +53,16 @@ pub enum Refusal {
         found: i32,
     },
     /// The server is a standby, or accepts no writes for another reason.
-    #[error("accepts no writes, as a standby does: name every node of the database in the URL")]
+    #[error("accepts no writes, as a standby does")]
     TakesNoWrites,
     /// The server does not sync its commits.
     #[error("the server runs with fsync off, so that records could be lost: set fsync = on")]
     NoFsync,
     /// Settings of the session did not last.
-    #[error("settings of the session do not last: connect to the server itself, or to a pooler that pools sessions")]
+    #[error(
+        "settings and statements of the session do not last: connect to the server itself, or to a pooler that pools \
+         sessions and resets them (in PgBouncer, pool_mode = session and the server_reset_query that it has by default)"
+    )]
     Pooled,
     /// No commit waits for a standby.
     #[error(
@@ -62,6 +76,12 @@ pub enum Refusal {
          the standbys with FIRST"
     )]
     AnyStandby,
+    /// A commit waits for any receiver of the WAL.
+    #[error(
+        "synchronous_standby_names contains *, so that anything that receives the WAL counts as a standby, such as \
+         pg_receivewal: name the standbys"
+    )]
+    EveryName,
     /// The clocks differ.
     #[error("the clock of this machine is {} the clock of the database: correct the one that is wrong", Ahead(*ahead))]
     ClocksApart {
@@ -94,7 +114,8 @@ impl ConnectError {
         ConnectError(vec![NodeError { node: Arc::clone(node), refusal }])
     }
 
-    /// True if the database is not the right one, or is set up wrongly, so that another attempt cannot help.
+    /// True if the database is not the right one, or is set up wrongly, so that another attempt cannot help. A failover
+    /// manager may name every receiver for a moment, so another attempt can help against that.
     pub fn is_refusal(&self) -> bool {
         self.any(|refusal| {
             use Refusal::{AnyStandby, NoFsync, NoRegistry, OtherRegistry, Pooled, TooOld};
@@ -106,7 +127,7 @@ impl ConnectError {
     /// administrator may be about to correct it.
     pub fn is_denial(&self) -> bool {
         self.any(|refusal| match refusal {
-            Refusal::NoRights { .. } => true,
+            Refusal::NoRights { .. } | Refusal::WrongPassword { .. } | Refusal::NoPassword(_) => true,
             Refusal::Database(error) => error.code().is_some_and(|code| remedy(code).is_some()),
             _ => false,
         })
@@ -129,9 +150,7 @@ impl ConnectError {
         });
         match ahead {
             Some(ahead) => StatementError::ClocksApart { ahead },
-            None if self.any(|refusal| matches!(refusal, Refusal::NoStandby | Refusal::AnyStandby)) => {
-                StatementError::DurabilityReduced(Box::new(self))
-            }
+            None if self.any(Refusal::is_of_standbys) => StatementError::DurabilityReduced(Box::new(self)),
             None => StatementError::NotDone(Box::new(self)),
         }
     }
@@ -145,6 +164,12 @@ impl ConnectError {
     }
 }
 
+impl Refusal {
+    fn is_of_standbys(&self) -> bool {
+        matches!(self, Refusal::NoStandby | Refusal::AnyStandby | Refusal::EveryName)
+    }
+}
+
 impl From<tokio_postgres::Error> for Refusal {
     fn from(error: tokio_postgres::Error) -> Refusal {
         // The client's own words for a server that accepts no writes. The system's errors have a number.
@@ -153,8 +178,30 @@ impl From<tokio_postgres::Error> for Refusal {
             Some(source) if source.kind() == io::ErrorKind::PermissionDenied && source.raw_os_error().is_none() => {
                 Refusal::TakesNoWrites
             }
+            _ if error.code().is_some_and(is_of_pooler) => Refusal::Pooled,
             _ => Refusal::Database(error),
         }
+    }
+}
+
+/// True if a server says that a prepared statement is missing, or that it is there already. Then a pooler sends the
+/// statements of a session to one server or another.
+pub(super) fn is_of_pooler(code: &SqlState) -> bool {
+    *code == SqlState::INVALID_SQL_STATEMENT_NAME || *code == SqlState::DUPLICATE_PSTATEMENT
+}
+
+/// What helps if no node is known to accept writes.
+fn without_primary(nodes: &[NodeError]) -> &'static str {
+    let is_standby = |node: &NodeError| matches!(node.refusal, Refusal::TakesNoWrites);
+    let is_silent = |node: &NodeError| match &node.refusal {
+        Refusal::Database(error) => error.code().is_none(),
+        Refusal::TimedOut(_) => true,
+        _ => false,
+    };
+    if nodes.iter().any(is_standby) && nodes.iter().all(|node| is_standby(node) || is_silent(node)) {
+        "; name every node of the database in log.url, or promote a standby"
+    } else {
+        ""
     }
 }
 
@@ -185,7 +232,6 @@ pub(super) fn said(error: &tokio_postgres::Error) -> String {
 /// What helps against a refusal of the role or the database. `None` for other errors.
 fn remedy(code: &SqlState) -> Option<&'static str> {
     Some(match *code {
-        SqlState::INVALID_PASSWORD => "put the present password of the role into the file log.password_file",
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             "an administrator of the database must let the role log in from this machine with TLS (pg_hba.conf)"
         }

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::error::{DbError, Severity};
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::{AsyncMessage, Client, Connection, NoTls};
 
 use super::connect_error::{ConnectError, NodeError, Refusal};
 use super::nodes::Node;
 use super::settings::{Durability, Settings};
+use super::standby_names;
 use super::timestamptz::Timestamptz;
 use crate::store::log::replicated::statements::APART;
 use crate::store::random::random_byte;
@@ -23,12 +24,16 @@ const OLDEST: i32 = 13_00_00;
 
 /// The settings on which the guarantees rest. A role or a database may have others as its default.
 const SET: &str = "\
+    SET cpss_registry.session = 'begun'; \
     SET synchronous_commit = 'on'; \
     SET client_min_messages = 'warning'; \
     SET default_transaction_isolation = 'read committed'; \
     SET idle_in_transaction_session_timeout = '2s'; \
     SET lock_timeout = '5s'; \
     SET statement_timeout = 0";
+
+/// What [`SET`] sets in a session. A new one has nothing of it, unless a pooler lends one server to several sessions.
+const BEGUN: &str = "SELECT coalesce(current_setting('cpss_registry.session', true), '') <> ''";
 
 const INSPECT: &str = "\
     SELECT current_setting('server_version_num')::int, pg_is_in_recovery(), current_setting('fsync'), \
@@ -99,13 +104,31 @@ impl Settings {
 
     async fn connect_to_node(&self, node: &Node, now: fn() -> Timestamp, hear: Hear) -> Result<Link, Refusal> {
         let Node { name, config } = node;
+        let mut config = config.clone();
+        if let Some(password) = &self.password {
+            config.password(password.read().map_err(Refusal::NoPassword)?);
+        }
         let link = match self.tls.clone() {
             Some(tls) => config.connect(tls).await.map(|(client, connection)| linked(name, client, connection, hear)),
             None => config.connect(NoTls).await.map(|(client, connection)| linked(name, client, connection, hear)),
-        }?;
+        }
+        .map_err(|error| self.of_password(error))?;
+        if link.client.query_typed(BEGUN, &[]).await?.first().ok_or(Refusal::Pooled)?.try_get(0)? {
+            return Err(Refusal::Pooled);
+        }
         link.client.batch_execute(SET).await?;
         self.inspect(&link.client, now).await?;
         Ok(link)
+    }
+
+    /// Names the file that a password is read from, if the server refuses the password.
+    fn of_password(&self, error: tokio_postgres::Error) -> Refusal {
+        match error.code() {
+            Some(code) if *code == SqlState::INVALID_PASSWORD => {
+                Refusal::WrongPassword { error, place: self.password_place }
+            }
+            _ => error.into(),
+        }
     }
 
     /// Refuses a session that would switch a guarantee off.
@@ -133,16 +156,9 @@ impl Settings {
 
     /// Refuses a server on which a commit need not wait for a standby that may be promoted.
     pub(super) fn require_standby(&self, names: &str) -> Result<(), Refusal> {
-        let names = names.trim();
-        let is_any = names.get(..3).is_some_and(|word| word.eq_ignore_ascii_case("any"))
-            && names
-                .get(3..)
-                .is_some_and(|rest| rest.starts_with([' ', '\t', '(']) || rest.starts_with(char::is_numeric));
         match self.durability {
             Durability::Storage => Ok(()),
-            Durability::Standby if names.is_empty() => Err(Refusal::NoStandby),
-            Durability::Standby if is_any => Err(Refusal::AnyStandby),
-            Durability::Standby => Ok(()),
+            Durability::Standby => standby_names::require(names),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
+use super::connect_error::{Refusal, is_of_pooler};
 use crate::store::log::replicated::statements::StatementError;
 
 /// Why a session was given up.
@@ -26,6 +27,12 @@ pub(super) enum GivenUp {
          synchronous_standby_names names"
     )]
     NoStandby,
+    /// Another session has locked the head.
+    #[error(
+        "another session holds the head of the log for long: a commit that waits for a standby, or a transaction that \
+         somebody has begun by hand and not ended (55P03)"
+    )]
+    Locked,
     /// The server answered with something else.
     #[error("the database answered with {0}")]
     Unexpected(&'static str),
@@ -66,6 +73,11 @@ pub(super) fn unknown(error: impl Into<Box<dyn Error + Send + Sync>>) -> Stateme
 
 /// Returns what an error means for the statement that was sent.
 pub(super) fn failed(error: tokio_postgres::Error) -> StatementError {
+    match error.code() {
+        Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => return not_done(GivenUp::Locked),
+        Some(code) if is_of_pooler(code) => return not_done(Refusal::Pooled),
+        _ => {}
+    }
     match error.as_db_error().map(meaning) {
         Some(Meaning::NotDone) => StatementError::NotDone(error.into()),
         Some(Meaning::Damaged) => StatementError::Damaged(error.into()),

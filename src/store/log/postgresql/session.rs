@@ -10,7 +10,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::SharedLog;
-use super::connect_error::ConnectError;
+use super::connect_error::{ConnectError, Refusal};
 use super::link::{Driver, Link, require_clock};
 use super::listener::News;
 use super::outcome::{GivenUp, at_node, failed, not_done, silent, unknown};
@@ -163,7 +163,7 @@ impl PostgresSession {
         }
         let prepared = match timeout(self.shared.settings.patience, self.client.prepare(text)).await {
             Err(_) => return Err(not_done(GivenUp::TimedOut(self.shared.settings.patience))),
-            Ok(prepared) => prepared.map_err(not_done)?,
+            Ok(prepared) => prepared.map_err(|error| not_done(Refusal::from(error)))?,
         };
         self.prepared.push((text, prepared.clone()));
         Ok(prepared)

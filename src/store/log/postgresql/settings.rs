@@ -14,6 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::nodes::{self, Node};
+use super::password::Password;
 
 /// How long a server may leave data unacknowledged before the connection counts as lost.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(3);
@@ -25,6 +26,9 @@ const PROBES: u32 = 3;
 
 /// How long one address of a node may take to accept a connection, unless the URL says otherwise.
 const CONNECT: Duration = Duration::from_secs(3);
+
+/// What names the file with the password, unless the settings are those of another role.
+const PASSWORD_PLACE: &str = "log.password_file";
 
 /// What makes a commit durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +47,10 @@ pub struct Settings {
     pub(super) nodes: Vec<Node>,
     /// `None` without TLS.
     pub(super) tls: Option<MakeRustlsConnect>,
+    /// `None` if the URL is enough.
+    pub(super) password: Option<Password>,
+    /// The setting or the flag that names the file with the password.
+    pub password_place: &'static str,
     /// The id of this replica in the database.
     pub replica: String,
     /// What makes a commit durable.
@@ -57,7 +65,7 @@ impl Settings {
     /// Reads the URL of the database, which names all its nodes, and the certificates that sign theirs.
     pub fn parse(
         url: &str,
-        password: Option<&str>,
+        password: Option<Password>,
         ca: Option<&Path>,
         replica: &str,
         durability: Durability,
@@ -71,9 +79,6 @@ impl Settings {
         let mut nodes = nodes::of(&config).ok_or(SettingsError::Malformed)?;
         let connect = config.get_connect_timeout().copied().unwrap_or(CONNECT);
         for Node { config, .. } in &mut nodes {
-            if let Some(password) = password {
-                config.password(password);
-            }
             config
                 .ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable })
                 .application_name(format!("cpss-registry/{replica}"))
@@ -84,7 +89,8 @@ impl Settings {
                 .keepalives_interval(PROBE)
                 .keepalives_retries(PROBES);
         }
-        Ok(Settings { nodes, tls, replica: replica.to_owned(), durability, patience, roll_call: None })
+        let (replica, password_place) = (replica.to_owned(), PASSWORD_PLACE);
+        Ok(Settings { nodes, tls, password, password_place, replica, durability, patience, roll_call: None })
     }
 }
 
@@ -212,7 +218,7 @@ mod tests {
     use super::*;
 
     fn parse(url: &str, ca: Option<&Path>) -> Result<Settings, SettingsError> {
-        let password = Some("opensesame");
+        let password = Some(Password::read_by(|| Ok("opensesame".to_owned())));
         Settings::parse(url, password, ca, "east-1", Durability::Standby, Duration::from_secs(10))
     }
 
@@ -228,7 +234,7 @@ mod tests {
             assert_eq!((config.get_user(), config.get_dbname()), (Some("cpss"), Some("registry")));
             assert_eq!(config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite);
             assert_eq!(config.get_application_name(), Some("cpss-registry/east-1"));
-            assert_eq!(config.get_password(), Some(&b"opensesame"[..]));
+            assert_eq!(config.get_password(), None, "it is read for each connection");
         }
         assert!(!format!("{settings:?}").contains("opensesame"), "{settings:?}");
     }

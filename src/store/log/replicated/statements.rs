@@ -24,12 +24,14 @@ pub const APART: SignedDuration = SignedDuration::from_secs(60);
 /// The beat of a replica that compares only a part of what it knows. No database has counted as far.
 pub const IN_PART: u64 = i64::MAX.unsigned_abs();
 
-/// How far a clock is ahead of another one, in words; negative if it is behind.
+/// How far a clock is ahead of another one, in words and whole milliseconds; negative if it is behind.
 pub struct Ahead(pub SignedDuration);
 
 impl Display for Ahead {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#} {}", self.0.abs(), if self.0.is_negative() { "behind" } else { "ahead of" })
+        let by = self.0.abs();
+        let by = SignedDuration::new(by.as_secs(), by.subsec_millis().saturating_mul(1_000_000));
+        write!(f, "{by:#} {}", if self.0.is_negative() { "behind" } else { "ahead of" })
     }
 }
 
