@@ -11,6 +11,8 @@ use crate::server::restored::{Replica, RestoredError};
 #[derive(Serialize)]
 struct Report {
     fine: bool,
+    /// The node of the database that answered.
+    node: String,
     head: u64,
     replica_head: u64,
     last_shared: u64,
@@ -31,6 +33,7 @@ pub(super) fn run(flags: &Flags, json: bool) -> Result<Outcome, Failure> {
     drop(progress);
     let report = Report {
         fine: compared.damaged.is_none() && compared.last_shared == compared.ours,
+        node: replica.node,
         head: compared.head.0,
         replica_head: compared.ours.0,
         last_shared: compared.last_shared.0,
@@ -46,9 +49,9 @@ pub(super) fn run(flags: &Flags, json: bool) -> Result<Outcome, Failure> {
 }
 
 fn text(report: &Report) -> String {
-    let Report { fine, head, replica_head, last_shared, damaged_at, damage } = report;
+    let Report { fine, node, head, replica_head, last_shared, damaged_at, damage } = report;
     let mut text = format!(
-        "{}\n\n  database  {head} records\n  replica   {replica_head} records\n  shared    up to revision {last_shared}\n",
+        "{}\n\n  database  {head} records, at {node}\n  replica   {replica_head} records\n  shared    up to revision {last_shared}\n",
         if *fine { "fine" } else { "NOT FINE" }
     );
     if let (Some(revision), Some(damage)) = (damaged_at, damage) {

@@ -54,13 +54,15 @@ impl SharedLogArgs {
 
     /// Asks whether to go on, unless that was said. A failure if not.
     pub fn require_confirmed(&self, question: &str) -> Result<(), Failure> {
-        if self.yes {
-            return Ok(());
-        }
-        match personal::confirmed(question)? {
-            Some(true) => Ok(()),
-            Some(false) => Err(Failure::interrupted("nothing was done")),
-            None => Err(Failure::usage(vec!["nothing was done: confirm with --yes".to_owned()])),
-        }
+        if self.yes { Ok(()) } else { ask_whether(question) }
+    }
+}
+
+/// Asks whether to do what cannot be undone. A failure if not, or if nobody answers.
+pub fn ask_whether(question: &str) -> Result<(), Failure> {
+    match personal::confirmed(question)? {
+        Some(true) => Ok(()),
+        Some(false) => Err(Failure::interrupted("nothing was done")),
+        None => Err(Failure::usage(vec!["nothing was done: confirm with --yes".to_owned()])),
     }
 }

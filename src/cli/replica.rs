@@ -6,6 +6,7 @@ use clap::Subcommand;
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::data_dir_args::ask_whether;
 use super::failure::Failure;
 use super::table::table;
 use super::{Outcome, print, print_aside, print_json, terminal};
@@ -22,7 +23,7 @@ pub struct Replica {
 const EXAMPLE: &str = "\
 Examples:
   cpss-registry replica list --config /etc/cpss-registry/config.toml
-  cpss-registry replica forget registry-2 --config /etc/cpss-registry/config.toml \\
+  cpss-registry replica forget registry-2 --config /etc/cpss-registry/config.toml --yes \\
       --log-owner-url postgresql://cpss_install@db1.example.org/cpss --log-owner-password-file install.password";
 
 #[derive(Debug, Subcommand)]
@@ -70,6 +71,9 @@ struct Forget {
     /// Forget it even if it runs: it then ends, and can join again
     #[arg(long)]
     even_if_it_runs: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -119,12 +123,13 @@ impl Replica {
 impl List {
     fn run(self) -> Result<Outcome, Failure> {
         let cannot = |error: SetupError| Failure::of("cannot list the replicas", &error);
-        let rows = setup::replicas(&self.config).map_err(cannot)?;
+        let (node, rows) = setup::replicas(&self.config).map_err(cannot)?;
         if self.json {
             let replicas: Vec<_> = rows.iter().map(Shown::from).collect();
-            print_json(&serde_json::json!({ "replicas": replicas }))?;
+            print_json(&serde_json::json!({ "node": node, "replicas": replicas }))?;
             return Ok(Outcome::Done);
         }
+        print_aside(&format!("the database answered at {node}\n"));
         let columns = ["replica", "last_seen", "applied", "checked", "semantics", "record_format"];
         let cells = |row: &ReplicaRow| {
             let checked = if row.has_checked { "yes" } else { "no" };
@@ -139,6 +144,9 @@ impl List {
 impl Forget {
     fn run(self) -> Result<Outcome, Failure> {
         let Forget { id, config, log_owner_url: url, log_owner_password_file: password_file, .. } = &self;
+        if !self.yes {
+            ask_whether(&format!("Forget the replica {id}? The database then waits for it no longer."))?;
+        }
         let owner = OwnerAccess { url: url.clone(), password_file: password_file.clone() };
         let cannot = |error: SetupError| Failure::of(format!("cannot forget {id}"), &error);
         let forgotten = setup::forget(config, &owner, id, self.even_if_it_runs).map_err(cannot)?;

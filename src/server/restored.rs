@@ -85,6 +85,8 @@ pub(super) fn access(config: &Config) -> Result<LogAccess, RestoredError> {
 /// The log in the data directory of a replica, and a session with the database.
 pub struct Replica {
     session: Box<dyn Session>,
+    /// The node of the database that answers, as in the URL.
+    pub node: String,
     log: Box<dyn OfflineLog>,
     acknowledged: Revision,
     /// Held, not read: it drives the session.
@@ -111,8 +113,10 @@ impl Replica {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(RestoredError::Runtime)?;
         let shared = Arc::new(access.driven_by(runtime.handle().clone()));
-        let session = PostgresDatabase::new(shared).connect()?;
-        Ok(Replica { session, log, acknowledged, _runtime: runtime, _guard: guard })
+        let mut database = PostgresDatabase::new(shared);
+        let session = database.connect()?;
+        let node = database.node().unwrap_or_default().to_owned();
+        Ok(Replica { session, node, log, acknowledged, _runtime: runtime, _guard: guard })
     }
 
     /// Finds out what a push would do.

@@ -71,7 +71,7 @@ async fn a_corrected_password_file_is_read_without_a_restart() {
 /// Runs `replica forget` as the owner.
 fn forget(fleet: &Fleet, id: &str, more: &[&str]) -> std::process::Output {
     let (config, owner, password) = (fleet.config("a"), fleet.url(INSTALLER), fleet.password());
-    let owner = ["--log-owner-url", &owner, "--log-owner-password-file", &password];
+    let owner = ["--log-owner-url", &owner, "--log-owner-password-file", &password, "--yes"];
     run(&[&["replica", "forget", id, "--config", &config], &owner[..], more].concat())
 }
 
@@ -94,7 +94,13 @@ async fn a_replica_that_is_forgotten_ends_and_joins_again_by_hand_only() {
     assert!(rows.iter().all(|row| row["checked"] == true && row["seen_at"].is_string()), "{rows:?}");
     let table = done(&["replica", "list", "--config", &fleet.config("a")]);
     assert!(table.contains("last seen") && table.contains("s ago"), "{table}");
+    let node = format!("the database answered at {}", fleet.nodes);
+    assert!(table.contains(&node), "{table}");
 
+    let unconfirmed =
+        run(&["replica", "forget", "b", "--config", &fleet.config("a"), "--log-owner-url", "postgresql://x@y"]);
+    assert_eq!(unconfirmed.status.code(), Some(2), "{}", said(&unconfirmed));
+    assert!(said(&unconfirmed).contains("confirm with --yes"), "{}", said(&unconfirmed));
     let refused = forget(&fleet, "b", &[]);
     assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
     assert!(said(&refused).contains("the replica b is running"), "{}", said(&refused));

@@ -1,6 +1,8 @@
 //! The database is restored to an earlier state: every replica that knows more notices, and the records come back from a
 //! copy, or are given up. The commands are those of `deploy/docs/postgresql-restore.md`.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use cpss_registry::proto::v1;
@@ -126,6 +128,7 @@ async fn what_a_restore_lost_is_pushed_from_a_replica_that_runs() {
     assert_eq!(compared.status.code(), Some(1), "{}", said(&compared));
     assert!(said(&compared).contains("the database lacks records"), "{}", said(&compared));
     assert_eq!(restored.compared("a")["last_shared"], restored.shared);
+    assert_eq!(restored.compared("a")["node"], restored.fleet.nodes);
     assert_eq!(
         (restored.compared("b")["fine"].as_bool(), restored.compared("c")["replica_head"].as_u64()),
         (Some(true), Some(head))
@@ -155,6 +158,20 @@ async fn what_a_restore_lost_is_pushed_from_a_replica_that_runs() {
     let loss = run(&["accept-loss", "--after", "1", "--yes", "--config", &restored.fleet.config("a")]);
     assert_eq!(loss.status.code(), Some(1), "{}", said(&loss));
     assert!(said(&loss).contains("nothing is lost"), "{}", said(&loss));
+}
+
+/// What was set aside in a data directory, as the document makes it readable.
+fn readable(data: &Path) -> PathBuf {
+    let (set_aside, read) = (data.join("set-aside"), data.with_file_name("read"));
+    let set_aside = fs::read_dir(set_aside).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir_all(read.join("log")).unwrap();
+    fs::copy(data.join("FORMAT"), read.join("FORMAT")).unwrap();
+    for entry in fs::read_dir(set_aside).unwrap().map(Result::unwrap) {
+        if entry.file_name().to_str().unwrap().ends_with(".log") {
+            fs::copy(entry.path(), read.join("log").join(entry.file_name())).unwrap();
+        }
+    }
+    read
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -194,4 +211,5 @@ async fn what_a_restore_lost_is_given_up_and_every_replica_goes_on_alike() {
         assert_eq!(fleet.directory(name).join("data/set-aside").exists(), knew_more, "{name}");
     }
     assert_eq!(restored.compared("c")["fine"], true);
+    assert_eq!(records(&readable(&a.data())), *before, "what was set aside can be read");
 }

@@ -21,12 +21,13 @@ pub struct OwnerAccess {
     pub password_file: Option<PathBuf>,
 }
 
-/// Lists the replicas of the log that a configuration names.
-pub fn replicas(path: &Path) -> Result<Vec<ReplicaRow>, SetupError> {
+/// Lists the replicas of the log that a configuration names. Also returns the node that answered, as in the URL.
+pub fn replicas(path: &Path) -> Result<(String, Vec<ReplicaRow>), SetupError> {
     let access = access(path, Flags::default())?;
     limited(&access, async {
         let link = access.here().connect().await?;
-        Ok(replica_rows::list(&link.client).await?)
+        let rows = replica_rows::list(&link.client).await?;
+        Ok((link.node().to_owned(), rows))
     })
 }
 

@@ -49,6 +49,13 @@ pub struct Link {
     pub(super) driver: Driver,
 }
 
+impl Link {
+    /// The address of the node as in the URL.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+}
+
 /// The task that drives a connection.
 pub(super) struct Driver {
     task: JoinHandle<()>,

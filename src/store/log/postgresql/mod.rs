@@ -153,6 +153,8 @@ pub struct PostgresDatabase {
     shared: Arc<SharedLog>,
     /// When the last attempt to connect failed, and why. `None` once one has succeeded since.
     failed: Option<(Instant, Arc<ConnectError>)>,
+    /// The node of the last session, as in the URL.
+    node: Option<Arc<str>>,
     outage: Arc<Incident>,
     /// What the listener tells others.
     news: News,
@@ -163,7 +165,13 @@ pub struct PostgresDatabase {
 impl PostgresDatabase {
     /// The database of a replica that neither tells others anything nor listens to them.
     pub fn new(shared: Arc<SharedLog>) -> PostgresDatabase {
-        PostgresDatabase { shared, failed: None, outage: Arc::default(), news: News::new(None), _listener: None }
+        let (outage, news) = (Arc::default(), News::new(None));
+        PostgresDatabase { shared, failed: None, node: None, outage, news, _listener: None }
+    }
+
+    /// The node of the last session, as in the URL. `None` if there was none.
+    pub fn node(&self) -> Option<&str> {
+        self.node.as_deref()
     }
 }
 
@@ -177,6 +185,7 @@ impl Database for PostgresDatabase {
         match self.shared.runtime.block_on(self.shared.connect()) {
             Ok(link) => {
                 self.failed = None;
+                self.node = Some(Arc::clone(&link.node));
                 if self.outage.resolve() {
                     tracing::info!(event = "log_connected", node = &*link.node, "the shared log is reached again");
                 }
