@@ -51,8 +51,8 @@ impl ReplicatedLog {
         Ok(kept.pop().unwrap_or_default())
     }
 
-    /// Adds to the copy what this replica has appended. The database has it, so if the disk refuses it, the caller cannot
-    /// be told that nothing was recorded.
+    /// Adds to the copy what this replica has appended. The database has it, so if the disk refuses it, the error does not
+    /// say that nothing was recorded.
     pub(super) fn keep_own(
         &mut self,
         staged: &[Vec<Vec<u8>>],
