@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
+use std::iter::successors;
 
 use serde_json::Value;
 use tracing::Level;
@@ -84,14 +85,8 @@ impl Visit for JsonLine<'_> {
     }
 
     fn record_error(&mut self, field: &Field, error: &(dyn Error + 'static)) {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        self.text(field.name(), &text);
+        let texts: Vec<_> = successors(Some(error), |&error| error.source()).map(ToString::to_string).collect();
+        self.text(field.name(), &texts.join(": "));
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Ops, Running, process};
-use crate::registry::{CommitFailure, LogReport, Registry, Report, SEMANTICS_VERSION, WritesOff, clock};
+use crate::registry::{Cause, CommitFailure, LogReport, Registry, Report, SEMANTICS_VERSION, WritesOff, clock};
 use crate::server::build::commit;
 use crate::store::backup::BackupNote;
 use crate::store::disk::{Disk as _, RealDisk};
@@ -11,10 +11,6 @@ use crate::telemetry::metrics::{Readings, list};
 
 /// The causes for which writes are refused. Each has a series from the start.
 const CAUSES: [&str; 7] = ["starting", "disk", "calendar", "scrub", "index", "log", "draining"];
-
-/// The causes of trouble with a shared log. Each has a series while the log is shared.
-const LOG_CAUSES: [&str; 7] =
-    ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged", "disk"];
 
 const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
 
@@ -145,7 +141,7 @@ fn add_registry(readings: &mut Readings, report: &Report) {
 fn add_shared_log(readings: &mut Readings, log: &LogReport) {
     let age = log.age.map_or(f64::INFINITY, |age| age.as_secs_f64());
     readings.add(&list::LOG_HEAD_CONFIRMED_AGE, age);
-    readings.one_of(&list::LOG_TROUBLE, &LOG_CAUSES, log.trouble.as_ref().map(|trouble| trouble.cause.name()));
+    readings.one_of(&list::LOG_TROUBLE, &Cause::NAMES, log.trouble.as_ref().map(|trouble| trouble.cause.name()));
     readings.add(&list::LOG_CLOCK_OFFSET, log.clock_ahead.map(|ahead| ahead.as_secs_f64()));
     readings.add(&list::LOG_LAG, log.lag);
     readings.add(&list::LOG_APPENDS_LOST, log.readings.appends_lost);
@@ -176,7 +172,7 @@ mod tests {
 
     use super::*;
     use crate::domain::id::Revision;
-    use crate::registry::{Cause, Trouble};
+    use crate::registry::Trouble;
     use crate::telemetry::metrics::Metrics;
 
     #[test]

@@ -85,6 +85,10 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The names of all causes.
+    pub const NAMES: [&str; 7] =
+        ["unreachable", "not_opened", "diverged", "clock_skewed", "durability_reduced", "damaged", "disk"];
+
     /// The cause behind an error; `None` if there is no trouble, or if it is not known what became of a batch.
     pub(super) fn of(error: &AppendError) -> Option<Cause> {
         match error {

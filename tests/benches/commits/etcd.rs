@@ -64,26 +64,14 @@ impl Subject {
     }
 
     pub async fn run(&self, writers: usize, duration: Duration) -> Run {
-        let began = Instant::now();
-        let tasks: Vec<_> = (0..writers)
-            .map(|writer| {
-                let mut client = Grpc::new(self.channels[writer % CONNECTIONS].clone());
-                tokio::spawn(async move {
-                    let mut latencies = Vec::new();
-                    while began.elapsed() < duration {
-                        let asked = Instant::now();
-                        put(&mut client, writer, latencies.len()).await.unwrap();
-                        latencies.push(asked.elapsed());
-                    }
-                    latencies
-                })
-            })
-            .collect();
-        let mut latencies = Vec::new();
-        for task in tasks {
-            latencies.extend(task.await.unwrap());
-        }
-        Run { latencies, elapsed: began.elapsed() }
+        let clients = (0..writers).map(|writer| {
+            let (client, mut count) = (Grpc::new(self.channels[writer % CONNECTIONS].clone()), 0..);
+            move || {
+                let (mut client, at) = (client.clone(), count.next().unwrap());
+                async move { put(&mut client, writer, at).await.unwrap() }
+            }
+        });
+        Run::of(clients, duration).await
     }
 }
 

@@ -1,6 +1,8 @@
 //! Measurements and comparisons.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
 
 /// One subject with one number of writers in one round.
 pub struct Run {
@@ -10,6 +12,35 @@ pub struct Run {
 }
 
 impl Run {
+    /// Lets clients ask for a while. Each asks again as soon as it is answered.
+    pub async fn of<A, F>(clients: impl IntoIterator<Item = A>, duration: Duration) -> Run
+    where
+        A: FnMut() -> F + Send + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let began = Instant::now();
+        let asking = |mut ask: A| async move {
+            let mut latencies = Vec::new();
+            while began.elapsed() < duration {
+                let asked = Instant::now();
+                ask().await;
+                latencies.push(asked.elapsed());
+            }
+            latencies
+        };
+        let clients = clients.into_iter().map(|ask| tokio::spawn(asking(ask))).collect();
+        Run::gather(began, clients).await
+    }
+
+    /// Waits for clients, and gathers what each measured.
+    pub async fn gather(began: Instant, clients: Vec<JoinHandle<Vec<Duration>>>) -> Run {
+        let mut latencies = Vec::new();
+        for client in clients {
+            latencies.extend(client.await.unwrap());
+        }
+        Run { latencies, elapsed: began.elapsed() }
+    }
+
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }

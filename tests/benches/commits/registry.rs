@@ -86,18 +86,14 @@ impl Subject {
     /// Has some writers report, each to a registry of its own, or, if there are fewer than registries, to each in turn.
     pub async fn run(&self, writers: usize, duration: Duration) -> Run {
         let began = Instant::now();
-        let tasks: Vec<_> = (0..writers)
+        let tasks = (0..writers)
             .map(|writer| {
                 let reporter = Arc::clone(&self.reporter);
                 let moves = usize::from(writers < reporter.registries.len());
                 tokio::spawn(async move { reporter.report_for(began, duration, writer, moves).await })
             })
             .collect();
-        let mut latencies = Vec::new();
-        for task in tasks {
-            latencies.extend(task.await.unwrap());
-        }
-        Run { latencies, elapsed: began.elapsed() }
+        Run::gather(began, tasks).await
     }
 
     pub async fn close(self) {

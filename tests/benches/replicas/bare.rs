@@ -1,7 +1,7 @@
-//! The bare insert: the bytes that a registry would append, put into a table of the same database by one session. Clients
-//! wait for it as they wait for a registry's writer: whoever asks while an insert is under way is in the next one.
+//! The bare insert: the bytes that a registry would append, put into a table of the same database by one session. As with
+//! a registry's writer, requests that arrive during an insert are in the next one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -39,27 +39,17 @@ impl Bare {
     }
 
     pub async fn run(&self, clients: usize, duration: Duration) -> Run {
-        let began = Instant::now();
-        let tasks: Vec<_> = (0..clients)
-            .map(|_| {
-                let reports = self.reports.clone();
-                tokio::spawn(async move {
-                    let mut latencies = Vec::new();
-                    while began.elapsed() < duration {
-                        let (asked, (reply, done)) = (Instant::now(), oneshot::channel());
-                        reports.send(reply).await.unwrap();
-                        done.await.unwrap();
-                        latencies.push(asked.elapsed());
-                    }
-                    latencies
-                })
-            })
-            .collect();
-        let mut latencies = Vec::new();
-        for task in tasks {
-            latencies.extend(task.await.unwrap());
-        }
-        Run { latencies, elapsed: began.elapsed() }
+        let clients = (0..clients).map(|_| {
+            let reports = self.reports.clone();
+            move || {
+                let (reports, (reply, done)) = (reports.clone(), oneshot::channel());
+                async move {
+                    reports.send(reply).await.unwrap();
+                    done.await.unwrap();
+                }
+            }
+        });
+        Run::of(clients, duration).await
     }
 }
 

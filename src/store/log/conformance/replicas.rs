@@ -75,12 +75,15 @@ fn a_writer_of_a_log_in_memory_with_an_old_head_follows() {
     a_writer_with_an_old_head_follows([engine.open().unwrap(), engine.open().unwrap()]);
 }
 
+/// The logs of two replicas.
+fn two() -> [Box<dyn Log>; 2] {
+    let database = PlainDatabase::new();
+    [database.clone(), database.join(1)].map(|database| Replica::of(database).engine().open().unwrap())
+}
+
 #[test]
 fn a_replica_with_an_old_head_follows() {
-    let database = PlainDatabase::new();
-    let ours = Replica::of(database.clone()).engine().open().unwrap();
-    let theirs = Replica::of(database.join(1)).engine().open().unwrap();
-    a_writer_with_an_old_head_follows([ours, theirs]);
+    a_writer_with_an_old_head_follows(two());
 }
 
 /// Batches of a mebibyte.
@@ -253,10 +256,7 @@ pub(super) fn a_writer_among_others_locks_first([mut ours, mut theirs]: [Box<dyn
 
 #[test]
 fn a_replica_among_others_locks_first() {
-    let database = PlainDatabase::new();
-    let ours = Replica::of(database.clone()).engine().open().unwrap();
-    let theirs = Replica::of(database.join(1)).engine().open().unwrap();
-    a_writer_among_others_locks_first([ours, theirs]);
+    a_writer_among_others_locks_first(two());
 }
 
 #[test]

@@ -163,10 +163,12 @@ impl Settings {
 
     /// Refuses a server on which a commit need not wait for a standby that may be promoted.
     pub(super) fn require_standby(&self, names: &str) -> Result<(), Refusal> {
-        match self.durability {
-            Durability::Storage => Ok(()),
-            Durability::Standby => standby_names::require(names),
-        }
+        if self.requires_standby() { standby_names::require(names) } else { Ok(()) }
+    }
+
+    /// True if a commit must wait for a standby.
+    pub(super) fn requires_standby(&self) -> bool {
+        self.durability == Durability::Standby
     }
 }
 

@@ -81,18 +81,22 @@ impl PostgresSession {
         let commits = std::mem::take(&mut self.is_locked);
         let client = &self.client;
         let commit = async { if commits { client.batch_execute("COMMIT").await } else { Ok(()) } };
-        // All are sent at once. If the statement fails, so does the transaction. A commit that waits goes on without a
-        // standby if the names are removed meanwhile, so they are read after it.
-        let sent = join3(client.query(&statement, params), commit, client.query_one(&names, &[]));
+        // A commit that waits goes on without a standby if the names are removed meanwhile, so they are read after it.
+        let is_awaited = self.shared.settings.requires_standby();
+        let names = async { if is_awaited { client.query_opt(&names, &[]).await } else { Ok(None) } };
+        // All are sent at once. If the statement fails, so does the transaction.
+        let sent = join3(client.query(&statement, params), commit, names);
         let ended = async {
             let (rows, committed, names) = sent.await;
             let rows = rows?;
             committed.map(|()| (rows, names))
         };
         let (rows, names) = self.answered(Box::pin(ended)).await?;
-        let names = names.map_err(unknown)?;
-        let usable = self.shared.settings.require_standby(names.try_get(0).map_err(unknown)?);
-        usable.map_err(|refusal| Arc::new(ConnectError::of(&self.node, refusal)).into_statement_error())?;
+        if is_awaited {
+            let names = names.map_err(unknown)?.ok_or_else(|| unknown(GivenUp::Unexpected("no row")))?;
+            let usable = self.shared.settings.require_standby(names.try_get(0).map_err(unknown)?);
+            usable.map_err(|refusal| Arc::new(ConnectError::of(&self.node, refusal)).into_statement_error())?;
+        }
         Ok(rows)
     }
 

@@ -12,7 +12,7 @@
 use std::time::Duration;
 
 use super::catching_up::PAGE;
-use super::{AppendError, Expected, Form, Frame, ReplicatedLog, not_done};
+use super::{AppendError, Frame, ReplicatedLog, not_done};
 use crate::store::log::Locked;
 use crate::store::record::Tip;
 
@@ -55,12 +55,11 @@ impl ReplicatedLog {
         let mut held = Held { turn: Some(head.turn), tip: after, staged: Vec::new(), since: (self.clock)() };
         let mut records = Vec::new();
         for bytes in &frames {
-            let expected = Expected::building_on(Some(held.tip.chain), held.tip.revision.next(), Form::Current);
-            let Ok(frame) = Frame::check(bytes, expected) else {
+            let Ok((frame, end)) = Frame::after(bytes, &held.tip) else {
                 return Err(self.give_up("the node has another history"));
             };
             records.extend(frame.records.iter().map(|(revision, record)| (*revision, record.to_vec())));
-            held.tip = frame.tip().unwrap_or(held.tip);
+            held.tip = end;
             held.staged.push(frame.records.iter().map(|(_, record)| record.to_vec()).collect());
         }
         if held.tip != head.tip {
