@@ -75,11 +75,13 @@ impl Shared {
 
     /// Refuses a revision that a restored log may not contain.
     pub(super) fn require_kept(&self, revision: Revision) -> Result<(), PinError> {
-        let Some(status) = &self.log_status else { return Ok(()) };
-        match status.last_shared() {
-            Some(last_shared) if revision > last_shared => Err(self.log_unavailable()),
-            _ => Ok(()),
-        }
+        if self.kept(revision) == revision { Ok(()) } else { Err(self.log_unavailable()) }
+    }
+
+    /// A revision, or the last one before it that a restored log surely contains.
+    pub(super) fn kept(&self, revision: Revision) -> Revision {
+        let last_shared = self.log_status.as_ref().and_then(|status| status.last_shared());
+        last_shared.map_or(revision, |last_shared| revision.min(last_shared))
     }
 
     /// The error for a question that needs the shared log.

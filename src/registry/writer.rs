@@ -269,7 +269,7 @@ impl Writer {
     /// rejection may have depended on a record that was not written. Earlier outcomes are sent as decided, unless other
     /// processes may have recorded something meanwhile. Requests whose records were durable before are answered.
     fn refuse(&self, messages: Vec<Message>, error: impl Fn() -> SubmitError) {
-        let durable = self.shared.head.load().revision;
+        let durable = self.shared.kept(self.shared.head.load().revision);
         let mut is_built_on = self.store.is_shared();
         for mut message in messages {
             is_built_on |= message.is_granted() && !message.was_recorded_before(durable);

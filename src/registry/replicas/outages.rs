@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::replica::{BEGIN, Replica, register, submission};
 use crate::domain::id::Revision;
 use crate::registry::errors::WriterFailed;
+use crate::registry::message::{Message, Outcome, Reply};
 use crate::registry::open::start;
 use crate::registry::snapshot::{AtLeast, KnownAt};
 use crate::registry::{Cause, Opened, PinError, Registry, Rung, Submission, SubmitError};
@@ -17,7 +18,7 @@ use crate::store::Store;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
 };
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::record::Tip;
@@ -103,7 +104,7 @@ passed! {
     open() -> RollCall;
     push(frames: &[Append<'_>]) -> bool;
     begin_epoch(append: &Append<'_>) -> bool;
-    unheard() -> Vec<String>;
+    replicas() -> Replicas;
     end_before(revision: Revision) -> Tip;
     settle(through: Timestamp) -> Option<Head>;
     settle_again(through: Timestamp) -> bool;
@@ -311,4 +312,26 @@ async fn after_a_loss_only_what_both_have_is_answered() {
     let gone = registry.submit(submission(2, register("west"))).await;
     assert!(matches!(&gone, Err(SubmitError::Log(trouble)) if trouble.cause.name() == "diverged"), "{gone:?}");
     serving.end().await;
+}
+
+#[test]
+fn what_is_repeated_in_the_batch_that_finds_a_loss_is_answered_only_if_it_is_kept() {
+    let database = Switched::new();
+    let connect = database.clone();
+    let databases = Box::new(move || Box::new(connect.clone()) as Box<dyn Database>);
+    let (copy, hearing) = (Box::new(MemoryEngine::default()), Arc::new(Hearing::new([7; 32])));
+    let mut replica = Replica::open(&ReplicatedEngine::new(copy, databases, hearing, Timestamp::MIN));
+    let kept = replica.record(1, register("east")).revision;
+    replica.record(2, register("west"));
+    database.database.lose_last();
+    let ask = |id, name| {
+        let (reply, answer) = Reply::channel(None);
+        (Message::Submit(Box::new(submission(id, register(name))), reply), answer)
+    };
+    let (messages, mut answers): (Vec<_>, Vec<_>) =
+        [ask(3, "north"), ask(2, "west"), ask(1, "east")].into_iter().unzip();
+    replica.writer.process(messages).unwrap();
+    let answers: Vec<_> = answers.iter_mut().map(|answer| answer.try_recv().unwrap()).collect();
+    assert!(answers[..2].iter().all(|answer| matches!(answer, Err(SubmitError::Log(_)))));
+    assert!(matches!(answers[2], Ok(Outcome::Recorded(at)) if at == kept));
 }

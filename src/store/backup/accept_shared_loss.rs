@@ -8,7 +8,7 @@ use super::rewrite::{Tail, epoch_frame};
 use crate::domain::id::Revision;
 use crate::store::log::OfflineLog;
 use crate::store::log::replicated::restored::last_shared;
-use crate::store::log::replicated::statements::{Append, Head, Session, StatementError};
+use crate::store::log::replicated::statements::{Append, Head, Replicas, Session, StatementError};
 
 /// What a replica knows that the database lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,13 +89,15 @@ impl SharedLoss {
         now: Timestamp,
     ) -> Result<BegunEpoch, SharedLossError> {
         self.require_last(after)?;
-        let unheard = session.unheard()?;
+        let Replicas { unheard, answered_through: by_replicas } = session.replicas()?;
         if !unheard.is_empty() {
             return Err(SharedLossError::Unheard(unheard));
         }
         let Head { tip: head, turn, recorded_at, answered_through } = self.head;
         let epoch = Uuid::new_v4();
-        let tail = Tail { revision: head.revision, recorded_at: recorded_at.max(answered_through), epoch };
+        // The database may lack a time that a replica answered through: nothing may be dated before it.
+        let recorded_at = recorded_at.max(answered_through).max(by_replicas);
+        let tail = Tail { revision: head.revision, recorded_at, epoch };
         let why = "loss accepted: the database of the shared log was restored to an earlier state";
         let (frame, tip, at) = epoch_frame(&tail, &head, epoch, after, why, now)?;
         let append = Append { after: head, tip, turn, first_at: at, last_at: at, frame: &frame };

@@ -74,7 +74,7 @@ async fn a_replica_can_do_nothing_but_what_its_functions_do() {
     for (right, statement) in [
         (
             "INSERT ON cpss_registry.replica",
-            "INSERT INTO cpss_registry.replica VALUES ('b', 0, NULL, 0, NULL, NULL, 9, 9)",
+            "INSERT INTO cpss_registry.replica (id, beat, semantics_max, record_max) VALUES ('b', 0, 9, 9)",
         ),
         ("UPDATE ON cpss_registry.replica", "UPDATE cpss_registry.replica SET beat = 0, checked = NULL"),
         ("DELETE ON cpss_registry.replica", "DELETE FROM cpss_registry.replica"),

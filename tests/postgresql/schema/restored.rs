@@ -107,6 +107,17 @@ async fn without_its_conditions_a_push_or_an_epoch_would_replace_what_holds() {
         !begin_epoch(&a.client, &a.next_append().await).await
     };
     only_by("begin_epoch", "replica.heard IS DISTINCT FROM present", "false", waits_for_all).await;
+    let begins_after_an_answer = async |database: &Database| {
+        let mut a = database.replica("a").await;
+        let append = a.next_append().await;
+        (a.tip, a.answered_through) = ((7, OTHER_CHAIN), append.first_at);
+        a.barrier().await.unwrap();
+        !begin_epoch(&a.client, &append).await && begin_epoch(&a.client, &a.next_append().await).await
+    };
+    let answered = "replica.answered_through >= begin_epoch.first_at";
+    only_by("begin_epoch", answered, "false", begins_after_an_answer).await;
+    let noted = "greatest(replica.answered_through, barrier.answered_through)";
+    only_by("barrier", noted, "replica.answered_through", begins_after_an_answer).await;
     let is_held_by_one_that_knows_more = async |database: &Database| {
         let (mut a, mut c) = (database.replica("a").await, database.replica("c").await);
         c.tip = (7, OTHER_CHAIN);

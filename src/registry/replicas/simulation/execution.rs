@@ -105,7 +105,10 @@ impl World {
         if self.is_broken(Rule::AnsweredTime) {
             known.answered_through = Timestamp::MIN;
         }
-        let (mut barrier, noted) = state.barrier(replica, &known, clock, incarnation);
+        let (mut barrier, mut noted) = state.barrier(replica, &known, clock, incarnation);
+        if self.is_broken(Rule::NotedTime) {
+            noted.answered_through = Timestamp::MIN;
+        }
         barrier.is_open |= self.is_broken(Rule::OpenedHead) || self.is_broken(Rule::RollCall);
         if self.is_broken(Rule::AnsweredTime) {
             barrier.head.answered_through = barrier.head.answered_through.max(answered_through);

@@ -241,10 +241,14 @@ impl History {
             Done::Opened | Done::Answers(_) => return Ok(()),
         };
         let seen = seen.map_err(Violation::Failed)?;
+        // Until it hears of an epoch, a replica still finds the receipts of records that an operator gave up.
+        let is_apart = self.is_apart(replica);
         let seat = &mut self.seats[replica];
         for (question, seen) in seat.asked.iter().zip(&seen) {
             seat.known.judge(*question, *seen, self.world.is_restored)?;
-            self.knowledge.learn(*question, *seen);
+            if !(is_apart && self.world.gave_up(*question, *seen)) {
+                self.knowledge.learn(*question, *seen);
+            }
         }
         seat.answered = seen;
         Ok(())

@@ -16,7 +16,7 @@ use crate::domain::id::Revision;
 use crate::registry::OpenError;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
 };
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::record::Tip;
@@ -239,7 +239,7 @@ impl<T: Send + 'static> Session for Connected<T> {
         unreachable!("an operator begins an epoch, and no replica")
     }
 
-    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
+    fn replicas(&mut self) -> Result<Replicas, StatementError> {
         unreachable!("an operator asks this, and no replica")
     }
 

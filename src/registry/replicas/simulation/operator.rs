@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::checks::Violation;
+use super::client::{Question, Seen};
 use super::history::History;
 use super::world::World;
 use crate::domain::id::Revision;
@@ -11,7 +12,9 @@ use crate::store::backup::SharedLoss;
 use crate::store::log::memory::records_of;
 use crate::store::log::replicated::pushing::{self, Plan};
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
-use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, RollCall, Session, StatementError};
+use crate::store::log::replicated::statements::{
+    Append, Barrier, Head, Known, Replicas, RollCall, Session, StatementError,
+};
 use crate::store::log::{Extent, LogEngine as _, OfflineLog};
 use crate::store::record::Tip;
 
@@ -77,22 +80,25 @@ impl Session for Direct<'_> {
     fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
         let (state, incarnation) = (self.state(), self.incarnation());
         let is_unheard = state.unheard(0..self.0.replicas, incarnation).is_some();
+        let is_answered = state.answered_by_replicas() >= append.first_at;
         let is_open = state.opened == Some(incarnation);
         let fits = if is_open {
             state.accepts(append, self.0.now, incarnation, None)
         } else {
             state.takes(append, incarnation)
         };
-        if is_unheard || !fits {
+        if is_unheard || is_answered || !fits {
             return Ok(false);
         }
         self.append_all(&[*append]);
         Ok(true)
     }
 
-    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
-        let unheard = self.state().unheard(0..self.0.replicas, self.incarnation());
-        Ok(unheard.map(|at| at.to_string()).into_iter().collect())
+    fn replicas(&mut self) -> Result<Replicas, StatementError> {
+        let state = self.state();
+        let unheard = state.unheard(0..self.0.replicas, self.incarnation());
+        let unheard = unheard.map(|at| at.to_string()).into_iter().collect();
+        Ok(Replicas { unheard, answered_through: state.answered_by_replicas() })
     }
 
     fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
@@ -126,6 +132,16 @@ impl Session for Direct<'_> {
 
     fn notify(&mut self, _: &str) -> Result<(), StatementError> {
         unreachable!("an operator tells nobody")
+    }
+}
+
+impl World {
+    /// True if a client learned that something is recorded that the log lacks, after a record at which it forked.
+    pub fn gave_up(&self, question: Question, seen: Seen) -> bool {
+        let Seen::Recorded(revision) = seen else { return false };
+        let mut records = self.nodes[self.leader].frames().flat_map(|frame| &frame.records);
+        let is_there = records.any(|(at, request, _)| *at == revision && *request == question.request_id());
+        !is_there && self.forked.iter().any(|fork| revision > *fork)
     }
 }
 
@@ -204,6 +220,13 @@ impl History {
             Some(loss) if self.accept(&loss) => Ok(()),
             _ => Err(Violation::Stuck("what is lost is neither pushed nor given up".to_owned())),
         }
+    }
+
+    /// True if an operator gave up records that a replica still has.
+    pub fn is_apart(&self, replica: usize) -> bool {
+        let world = &self.world;
+        let log: Vec<_> = world.nodes[world.leader].frames().map(|frame| frame.bytes.clone()).collect();
+        !world.forked.is_empty() && self.has_more(replica, &log)
     }
 
     /// True if the copy of a replica has what the log lacks.

@@ -211,6 +211,11 @@ fn a_database_must_not_be_opened_before_every_replica_has_looked() {
 }
 
 #[test]
+fn an_epoch_must_begin_after_every_answered_time() {
+    is_violated(Rule::NotedTime, REMEDIED, 802, |violation| matches!(violation, Violation::AnswerByTime(_)));
+}
+
+#[test]
 fn a_time_that_a_restore_lost_must_be_put_back() {
     is_violated(Rule::RaisedAgain, RESTORED, 25, |violation| matches!(violation, Violation::Stuck(_)));
 }

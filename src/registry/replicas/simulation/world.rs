@@ -75,7 +75,8 @@ impl World {
         replicas: usize,
         frames: &[Frame],
     ) -> World {
-        let beats = (0..replicas).map(|replica| Entry::Beat(replica, Noted { heard: Some(1), checked: Some(1) }));
+        let noted = Noted { heard: Some(1), checked: Some(1), ..Noted::default() };
+        let beats = (0..replicas).map(|replica| Entry::Beat(replica, noted));
         let wal: Vec<_> = beats.chain(frames.iter().cloned().map(Entry::Append)).chain([Entry::Open(1)]).collect();
         let node = |at| Node {
             is_up: true,

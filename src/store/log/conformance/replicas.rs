@@ -7,7 +7,7 @@ use super::rigs::Replica;
 use super::*;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
 };
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 
@@ -143,8 +143,8 @@ impl Session for Replaced {
         self.database.begin_epoch(append)
     }
 
-    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
-        self.database.unheard()
+    fn replicas(&mut self) -> Result<Replicas, StatementError> {
+        self.database.replicas()
     }
 
     fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {

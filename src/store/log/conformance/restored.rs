@@ -142,6 +142,19 @@ fn a_push_does_not_date_records_before_an_answer() {
 }
 
 #[test]
+fn an_epoch_begins_after_every_time_that_was_answered() {
+    let mut two = Two::with(5);
+    let answered = Timestamp::from_second(20).unwrap();
+    assert!(two.logs[1].settle(answered).is_ok());
+    two.database.restore(3);
+    assert_eq!([two.refused(0), two.refused(1)], [lost(5, 3, 3), lost(5, 3, 3)]);
+    let head = || two.database.clone().connect().unwrap().turn().unwrap();
+    assert!(head().answered_through < answered, "the database lost it");
+    assert_eq!(two.begin_epoch(0, Revision(3)).unwrap(), Revision(4));
+    assert!(head().recorded_at > answered);
+}
+
+#[test]
 fn replicas_fold_again_after_an_accepted_loss() {
     let mut two = Two::with(5);
     two.database.restore(3);

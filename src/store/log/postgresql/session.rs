@@ -16,7 +16,9 @@ use super::listener::News;
 use super::outcome::{GivenUp, at_node, failed, not_done, silent, unknown};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
-use crate::store::log::replicated::statements::{Append, Barrier, Head, Known, RollCall, Session, StatementError};
+use crate::store::log::replicated::statements::{
+    Append, Barrier, Head, Known, Replicas, RollCall, Session, StatementError,
+};
 use crate::store::record::{Hash, Tip};
 
 const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8)";
@@ -26,8 +28,9 @@ const BARRIER: &str = "\
 const OPEN: &str = "SELECT waiting_for, passed_over FROM cpss_registry.open(make_interval(secs => $1))";
 const PUSH: &str = "SELECT cpss_registry.push($1, $2, $3, $4, $5, $6, $7, $8)";
 const BEGIN_EPOCH: &str = "SELECT cpss_registry.begin_epoch($1, $2, $3, $4, $5, $6, $7, $8)";
-const UNHEARD: &str = "\
-    SELECT id FROM cpss_registry.replica WHERE heard IS DISTINCT FROM cpss_registry.incarnation() ORDER BY id";
+const REPLICAS: &str = "\
+    SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE heard IS DISTINCT FROM cpss_registry.incarnation()), '{}'), \
+    coalesce(max(answered_through), to_timestamp(0)) FROM cpss_registry.replica";
 const END_BEFORE: &str = "\
     SELECT first_revision + count - 1, chain FROM cpss_registry.log WHERE first_revision + count - 1 <= $1 \
     AND first_revision <= $1 ORDER BY first_revision DESC LIMIT 1";
@@ -246,9 +249,11 @@ impl Session for PostgresSession {
         self.append_by(BEGIN_EPOCH, append)
     }
 
-    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
-        let rows = self.read(UNHEARD, &[])?;
-        rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
+    fn replicas(&mut self) -> Result<Replicas, StatementError> {
+        let rows = self.read(REPLICAS, &[])?;
+        let row = rows.first().ok_or_else(|| unknown(GivenUp::Unexpected("no row")))?;
+        let answered_through = row.try_get::<_, Timestamptz>(1).map_err(unknown)?.0;
+        Ok(Replicas { unheard: row.try_get(0).map_err(unknown)?, answered_through })
     }
 
     fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {

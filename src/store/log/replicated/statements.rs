@@ -52,7 +52,7 @@ pub trait Session: Send {
 
     /// Writes to the replica's row, durably: counts the beat, and notes the present incarnation as heard. Also notes it
     /// as checked if what the replica knows is part of the database's history, and else as not checked. With the beat
-    /// [`IN_PART`], notes neither. What it returns was read in the snapshot of the same statement. `None` if no row was
+    /// [`IN_PART`], notes neither. Always notes the time that the replica knows as answered through. What it returns was read in the snapshot of the same statement. `None` if no row was
     /// touched: then it proves nothing.
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError>;
 
@@ -67,12 +67,13 @@ pub trait Session: Send {
     fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError>;
 
     /// Appends the frame that begins an epoch, whether the database is opened or not. Returns false if no row was
-    /// touched. Every replica must have been heard from in the present incarnation. Apart from that, the conditions are
-    /// those of [`Session::append`] if the database is opened, and else those of [`Session::push`].
+    /// touched. Every replica must have been heard from in the present incarnation, and the times that they know as
+    /// answered through must be before the record's. Apart from that, the conditions are those of [`Session::append`] if
+    /// the database is opened, and else those of [`Session::push`].
     fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
 
-    /// The replicas that have not been heard from in the present incarnation.
-    fn unheard(&mut self) -> Result<Vec<String>, StatementError>;
+    /// Reads what the replicas noted.
+    fn replicas(&mut self) -> Result<Replicas, StatementError>;
 
     /// Reads the end of the last frame that ends at or before a revision. It may not be durable.
     fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError>;
@@ -129,6 +130,15 @@ pub struct RollCall {
     pub waiting_for: Vec<String>,
     /// The replicas that were not heard from in time, and that are not waited for any more.
     pub passed_over: Vec<String>,
+}
+
+/// What the replicas noted in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replicas {
+    /// Those that have not been heard from in the present incarnation.
+    pub unheard: Vec<String>,
+    /// The greatest time that any of them knows as answered through.
+    pub answered_through: Timestamp,
 }
 
 /// What a replica knows, to be compared with the database.

@@ -89,6 +89,7 @@ BEGIN
     SET beat = replica.beat + 1,
         seen_at = clock_timestamp(),
         applied = CASE WHEN is_whole THEN barrier.revision ELSE replica.applied END,
+        answered_through = greatest(replica.answered_through, barrier.answered_through),
         heard = CASE WHEN is_whole THEN present ELSE replica.heard END,
         checked = CASE
             WHEN NOT is_whole THEN replica.checked
@@ -193,7 +194,8 @@ END
 $$;
 
 -- Appends the frame that begins an epoch, whether the database is closed or not. Every replica must have been heard
--- from: one that was not may have the records that would be given up.
+-- from: one that was not may have the records that would be given up. The epoch begins after every time that any of them
+-- answered through.
 CREATE FUNCTION cpss_registry.begin_epoch(
     after_revision bigint, after_chain bytea, revision bigint, chain bytea, turn bigint,
     first_at timestamptz, last_at timestamptz, frame bytea)
@@ -204,7 +206,10 @@ DECLARE
 BEGIN
     PERFORM cpss_registry.insist();
     PERFORM FROM cpss_registry.head FOR UPDATE;
-    IF EXISTS (SELECT FROM cpss_registry.replica WHERE replica.heard IS DISTINCT FROM present) THEN
+    IF EXISTS (
+        SELECT FROM cpss_registry.replica
+        WHERE replica.heard IS DISTINCT FROM present OR replica.answered_through >= begin_epoch.first_at)
+    THEN
         RETURN false;
     END IF;
     IF EXISTS (SELECT FROM cpss_registry.head WHERE head.opened = present) THEN

@@ -71,6 +71,8 @@ CREATE TABLE cpss_registry.replica (
     seen_at timestamptz,
     -- The last revision that the replica knew to be in the log.
     applied bigint NOT NULL DEFAULT 0,
+    -- The greatest time that the replica knew as answered through. A restored database may lack it.
+    answered_through timestamptz NOT NULL DEFAULT to_timestamp(0),
     -- The incarnation in which the replica last compared the database with what it has.
     heard bytea,
     -- The incarnation in which the database was last seen to have everything that the replica has.

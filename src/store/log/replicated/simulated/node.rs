@@ -53,6 +53,8 @@ pub struct Noted {
     pub heard: Option<u64>,
     /// The incarnation that it has checked.
     pub checked: Option<u64>,
+    /// The greatest time that it knew as answered through.
+    pub answered_through: Timestamp,
 }
 
 impl Entry {
@@ -179,6 +181,12 @@ impl State {
         replicas.find(|replica| !self.replicas.get(replica).is_some_and(is_heard))
     }
 
+    /// The greatest time that any replica knows as answered through.
+    pub fn answered_by_replicas(&self) -> Timestamp {
+        let noted = self.replicas.values().map(|(_, noted)| noted.answered_through);
+        noted.max().unwrap_or_default()
+    }
+
     /// The end of the last frame that ends at or before a revision.
     pub fn end_before(&self, revision: Revision) -> Tip {
         let ends = self.frames.iter().rev().map(|frame| frame.tip);
@@ -195,8 +203,9 @@ impl State {
             && head.answered_through >= known.answered_through;
         let noted = match known.beat {
             IN_PART => before,
-            _ => Noted { heard: Some(incarnation), checked: holds.then_some(incarnation) },
+            _ => Noted { heard: Some(incarnation), checked: holds.then_some(incarnation), ..before },
         };
+        let noted = Noted { answered_through: before.answered_through.max(known.answered_through), ..noted };
         let is_open = self.opened == Some(incarnation);
         (Barrier { head, beat_before, chain_at_tip, is_open, clock }, noted)
     }

@@ -9,7 +9,7 @@ use super::node::{Entry, Frame, Node, Noted};
 use crate::domain::id::Revision;
 use crate::store::log::memory::records_of;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
 };
 use crate::store::record::Tip;
 
@@ -150,20 +150,22 @@ impl Session for PlainDatabase {
             let node = self.node();
             (node.state(), node.incarnation)
         };
-        if state.unheard(state.replicas.keys().copied(), incarnation).is_some() {
+        let is_answered = state.answered_by_replicas() >= append.first_at;
+        if is_answered || state.unheard(state.replicas.keys().copied(), incarnation).is_some() {
             return Ok(false);
         }
         if state.opened == Some(incarnation) { self.append(append) } else { self.push(&[*append]) }
     }
 
-    fn unheard(&mut self) -> Result<Vec<String>, StatementError> {
+    fn replicas(&mut self) -> Result<Replicas, StatementError> {
         let (state, incarnation) = {
             let node = self.node();
             (node.state(), node.incarnation)
         };
         let all = state.replicas.keys();
         let unheard = all.filter(|at| state.unheard([**at].into_iter(), incarnation).is_some());
-        Ok(unheard.map(usize::to_string).collect())
+        let unheard = unheard.map(usize::to_string).collect();
+        Ok(Replicas { unheard, answered_through: state.answered_by_replicas() })
     }
 
     fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {

@@ -34,6 +34,8 @@ pub enum Rule {
     Fence,
     /// A replica compares the time that it answered through.
     AnsweredTime,
+    /// A replica notes the time that it answered through, so that an epoch begins after it.
+    NotedTime,
     /// A database that is not opened shows no head.
     OpenedHead,
     /// Commits wait for the standby that may be promoted.
