@@ -23,6 +23,7 @@ pub mod restored;
 mod sample;
 pub mod scratch;
 pub mod setup;
+mod sinks;
 mod started;
 mod vital;
 mod workers;
@@ -43,6 +44,7 @@ use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
 use self::ops::{Ops, OpsServer, Running};
 use self::replica::ReplicaError;
+use self::sinks::Sinks;
 use self::started::Ports;
 use self::vital::{Vital, restarted};
 use self::workers::{Threads, Workers};
@@ -51,15 +53,13 @@ use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::grpc::GrpcListener;
 use crate::grpc::health::HealthBoard;
-use crate::registry::clock;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
-use crate::store::priority::{BACKGROUND, lower_priority};
 use crate::surface::{Admission, LimitsLayer, Surface};
-use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, AuditFileError};
+use crate::telemetry::traces::TracesError;
 
 /// The idle time before a TCP keep-alive probe on the ops port.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -119,6 +119,9 @@ pub enum ServeError {
     /// The access log cannot be started.
     #[error("cannot start the access log")]
     Access(#[source] std::io::Error),
+    /// The environment asks for traces that cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The handshake thread or the worker threads cannot be started.
     #[error("cannot accept connections")]
     Listener(#[source] std::io::Error),
@@ -139,7 +142,7 @@ impl ServeError {
     pub fn is_wrong_place(&self) -> bool {
         match self {
             ServeError::Open(refused) => refused.is_wrong_place(),
-            ServeError::Log(_) | ServeError::Replica(_) => true,
+            ServeError::Log(_) | ServeError::Replica(_) | ServeError::Traces(_) => true,
             ServeError::Audit(refused) => matches!(refused, AuditFileError::NotAFile { .. }),
             _ => false,
         }
@@ -189,18 +192,15 @@ pub async fn run(
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
-    let (audit, audit_thread) =
-        Audit::start(config.audit(), clock::now, || lower_priority(BACKGROUND), vital.part("audit"))?;
+    let (Sinks { audit, access, traces }, sinks) = Sinks::start(&config, &vital)?;
     ops.registry.store(Some(Arc::new(registry.clone())));
-    let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
-    let (access, access_thread) = access.map_err(ServeError::Access)?;
     let (identities, quotas) = (listener.identities.clone(), listener.quotas.clone());
-    let (metrics, log) = (Arc::clone(&ops.metrics), access.clone());
-    let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, log);
+    let (metrics, log, spans) = (Arc::clone(&ops.metrics), access.clone(), traces.clone());
+    let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, log, spans);
     let limits = LimitsLayer::new(quotas, identities, stop.subscribe());
     let (calls, draining) = (limits.calls.clone(), stop.subscribe());
     // Set once, here.
-    ops.running.set(Running { audit: audit.clone(), access, calls, draining }).ok();
+    ops.running.set(Running { audit: audit.clone(), access, traces, calls, draining }).ok();
     let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // `registry.close` needs every other handle to be dropped.
@@ -239,8 +239,8 @@ pub async fn run(
         None => writer.await,
     };
     ops_server.end().await;
-    // Write the audit and the access log of all answered calls before the store is closed.
-    drop(tokio::task::spawn_blocking(move || (audit_thread.close(), access_thread.close())).await);
+    // Write the audit, the access log and the spans of all answered calls before the store is closed.
+    drop(tokio::task::spawn_blocking(move || sinks.close()).await);
     drop(registry);
     let ended = ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)?;
     close(ended.map_err(|failed| replica::ended(failed, &config))?);

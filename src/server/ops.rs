@@ -41,6 +41,7 @@ use crate::surface::CallsUnderWay;
 use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, Usage};
 use crate::telemetry::metrics::{self, Metrics};
+use crate::telemetry::traces::Traces;
 
 /// The maximum number of connections.
 const MAX_CONNECTIONS: usize = 64;
@@ -80,6 +81,7 @@ struct Disks {
 pub(super) struct Running {
     pub audit: Audit,
     pub access: AccessLog,
+    pub traces: Option<Traces>,
     pub calls: CallsUnderWay,
     pub draining: watch::Receiver<bool>,
 }

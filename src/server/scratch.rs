@@ -55,7 +55,7 @@ impl Scratch {
         let (access, access_thread) = access.map_err(ServeError::Access)?;
         let (identities, quotas, draining) = (Identities::Dev, Quotas::default(), watch::Sender::new(false));
         let metrics = Arc::<Metrics>::default();
-        let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, access);
+        let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, access, None);
         let limits = LimitsLayer::new(quotas, identities, draining.subscribe());
         let surface = Surface::new(&audit, &admission, &limits);
         Ok(Scratch { registry, writer, threads: (audit_thread, access_thread), surface, _draining: draining })

@@ -234,6 +234,7 @@ mod tests {
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
+    use crate::telemetry::caller::TraceParent;
 
     /// The written bytes. The test holds the lock to block the writer.
     #[derive(Clone, Default)]
@@ -312,7 +313,8 @@ mod tests {
     #[test]
     fn the_trace_of_the_caller_is_logged() {
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        let traced = Answered { trace_id: TraceId::of_traceparent(&format!("00-{id}-00f067aa0ba902b7-01")), ..call() };
+        let parent = TraceParent::of_header(&format!("00-{id}-00f067aa0ba902b7-01"));
+        let traced = Answered { trace_id: parent.map(|parent| parent.trace_id), ..call() };
         assert!(line_of(&traced).contains(&format!("e0c8 trace_id={id} user_agent=")), "{}", line_of(&traced));
     }
 

@@ -26,22 +26,34 @@ impl CertificateName {
 
 /// The id of a trace: 16 bytes, not all zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TraceId(u128);
+pub struct TraceId(pub(super) u128);
 
-impl TraceId {
-    /// Returns the trace id of a `traceparent` header as the W3C recommendation Trace Context defines it. None if the
-    /// header is invalid.
-    pub fn of_traceparent(header: &str) -> Option<TraceId> {
+/// The span of the caller that a call belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceParent {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span of the caller, not zero.
+    pub(super) span_id: u64,
+    /// True if the caller records the trace.
+    pub(super) is_sampled: bool,
+}
+
+impl TraceParent {
+    /// Reads a `traceparent` header as the W3C recommendation Trace Context defines it. None if the header is invalid.
+    pub fn of_header(header: &str) -> Option<TraceParent> {
         let mut parts = header.split('-');
         let mut part = |length: usize| {
             let part = parts.next().filter(|part| part.len() == length)?;
             let is_hex = part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
             if is_hex { u128::from_str_radix(part, 16).ok() } else { None }
         };
-        let (version, trace, parent, _flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
+        let (version, trace, span, flags) = (part(2)?, part(32)?, part(16)?, part(2)?);
         // A later version may have more parts.
         let is_known = version != 0xff && (version > 0 || parts.next().is_none());
-        (is_known && trace != 0 && parent != 0).then_some(TraceId(trace))
+        let span_id = u64::try_from(span).ok()?;
+        let parent = TraceParent { trace_id: TraceId(trace), span_id, is_sampled: flags & 1 == 1 };
+        (is_known && trace != 0 && span_id != 0).then_some(parent)
     }
 }
 
@@ -86,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_trace_is_logged_if_the_header_is_valid() {
-        let of = |header: &str| TraceId::of_traceparent(header).map(|id| id.to_string());
+        let of = |header: &str| TraceParent::of_header(header).map(|parent| parent.trace_id.to_string());
         let id = "4bf92f3577b34da6a3ce929d0e0e4736";
         assert_eq!(of(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(), Some(id));
         assert_eq!(of(&format!("01-{id}-00f067aa0ba902b7-01-more")).as_deref(), Some(id));
@@ -103,5 +115,8 @@ mod tests {
         ] {
             assert_eq!(of(wrong), None, "{wrong}");
         }
+        let parent = |flags: &str| TraceParent::of_header(&format!("00-{id}-00f067aa0ba902b7-{flags}")).unwrap();
+        assert_eq!(parent("01").span_id, 0x00f0_67aa_0ba9_02b7);
+        assert_eq!(["00", "01", "02", "03"].map(|flags| parent(flags).is_sampled), [false, true, false, true]);
     }
 }

@@ -1,4 +1,4 @@
-//! Logs, metrics, and the audit of reads. Logs never contain names or birth dates: a call is logged with its method,
+//! Logs, metrics, traces, and the audit of reads. Logs never contain names or birth dates: a call is logged with its method,
 //! its caller and its outcome.
 
 pub mod access;
@@ -7,3 +7,4 @@ pub mod caller;
 mod json_line;
 pub mod log;
 pub mod metrics;
+pub mod traces;

@@ -69,5 +69,6 @@ mod source_tree;
 mod stream;
 mod tls;
 mod tokens;
+mod traces;
 mod walk;
 mod year;

@@ -14,8 +14,8 @@ use super::harness::{Client, NOT_ON_FILE, Process, TODAY, until};
 use super::tls::ops::get;
 use super::tls::tls_server::{TlsServer, client, question};
 
-/// Metrics that have no series without what they are about: a log that replicas share, a miss, a finished scrub.
-const ABSENT: [&str; 9] = [
+/// Metrics that have no series without what they are about: a log that replicas share, a miss, a finished scrub, a collector of traces.
+const ABSENT: [&str; 10] = [
     "cpss_log_head_confirmed_age_seconds",
     "cpss_log_trouble",
     "cpss_log_clock_offset_seconds",
@@ -25,6 +25,7 @@ const ABSENT: [&str; 9] = [
     "cpss_misses_total",
     "cpss_misses_refused_total",
     "cpss_backup_last_timestamp_seconds",
+    "cpss_spans_total",
 ];
 
 /// A page of metrics: each series, with its labels, and its value.

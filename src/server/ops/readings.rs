@@ -161,6 +161,10 @@ fn add_running(readings: &mut Readings, running: &Running) {
     readings.add(&list::AUDIT_QUEUE, backlog.entries);
     readings.add(&list::AUDIT_OLDEST, backlog.oldest.as_secs_f64());
     readings.add(&list::ACCESS_LINES_DROPPED, running.access.dropped());
+    if let Some(traces) = &running.traces {
+        readings.labeled(&list::SPANS, &["exported"], traces.exported());
+        readings.labeled(&list::SPANS, &["dropped"], traces.dropped());
+    }
 }
 
 #[cfg(test)]

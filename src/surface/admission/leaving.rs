@@ -23,7 +23,8 @@ use crate::surface::request_id::{REQUEST_ID, RequestId};
 use crate::surface::status;
 use crate::telemetry::access::{Answered, Messages, Outcome};
 use crate::telemetry::audit::Client;
-use crate::telemetry::caller::{CertificateName, TraceId, UserAgent};
+use crate::telemetry::caller::{CertificateName, TraceParent, UserAgent};
+use crate::telemetry::traces::Ended;
 
 static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
@@ -35,7 +36,8 @@ pub struct TrackedCall {
     /// The certificate of a caller that is not identified.
     pub(super) certificate: Option<CertificateName>,
     pub(super) request_id: RequestId,
-    trace_id: Option<TraceId>,
+    /// The span of the caller.
+    parent: Option<TraceParent>,
     user_agent: UserAgent,
     pub(super) started: Instant,
     /// The number of messages received and sent, for a streaming call.
@@ -54,7 +56,7 @@ impl TrackedCall {
             client: None,
             certificate: None,
             request_id: admission.request_ids.of(given(&REQUEST_ID)),
-            trace_id: given(&TRACEPARENT).and_then(TraceId::of_traceparent),
+            parent: given(&TRACEPARENT).and_then(TraceParent::of_header),
             user_agent: UserAgent::of(request.headers().get(USER_AGENT).map(HeaderValue::as_bytes)),
             started: Instant::now(),
             received: None,
@@ -118,6 +120,10 @@ impl TrackedCall {
         if let Outcome::Grpc(code) = outcome {
             let name = rpc::Code::try_from(code).unwrap_or(rpc::Code::Unknown).as_str_name();
             self.admission.metrics.called(method, name, elapsed);
+            if let Some(traces) = &self.admission.traces {
+                let (parent, is_known) = (self.parent, self.client.is_some());
+                traces.ended(Ended { method, code: name, parent, is_known, elapsed, request_id: self.request_id.0 });
+            }
         }
         let received = self.received.as_ref().map(|received| received.load(Ordering::Relaxed));
         self.admission.access.answered(Answered {
@@ -128,7 +134,7 @@ impl TrackedCall {
             elapsed,
             messages: received.map(|received| Messages { received, sent: self.sent.messages() }),
             request_id: self.request_id.0,
-            trace_id: self.trace_id,
+            trace_id: self.parent.map(|parent| parent.trace_id),
             user_agent: self.user_agent,
         });
     }

@@ -36,6 +36,7 @@ use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, Client};
 use crate::telemetry::caller::CertificateName;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 
 pub(super) static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today");
 pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -64,6 +65,8 @@ pub(crate) struct Admission {
     pub(super) metrics: Arc<Metrics>,
     /// The access log.
     access: AccessLog,
+    /// Where spans go. None: nobody asked for traces.
+    traces: Option<Traces>,
 }
 
 /// Why a call is not admitted.
@@ -217,8 +220,9 @@ impl Admission {
         shares: Quotas,
         metrics: Arc<Metrics>,
         access: AccessLog,
+        traces: Option<Traces>,
     ) -> Arc<Admission> {
-        Arc::new(Admission { registry, identities, shares, metrics, access, request_ids: RequestIds::new() })
+        Arc::new(Admission { registry, identities, shares, metrics, access, traces, request_ids: RequestIds::new() })
     }
 
     /// Records a request that a listener refused with an HTTP status because it is not a call.

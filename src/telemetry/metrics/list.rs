@@ -96,6 +96,7 @@ labels! {
     CERTIFICATE = "certificate": "`server`, `authority`, `client`";
     RELOADED = "files": "`certificates`, `clients`";
     OUTCOME = "outcome": "`loaded`, `rejected`";
+    SPAN_OUTCOME = "outcome": "`exported`, `dropped`";
     EPOCH = "epoch": "one: the epoch of the head";
     VERSION = "version": "one: the version of the program";
     COMMIT = "commit": "one: the commit that the program was built from, or `unknown`";
@@ -151,6 +152,7 @@ metrics! {
     AUDIT_OLDEST = Gauge "cpss_audit_oldest_unwritten_seconds" [] "Age of the oldest entry that is not written yet; 0: none waits";
     AUDIT_FILES_REMOVED = Counter "cpss_audit_files_removed_total" [] "Audit files removed after their retention period";
     ACCESS_LINES_DROPPED = Counter "cpss_access_lines_dropped_total" [] "Lines left out of the access log because it could not keep up";
+    SPANS = Counter "cpss_spans_total" [SPAN_OUTCOME] "Spans of traced calls that the collector took, and that were dropped";
     RELOADS = Counter "cpss_reloads_total" [RELOADED, OUTCOME] "Reloads of the certificates and of the list of clients";
     CERTIFICATE_EXPIRY = Gauge "cpss_certificate_expiry_timestamp_seconds" [CERTIFICATE] "When a certificate expires; of several, the first to expire";
     BACKUP_LAST = Gauge "cpss_backup_last_timestamp_seconds" [] "When the last backup of this data directory was completed";
