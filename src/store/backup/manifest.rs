@@ -11,8 +11,10 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::rewrite::Tail;
 use crate::domain::id::Revision;
 use crate::store::data_dir::MANIFEST;
+use crate::store::record::FORMAT_VERSION;
 
 /// The version of the manifest's format.
 const VERSION: u32 = 1;
@@ -82,6 +84,12 @@ pub enum ManifestError {
 }
 
 impl Manifest {
+    /// The manifest of a backup up to a record.
+    pub(super) fn of(tail: &Tail, files: Vec<Listed>) -> Manifest {
+        let Tail { revision, recorded_at, epoch } = *tail;
+        Manifest { head: revision, recorded_at, epoch, record_format: FORMAT_VERSION, files }
+    }
+
     /// Reads the manifest of a backup.
     pub(in crate::store) fn read(backup: &Path) -> Result<Manifest, ManifestError> {
         match fs::read_to_string(backup.join(MANIFEST)) {
@@ -96,7 +104,7 @@ impl Manifest {
     }
 
     /// The text of the manifest.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let Manifest { head, recorded_at, epoch, record_format, files } = self;
         let mut text = format!(
             "# cpss-registry backup {VERSION}\n# head {head}\n# recorded_at {recorded_at}\n# epoch {epoch}\n\
@@ -110,7 +118,8 @@ impl Manifest {
         text
     }
 
-    fn parse(text: &str) -> Result<Manifest, ManifestError> {
+    /// Parses the text of a manifest.
+    pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
         let mut lines = Lines { rest: text.lines(), line: 0 };
         let version: u32 = lines.value("# cpss-registry backup ")?;
         if version > VERSION {

@@ -9,12 +9,15 @@
 mod accept_loss;
 mod accept_shared_loss;
 mod apart;
+mod archive;
 mod earlier_format;
 mod manifest;
 mod note;
+mod reading;
 mod restore;
 mod rewrite;
 mod take;
+mod unpack;
 mod verify;
 
 use std::io;
@@ -30,10 +33,12 @@ use crate::domain::id::Revision;
 
 pub use accept_loss::{Accepted, LossError, accept_loss};
 pub use accept_shared_loss::{BegunEpoch, SharedLoss, SharedLossError};
+pub use archive::{Archived, archive};
 pub use manifest::{Listed, Manifest, ManifestError};
 pub use note::BackupNote;
-pub use restore::{Restored, restore};
+pub use restore::{Restored, restore, restore_archives};
 pub use take::{DataDirGuard, Taken, backup, log_of_data_dir};
+pub use unpack::Archive;
 pub use verify::{VerifyError, log_of_backup, verify};
 
 /// Where a restore cuts the history.
@@ -103,6 +108,31 @@ pub enum BackupError {
         /// The last revision in the backup.
         head: Revision,
     },
+    /// The archive cannot be written, or its reader has gone.
+    #[error("the archive could not be written")]
+    Output(#[source] io::Error),
+    /// The archive cannot be read, or is no archive.
+    #[error("{name} could not be read as an archive of a backup")]
+    Archive {
+        /// The name of the archive.
+        name: String,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The archive has an entry that no backup has.
+    #[error("{name} contains {entry}, which is not a part of a backup")]
+    ForeignEntry {
+        /// The name of the archive.
+        name: String,
+        /// The path of the entry.
+        entry: String,
+    },
+    /// The archive is truncated.
+    #[error("{0} has no MANIFEST at its end: it is incomplete")]
+    Incomplete(String),
+    /// The archive lacks a file that the caller already had when it was taken.
+    #[error("{0} is in none of the archives: name first the archive that this one was taken since")]
+    NeedsEarlier(String),
     /// Every record is later than the requested time.
     #[error("every record of the backup is later than that time")]
     AllLater,

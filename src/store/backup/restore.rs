@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::apart::refuse_unless_apart;
+use super::manifest::Manifest;
 use super::rewrite::Rewriter;
+use super::unpack::{Archive, unpack};
 use super::verify::{log_of_backup, verify};
 use super::{BackupError, Cut, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{DataDir, write_durably};
+use crate::store::data_dir::{DataDir, UNPACKED, write_durably};
 use crate::store::engine::log_engine;
 use crate::store::identity::id_in;
 use crate::store::log::{LogDraft, LogOptions, OfflineLog};
@@ -32,6 +34,9 @@ pub struct Restored {
     pub head: Revision,
 }
 
+/// The command name in the mark of an unfinished restore.
+const COMMAND: &str = "restore";
+
 /// Fills an empty data directory from a backup, and begins a new epoch.
 ///
 /// The backup is verified before anything is written. A restore that fails leaves nothing behind. One that is killed
@@ -45,12 +50,51 @@ pub fn restore(
 ) -> Result<Restored, BackupError> {
     refuse_unless_apart(backup, data_dir)?;
     let manifest = verify(backup, on_step)?;
-    if let Cut::After(asked) = cut
-        && (asked == Revision::ZERO || asked > manifest.head)
-    {
-        return Err(BackupError::NoSuchRevision { asked, head: manifest.head });
+    require_within(cut, &manifest)?;
+    let (_directory, unfinished) = DataDir::begin(data_dir, COMMAND)?;
+    let restored = fill(backup, &manifest, data_dir, (cut, now), on_step)?;
+    unfinished.finish()?;
+    Ok(restored)
+}
+
+/// Like [`restore`], from archives: a full one, and those that were taken since the one before each, in order. They are
+/// unpacked in the data directory first, which takes the space of the log a second time.
+pub fn restore_archives(
+    archives: Vec<Archive>,
+    data_dir: &Path,
+    cut: Cut,
+    now: Timestamp,
+    on_step: &mut OnStep<'_>,
+) -> Result<Restored, BackupError> {
+    let (_directory, unfinished) = DataDir::begin(data_dir, COMMAND)?;
+    let backup = data_dir.join(UNPACKED);
+    unpack(archives, &backup)?;
+    let manifest = verify(&backup, on_step)?;
+    require_within(cut, &manifest)?;
+    let restored = fill(&backup, &manifest, data_dir, (cut, now), on_step)?;
+    fs::remove_dir_all(&backup).map_err(disk("removed", &backup))?;
+    unfinished.finish()?;
+    Ok(restored)
+}
+
+/// Fails if a backup ends before the record to cut after.
+fn require_within(cut: Cut, manifest: &Manifest) -> Result<(), BackupError> {
+    match cut {
+        Cut::After(asked) if asked == Revision::ZERO || asked > manifest.head => {
+            Err(BackupError::NoSuchRevision { asked, head: manifest.head })
+        }
+        _ => Ok(()),
     }
-    let (_directory, unfinished) = DataDir::begin(data_dir, "restore")?;
+}
+
+/// Copies a verified backup into a data directory, and begins the epoch.
+fn fill(
+    backup: &Path,
+    manifest: &Manifest,
+    data_dir: &Path,
+    (cut, now): (Cut, Timestamp),
+    on_step: &mut OnStep<'_>,
+) -> Result<Restored, BackupError> {
     for listed in &manifest.files {
         if let Some(name) = listed.path.strip_prefix("keys/") {
             let (from, to) = (backup.join(&listed.path), data_dir.join("keys").join(name));
@@ -58,7 +102,7 @@ pub fn restore(
             write_durably(&to, &bytes, 0o600).map_err(disk("written", &to))?;
         }
     }
-    let log = log_of_backup(backup, &manifest)?;
+    let log = log_of_backup(backup, manifest)?;
     let draft = log_engine(data_dir, LogOptions::default()).new_draft()?;
     let rewriter = copy(&*log, draft, cut, on_step)?;
     let tail = rewriter.tail().clone();
@@ -68,7 +112,6 @@ pub fn restore(
     let epoch = Uuid::new_v4();
     let head = rewriter.begin_epoch(epoch, &why(cut, &tail.revision), now)?;
     let registry = id_in(&*log)?;
-    unfinished.finish()?;
     Ok(Restored { registry, forked_after: tail.revision, known_until: tail.recorded_at, epoch, head })
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::apart::refuse_unless_apart;
 use super::earlier_format::keep_earlier_format;
 use super::manifest::{Listed, Manifest, Sha256Text};
-use super::rewrite::Tail;
+use super::reading::Reading;
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::store::data_dir::{
@@ -20,12 +20,8 @@ use crate::store::disk::RealDisk;
 use crate::store::engine::log_engine;
 use crate::store::first_record::open_with_log;
 use crate::store::log::{Extent, LogOptions, OfflineLog, Part, SegmentDraft, segment_name};
-use crate::store::priority::yield_now;
 use crate::store::progress::{OnStep, Step, Unit};
-use crate::store::record::{self, FORMAT_VERSION, Hash};
-
-/// The number of bytes of the log after which the backup yields the CPU.
-const BYTES_PER_SLICE: u64 = 16 * 1024;
+use crate::store::record::FORMAT_VERSION;
 
 /// The result of a backup.
 #[derive(Clone, Debug)]
@@ -56,7 +52,7 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
     request_key_in(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut copy = Copier { log: &*log, target, earlier, tail: Tail::new(), chain: None, copied: 0, kept: 0 };
+    let mut copy = Copier { log: &*log, target, earlier, reading: Reading::new(), copied: 0, kept: 0 };
     let mut files = copy.small_files(data_dir)?;
     for part in log.parts().iter().filter(|part| part.bytes > 0) {
         let done = step.done;
@@ -71,14 +67,8 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
         let directory = target.join(part);
         sync_directory(&directory).map_err(disk("made durable", &directory))?;
     }
-    let Copier { tail, copied, kept, .. } = copy;
-    let manifest = Manifest {
-        head: tail.revision,
-        recorded_at: tail.recorded_at,
-        epoch: tail.epoch,
-        record_format: FORMAT_VERSION,
-        files,
-    };
+    let Copier { reading, copied, kept, .. } = copy;
+    let manifest = Manifest::of(&reading.tail, files);
     let path = target.join(MANIFEST);
     write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
     unmark(target);
@@ -133,14 +123,29 @@ fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
     Ok(earlier)
 }
 
+/// The format and the keys of a data directory, with their bytes.
+pub(super) fn small_files(data_dir: &Path) -> Result<Vec<(Listed, Vec<u8>)>, BackupError> {
+    let keys = data_dir.join("keys");
+    let names: Vec<_> = fs::read_dir(&keys).and_then(Iterator::collect).map_err(disk("read", &keys))?;
+    let names = names.iter().filter_map(|entry: &fs::DirEntry| entry.file_name().into_string().ok());
+    let mut paths: Vec<_> = names.filter(|name| !name.ends_with(".tmp")).map(|name| format!("keys/{name}")).collect();
+    paths.sort();
+    paths.insert(0, FORMAT.to_owned());
+    let read = paths.into_iter().map(|path| {
+        let from = data_dir.join(&path);
+        let bytes = fs::read(&from).map_err(disk("read", &from))?;
+        let sha256 = Sha256Text::of(Sha256::new_with_prefix(&bytes));
+        Ok((Listed { path, bytes: bytes.len() as u64, sha256 }, bytes))
+    });
+    read.collect()
+}
+
 /// Copies a registry into a backup.
 struct Copier<'a> {
     log: &'a dyn OfflineLog,
     target: &'a Path,
     earlier: Option<Manifest>,
-    tail: Tail,
-    /// The chain up to the end of the previous part.
-    chain: Option<Hash>,
+    reading: Reading,
     copied: usize,
     kept: usize,
 }
@@ -152,18 +157,8 @@ impl Copier<'_> {
 
     /// Copies the format and the keys. They never change, so different keys mean another registry.
     fn small_files(&self, data_dir: &Path) -> Result<Vec<Listed>, BackupError> {
-        let keys = data_dir.join("keys");
-        let names: Vec<_> = fs::read_dir(&keys).and_then(Iterator::collect).map_err(disk("read", &keys))?;
-        let names = names.iter().filter_map(|entry: &fs::DirEntry| entry.file_name().into_string().ok());
-        let mut paths: Vec<_> =
-            names.filter(|name| !name.ends_with(".tmp")).map(|name| format!("keys/{name}")).collect();
-        paths.sort();
-        paths.insert(0, FORMAT.to_owned());
-        let copied = paths.into_iter().map(|path| {
-            let (from, to) = (data_dir.join(&path), self.target.join(&path));
-            let bytes = fs::read(&from).map_err(disk("read", &from))?;
-            let sha256 = Sha256Text::of(Sha256::new_with_prefix(&bytes));
-            let listed = Listed { path, bytes: bytes.len() as u64, sha256 };
+        let copied = small_files(data_dir)?.into_iter().map(|(listed, bytes)| {
+            let to = self.target.join(&listed.path);
             match self.earlier.as_ref().map(|earlier| earlier.file(&listed.path)) {
                 Some(earlier) if earlier != Some(&listed) => Err(self.other_history()),
                 _ => write_durably(&to, &bytes, 0o600).map_err(disk("written", &to)).map(|()| listed),
@@ -202,33 +197,22 @@ impl Copier<'_> {
         mut draft: Option<&mut SegmentDraft>,
         on_bytes: &mut dyn FnMut(u64),
     ) -> Result<Sha256Text, BackupError> {
-        let mut batches = self.log.batches(part, self.chain)?;
-        if part.first != self.tail.revision.next() {
-            return Err(batches.damaged("the segment does not follow the one before it").into());
-        }
-        let mut hashed = Sha256::new();
         let mut is_same = earlier.is_none();
-        loop {
-            let offset = batches.offset();
+        let mut compare_at = |offset: u64, digest: &dyn Fn() -> Sha256Text| {
             if let Some(earlier) = earlier.filter(|earlier| earlier.bytes == offset) {
-                is_same = Sha256Text::of(hashed.clone()) == earlier.sha256;
+                is_same = digest() == earlier.sha256;
             }
-            let Some(whole) = batches.read()? else { break };
-            for (revision, bytes) in &whole.frame.records {
-                self.tail.advance(&record::decode(*revision, bytes)?);
-            }
-            hashed.update(whole.bytes);
+        };
+        let whole = self.reading.part(self.log, part, &mut |hashed, offset, bytes| {
+            compare_at(offset, &|| Sha256Text::of(hashed.clone()));
             if let Some(draft) = &mut draft {
-                draft.write(whole.bytes)?;
+                draft.write(bytes)?;
             }
-            let end = offset + whole.bytes.len() as u64;
-            on_bytes(end);
-            if offset / BYTES_PER_SLICE < end / BYTES_PER_SLICE {
-                yield_now();
-            }
-        }
-        self.chain = batches.chain();
-        if is_same { Ok(Sha256Text::of(hashed)) } else { Err(self.other_history()) }
+            on_bytes(offset + bytes.len() as u64);
+            Ok(())
+        })?;
+        compare_at(part.bytes, &|| whole.clone());
+        if is_same { Ok(whole) } else { Err(self.other_history()) }
     }
 
     /// Fails if an earlier backup has a file that this one lacks: then it is of another history.

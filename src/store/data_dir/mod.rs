@@ -14,7 +14,7 @@ pub use self::error::DataDirError;
 pub(super) use self::error::disk;
 pub(super) use self::files::{make_directory, move_away, remove, sync_directory, write_durably};
 pub use self::unfinished::Unfinished;
-pub(super) use self::unfinished::{Found, inspect, mark, unmark};
+pub(super) use self::unfinished::{Found, UNPACKED, inspect, mark, unmark};
 
 /// The version of the directory's layout. A directory of version 1 is rewritten when its registry is opened or
 /// restored.

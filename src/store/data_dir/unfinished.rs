@@ -14,8 +14,11 @@ use super::{COPY, FORMAT, LOCK};
 /// The mark: a file with the name of the command that fills the directory.
 const MARK: &str = "UNFINISHED";
 
+/// The directory in which a restore unpacks archives.
+pub(in crate::store) const UNPACKED: &str = "unpacked";
+
 /// The names that a command creates.
-const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED", "ACKNOWLEDGED", COPY];
+const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED", "ACKNOWLEDGED", COPY, UNPACKED];
 
 /// The names that are ignored in an empty directory: those that mkfs creates, and those that a command leaves if it is
 /// killed before it creates its mark.

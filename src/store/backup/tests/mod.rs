@@ -1,5 +1,6 @@
 //! Backups and restores of a small log in segments of a few frames each.
 
+mod archives;
 mod interrupted;
 mod loss;
 
