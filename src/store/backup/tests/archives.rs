@@ -12,9 +12,10 @@ impl Scene {
     }
 
     fn restore_archives(&self, name: &str, archives: &[&[u8]]) -> Result<Restored, BackupError> {
-        let archives = archives.iter().enumerate().map(|(at, bytes)| {
-            Archive { name: format!("archive {at}"), bytes: Box::new(Cursor::new(bytes.to_vec())) }
-        });
+        let archives = archives
+            .iter()
+            .enumerate()
+            .map(|(at, bytes)| Archive { name: format!("archive {at}"), bytes: Box::new(Cursor::new(bytes.to_vec())) });
         restore_archives(archives.collect(), &self.at(name), Cut::Nowhere, later(), &mut |_| {})
     }
 
