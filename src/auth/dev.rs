@@ -12,7 +12,7 @@ pub(crate) static DEV_CALLER: HeaderName = HeaderName::from_static("x-dev-caller
 
 /// The metadata does not name a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("x-dev-caller is not one of registrar, certifier, provider:ID, payer, auditor")]
+#[error("x-dev-caller is not one of registrar, certifier, provider:ID, payer, auditor, operator")]
 pub struct BadDevCaller;
 
 /// Returns the caller that the metadata names. Without metadata, the caller is both registrar and certifier.
@@ -25,6 +25,7 @@ pub(super) fn dev_caller(metadata: Option<&str>) -> Result<Arc<Caller>, BadDevCa
         "certifier" => Role::Certifier,
         "payer" => Role::Payer,
         "auditor" => Role::Auditor,
+        "operator" => Role::Operator,
         other => {
             let id = other.strip_prefix("provider:").ok_or(BadDevCaller)?;
             Role::Provider(id.parse().map_err(|_| BadDevCaller)?)

@@ -25,6 +25,8 @@ pub enum RoleName {
     Payer,
     /// An auditor, who reads everything.
     Auditor,
+    /// Who runs the service.
+    Operator,
 }
 
 /// The rows that a call reaches. A row out of reach gets the same answer as one that is not on file.
@@ -42,6 +44,8 @@ pub enum Rows {
     OwnFacts,
     /// Providers, but no people.
     Providers,
+    /// Nobody and nothing on file.
+    Nobody,
 }
 
 /// The fields that a caller sees of the rows it reaches.
@@ -55,6 +59,8 @@ pub enum Fields {
     OfAPayer,
     /// No people: only how many changes there are, and how many people they affect.
     Counts,
+    /// Nothing that is on file.
+    Nothing,
 }
 
 /// What a role may do with a method.
@@ -89,9 +95,9 @@ pub struct Method {
     pub grants: &'static [Grant],
 }
 
-use Fields::{All, Counts, OfAPayer, OfAnEmployer};
-use RoleName::{Auditor, Certifier, Payer, Provider, Registrar};
-use Rows::{Everything, OwnFacts, OwnStaff, OwnStaffAndVerdicts, Providers};
+use Fields::{All, Counts, Nothing, OfAPayer, OfAnEmployer};
+use RoleName::{Auditor, Certifier, Operator, Payer, Provider, Registrar};
+use Rows::{Everything, Nobody, OwnFacts, OwnStaff, OwnStaffAndVerdicts, Providers};
 
 const fn grant(role: RoleName, rows: Rows, fields: Fields) -> Grant {
     (role, Right { rows, fields })
@@ -101,6 +107,7 @@ const REGISTRAR: Grant = grant(Registrar, Everything, All);
 const AUDITOR: Grant = grant(Auditor, Everything, All);
 const PAYER: Grant = grant(Payer, Everything, OfAPayer);
 const CERTIFIER: Grant = grant(Certifier, Providers, Counts);
+const OPERATOR: Grant = grant(Operator, Nobody, Nothing);
 
 const QUESTION: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaffAndVerdicts, OfAnEmployer), PAYER, AUDITOR];
 const RECORD: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer), PAYER, AUDITOR];
@@ -108,6 +115,7 @@ const REGISTRARS: &[Grant] = &[REGISTRAR];
 const REGISTRARS_READ: &[Grant] = &[REGISTRAR, AUDITOR];
 const EMPLOYERS: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer)];
 const EMPLOYERS_READ: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer), AUDITOR];
+const OPERATORS: &[Grant] = &[OPERATOR];
 const CERTIFIERS: &[Grant] = &[CERTIFIER];
 const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
 const AMENDMENT: &[Grant] = &[REGISTRAR, grant(Certifier, OwnFacts, Counts), grant(Provider, OwnFacts, OfAnEmployer)];
@@ -170,6 +178,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("RecordService", "ImportRecords", REGISTRARS),
     ("ChangeService", "WatchChanges", RECORD),
     ("ChangeService", "ListChanges", RECORD),
+    ("OperationsService", "StreamBackup", OPERATORS),
 ];
 
 /// Methods that read every credential, although the response is short.
@@ -222,6 +231,7 @@ impl Method {
             Role::Provider(_) => of(Provider),
             Role::Payer => of(Payer),
             Role::Auditor => of(Auditor),
+            Role::Operator => of(Operator),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Connection {
     /// and --endpoint names no other server]
     #[arg(long, value_name = "NAME|FILE.toml", help_heading = HEADING)]
     profile: Option<String>,
-    /// Call as this caller; only for `serve --dev`: registrar, certifier, provider:ID, payer or auditor
+    /// Call as this caller; only for `serve --dev`: registrar, certifier, provider:ID, payer, auditor or operator
     #[arg(long = "as", value_name = "ROLE", conflicts_with_all = ["cert", "token_file"], help_heading = HEADING)]
     caller: Option<String>,
     #[command(flatten)]
@@ -85,6 +85,11 @@ impl Connection {
         let profile = self.profile()?;
         let (shown, caller) = self.identity(&profile);
         open(self.endpoint_or(&profile), &shown, caller, timeout).await
+    }
+
+    /// True if a flag names the server.
+    pub fn is_given(&self) -> bool {
+        self.endpoint.is_some() || self.profile.is_some()
     }
 
     /// The server and the caller, as text: what another server or caller would not have in common.

@@ -23,6 +23,11 @@ impl DataDirArgs {
         Flags { data_dir: self.data_dir.clone(), config: self.config.clone(), ..Flags::default() }
     }
 
+    /// True if a flag names the directory or the configuration.
+    pub fn is_given(&self) -> bool {
+        self.data_dir.is_some() || self.config.is_some()
+    }
+
     /// The data directory.
     pub fn data_dir(&self) -> Result<PathBuf, Failure> {
         Config::read_data_dir(&self.flags()).map_err(|mistakes| config::refused(&mistakes))

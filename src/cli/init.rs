@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
 use crate::server::setup::{
-    self, Credentials, FIRST_CLIENT, Invitation, NewClient, Serial, Setup, SetupError, SharedLogSetup,
+    self, Credentials, FIRST_CLIENT, FirstCall, Invitation, NewClient, Serial, Setup, SetupError, SharedLogSetup,
 };
 
 /// Set up for production: the registry, configuration, certificates, list of clients; or add a client
@@ -39,7 +39,7 @@ pub struct Init {
     /// Add a client with this name
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// The client's role: registrar, certifier, provider, payer, auditor
+    /// The client's role: registrar, certifier, provider, payer, auditor, operator
     #[arg(long, value_name = "ROLE", requires = "client")]
     role: Option<String>,
     /// The provider whose HR system the client is
@@ -280,19 +280,23 @@ impl Init {
     }
 
     /// A command that the client's role may run, to try the new credentials.
-    fn first_call(&self, credentials: &Credentials, Invitation { endpoint, may_verify }: &Invitation) -> String {
+    fn first_call(&self, credentials: &Credentials, Invitation { endpoint, call }: &Invitation) -> String {
         let ca = format!("{}/ca.crt", self.directory.display());
-        let verify = format!("cpss-registry verify NUMBER --endpoint {endpoint} --ca {ca}");
+        let command = match call {
+            FirstCall::Verify => Some(format!("cpss-registry verify NUMBER --endpoint {endpoint} --ca {ca}")),
+            FirstCall::Backup => Some(format!("cpss-registry backup backup.tar.age --endpoint {endpoint} --ca {ca}")),
+            FirstCall::ListProviders => None,
+        };
         let buf = format!("buf curl --protocol grpc --cacert {ca}");
         let list = format!("{endpoint}/ms.dmh.credential.v1.ProviderService/ListProviders");
-        match credentials {
-            Credentials::Certificate { certificate, key } => {
+        match (credentials, command) {
+            (Credentials::Certificate { certificate, key }, command) => {
                 let shown = format!("--cert {} --key {}", certificate.display(), key.display());
-                if *may_verify { format!("  {verify} {shown}\n") } else { format!("  {buf} {shown} {list}\n") }
+                command.map_or(format!("  {buf} {shown} {list}\n"), |command| format!("  {command} {shown}\n"))
             }
-            Credentials::Token { token } if *may_verify => format!("  {verify} --token-file {}\n", token.display()),
+            (Credentials::Token { token }, Some(command)) => format!("  {command} --token-file {}\n", token.display()),
             // Every user of the machine can read a command line, but not a pipe.
-            Credentials::Token { token } => {
+            (Credentials::Token { token }, None) => {
                 let header = format!("printf 'authorization: Bearer %s\\n' \"$(cat {})\"", token.display());
                 format!("  {header} | {buf} --header @- --reflect-header '*' {list}\n")
             }

@@ -1,26 +1,27 @@
 //! `restore`: creates a registry from a backup.
 
-use std::fs::File;
-use std::io::{self, BufReader};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::backup::catalog::chain;
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::{Outcome, display_text, print, print_json};
 use crate::domain::id::Revision;
 use crate::registry::clock;
-use crate::store::backup::{Archive, BackupError, Cut, Restored, restore, restore_archives};
+use crate::store::backup::{Archive, BackupError, Cut, Identities, MAGIC, Restored, restore, restore_archives};
 
 /// Fill an empty data directory from a backup; the restored registry begins a new epoch
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Restore {
-    /// The backup: a directory, an archive, or - for an archive on standard input. Several archives: a full one, then
-    /// those that were taken since it, in order
+    /// The backup: a directory, an archive, or - for an archive on standard input. An archive beside its description
+    /// brings those that it was taken since. Others are named, in order, beginning with a full one
     #[arg(value_name = "DIR|FILE|-", required = true)]
     backup: Vec<PathBuf>,
     /// Discard everything after this revision
@@ -29,6 +30,9 @@ pub struct Restore {
     /// Discard everything recorded after this instant, such as 2026-03-01T09:00:00-06:00
     #[arg(long, value_name = "TIME")]
     to_time: Option<Timestamp>,
+    /// Decrypt archives with this key file of age
+    #[arg(long, value_name = "KEYFILE")]
+    identity: Option<PathBuf>,
     #[command(flatten)]
     place: DataDirArgs,
     /// Print one JSON object
@@ -41,6 +45,7 @@ Examples:
   cpss-registry restore /mnt/backup/cpss-2026-03-02 --data-dir /var/lib/cpss-registry
   cpss-registry restore /mnt/backup/cpss-2026-03-02 --data-dir ./as-it-was --to-revision 1800
   cpss-registry backup - --data-dir /var/lib/cpss-registry | cpss-registry restore - --data-dir ./copy
+  cpss-registry restore ./cpss-20260302T050000Z.tar.age --identity ./key.txt --data-dir ./decrypted
 
 An archive is unpacked in the data directory first, which takes its space twice.
 Clients with a position after the last restored revision get HISTORY_CHANGED, with that revision.";
@@ -96,22 +101,58 @@ impl Restore {
         progress: &mut Progress,
     ) -> Result<Result<Restored, BackupError>, Failure> {
         let on_step = &mut |step| progress.show(step);
-        match self.backup.as_slice() {
-            [directory] if directory.is_dir() => Ok(restore(directory, data_dir, cut, clock::now(), on_step)),
-            archives => {
-                let archives = archives.iter().map(|path| opened(path)).collect::<Result<_, _>>()?;
-                Ok(restore_archives(archives, data_dir, cut, clock::now(), on_step))
-            }
-        }
+        Ok(match opened(&self.backup, self.identity.as_deref())? {
+            Opened::Directory(directory) => restore(directory, data_dir, cut, clock::now(), on_step),
+            Opened::Archives(archives) => restore_archives(archives, data_dir, cut, clock::now(), on_step),
+        })
     }
 }
 
-/// Opens an archive.
-fn opened(path: &Path) -> Result<Archive, Failure> {
-    if path == Path::new("-") {
-        return Ok(Archive { name: "standard input".to_owned(), bytes: Box::new(BufReader::new(io::stdin())) });
-    }
-    let name = path.display().to_string();
-    let file = File::open(path).map_err(|error| Failure::of(format!("cannot open {name}"), &error))?;
-    Ok(Archive { name, bytes: Box::new(BufReader::new(file)) })
+/// A backup that was named.
+pub enum Opened<'a> {
+    /// A backup in a directory.
+    Directory(&'a Path),
+    /// Archives, in order.
+    Archives(Vec<Archive>),
+}
+
+/// Opens the backup that was named: a directory, or archives.
+pub fn opened<'a>(backup: &'a [PathBuf], identity: Option<&Path>) -> Result<Opened<'a>, Failure> {
+    let identities = identity.map(identities).transpose()?;
+    let archives = match backup {
+        [directory] if directory.is_dir() => return Ok(Opened::Directory(directory)),
+        [one] if one != Path::new("-") => chain(one)?,
+        several => several.to_owned(),
+    };
+    let archives = archives.iter().map(|path| archive(path, identities.as_ref()));
+    Ok(Opened::Archives(archives.collect::<Result<_, _>>()?))
+}
+
+/// Opens an archive, and decrypts it if it is encrypted.
+fn archive(path: &Path, identities: Option<&Identities>) -> Result<Archive, Failure> {
+    let is_stdin = path == Path::new("-");
+    let name = if is_stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let unreadable = |error: io::Error| Failure::of(format!("cannot read {name}"), &error);
+    let mut bytes: Box<dyn BufRead> = if is_stdin {
+        Box::new(BufReader::new(io::stdin()))
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(unreadable)?))
+    };
+    let is_encrypted = bytes.fill_buf().map_err(unreadable)?.starts_with(MAGIC);
+    let bytes: Box<dyn Read> = match identities {
+        Some(identities) if is_encrypted => identities.decrypt(Box::new(bytes)).map_err(unreadable)?,
+        None if is_encrypted => {
+            return Err(Failure::usage(vec![format!("{name} is encrypted: name the key file with --identity")]));
+        }
+        _ => Box::new(bytes),
+    };
+    Ok(Archive { name, bytes })
+}
+
+/// Reads a key file.
+fn identities(path: &Path) -> Result<Identities, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| Failure::of(format!("cannot read {shown}"), &error))?;
+    let not_keys = || Failure::usage(vec![format!("{shown} is not a key file of age, as `age-keygen` writes it")]);
+    Identities::parse(&text).ok_or_else(not_keys)
 }

@@ -117,6 +117,8 @@ pub enum Role {
     Payer,
     /// Reads everything, writes nothing.
     Auditor,
+    /// Runs the service, and sees nobody.
+    Operator,
 }
 
 /// A fact about the registry itself.

@@ -21,6 +21,7 @@
 
 #[cfg(test)]
 mod answers_by_time;
+pub mod backup;
 mod batch;
 mod bearer;
 mod beginning;

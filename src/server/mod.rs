@@ -53,11 +53,12 @@ use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::grpc::GrpcListener;
 use crate::grpc::health::HealthBoard;
+use crate::registry::backup::Backups;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
-use crate::surface::{Admission, LimitsLayer, Surface};
+use crate::surface::{Admission, LimitsLayer, Operations, Surface};
 use crate::telemetry::audit::{Audit, AuditFileError};
 use crate::telemetry::traces::TracesError;
 
@@ -195,8 +196,9 @@ pub async fn run(
     let (Sinks { audit, access, traces }, sinks) = Sinks::start(&config, &vital)?;
     ops.registry.store(Some(Arc::new(registry.clone())));
     let (identities, quotas) = (listener.identities.clone(), listener.quotas.clone());
-    let (metrics, log, spans) = (Arc::clone(&ops.metrics), access.clone(), traces.clone());
-    let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, log, spans);
+    let (metrics, known) = (Arc::clone(&ops.metrics), (identities.clone(), quotas.clone()));
+    let admission =
+        Admission::new(registry.clone(), operations(&config), known, metrics, access.clone(), traces.clone());
     let limits = LimitsLayer::new(quotas, identities, stop.subscribe());
     let (calls, draining) = (limits.calls.clone(), stop.subscribe());
     // Set once, here.
@@ -245,6 +247,11 @@ pub async fn run(
     let ended = ended.map_err(|_| ServeError::Broken)?.map_err(|_| ServeError::Broken)?;
     close(ended.map_err(|failed| replica::ended(failed, &config))?);
     broken.map_or(Ok(()), |part| Err(ServeError::Ended { part }))
+}
+
+/// What OperationsService needs.
+fn operations(config: &Config) -> Operations {
+    Operations { backups: Backups::new(config.data_dir.clone(), config.backup_recipients.clone()) }
 }
 
 /// Starts the tasks that open days, follow other processes, and wake watchers.

@@ -13,7 +13,7 @@ use tower::Service;
 
 use super::config::Config;
 use super::vital::Vital;
-use super::{ServeError, close, open};
+use super::{ServeError, close, open, operations};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::registry::{Opened, Registry, WriterFailed, clock};
@@ -55,7 +55,8 @@ impl Scratch {
         let (access, access_thread) = access.map_err(ServeError::Access)?;
         let (identities, quotas, draining) = (Identities::Dev, Quotas::default(), watch::Sender::new(false));
         let metrics = Arc::<Metrics>::default();
-        let admission = Admission::new(registry.clone(), identities.clone(), quotas.clone(), metrics, access, None);
+        let known = (identities.clone(), quotas.clone());
+        let admission = Admission::new(registry.clone(), operations(config), known, metrics, access, None);
         let limits = LimitsLayer::new(quotas, identities, draining.subscribe());
         let surface = Surface::new(&audit, &admission, &limits);
         Ok(Scratch { registry, writer, threads: (audit_thread, access_thread), surface, _draining: draining })

@@ -31,7 +31,7 @@ pub(crate) type Answering = Entering<<Limited<Services> as Service<Request<Body>
 impl Surface {
     /// Creates the surface for the listeners of one thread.
     pub(crate) fn new(audit: &Audit, admission: &Arc<Admission>, limits: &LimitsLayer) -> Surface {
-        let services = Services::new(&admission.registry, audit, &admission.metrics, limits);
+        let services = Services::new(admission, audit, limits);
         let audit = audit.for_worker();
         Surface { admission: Arc::clone(admission), audit, services: limits.by_client(services) }
     }

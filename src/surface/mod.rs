@@ -27,6 +27,7 @@ mod limits;
 mod list_budget;
 mod miss;
 mod mutation;
+mod operations;
 mod page;
 mod people;
 mod preencoded;
@@ -59,6 +60,7 @@ pub use self::entry::Surface;
 use self::limits::FairScheduler;
 pub(crate) use self::limits::{CallsUnderWay, LARGEST_PLAIN, Limited, LimitsLayer};
 use self::list_budget::ListBudget;
+pub(crate) use self::operations::Operations;
 use crate::auth::misses::Misses;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
@@ -84,6 +86,8 @@ pub(crate) struct Contract {
     misses: Misses,
     /// Counts misses.
     metrics: Arc<Metrics>,
+    /// What OperationsService needs of the server.
+    operations: Arc<Operations>,
     /// True once the server drains: no more import rows are accepted then.
     draining: watch::Receiver<bool>,
 }

@@ -134,7 +134,7 @@ impl CallContext {
         match self.right.rows {
             Rows::Everything => true,
             Rows::OwnStaff | Rows::OwnStaffAndVerdicts => self.own().is_some_and(|own| snapshot.is_staff(own, number)),
-            Rows::OwnFacts | Rows::Providers => false,
+            Rows::OwnFacts | Rows::Providers | Rows::Nobody => false,
         }
     }
 
@@ -195,7 +195,7 @@ impl CallContext {
         match self.right.fields {
             Fields::All | Fields::OfAnEmployer => Some(Holder::Shown),
             Fields::OfAPayer => Some(Holder::LeftOut),
-            Fields::Counts => None,
+            Fields::Counts | Fields::Nothing => None,
         }
     }
 
@@ -221,7 +221,7 @@ impl CallContext {
         match self.right.fields {
             Fields::All => true,
             Fields::OfAnEmployer => self.own().is_some_and(|own| snapshot.is_staff(own, number)),
-            Fields::OfAPayer | Fields::Counts => false,
+            Fields::OfAPayer | Fields::Counts | Fields::Nothing => false,
         }
     }
 
@@ -235,7 +235,7 @@ impl CallContext {
     pub(super) fn fact(&self, reporter: &Reporter, mut fact: v1::Fact) -> v1::Fact {
         let is_certifier = match self.right.fields {
             Fields::All => return fact,
-            Fields::Counts => true,
+            Fields::Counts | Fields::Nothing => true,
             Fields::OfAnEmployer | Fields::OfAPayer => false,
         };
         // Every field is listed, so that a new field does not compile until it is handled here.
@@ -340,7 +340,7 @@ impl CallContext {
         };
         match self.right.fields {
             Fields::All => {}
-            Fields::Counts => {
+            Fields::Counts | Fields::Nothing => {
                 changes.clear();
                 foreseen.clear();
             }
@@ -378,6 +378,7 @@ fn role_word(role: &Role) -> &'static str {
         Role::Provider(_) => "provider",
         Role::Payer => "payer",
         Role::Auditor => "auditor",
+        Role::Operator => "operator",
     }
 }
 

@@ -13,10 +13,8 @@ use tower::Service;
 
 use super::limits::{BodyLimit, FairScheduler, LARGEST_MESSAGE, LimitsLayer};
 use super::preencoded::service::VerificationServiceServer;
-use super::{Contract, v1};
-use crate::registry::Registry;
+use super::{Admission, Contract, v1};
 use crate::telemetry::audit::Audit;
-use crate::telemetry::metrics::Metrics;
 
 /// All gRPC services. VerificationService is dispatched separately because it is the hot path.
 #[derive(Clone)]
@@ -38,15 +36,16 @@ macro_rules! routes {
 
 impl Services {
     /// Creates the services of a registry, under these limits.
-    pub(super) fn new(registry: &Registry, audit: &Audit, metrics: &Arc<Metrics>, limits: &LimitsLayer) -> Services {
+    pub(super) fn new(admission: &Admission, audit: &Audit, limits: &LimitsLayer) -> Services {
         let contract = Contract {
-            registry: registry.clone(),
+            registry: admission.registry.clone(),
             audit: audit.for_worker(),
             scheduler: FairScheduler::new(),
             lists: limits.lists.clone(),
             quotas: limits.shares.clone(),
             misses: limits.misses.clone(),
-            metrics: Arc::clone(metrics),
+            metrics: Arc::clone(&admission.metrics),
+            operations: Arc::clone(&admission.operations),
             draining: limits.draining.clone(),
         };
         let others = v1::servers!(routes!(contract));

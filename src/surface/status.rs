@@ -266,6 +266,15 @@ pub fn answer_too_large(remedy: &str) -> Status {
     status(Code::ResourceExhausted, "ANSWER_TOO_LARGE", format!("the answer would be too large: {remedy}"))
 }
 
+/// The configuration names nobody who may read backups.
+pub fn no_backup_recipient() -> Status {
+    let mut details = ErrorDetails::new();
+    let remedy = "set backup_recipients in the configuration of the server";
+    details.add_precondition_failure_violation("NO_BACKUP_RECIPIENT", "backup_recipients", remedy);
+    let message = "the server has no key that a backup could be encrypted to";
+    with_details(Code::FailedPrecondition, "NO_BACKUP_RECIPIENT", message, details)
+}
+
 /// The disk is below its reserve. Questions are still answered.
 pub fn store_full() -> Status {
     status(Code::ResourceExhausted, "STORE_FULL", "the disk is too full to record anything; reads still work")

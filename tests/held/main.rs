@@ -37,7 +37,7 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 const MOST_MEMORY: usize = 96 * 1024 * 1024;
 
 /// All roles.
-const ROLES: &[&str] = &["registrar", "certifier", "provider:large", "payer", "auditor"];
+const ROLES: &[&str] = &["registrar", "certifier", "provider:large", "payer", "auditor", "operator"];
 
 /// The largest messages of plain calls and of large calls.
 const PLAIN: usize = 32 * 1024;
@@ -49,6 +49,7 @@ fn role_of(name: &str) -> Role {
         "certifier" => Role::Certifier,
         "payer" => Role::Payer,
         "auditor" => Role::Auditor,
+        "operator" => Role::Operator,
         provider => Role::Provider(provider.trim_start_matches("provider:").parse().unwrap()),
     }
 }

@@ -132,6 +132,7 @@ requests! {
             drop(decode::review_item(decode::ItemPath::Single, Some(item)));
         }
     }
+    StreamBackupRequest(request) => { drop(decode::kept_files(&request)); }
     ReconcileRosterRequest(request) => {
         match &request.kind {
             Some(v1::reconcile_roster_request::Kind::Options(options)) => drop(decode::roster_options(options, own())),

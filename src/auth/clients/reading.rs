@@ -16,7 +16,7 @@ use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
 
 /// The names of the roles in a row.
-const ROLES: &str = "registrar, certifier, provider, payer, auditor";
+const ROLES: &str = "registrar, certifier, provider, payer, auditor, operator";
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_URI: usize = 512;
@@ -138,6 +138,7 @@ impl Reading<'_> {
             ("certifier", _) => Role::Certifier,
             ("payer", _) => Role::Payer,
             ("auditor", _) => Role::Auditor,
+            ("operator", _) => Role::Operator,
             (other, _) => {
                 self.mistake(&row.role.span(), format!("`{other}` is not a role; the roles are {ROLES}"));
                 return None;

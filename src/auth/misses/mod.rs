@@ -96,9 +96,12 @@ impl Misses {
                 let client = caller.client.as_str();
                 (of(&self.clients, client, || client.into()), self.limits.payer_per_hour)
             }
-            Role::Registry | Role::Registrar | Role::RegistrarAndCertifier | Role::Certifier | Role::Auditor => {
-                return None;
-            }
+            Role::Registry
+            | Role::Registrar
+            | Role::RegistrarAndCertifier
+            | Role::Certifier
+            | Role::Auditor
+            | Role::Operator => return None,
         };
         Some(Allowance { per_hour: caller.misses_per_hour.or(default), budget })
     }

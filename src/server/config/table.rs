@@ -20,6 +20,7 @@ use super::reading::Reading;
 use super::value::{Bytes, Form, Percent, Share, Value};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
+use crate::store::backup::Recipients;
 use crate::store::log::LogOptions;
 use crate::store::log::postgresql::Durability;
 use crate::telemetry::log::{Format, Levels};
@@ -97,6 +98,13 @@ configuration! {
         /// wrong. Until it is set, writes are refused with CALENDAR_HELD. Opened days cannot be undone: check the clock
         /// first, and remove the key afterwards.
         open_days_through: Option<Day> = None, flag "open-days-through" "DATE", Unset "2026-03-02";
+
+        /// Encrypt backups that are fetched over the network to these keys of age, separated by spaces
+        ///
+        /// `age-keygen` makes a pair of keys. Only the public key, which begins with age1, belongs here: keep the private
+        /// key off the server. Unset: OperationsService streams no backup.
+        backup_recipients: Recipients = Recipients::default(), flag "backup-recipients" "KEYS",
+            Unset "age1wthrzslylnqfuk7xcdynx6kc82nallv3pg9stpq50fjswh3pnu9q9r7vy9";
 
         /// Write the audit of reads (who asked about whom) to this file; unset: audit/reads.jsonl in the data directory
         ///

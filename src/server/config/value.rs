@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
+use crate::store::backup::{NotARecipient, Recipients};
 
 /// The TOML form of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,16 @@ impl Value for Bytes {
 
     fn show(&self) -> Option<String> {
         Some(self.0.to_string())
+    }
+}
+
+impl Value for Recipients {
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|error: NotARecipient| error.to_string())
+    }
+
+    fn show(&self) -> Option<String> {
+        (!self.is_empty()).then(|| self.to_string())
     }
 }
 

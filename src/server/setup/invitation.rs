@@ -10,14 +10,26 @@ use crate::server::config::{Config, Flags};
 
 const CLIENT: &str = "[[client]]";
 const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+const STREAM_BACKUP: &str = "/ms.dmh.credential.v1.OperationsService/StreamBackup";
 
 /// How a client calls the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invitation {
     /// The address of the configured server, as seen from this machine.
     pub endpoint: String,
-    /// True if the client's role may verify credentials.
-    pub may_verify: bool,
+    /// What the client's role may call.
+    pub call: FirstCall,
+}
+
+/// A call to try new credentials with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstCall {
+    /// It may verify credentials.
+    Verify,
+    /// It may list providers.
+    ListProviders,
+    /// It may take backups.
+    Backup,
 }
 
 /// Returns how a client of the list calls the server.
@@ -27,8 +39,15 @@ pub fn invitation(directory: &Path, client: &str) -> Result<Invitation, SetupErr
     let Some(role) = clients.role_of(client) else {
         return Err(SetupError::NotOnList { path, client: client.to_owned() });
     };
-    let may_verify = method(VERIFY).is_some_and(|verify| verify.right(role).is_some());
-    Ok(Invitation { endpoint: endpoint(directory)?, may_verify })
+    let may = |path| method(path).is_some_and(|method| method.right(role).is_some());
+    let call = if may(VERIFY) {
+        FirstCall::Verify
+    } else if may(STREAM_BACKUP) {
+        FirstCall::Backup
+    } else {
+        FirstCall::ListProviders
+    };
+    Ok(Invitation { endpoint: endpoint(directory)?, call })
 }
 
 /// Returns the address of the configured server as seen from this machine, with a name from its certificate.

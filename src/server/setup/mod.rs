@@ -22,7 +22,7 @@ use self::authority::{Authority, Pair, Subject};
 pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::from_file::prepare_move;
-pub use self::invitation::{Invitation, address_and_pin, invitation, last_row};
+pub use self::invitation::{FirstCall, Invitation, address_and_pin, invitation, last_row};
 pub use self::releases::{Adoption, adopt_semantics, upgrade};
 pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
 pub use self::revocation::{Serial, revoke};
@@ -302,7 +302,7 @@ const CLIENTS_HEAD: &str = "\
 # name          appears in the log and in the record
 # san_uri       a URI among its certificate's subject alternative names; or
 # token_sha256  the SHA-256 of its token: printf %s \"$TOKEN\" | sha256sum
-# role          registrar, certifier, provider, payer, auditor
+# role          registrar, certifier, provider, payer, auditor, operator
 # provider_id   for the role provider
 # revoked       serial numbers of revoked certificates: cpss-registry init DIR --revoke NAME
 ";

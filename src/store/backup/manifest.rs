@@ -3,6 +3,7 @@
 //! It is text in the format of `sha256sum`, so that an operator can read it and `sha256sum --check MANIFEST` verifies a
 //! backup without this program. Its last line is the digest of the lines before it.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -25,8 +26,20 @@ pub struct Sha256Text(String);
 
 impl Sha256Text {
     /// The digest of the hashed bytes.
-    pub(in crate::store) fn of(hashed: Sha256) -> Sha256Text {
+    pub fn of(hashed: Sha256) -> Sha256Text {
         Sha256Text(hashed.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Parses 64 hexadecimal digits in lower case.
+    pub fn parse(text: &str) -> Option<Sha256Text> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == 64 && text.bytes().all(is_digit)).then(|| Sha256Text(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Sha256Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -132,6 +132,7 @@ impl From<&Reporter> for storage::Reporter {
             }
             Role::Payer => reporter::Role::Payer,
             Role::Auditor => reporter::Role::Auditor,
+            Role::Operator => reporter::Role::Operator,
         };
         storage::Reporter { client: reporter.client.clone(), role: role.into(), provider_id }
     }
@@ -149,6 +150,7 @@ impl TryFrom<storage::Reporter> for Reporter {
             Ok(reporter::Role::Provider) => Role::Provider(provider(&stored.provider_id)?),
             Ok(reporter::Role::Payer) => Role::Payer,
             Ok(reporter::Role::Auditor) => Role::Auditor,
+            Ok(reporter::Role::Operator) => Role::Operator,
             Ok(reporter::Role::Unspecified) | Err(_) => return Err(Unreadable("a reporter has no role")),
         };
         Ok(Reporter { client: stored.client, role })

@@ -178,6 +178,7 @@ fn reporters() -> Vec<Reporter> {
         Role::Provider(provider()),
         Role::Payer,
         Role::Auditor,
+        Role::Operator,
     ];
     roles.into_iter().map(|role| Reporter { client: "desk".into(), role }).collect()
 }

@@ -24,6 +24,7 @@ use self::leaving::TrackedCall;
 pub(crate) use self::leaving::explained;
 use super::limits::unauthenticated;
 use super::mutation::refused;
+use super::operations::Operations;
 use super::redaction::CallContext;
 use super::request_id::RequestIds;
 use super::status;
@@ -55,6 +56,8 @@ const HEAD_START: Duration = Duration::from_millis(100);
 pub(crate) struct Admission {
     /// The registry.
     pub(super) registry: Registry,
+    /// What OperationsService needs of the server.
+    pub(super) operations: Arc<Operations>,
     /// Identifies callers.
     identities: Identities,
     /// Counts unauthenticated requests.
@@ -216,13 +219,14 @@ impl Admission {
     /// Creates the admission to the services of a registry.
     pub(crate) fn new(
         registry: Registry,
-        identities: Identities,
-        shares: Quotas,
+        operations: Operations,
+        (identities, shares): (Identities, Quotas),
         metrics: Arc<Metrics>,
         access: AccessLog,
         traces: Option<Traces>,
     ) -> Arc<Admission> {
-        Arc::new(Admission { registry, identities, shares, metrics, access, traces, request_ids: RequestIds::new() })
+        let (operations, request_ids) = (Arc::new(operations), RequestIds::new());
+        Arc::new(Admission { registry, operations, identities, shares, metrics, access, traces, request_ids })
     }
 
     /// Records a request that a listener refused with an HTTP status because it is not a call.

@@ -5,6 +5,7 @@
 
 mod amendment;
 mod ask;
+mod backup;
 mod credential;
 mod employment;
 mod fact_id;
@@ -20,6 +21,7 @@ mod roster;
 mod specialist;
 
 pub use self::ask::{AnsweredClaim, Claim, ItemPath};
+pub use self::backup::kept_files;
 pub use self::fact_id::fact_id;
 pub use self::feed::{
     After, ChangesAbout, ChangesAsked, list_changes, list_review_items, previewed_record, watch_changes,

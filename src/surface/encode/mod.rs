@@ -3,6 +3,7 @@
 
 mod answer;
 mod audited_read;
+mod backup;
 mod change;
 mod credential;
 mod employment;
@@ -17,6 +18,7 @@ mod wire;
 
 pub use self::answer::{AnsweredFrom, Eligibility, Review, Verification, answer, is_eligible};
 pub use self::audited_read::audited_read;
+pub use self::backup::backup_end;
 pub use self::change::change;
 pub use self::credential::{
     Holder, credential, credential_without_holder, found_specialist, person_name, specialist, standing_period,

@@ -2,6 +2,7 @@
 
 mod commands;
 mod questions;
+mod streamed;
 
 use std::fs;
 use std::path::Path;

@@ -75,6 +75,7 @@ fn every_read_is_declared_without_side_effects() {
             "Check",
             "BatchCheck",
             "StreamCheck",
+            "StreamBackup",
             "Find",
             "Get",
             "List",

@@ -71,9 +71,10 @@ const TABLE: &str = "
     RecordService/ImportRecords                        registrar
     ChangeService/WatchChanges                         registrar           provider payer auditor
     ChangeService/ListChanges                          registrar           provider payer auditor
+    OperationsService/StreamBackup                                                          operator
 ";
 
-const ROLES: &[&str] = &["registrar", "certifier", "provider", "payer", "auditor"];
+const ROLES: &[&str] = &["registrar", "certifier", "provider", "payer", "auditor", "operator"];
 
 /// A row of the table.
 struct Row {

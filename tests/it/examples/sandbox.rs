@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::pages::{Example, Page, help};
+use crate::harness::keys::{IDENTITY, RECIPIENT};
 use crate::harness::{files_below, read, root};
 
 /// How long an example may take.
@@ -24,7 +25,7 @@ if [ "$1" = serve ]; then
     case " $* " in *" --listen "*) ;; *) set -- "$@" --listen 127.0.0.1:0 ;; esac
     exec "$PROGRAM" "$@" --ops-listen 127.0.0.1:0
 fi
-if "$PROGRAM" "$@" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi
+if [ "$1" != backup ] && "$PROGRAM" "$@" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi
 exec "$PROGRAM" "$@"
 "#;
 
@@ -137,7 +138,16 @@ impl Sandbox {
             self.prepared("cpss-registry backup /mnt/backup/cpss-2026-03-02 --data-dir ./generated");
         }
         let text = help(name);
-        if text.contains("--endpoint") || text.contains("\nCommands:\n") {
+        if ["backup", "restore"].contains(&name) {
+            let serve = format!("cpss-registry serve --dev --data-dir ./encrypted --backup-recipients {RECIPIENT}");
+            self.prepared(&serve);
+            let profiles = self.root().join("home/.config/cpss-registry");
+            fs::create_dir_all(&profiles).unwrap();
+            let profile = format!("endpoint = \"http://127.0.0.1:{}\"\nas = \"operator\"\n", self.port);
+            fs::write(profiles.join("operator.toml"), profile).unwrap();
+            fs::write(self.root().join("work/key.txt"), IDENTITY).unwrap();
+            self.prepared("cpss-registry backup cpss-20260302T050000Z.tar.age --profile operator");
+        } else if text.contains("--endpoint") || text.contains("\nCommands:\n") {
             self.prepared("cpss-registry serve --dev --data-dir ./sample");
         }
         if name == "claims" {

@@ -244,6 +244,8 @@ services! {
     change: change_service_client::ChangeServiceClient {
         list_changes(ListChangesRequest) -> ListChangesResponse;
     }
+    operations: operations_service_client::OperationsServiceClient {
+    }
 }
 
 /// Implements `Mutation` for each request that records facts.

@@ -9,6 +9,7 @@
 
 pub mod bytes_listener;
 pub mod client;
+pub mod keys;
 pub mod library;
 pub mod log;
 pub mod markdown;

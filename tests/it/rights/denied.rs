@@ -24,7 +24,7 @@ async fn a_method_that_a_role_may_not_call_has_a_line_for_each_attempt() {
     let fixture = Fixture::built().await;
     let (mut denied, mut wrong) = (0, Vec::new());
     for (method, _) in methods() {
-        for caller in ["registrar", "certifier", "provider:north", "payer", "auditor"] {
+        for caller in ["registrar", "certifier", "provider:north", "payer", "auditor", "operator"] {
             let before = lines(&fixture, caller).len();
             let listener = fixture.server.bytes_listener().with("x-dev-caller", caller);
             let answer = listener.answer(&method, call(&method, &fixture.north, "north")).await;

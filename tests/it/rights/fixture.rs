@@ -1,9 +1,11 @@
 //! Two providers with their staff, and a request of every method about any of them.
 
 use cpss_registry::proto::v1;
+use cpss_registry::server::config::Flags;
 use prost::Message as _;
 use prost::bytes::Bytes;
 
+use crate::harness::keys::RECIPIENT;
 use crate::harness::requests::*;
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
 use crate::harness::{Client, TODAY, TestServer};
@@ -34,7 +36,8 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn built() -> Fixture {
-        let server = TestServer::start(TODAY).await;
+        let flags = Flags { backup_recipients: Some(RECIPIENT.to_owned()), ..Flags::default() };
+        let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, flags).await;
         let north = row(&server.client(), "north", "Rosalind", "Example-Northey").await;
         let south = row(&server.client(), "south", "Ottoline", "Example-Southey").await;
         Fixture { server, north, south }
@@ -98,6 +101,7 @@ pub fn call(method: &str, row: &Row, named: &str) -> Vec<Bytes> {
         "EmploymentService" => employers(name, row, named),
         "ProviderService" => certifiers(name, row),
         "RecordService" | "ChangeService" => record(name, row),
+        "OperationsService" => of(v1::StreamBackupRequest::default()),
         _ => panic!("no request for {method}"),
     }
 }

@@ -50,11 +50,13 @@ enum Reach {
     Hidden,
 }
 
-/// The contract's table for rows of others: registrar, certifier, provider, payer, auditor.
+/// The contract's table for rows of others: registrar, certifier, provider, payer, auditor, operator.
 fn reach(method: &str, role: &str) -> Reach {
     use Reach::{Denied, Hidden, Narrowed, Reached};
     let (service, name) = method.split_once('/').unwrap();
     match (service, name, role) {
+        ("OperationsService", "StreamBackup", "operator") => Reached,
+        ("OperationsService", ..) | (_, _, "operator") => Denied,
         ("ProviderService", "GetProvider" | "ListProviders" | "GetProgramStatistics", "registrar" | "auditor") => {
             Reached
         }
@@ -90,6 +92,7 @@ const CALLERS: &[(&str, &str)] = &[
     ("provider", "provider:north"),
     ("payer", "payer"),
     ("auditor", "auditor"),
+    ("operator", "operator"),
 ];
 
 async fn outcome(caller: &impl WayIn, method: &str, row: &Row, named: &str) -> Result<Vec<Bytes>, Status> {

@@ -123,7 +123,7 @@ const ROOMS: &[Room] = &[
 
 /// The commands that work on a data directory without a server, and their progress output.
 const OFFLINE_COMMANDS: &[&str] = &[
-    "src/cli/backup.rs",
+    "src/cli/backup/local.rs",
     "src/cli/restore.rs",
     "src/cli/check.rs",
     "src/cli/rebuild.rs",
