@@ -1,7 +1,12 @@
-"""Checks deploy/: manifests against the Kubernetes schema, kustomizations against their files, configuration files against
-the example, and values that must agree between files."""
+"""Checks deploy/: what kubectl makes of the kustomizations against the Kubernetes schema, configuration files against the
+example, and values that must agree between files.
+
+    check_deploy.py KUBECTL
+"""
 
 import pathlib
+import re
+import subprocess
 import sys
 import tomllib
 
@@ -10,11 +15,20 @@ import yaml
 
 KUBERNETES = "1.33"
 DEPLOY = pathlib.Path(__file__).resolve().parent.parent / "deploy"
-BASE = DEPLOY / "kustomize" / "base"
-EXAMPLE = DEPLOY / "kustomize" / "overlays" / "example"
-REPLICAS = DEPLOY / "kustomize" / "overlays" / "replicas"
-CREATE = "create/job.yaml"
-PATCH = "statefulset.yaml"
+KUSTOMIZE = DEPLOY / "kustomize"
+BASE = KUSTOMIZE / "base"
+EXAMPLE = KUSTOMIZE / "overlays" / "example"
+REPLICAS = KUSTOMIZE / "overlays" / "replicas"
+CERT_MANAGER = KUSTOMIZE / "overlays" / "cert-manager"
+CREATE = EXAMPLE / "create" / "job.yaml"
+# Kinds of others, whose schema is not there: the keys that they may have.
+FOREIGN = {
+    "PodMonitor": {"jobLabel", "selector", "podMetricsEndpoints"},
+    "Issuer": {"selfSigned", "ca"},
+    "Certificate": {
+        "isCA", "commonName", "secretName", "dnsNames", "uris", "usages", "duration", "renewBefore", "privateKey", "issuerRef",
+    },
+}
 
 
 def fail(sentence):
@@ -47,41 +61,55 @@ def check_config(directory):
     return config
 
 
-def check_kustomization(directory, beside=()):
-    kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
-    generated = [name for entry in kustomization["configMapGenerator"] for name in entry["files"]]
-    if absent := [name for name in kustomization["resources"] if not (directory / name).exists()]:
-        fail(f"{directory}/kustomization.yaml names resources that do not exist: {absent}")
-    own = {name for name in kustomization["resources"] if not name.startswith("..")}
-    named = own | set(generated) | {"kustomization.yaml"} | set(beside)
-    present = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
-    if named != present:
-        fail(f"{directory}/kustomization.yaml and its directory differ in {sorted(named ^ present)}")
-    return own
-
-
-def check_manifests(directory, names):
+def validated(text, place):
+    """Returns the manifests of a text by their kinds and names. Each must have the form of its kind."""
     documents = {}
-    for name in names:
-        for document in yaml.safe_load_all((directory / name).read_text()):
+    for document in yaml.safe_load_all(text):
+        kind, name = document["kind"], document["metadata"]["name"]
+        if kind in FOREIGN:
+            if unknown := set(document["spec"]) - FOREIGN[kind]:
+                fail(f"{place}: the {kind} {name} has {sorted(unknown)}")
+        else:
             try:
                 kubernetes_validate.validate(document, KUBERNETES, strict=True)
             except kubernetes_validate.ValidationError as error:
-                fail(f"{name}: {'.'.join(map(str, error.path))}: {error.message}")
-            documents[document["kind"]] = document
+                fail(f"{place}: {kind} {name}: {'.'.join(map(str, error.path))}: {error.message}")
+        documents[kind, name] = document
     return documents
 
 
+def built(kubectl, directory):
+    """Returns what an operator would apply. Every file of the directory must take part in it."""
+    done = subprocess.run([kubectl, "kustomize", directory], capture_output=True, text=True)
+    if done.returncode != 0:
+        fail(f"kubectl kustomize {directory}: {done.stderr}")
+    kustomization = yaml.safe_load((directory / "kustomization.yaml").read_text())
+    named = {name for name in kustomization["resources"] if not name.startswith("..")} | {"kustomization.yaml"}
+    named |= {patch["path"] for patch in kustomization.get("patches", [])}
+    named |= {name for entry in kustomization.get("configMapGenerator", []) for name in entry["files"]}
+    present = {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file() and path != CREATE}
+    if named != present:
+        fail(f"{directory}/kustomization.yaml and its directory differ in {sorted(named ^ present)}")
+    return validated(done.stdout, directory)
+
+
+def pod_of(documents, kind="StatefulSet", name="cpss-registry"):
+    """Returns the pod that a manifest makes, with its labels."""
+    spec = documents[kind, name]["spec"]
+    template = spec["template"]
+    return template["spec"], template.get("metadata", {}).get("labels", {})
+
+
 def check_agreement(config, documents):
-    pod = documents["StatefulSet"]["spec"]["template"]["spec"]
+    pod, _ = pod_of(documents)
     (container,) = pod["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     for name, key in (("grpc", "listen"), ("ops", "ops_listen")):
         if not config[key].endswith(f":{ports[name]}"):
             fail(f"the container's port {name} is {ports[name]}, but config.toml has {key} = {config[key]!r}")
-    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        if container[probe]["grpc"]["port"] != ports["ops"]:
-            fail(f"the {probe} does not probe the ops port")
+    for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
+        if container[probe]["httpGet"] != {"path": path, "port": "ops"}:
+            fail(f"the {probe} does not ask {path} of the ops port")
     if pod["terminationGracePeriodSeconds"] <= config["drain_seconds"]:
         fail("terminationGracePeriodSeconds must be longer than drain_seconds")
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
@@ -104,7 +132,7 @@ def memory_at_most():
 
 
 def check_memory(documents):
-    (container,) = documents["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    (container,) = pod_of(documents)[0]["containers"]
     unit = (DEPLOY / "cpss-registry.service").read_text()
     (most,) = [line.split("=")[1] for line in unit.splitlines() if line.startswith("MemoryMax=")]
     needed = memory_at_most()
@@ -116,36 +144,89 @@ def check_memory(documents):
             fail(f"{place} gives {given}, but deploy/README.md says that the process uses up to {needed} MiB")
 
 
-def check_creation(config, pinned, documents, creation):
-    """Checks that the Job makes the registry where the StatefulSet expects it, with no more rights."""
-    (own,) = documents["StatefulSet"]["spec"]["volumeClaimTemplates"]
-    claim, pod = creation["PersistentVolumeClaim"], creation["Job"]["spec"]["template"]["spec"]
-    expected = f"{own['metadata']['name']}-{documents['StatefulSet']['metadata']['name']}-0"
-    if claim["metadata"]["name"] != expected or claim["spec"] != own["spec"]:
+def check_same_rights(place, pod, served):
+    """Checks that a pod has the image of the registry, and no more rights."""
+    (container,), (its,) = pod["containers"], served["containers"]
+    if container["image"] != its["image"]:
+        fail(f"{place}: the image differs from that of the StatefulSet")
+    if pod["securityContext"] != served["securityContext"] or container["securityContext"] != its["securityContext"]:
+        fail(f"{place}: the securityContext differs from that of the StatefulSet")
+
+
+def check_creation(config, documents):
+    """Checks that the Job makes the registry where the StatefulSet expects it."""
+    (own,) = documents["StatefulSet", "cpss-registry"]["spec"]["volumeClaimTemplates"]
+    expected = f"{own['metadata']['name']}-cpss-registry-0"
+    creation = validated(CREATE.read_text(), CREATE)
+    pod, _ = pod_of(creation, "Job", "cpss-registry-create")
+    if creation.get(("PersistentVolumeClaim", expected), {}).get("spec") != own["spec"]:
         fail(f"{CREATE}: the claim differs from the one that the StatefulSet would make, {expected}")
     if pod["volumes"][0]["persistentVolumeClaim"]["claimName"] != expected:
         fail(f"{CREATE}: the Job does not use the claim {expected}")
-    (container,), served = pod["containers"], documents["StatefulSet"]["spec"]["template"]["spec"]
-    for mine, its in ((pod, served), (container, served["containers"][0])):
-        if mine["securityContext"] != its["securityContext"]:
-            fail(f"{CREATE}: the securityContext differs from that of the StatefulSet")
-    if container["args"] != ["create", "--data-dir", config["data_dir"]]:
+    check_same_rights(CREATE, pod, pod_of(documents)[0])
+    if pod["containers"][0]["args"] != ["create", "--data-dir", config["data_dir"]]:
         fail(f"{CREATE}: the Job does not create the registry in {config['data_dir']}")
-    if {key: value for key, value in pinned.items() if key != "registry"} != config or "registry" not in pinned:
-        fail("the example overlay's config.toml differs from that of the base in more than `registry`")
+    return len(creation)
 
 
-def patched(base, patch):
-    """Returns a manifest with a strategic merge patch: items of a list are the same if their names or paths are."""
-    if isinstance(base, dict) and isinstance(patch, dict):
-        both = {key: patched(base[key], value) if key in base else value for key, value in patch.items()}
-        return {**base, **both}
-    if isinstance(base, list) and isinstance(patch, list):
-        key = "mountPath" if any("mountPath" in item for item in base) else "name"
-        added = {item[key]: item for item in patch}
-        kept = [patched(item, added.pop(item[key])) if item[key] in added else item for item in base]
-        return kept + list(added.values())
-    return patch
+def hosts(namespace):
+    """Returns the names at which the Service is reached."""
+    return [f"cpss-registry.{namespace}.svc", f"cpss-registry.{namespace}.svc.cluster.local"]
+
+
+def check_hosts(documents, namespace):
+    """Checks that the certificates have the names of the Service, wherever one is made."""
+    commands = (DEPLOY / "docs" / "kubernetes.md").read_text() + (REPLICAS / "kustomization.yaml").read_text()
+    # A command goes on behind a backslash.
+    made = [command for command in re.findall(r"cpss-registry init (?:[^\\\n]|\\\n)*", commands) if "--host" in command]
+    if len(made) != 2:
+        fail(f"the commands that make certificates for the cluster were not found: {made}")
+    for command in made:
+        if re.findall(r"--host (\S+)", command) != hosts(namespace):
+            fail(f"a certificate of init lacks a name of the Service, {hosts(namespace)}: {command}")
+    dns_names = documents["Certificate", "cpss-registry-server"]["spec"]["dnsNames"]
+    if dns_names != [*hosts(namespace), f"*.cpss-registry.{namespace}.svc"]:
+        fail(f"the Certificate cpss-registry-server has {dns_names}")
+
+
+def check_network(documents):
+    """Checks that the policies select pods that are there, and ports that they have."""
+    pod, labels = pod_of(documents)
+    ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+    policies = [document for (kind, _), document in documents.items() if kind == "NetworkPolicy"]
+    for policy in policies:
+        rules = policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
+        peers = [peer for rule in rules for peer in rule.get("from", []) + rule.get("to", [])]
+        selectors = [policy["spec"]["podSelector"]] + [peer["podSelector"] for peer in peers if "podSelector" in peer]
+        for selector in selectors:
+            if not selector["matchLabels"].items() <= labels.items():
+                fail(f"a policy selects {selector['matchLabels']}, which no pod has")
+        named = {port["port"] for rule in rules for port in rule["ports"]}
+        if unknown := named - set(ports) - set(ports.values()) - {53}:
+            fail(f"a policy names ports that no pod has: {unknown}")
+    if not policies:
+        fail("the registry has no policy")
+    monitor = documents["PodMonitor", "cpss-registry"]["spec"]
+    if not monitor["selector"]["matchLabels"].items() <= labels.items() or monitor["podMetricsEndpoints"][0]["port"] not in ports:
+        fail("the PodMonitor does not find the ops port")
+    if labels[monitor["jobLabel"]] != "cpss-registry":
+        fail("the job of the metrics is not called cpss-registry")
+
+
+def check_certificates(config, documents):
+    """Checks that cert-manager's files appear where config.toml and the CronJob expect them."""
+    secrets = {document["spec"]["secretName"] for (kind, _), document in documents.items() if kind == "Certificate"}
+    issuers = {name for kind, name in documents if kind == "Issuer"}
+    named = {document["spec"]["issuerRef"]["name"] for (kind, _), document in documents.items() if kind == "Certificate"}
+    if named - issuers:
+        fail(f"no issuer is called {named - issuers}")
+    (identity,) = [volume for volume in pod_of(documents)[0]["volumes"] if volume["name"] == "identity"]
+    sources = [source["secret"] for source in identity["projected"]["sources"]]
+    paths = {item["path"] for source in sources for item in source.get("items", [])}
+    if needed := {config[key].rsplit("/", 1)[1] for key in ("tls_cert", "tls_key", "client_ca")} - paths:
+        fail(f"cert-manager's Secret does not give {needed}")
+    if unknown := {source["name"] for source in sources} - secrets - {"cpss-registry-clients"}:
+        fail(f"no certificate makes the Secret {unknown}")
 
 
 def check_replicas(config, documents):
@@ -154,20 +235,15 @@ def check_replicas(config, documents):
     log, registry = shared.pop("log"), shared.pop("registry", None)
     if shared != config or registry is None:
         fail("the replicas overlay's config.toml differs from that of the base in more than `registry` and `log`")
-    (budget,) = check_manifests(REPLICAS, check_kustomization(REPLICAS, beside=[PATCH])).values()
-    patch = yaml.safe_load((REPLICAS / PATCH).read_text())
-    merged = patched(documents["StatefulSet"], patch)
-    kubernetes_validate.validate(merged, KUBERNETES, strict=True)
-    spec, labels = merged["spec"], merged["spec"]["template"]["metadata"]["labels"]
-    pod = spec["template"]["spec"]
+    pod, labels = pod_of(documents)
     (container,) = pod["containers"]
-    if patch["metadata"] != documents["StatefulSet"]["metadata"] or len(container["volumeMounts"]) != 4:
-        fail(f"{REPLICAS / PATCH} does not add to the StatefulSet of the base")
-    if spec["replicas"] < 2 or budget["spec"]["maxUnavailable"] >= spec["replicas"] - 1:
+    budget = documents["PodDisruptionBudget", "cpss-registry"]["spec"]
+    replicas = documents["StatefulSet", "cpss-registry"]["spec"]["replicas"]
+    if replicas < 2 or budget["maxUnavailable"] >= replicas - 1:
         fail("the replicas overlay may lose too many replicas at once")
     (term,) = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
     (spread,) = pod["topologySpreadConstraints"]
-    for selector in (budget["spec"]["selector"], term["labelSelector"], spread["labelSelector"]):
+    for selector in (budget["selector"], term["labelSelector"], spread["labelSelector"]):
         if selector["matchLabels"].items() - labels.items():
             fail(f"the replicas overlay selects {selector['matchLabels']}, which no pod has")
     (mount,) = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "log"]
@@ -176,18 +252,46 @@ def check_replicas(config, documents):
             fail(f"the replicas overlay's config.toml has log.{key} = {log[key]!r}, which nothing mounts")
     if "replica_id" in log:
         fail("the replicas overlay's config.toml gives every replica the same name")
-    return 1
+
+
+def check_image(documents):
+    """Checks that the image has the toolchain, the version and the user that are named elsewhere."""
+    dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
+    cargo = tomllib.loads((DEPLOY.parent / "Cargo.toml").read_text())
+    package, profile = cargo["package"], cargo["profile"]["dist"]
+    if bases := [base for base in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) if not re.search(r"@sha256:[0-9a-f]{64}$", base)]:
+        fail(f"the Dockerfile does not fix the digest of {bases}")
+    pod, _ = pod_of(documents)
+    user, version = pod["securityContext"]["runAsUser"], package["version"]
+    for text in (
+        f"FROM rust:{package['rust-version']}.0-", f'image.version="{version}"', f"USER {user}:{user}", "cargo build --profile dist",
+    ):
+        if text not in dockerfile:
+            fail(f"the Dockerfile lacks {text!r}")
+    if profile.get("strip") != "symbols":
+        fail("the installed binary is not stripped")
+    if pod["containers"][0]["image"] != f"cpss-registry:{version}":
+        fail(f"the manifests have another version than {version}")
 
 
 def main():
+    (kubectl,) = sys.argv[1:]
     config, pinned = check_config(BASE), check_config(EXAMPLE)
-    documents = check_manifests(BASE, check_kustomization(BASE))
-    check_kustomization(EXAMPLE, beside=[CREATE])
-    creation = check_manifests(EXAMPLE, [CREATE])
-    check_agreement(config, documents)
-    check_memory(documents)
-    check_creation(config, pinned, documents, creation)
-    count = len(documents) + len(creation) + check_replicas(config, documents)
+    if {key: value for key, value in pinned.items() if key != "registry"} != config or "registry" not in pinned:
+        fail("the example overlay's config.toml differs from that of the base in more than `registry`")
+    base, example, certified, replicas = (built(kubectl, it) for it in (BASE, EXAMPLE, CERT_MANAGER, REPLICAS))
+    namespace = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())["namespace"]
+    for documents in (base, example, certified, replicas):
+        check_agreement(config, documents)
+        check_memory(documents)
+    created = check_creation(config, example)
+    for documents in (example, certified):
+        check_network(documents)
+    check_hosts(certified, namespace)
+    check_certificates(config, certified)
+    check_replicas(config, replicas)
+    check_image(base)
+    count = created + sum(len(documents) for documents in (base, example, certified, replicas))
     print(f"deploy: {count} manifests, 4 configurations and the unit agree (Kubernetes {KUBERNETES} schema)")
 
 
