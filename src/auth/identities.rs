@@ -9,6 +9,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use jiff::Timestamp;
 
 use super::Caller;
 use super::clients::{Clients, NotCertified, RemovesMost};
@@ -41,6 +42,12 @@ pub enum NotIdentified {
     /// The certificate has expired since the connection was made.
     #[error("the certificate has expired since the connection was made")]
     ExpiredCertificate,
+    /// The authority of the certificate is not trusted any more.
+    #[error("the authority of the certificate is no longer trusted: ask the operator of the registry for a new one")]
+    DistrustedAuthority,
+    /// The token belongs to a client, and has expired.
+    #[error("the token has expired: ask the operator of the registry for a new one")]
+    ExpiredToken,
     /// The authorization header is malformed, or its token belongs to no client.
     #[error("the token does not belong to a client of this registry")]
     UnknownToken,
@@ -82,9 +89,25 @@ impl Identities {
         Ok(())
     }
 
+    /// Marks the tokens that have expired.
+    pub fn expire(&self, now: Timestamp) {
+        if let Identities::Listed(clients) = self {
+            clients.load().expire(now);
+        }
+    }
+
+    /// The tokens of the list that expire, with the names of their clients.
+    pub fn token_expiries(&self) -> Vec<(String, Timestamp)> {
+        match self {
+            Identities::Dev => Vec::new(),
+            Identities::Listed(clients) => clients.load().token_expiries(),
+        }
+    }
+
     /// Authenticates a new connection by its certificate, if its client may open one more.
     pub fn recognize(&self, peer: &Peer, quotas: &Quotas) {
         if let (Identities::Listed(clients), Some(certificate)) = (self, peer.certificate())
+            && certificate.authority.is_trusted()
             && let Ok(caller) = clients.load().of_certificate(certificate)
         {
             // A connection over the limit stays unauthenticated: its calls are refused, and it is closed.
@@ -105,10 +128,15 @@ impl Identities {
             // Each client of the list has either a certificate or a token, so both cannot identify one client.
             (Some(_), Some(_)) => Err(NotIdentified::TwoIdentities),
             (Some(certificate), None) if certificate.expires <= now => Err(NotIdentified::ExpiredCertificate),
+            (Some(certificate), None) if !certificate.authority.is_trusted() => Err(NotIdentified::DistrustedAuthority),
             (Some(certificate), None) => clients.of_certificate(certificate).map_err(NotIdentified::from),
             (None, Some(header)) => {
                 let token = bearer(header).filter(|_| tokens.next().is_none());
-                token.and_then(|token| clients.of_token(&Digest::of(token))).ok_or(NotIdentified::UnknownToken)
+                let token = token.and_then(|token| clients.of_token(&Digest::of(token)));
+                match token.ok_or(NotIdentified::UnknownToken)? {
+                    token if token.is_expired() => Err(NotIdentified::ExpiredToken),
+                    token => Ok(token.caller()),
+                }
             }
         };
         Ok(Arc::clone(caller?))
@@ -119,7 +147,7 @@ impl Identities {
 mod tests {
     use std::time::Duration;
 
-    use super::super::peer::Certificate;
+    use super::super::peer::{Authority, Certificate};
     use super::super::serial::Serial;
     use super::*;
 
@@ -140,7 +168,13 @@ mod tests {
 
     fn peer(uri: Option<&str>, expires: Instant) -> Peer {
         let serial = Serial::of_bytes(&[7]);
-        let certificate = uri.map(|uri| Certificate { uris: vec![uri.to_owned()], hosts: Vec::new(), serial, expires });
+        let certificate = uri.map(|uri| Certificate {
+            uris: vec![uri.to_owned()],
+            hosts: Vec::new(),
+            serial,
+            expires,
+            authority: Arc::new(Authority::trusted("authority")),
+        });
         Peer::new("127.0.0.1:1".parse().unwrap(), certificate)
     }
 
@@ -192,7 +226,8 @@ mod tests {
         let later = Instant::now() + Duration::from_secs(60);
         let revoked = peer(Some("urn:a"), later);
         let (uris, serial) = (vec!["urn:a".to_owned()], Serial::of_bytes(&[8]));
-        let certificate = Certificate { uris, hosts: Vec::new(), serial, expires: later };
+        let authority = Arc::new(Authority::trusted("authority"));
+        let certificate = Certificate { uris, hosts: Vec::new(), serial, expires: later, authority };
         let other = Peer::new("127.0.0.1:1".parse().unwrap(), Some(certificate));
         let caller = |peer: &Peer| identities.caller(&HeaderMap::new(), Some(peer), Instant::now());
         assert!(caller(&revoked).is_ok());
@@ -204,6 +239,37 @@ mod tests {
         let again = peer(Some("urn:a"), later);
         identities.recognize(&again, &Quotas::default());
         assert!(!again.is_known(), "a revoked certificate does not authenticate a connection");
+    }
+
+    #[test]
+    fn a_certificate_is_refused_while_its_authority_is_not_trusted() {
+        let identities = identities("urn:a");
+        let peer = peer(Some("urn:a"), Instant::now() + Duration::from_secs(3600));
+        let caller = || identities.caller(&HeaderMap::new(), Some(&peer), Instant::now());
+        let authority = &peer.certificate().unwrap().authority;
+        assert!(caller().is_ok());
+        authority.trust(false);
+        assert_eq!(caller(), Err(NotIdentified::DistrustedAuthority));
+        identities.recognize(&peer, &Quotas::default());
+        assert!(!peer.is_known(), "it does not authenticate a connection");
+        authority.trust(true);
+        assert!(caller().is_ok());
+    }
+
+    #[test]
+    fn a_token_is_refused_once_it_has_expired() {
+        let digest = Digest::of(TOKEN).to_hex();
+        let row = format!("[[client]]\nname = \"b\"\ntoken_sha256 = \"{digest}\"\nrole = \"payer\"\n");
+        let clients = Clients::read(&format!("{row}expires = 2027-03-01T00:00:00Z\n")).unwrap();
+        let at = |text: &str| text.parse().unwrap();
+        clients.expire(at("2027-02-28T23:59:59Z"));
+        let identities = Identities::listed(clients);
+        let caller = || identities.caller(&headers(&[TOKEN]), None, Instant::now());
+        assert!(caller().is_ok());
+        identities.expire(at("2027-03-01T00:00:00Z"));
+        assert_eq!(caller(), Err(NotIdentified::ExpiredToken));
+        identities.expire(at("2027-02-01T00:00:00Z"));
+        assert!(caller().is_ok(), "the clock was set back");
     }
 
     #[test]

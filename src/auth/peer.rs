@@ -15,6 +15,35 @@ use super::memory::Share;
 use super::quotas::{ClientQuota, Exhausted, Permit, Quotas};
 use super::serial::Serial;
 
+/// An authority of client certificates, as it is trusted now. The connections of its clients share it.
+#[derive(Debug)]
+pub struct Authority {
+    name: Box<str>,
+    is_trusted: AtomicBool,
+}
+
+impl Authority {
+    /// An authority that is trusted.
+    pub fn trusted(name: &str) -> Authority {
+        Authority { name: name.into(), is_trusted: AtomicBool::new(true) }
+    }
+
+    /// Its name in its certificate.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Sets whether it is trusted. The next call on each connection goes by it.
+    pub fn trust(&self, is_trusted: bool) {
+        self.is_trusted.store(is_trusted, Ordering::Relaxed);
+    }
+
+    /// False once it is not trusted any more.
+    pub fn is_trusted(&self) -> bool {
+        self.is_trusted.load(Ordering::Relaxed)
+    }
+}
+
 /// The maximum number of requests on an unauthenticated connection, and of those that are open at once.
 const UNAUTHENTICATED_REQUESTS: usize = 64;
 const UNAUTHENTICATED_STREAMS: usize = 4;
@@ -67,6 +96,8 @@ pub struct Certificate {
     pub serial: Serial,
     /// The time at which it expires.
     pub expires: Instant,
+    /// The authority that its chain leads to.
+    pub authority: Arc<Authority>,
 }
 
 /// The data are not an X.509 certificate.
@@ -75,8 +106,12 @@ pub struct Certificate {
 pub struct NotACertificate;
 
 impl Certificate {
-    /// Decodes a DER certificate. `instant` converts seconds since 1970 to an instant.
-    pub fn read(der: &[u8], instant: impl FnOnce(i64) -> Instant) -> Result<Certificate, NotACertificate> {
+    /// Decodes a DER certificate of this authority. `instant` converts seconds since 1970 to an instant.
+    pub fn read(
+        der: &[u8],
+        authority: Arc<Authority>,
+        instant: impl FnOnce(i64) -> Instant,
+    ) -> Result<Certificate, NotACertificate> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
         let names = certificate.subject_alternative_name().map_err(|_| NotACertificate)?;
         let (mut uris, mut hosts) = (Vec::new(), Vec::new());
@@ -89,7 +124,7 @@ impl Certificate {
         }
         let expires = instant(certificate.validity().not_after.timestamp());
         let serial = Serial::of_bytes(certificate.raw_serial());
-        Ok(Certificate { uris, hosts, serial, expires })
+        Ok(Certificate { uris, hosts, serial, expires, authority })
     }
 
     /// The name by which an operator recognizes the certificate: its first URI, or else its first host name.

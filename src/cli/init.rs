@@ -1,5 +1,7 @@
 //! `init`: sets up everything that a production start needs, and adds clients.
 
+mod rotation;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -48,7 +50,7 @@ pub struct Init {
     /// Give the client a token instead of a certificate
     #[arg(long, requires = "client")]
     token: bool,
-    /// Renew the certificate of the server or of the client; a running server loads it by itself
+    /// Renew the certificate of the server, or the certificate or token of the client; a running server loads it by itself
     #[arg(long, conflicts_with_all = ["role", "host"])]
     renew: bool,
     /// Revoke the certificate of this client: the one in DIR/NAME.crt, so revoke first and renew afterwards
@@ -57,7 +59,10 @@ pub struct Init {
     /// Revoke the certificate with this serial number instead, as printed by `openssl x509 -noout -serial`
     #[arg(long, value_name = "HEX", requires = "revoke", value_parser = serial)]
     serial: Option<Serial>,
-    /// How long certificates are valid
+    /// Replace the authority: `begin` makes a second one, `finish` drops the first once nobody needs it
+    #[arg(long, value_name = "STEP", conflicts_with_all = ["client", "renew", "revoke", "host", "data_dir", "registry"])]
+    rotate_ca: Option<rotation::Step>,
+    /// How long certificates and tokens are valid
     #[arg(long, value_name = "DAYS", default_value_t = 397, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
     /// Print one JSON object
@@ -115,6 +120,7 @@ Examples:
   cpss-registry init /etc/cpss-registry --client medicaid --role payer --token
   cpss-registry init /etc/cpss-registry --renew
   cpss-registry init /etc/cpss-registry --revoke region-1-hr
+  cpss-registry init /etc/cpss-registry --rotate-ca begin
 
 With --log-url the log is in a PostgreSQL database, and further machines share it with `cpss-registry join`:
 deploy/docs/postgresql.md.";
@@ -150,6 +156,9 @@ impl Init {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         if let Some(client) = &self.revoke {
             return self.revoke(client);
+        }
+        if let Some(step) = self.rotate_ca {
+            return rotation::run(&self.directory, step, self.json);
         }
         if let Some(setup) = self.log.setup().filter(|_| self.log.from_file) {
             return self.prepare_move(&setup);
@@ -256,7 +265,13 @@ impl Init {
         };
         let call = self.first_call(credentials, invitation);
         Ok(match &self.client {
-            Some(name) if self.renew => format!("{name} has a new certificate. Call with it:\n{call}"),
+            Some(name) if self.renew => {
+                let what = match credentials {
+                    Credentials::Certificate { .. } => "certificate",
+                    Credentials::Token { .. } => "token, and a running server soon refuses the earlier one",
+                };
+                format!("{name} has a new {what}. Call with it:\n{call}")
+            }
             Some(name) => format!(
                 "{name} may call once a running server has read {directory}/clients.toml, within two seconds. \
                  The entry is:\n{}\n\

@@ -14,6 +14,7 @@ mod change_text;
 mod check;
 mod check_log;
 mod claims;
+mod clients;
 mod codes;
 mod completions;
 mod config;
@@ -98,6 +99,7 @@ Exit codes:
 enum Command {
     Create(create::Create),
     Init(init::Init),
+    Clients(clients::Clients),
     Join(join::Join),
     Replica(replica::Replica),
     Log(log::Log),
@@ -175,6 +177,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ended = match parsed.command {
         Command::Create(create) => create.run(),
         Command::Init(init) => init.run(),
+        Command::Clients(clients) => clients.run(),
         Command::Join(join) => join.run(),
         Command::Replica(replica) => replica.run(),
         Command::Log(log) => log.run(),

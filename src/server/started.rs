@@ -50,7 +50,7 @@ pub(super) fn log(config: &Config, registry: &Registry, ports: Ports, expiries: 
         is_dev = config.dev,
         limits = limits(config),
         certificate_expires = expiries.map(|expiries| tracing::field::display(expiries.server)),
-        client_ca_expires = expiries.and_then(|expiries| expiries.client_ca).map(tracing::field::display),
+        client_ca_expires = expiries.and_then(|expiries| expiries.client_ca).map(|(first, _)| tracing::field::display(first)),
         "the service started"
     );
 }

@@ -19,7 +19,7 @@ impl CertificateName {
     }
 
     /// The text, not escaped.
-    pub(super) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

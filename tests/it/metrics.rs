@@ -15,7 +15,8 @@ use super::tls::ops::get;
 use super::tls::tls_server::{TlsServer, client, question};
 
 /// Metrics that have no series without what they are about: a log that replicas share, a miss, a finished scrub, a collector of traces.
-const ABSENT: [&str; 10] = [
+const ABSENT: [&str; 11] = [
+    "cpss_token_expiry_timestamp_seconds",
     "cpss_log_head_confirmed_age_seconds",
     "cpss_log_trouble",
     "cpss_log_clock_offset_seconds",
@@ -200,6 +201,7 @@ async fn connections_handshakes_reloads_and_expiries_are_reported() {
     assert_eq!(begun.find(&expiry("client")), None);
     assert!(begun.value(&expiry("server")) > begun.value("process_start_time_seconds"));
     assert!(begun.value(&expiry("authority")) > begun.value("process_start_time_seconds"));
+    assert_eq!(begun.value(&expiry("last_authority")), begun.value(&expiry("authority")));
     assert_eq!(begun.count("cpss_connections_open{kind=\"known\"}"), 0);
 
     let registrar = place.client("registrar").await;

@@ -9,12 +9,14 @@
 //! provider_id = "region-1-cmhc"
 //! revoked = ["3a2f…"]                        # serial numbers of this client's revoked certificates
 //! misses_per_hour = 500                      # optional, for a provider or a payer
+//! expires = 2027-06-30T00:00:00Z             # optional, for a token
 //! ```
 //!
 //! A list is accepted completely or not at all. On a running server, a list that would remove more than half of the
 //! clients is refused, unless it begins with `remove_more_than_half = true`.
 
 mod reading;
+mod renewing;
 mod revoking;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,11 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use jiff::Timestamp;
+
+pub use self::renewing::with_new_token;
 pub use self::revoking::{NotRevoked, check_revocable, with_revoked};
 use super::Caller;
 use super::peer::Certificate;
@@ -38,7 +44,7 @@ use crate::domain::fact::Role;
 #[derive(Debug, Default)]
 pub struct Clients {
     by_uri: HashMap<Box<str>, Certified>,
-    by_token: HashMap<Digest, Arc<Caller>>,
+    by_token: HashMap<Digest, Token>,
     /// True if the list says that it may remove most of the clients of the previous list.
     may_remove_most: bool,
 }
@@ -49,6 +55,52 @@ struct Certified {
     caller: Arc<Caller>,
     /// Its revoked certificates.
     revoked: Box<[Serial]>,
+}
+
+/// A client's token.
+#[derive(Debug)]
+pub(super) struct Token {
+    caller: Arc<Caller>,
+    expires: Option<Timestamp>,
+    is_expired: AtomicBool,
+}
+
+impl Token {
+    /// The client.
+    pub(super) fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// True if it had expired at the time that was last passed to [`Clients::expire`].
+    pub(super) fn is_expired(&self) -> bool {
+        self.is_expired.load(Ordering::Relaxed)
+    }
+}
+
+/// A client of a list.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The client.
+    pub caller: &'a Caller,
+    /// What it shows.
+    pub shows: Shown<'a>,
+}
+
+/// What a client of a list shows.
+#[derive(Debug)]
+pub enum Shown<'a> {
+    /// A certificate.
+    Certificate {
+        /// Its revoked certificates.
+        revoked: &'a [Serial],
+    },
+    /// A token.
+    Token {
+        /// Its digest.
+        digest: Digest,
+        /// When it expires. None: never.
+        expires: Option<Timestamp>,
+    },
 }
 
 /// Why a certificate does not identify a client.
@@ -113,6 +165,21 @@ impl Clients {
         if removed * 2 > of && !next.may_remove_most { Err(RemovesMost { removed, of }) } else { Ok(()) }
     }
 
+    /// The clients, by name.
+    pub fn entries(&self) -> Vec<Entry<'_>> {
+        let certified = self.by_uri.values().map(|certified| Entry {
+            caller: &certified.caller,
+            shows: Shown::Certificate { revoked: &certified.revoked },
+        });
+        let tokens = self.by_token.iter().map(|(digest, token)| Entry {
+            caller: &token.caller,
+            shows: Shown::Token { digest: *digest, expires: token.expires },
+        });
+        let mut entries: Vec<_> = certified.chain(tokens).collect();
+        entries.sort_by(|one, other| one.caller.client.cmp(&other.caller.client));
+        entries
+    }
+
     /// The role of the client with this name.
     pub fn role_of(&self, name: &str) -> Option<&Role> {
         self.callers().find(|caller| caller.client == name).map(|caller| &caller.role)
@@ -120,7 +187,7 @@ impl Clients {
 
     fn callers(&self) -> impl Iterator<Item = &Caller> {
         let certified = self.by_uri.values().map(|certified| &certified.caller);
-        certified.chain(self.by_token.values()).map(|caller| &**caller)
+        certified.chain(self.by_token.values().map(|token| &token.caller)).map(|caller| &**caller)
     }
 
     /// Returns the client that a certificate belongs to.
@@ -134,7 +201,21 @@ impl Clients {
     }
 
     /// Returns the client whose token has this digest.
-    pub(super) fn of_token(&self, digest: &Digest) -> Option<&Arc<Caller>> {
+    pub(super) fn of_token(&self, digest: &Digest) -> Option<&Token> {
         self.by_token.get(digest)
+    }
+
+    /// Marks the tokens that have expired, and unmarks those that have not.
+    pub fn expire(&self, now: Timestamp) {
+        for token in self.by_token.values() {
+            let is_expired = token.expires.is_some_and(|expires| expires <= now);
+            token.is_expired.store(is_expired, Ordering::Relaxed);
+        }
+    }
+
+    /// The tokens that expire, with the names of their clients.
+    pub(super) fn token_expiries(&self) -> Vec<(String, Timestamp)> {
+        let expiry = |token: &Token| Some((token.caller.client.clone(), token.expires?));
+        self.by_token.values().filter_map(expiry).collect()
     }
 }

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use toml::Spanned;
+use toml::value::Datetime;
 
-use super::{Certified, Clients, Mistake};
+use super::{Certified, Clients, Mistake, Token};
 use crate::auth::Caller;
 use crate::auth::serial::Serial;
 use crate::auth::token::Digest;
@@ -35,11 +38,12 @@ pub(super) struct File {
 pub(super) struct Row {
     pub(super) name: Spanned<String>,
     pub(super) san_uri: Option<Spanned<String>>,
-    token_sha256: Option<Spanned<String>>,
+    pub(super) token_sha256: Option<Spanned<String>>,
     role: Spanned<String>,
     provider_id: Option<Spanned<String>>,
     pub(super) revoked: Option<Spanned<Vec<Spanned<String>>>>,
     misses_per_hour: Option<Spanned<NonZeroU32>>,
+    pub(super) expires: Option<Spanned<Datetime>>,
 }
 
 /// A list that is being parsed.
@@ -91,6 +95,9 @@ impl Reading<'_> {
         match (&row.san_uri, &row.token_sha256) {
             (Some(uri), None) => {
                 let revoked = self.serials(row.revoked.as_ref().map_or(&[], |revoked| revoked.get_ref()));
+                if let Some(expires) = &row.expires {
+                    self.mistake(&expires.span(), "expires is for a token: a certificate has its own expiry");
+                }
                 self.take_uri(uri, Certified { caller, revoked });
             }
             (None, Some(digest)) => {
@@ -98,7 +105,8 @@ impl Reading<'_> {
                     let message = "a token has no serial number: to revoke it, take the client off the list";
                     self.mistake(&revoked.span(), message);
                 }
-                self.take_token(digest, caller);
+                let expires = row.expires.as_ref().and_then(|expires| self.expiry(expires));
+                self.take_token(digest, Token { caller, expires, is_expired: AtomicBool::new(false) });
             }
             (None, None) => self.mistake(&at, "give san_uri or token_sha256"),
             (Some(_), Some(token)) => {
@@ -199,7 +207,15 @@ impl Reading<'_> {
         }
     }
 
-    fn take_token(&mut self, digest: &Spanned<String>, caller: Arc<Caller>) {
+    fn expiry(&mut self, expires: &Spanned<Datetime>) -> Option<Timestamp> {
+        let instant = expires.get_ref().to_string().parse().ok();
+        if instant.is_none() {
+            self.mistake(&expires.span(), "not a date with a time and an offset, such as 2027-06-30T00:00:00Z");
+        }
+        instant
+    }
+
+    fn take_token(&mut self, digest: &Spanned<String>, token: Token) {
         let Some(known) = Digest::from_hex(digest.get_ref()) else {
             self.mistake(&digest.span(), "not a SHA-256: 64 hexadecimal digits (printf %s TOKEN | sha256sum)");
             return;
@@ -207,8 +223,8 @@ impl Reading<'_> {
         if known == Digest::of("") {
             self.mistake(&digest.span(), "this is the SHA-256 of an empty text: the token is missing");
         }
-        if let Some(other) = self.clients.by_token.insert(known, caller) {
-            self.mistake(&digest.span(), format!("this token already belongs to `{}`", other.client));
+        if let Some(other) = self.clients.by_token.insert(known, token) {
+            self.mistake(&digest.span(), format!("this token already belongs to `{}`", other.caller.client));
         }
     }
 }

@@ -27,14 +27,19 @@ pub fn check_revocable(list: &str, client: &str) -> Result<(), NotRevoked> {
     row_with_certificates(&read(list)?, client).map(drop)
 }
 
-fn read(list: &str) -> Result<File, NotRevoked> {
+pub(super) fn read(list: &str) -> Result<File, NotRevoked> {
     toml::from_str(list).map_err(|_| NotRevoked::Unreadable)
+}
+
+/// Returns the row of a client.
+pub(super) fn row_of<'f>(file: &'f File, client: &str) -> Result<&'f Row, NotRevoked> {
+    let mut rows = file.client.iter().map(Spanned::get_ref);
+    rows.find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)
 }
 
 /// Returns the row of a client, and the URI in its certificates.
 fn row_with_certificates<'f>(file: &'f File, client: &str) -> Result<(&'f Row, &'f Spanned<String>), NotRevoked> {
-    let mut rows = file.client.iter().map(Spanned::get_ref);
-    let row = rows.find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)?;
+    let row = row_of(file, client)?;
     Ok((row, row.san_uri.as_ref().ok_or(NotRevoked::ShowsToken)?))
 }
 

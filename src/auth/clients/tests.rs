@@ -1,6 +1,7 @@
 //! Lists of clients, and the mistakes that are reported in them.
 
 use super::*;
+use crate::auth::peer::Authority;
 use crate::domain::fact::Role;
 
 const TOKEN: &str = "cpss_0123456789abcdef0123456789abcdef";
@@ -15,7 +16,13 @@ fn list() -> String {
 
 fn certificate(uris: &[&str], serial: u8) -> Certificate {
     let uris = uris.iter().map(|uri| (*uri).to_owned()).collect();
-    Certificate { uris, hosts: Vec::new(), serial: Serial::of_bytes(&[serial]), expires: std::time::Instant::now() }
+    Certificate {
+        uris,
+        hosts: Vec::new(),
+        serial: Serial::of_bytes(&[serial]),
+        expires: std::time::Instant::now(),
+        authority: Arc::new(Authority::trusted("authority")),
+    }
 }
 
 fn mistakes(text: &str) -> Vec<String> {
@@ -29,7 +36,7 @@ fn a_client_is_identified_by_its_row() {
     let dmh = clients.of_certificate(&certificate(&["https://example.org", "urn:cpss:client:dmh"], 7)).unwrap();
     assert_eq!((dmh.client.as_str(), &dmh.role), ("dmh", &Role::Registrar));
     assert_eq!(clients.of_certificate(&certificate(&["urn:cpss:client:dm"], 7)), Err(NotCertified::Unknown));
-    let hr = clients.of_token(&Digest::of(TOKEN)).unwrap();
+    let hr = clients.of_token(&Digest::of(TOKEN)).unwrap().caller();
     assert_eq!((hr.client.as_str(), hr.own_provider().unwrap().as_str()), ("region-1-hr", "region-1"));
     assert!(clients.of_token(&Digest::of("cpss_0123456789abcdef0123456789abcdee")).is_none());
 }
@@ -52,6 +59,21 @@ fn a_certificate_is_revoked_by_the_serial_number_in_its_clients_row() {
     assert!(mistakes(&wrong)[0].starts_with("4: not the serial number of a certificate"), "{:?}", mistakes(&wrong));
     let of_a_token = list() + "revoked = [\"07\"]\n";
     assert!(mistakes(&of_a_token)[0].starts_with("11: a token has no serial number"), "{:?}", mistakes(&of_a_token));
+}
+
+#[test]
+fn only_a_token_expires_and_at_a_certain_time() {
+    let read = Clients::read(&(list() + "expires = 2027-06-30T00:00:00-05:00\n")).unwrap();
+    let expires = "2027-06-30T05:00:00Z".parse().unwrap();
+    assert_eq!(read.token_expiries(), [("region-1-hr".to_owned(), expires)]);
+    assert_eq!(Clients::read(&list()).unwrap().token_expiries(), []);
+    for wrong in ["2027-06-30", "2027-06-30T00:00:00", "00:00:00"] {
+        let wrong = mistakes(&(list() + &format!("expires = {wrong}\n")));
+        assert!(wrong[0].starts_with("11: not a date with a time and an offset"), "{wrong:?}");
+    }
+    let row = "san_uri = \"urn:cpss:client:dmh\"\n";
+    let wrong = mistakes(&list().replace(row, &format!("{row}expires = 2027-06-30T00:00:00Z\n")));
+    assert!(wrong[0].starts_with("4: expires is for a token"), "{wrong:?}");
 }
 
 #[test]

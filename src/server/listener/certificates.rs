@@ -10,11 +10,13 @@ use jiff::Timestamp;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::server::NoServerSessionStorage;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{self, InconsistentKeys, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use super::authorities::Authorities;
+pub use super::certificate_error::CertificateError;
 use crate::server::file_modes::{others_may_use, writable_by_others};
 
 /// The maximum size of a file, in bytes.
@@ -36,6 +38,8 @@ pub struct CertificateFiles {
 pub struct Certificates {
     /// The TLS configuration for handshakes.
     pub tls: Arc<ServerConfig>,
+    /// The authorities of client certificates.
+    pub authorities: Authorities,
     /// When they expire.
     pub expiries: Expiries,
 }
@@ -45,108 +49,8 @@ pub struct Certificates {
 pub struct Expiries {
     /// The server's certificate.
     pub server: Timestamp,
-    /// The first of the authorities of client certificates, if there are any.
-    pub client_ca: Option<Timestamp>,
-}
-
-/// The certificate files cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CertificateError {
-    /// A file cannot be read.
-    #[error("cannot read {path}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A file is larger than the maximum.
-    #[error("{path} is larger than 1 MiB")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Everyone on the machine can read the key.
-    #[error(
-        "{path} is a key that everyone on this machine can read: run chmod 600 {path}, renew the key, since somebody may \
-         have a copy of it, then start again, or send SIGHUP to a running server"
-    )]
-    OpenKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Everyone on the machine can read the key of the authority of client certificates.
-    #[error(
-        "{path} is the key of the authority, and everyone on this machine can read it: run chmod 600 {path}, and replace \
-         the authority, since somebody may have a copy of the key and can make a certificate for every client"
-    )]
-    OpenAuthorityKey {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Everyone on the machine can change a certificate or an authority.
-    #[error(
-        "{path} can be changed by everyone on this machine: check every certificate in it, run chmod o-w {open}, then \
-         start again, or send SIGHUP to a running server"
-    )]
-    Writable {
-        /// The file.
-        path: PathBuf,
-        /// The file, or its directory.
-        open: PathBuf,
-    },
-    /// A file is incomplete, or is not PEM of the expected kind.
-    #[error("{path} does not hold {wanted} in PEM")]
-    NotPem {
-        /// The file.
-        path: PathBuf,
-        /// What the file must contain.
-        wanted: &'static str,
-        /// The cause.
-        source: pem::Error,
-    },
-    /// A certificate cannot be decoded.
-    #[error("{path} contains a certificate that cannot be decoded")]
-    NotACertificate {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The server's certificate is not valid now.
-    #[error("the certificate in {path} is valid only from {from} to {to}")]
-    NotValidNow {
-        /// The file.
-        path: PathBuf,
-        /// The start of its validity.
-        from: Timestamp,
-        /// The end of its validity.
-        to: Timestamp,
-    },
-    /// The certificate and the key are not a pair.
-    #[error("{key} is not the key of the certificate in {certificate}: name the two files of one pair")]
-    NotAPair {
-        /// The certificate's file.
-        certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-    },
-    /// The certificate and the key cannot be used.
-    #[error("{certificate} and {key} cannot be used together")]
-    Unusable {
-        /// The certificate's file.
-        certificate: PathBuf,
-        /// The key's file.
-        key: PathBuf,
-        /// The cause.
-        source: rustls::Error,
-    },
-    /// The authority of client certificates cannot be used.
-    #[error("{path} cannot be used as an authority")]
-    BadAuthority {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+    /// The first of the authorities of client certificates, if there are any, and the last.
+    pub client_ca: Option<(Timestamp, Timestamp)>,
 }
 
 impl CertificateFiles {
@@ -168,16 +72,13 @@ impl CertificateFiles {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(unusable)?;
+        let mut authorities = Authorities::default();
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let authorities = read_authorities(path)?;
-                expiries.client_ca = authorities.iter().filter_map(|authority| ends(authority)).min();
-                let roots = Arc::new(as_roots(path, authorities)?);
-                // Optional here, because a client may send a token instead. Admission refuses a caller with neither.
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).allow_unauthenticated();
-                let verifier = verifier.build().map_err(|source| bad_authority(path, source))?;
-                builder.with_client_cert_verifier(verifier)
+                authorities = Authorities::of(path, read_authorities(path)?, &provider)?;
+                expiries.client_ca = authorities.expiries();
+                builder.with_client_cert_verifier(authorities.verifier(path, &provider)?)
             }
         };
         let mut tls = builder.with_single_cert(chain, key).map_err(unusable)?;
@@ -186,7 +87,7 @@ impl CertificateFiles {
         // that resumption gains nothing.
         tls.session_storage = Arc::new(NoServerSessionStorage {});
         tls.send_tls13_tickets = 0;
-        Ok(Certificates { tls: Arc::new(tls), expiries })
+        Ok(Certificates { tls: Arc::new(tls), authorities, expiries })
     }
 
     /// The paths of all files.
@@ -209,10 +110,6 @@ impl CertificateFiles {
 
 fn unreadable(path: &Path) -> impl Fn(io::Error) -> CertificateError {
     |source| CertificateError::Unreadable { path: path.to_owned(), source }
-}
-
-fn bad_authority(path: &Path, source: VerifierBuilderError) -> CertificateError {
-    CertificateError::BadAuthority { path: path.to_owned(), source: source.into() }
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
@@ -243,21 +140,6 @@ fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Certifi
         return Err(CertificateError::OpenAuthorityKey { path: key });
     }
     read_chain(path)
-}
-
-fn as_roots(path: &Path, authorities: Vec<CertificateDer<'static>>) -> Result<RootCertStore, CertificateError> {
-    let mut roots = RootCertStore::empty();
-    for certificate in authorities {
-        let added = roots.add(certificate);
-        added.map_err(|source| CertificateError::BadAuthority { path: path.to_owned(), source: source.into() })?;
-    }
-    Ok(roots)
-}
-
-/// The end of validity of a certificate. None if it cannot be decoded.
-fn ends(certificate: &[u8]) -> Option<Timestamp> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// Returns the end of validity of a chain's first certificate, which must be valid now.

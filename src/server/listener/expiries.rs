@@ -20,7 +20,9 @@ pub(in crate::server) struct CertificateExpiries(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     server: Option<Timestamp>,
-    authority: Option<Timestamp>,
+    authorities: Option<(Timestamp, Timestamp)>,
+    /// The first of the tokens on the list of clients.
+    token: Option<Timestamp>,
     /// By the URI of the client, the expiry of the certificate that it showed last.
     clients: HashMap<String, Timestamp>,
 }
@@ -34,7 +36,7 @@ impl CertificateExpiries {
     pub(super) fn loaded(&self, expiries: Expiries) {
         let mut kept = self.kept();
         kept.server = Some(expiries.server);
-        kept.authority = expiries.client_ca;
+        kept.authorities = expiries.client_ca;
     }
 
     /// Notes the certificate of a known client. A renewed one replaces the earlier one.
@@ -52,9 +54,20 @@ impl CertificateExpiries {
         self.kept().server
     }
 
-    /// When the first authority of client certificates expires. `None` if clients show no certificates.
-    pub(in crate::server) fn authority(&self) -> Option<Timestamp> {
-        self.kept().authority
+    /// When the first authority of client certificates expires, and when the last. `None` if clients show no
+    /// certificates.
+    pub(in crate::server) fn authorities(&self) -> Option<(Timestamp, Timestamp)> {
+        self.kept().authorities
+    }
+
+    /// Sets when the first token of the list of clients expires.
+    pub(super) fn listed(&self, token: Option<Timestamp>) {
+        self.kept().token = token;
+    }
+
+    /// When the first token of the list of clients expires. `None` if none does.
+    pub(in crate::server) fn token(&self) -> Option<Timestamp> {
+        self.kept().token
     }
 
     /// When the first of the clients' certificates expires. `None` if no known client has shown one.

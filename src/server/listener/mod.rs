@@ -4,6 +4,8 @@
 //! until a client of the list calls on it. When there are too many unauthenticated connections, the oldest is closed,
 //! so that they cannot keep clients out.
 
+mod authorities;
+mod certificate_error;
 pub mod certificates;
 mod expiries;
 mod handshakes;
@@ -19,8 +21,8 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 
+use self::certificates::Certificates;
 pub(super) use self::expiries::CertificateExpiries;
 use self::handshakes::Handshakes;
 pub(super) use self::reload::Watch;
@@ -45,8 +47,8 @@ const MAX_UNAUTHENTICATED: usize = 1024;
 /// The pause after the machine runs out of file descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
-/// The TLS configuration for handshakes. It is replaced when the certificates change.
-pub(super) type Tls = Arc<ArcSwap<ServerConfig>>;
+/// The certificates for handshakes. They are replaced when their files change.
+pub(super) type Tls = Arc<ArcSwap<Certificates>>;
 
 /// The configuration of the listener.
 #[derive(Clone)]
@@ -165,20 +167,24 @@ impl Listener {
             }
             return Ok((Wire::Plain(stream), peer));
         };
-        let stream = TlsAcceptor::from(tls.load_full()).accept(stream).await?;
-        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let Certificates { tls, authorities, .. } = &*tls.load_full();
+        let stream = TlsAcceptor::from(Arc::clone(tls)).accept(stream).await?;
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let shown = chain.first().zip(authorities.signer_of(chain));
         let mut expires = 0;
         let expiry = |second| {
             expires = second;
             instant(second)
         };
-        let certificate = shown.map(|der| Certificate::read(der, expiry)).transpose();
+        let certificate = shown.map(|(der, signer)| Certificate::read(der, Arc::clone(signer), expiry)).transpose();
         let certificate = certificate.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let peer = Peer::new(address, certificate);
         self.identities.recognize(&peer, &self.quotas);
-        let uri = peer.certificate().filter(|_| peer.is_known()).and_then(|certificate| certificate.uris.first());
-        if let (Some(uri), Ok(expires)) = (uri, Timestamp::from_second(expires)) {
+        if let Some(certificate) = peer.certificate().filter(|_| peer.is_known())
+            && let (Some(uri), Ok(expires)) = (certificate.uris.first(), Timestamp::from_second(expires))
+        {
             self.expiries.shown(uri, expires);
+            authorities.report_earlier(uri, &certificate.authority);
         }
         Ok((Wire::Tls(Box::new(stream)), peer))
     }

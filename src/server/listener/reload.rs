@@ -13,7 +13,8 @@ use tokio::sync::Mutex;
 use tokio::time::MissedTickBehavior;
 
 use super::Tls;
-use super::certificates::Expiries;
+use super::authorities::AuthorityRoll;
+use super::certificates::{Certificates, Expiries};
 use super::expiries::CertificateExpiries;
 use crate::auth::Identities;
 use crate::registry::clock;
@@ -36,6 +37,8 @@ pub(in crate::server) struct Watch {
     files: Access,
     metrics: Arc<Metrics>,
     reported: CertificateExpiries,
+    roll: AuthorityRoll,
+    tokens: TokenExpiries,
     hangup: Signal,
     certificates: FileState,
     clients: FileState,
@@ -82,16 +85,32 @@ impl Watch {
     ) -> Result<Watch, ServeError> {
         let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
         let certificates = FileState::loaded(look(files.certificates.paths()));
-        let read = files.certificates.read(clock::now())?;
+        let mut roll = AuthorityRoll::default();
+        let read = in_use(files.certificates.read(clock::now())?, &mut roll);
         reported.loaded(read.expiries);
         let clients = FileState::loaded(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
         let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
-        let tls = Arc::new(ArcSwap::new(read.tls));
+        identities.expire(clock::now());
+        reported.listed(first_expiry(&identities));
         let (files, metrics) = (files.clone(), Arc::clone(metrics));
         let expiry = Expiry::of(read.expiries.server);
-        let (expiries, reported) = (read.expiries, reported.clone());
-        Ok(Watch { files, metrics, reported, hangup, certificates, clients, expiry, expiries, tls, identities })
+        let (expiries, reported, tokens) = (read.expiries, reported.clone(), TokenExpiries::default());
+        let tls = Arc::new(ArcSwap::from_pointee(read));
+        Ok(Watch {
+            files,
+            metrics,
+            reported,
+            roll,
+            tokens,
+            hangup,
+            certificates,
+            clients,
+            expiry,
+            expiries,
+            tls,
+            identities,
+        })
     }
 
     /// Reloads the files when needed. Runs until it is dropped, and restarts after a panic.
@@ -119,7 +138,10 @@ impl Watch {
                 self.clients.loaded = now;
                 self.load_clients();
             }
-            self.expiry.warn(clock::now());
+            let now = clock::now();
+            self.expiry.warn(now);
+            self.identities.expire(now);
+            self.tokens.warn(&self.identities, now);
         }
     }
 
@@ -128,8 +150,11 @@ impl Watch {
         self.metrics.reloaded(Reloaded::Certificates, read.is_ok());
         match read {
             Ok(certificates) => {
+                let certificates = Arc::new(in_use(certificates, &mut self.roll));
                 let expires = certificates.expiries.server;
-                self.tls.store(certificates.tls);
+                self.tls.store(Arc::clone(&certificates));
+                // After that: a handshake that began with the earlier ones goes by what is trusted now.
+                self.roll.trust_only(&certificates.authorities);
                 tracing::info!(event = "certificates_loaded", %expires, "loaded the certificates");
                 self.reported.loaded(certificates.expiries);
                 self.expiry = Expiry::of(expires);
@@ -145,14 +170,19 @@ impl Watch {
         }
     }
 
-    fn load_clients(&self) {
+    fn load_clients(&mut self) {
         match clients::read(&self.files.clients) {
             Ok(clients) => {
                 let count = clients.count();
+                clients.expire(clock::now());
                 let replaced = self.identities.replace(clients);
                 self.metrics.reloaded(Reloaded::Clients, replaced.is_ok());
                 match replaced {
-                    Ok(()) => tracing::info!(event = "clients_loaded", clients = count, "loaded the list of clients"),
+                    Ok(()) => {
+                        self.reported.listed(first_expiry(&self.identities));
+                        self.tokens = TokenExpiries::default();
+                        tracing::info!(event = "clients_loaded", clients = count, "loaded the list of clients");
+                    }
                     Err(refused) => {
                         let refused = &refused as &dyn std::error::Error;
                         tracing::error!(
@@ -170,6 +200,40 @@ impl Watch {
                         "rejected the new list of clients: the old one stays in use"
                     );
                 }
+            }
+        }
+    }
+}
+
+/// The certificates as they are used: what was known of their authorities before stays.
+fn in_use(read: Certificates, roll: &mut AuthorityRoll) -> Certificates {
+    let Certificates { tls, authorities, expiries } = read;
+    Certificates { tls, authorities: roll.recall(authorities), expiries }
+}
+
+/// When the first token on the list expires.
+fn first_expiry(identities: &Identities) -> Option<Timestamp> {
+    identities.token_expiries().into_iter().map(|(_, expires)| expires).min()
+}
+
+/// The tokens of the list in use. They are checked when the list is loaded, and every day after that.
+#[derive(Default)]
+struct TokenExpiries {
+    checked_at: Option<Timestamp>,
+}
+
+impl TokenExpiries {
+    fn warn(&mut self, identities: &Identities, now: Timestamp) {
+        if self.checked_at.is_some_and(|at| now.duration_since(at).abs() < EXPIRY_CHECK_PERIOD) {
+            return;
+        }
+        self.checked_at = Some(now);
+        for (client, expires) in identities.token_expiries() {
+            let left = expires.duration_since(now);
+            if left <= SignedDuration::ZERO {
+                tracing::warn!(event = "token_expired", client, %expires, "the token of a client has expired");
+            } else if left < EXPIRES_SOON {
+                tracing::warn!(event = "token_expires_soon", client, %expires, "the token of a client expires soon");
             }
         }
     }

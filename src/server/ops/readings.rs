@@ -97,14 +97,17 @@ impl Ops {
     fn add_connections(&self, readings: &mut Readings) {
         readings.labeled(&list::CONNECTIONS_OPEN, &["known"], self.connections.known());
         readings.labeled(&list::CONNECTIONS_OPEN, &["unknown"], self.connections.unknown());
+        let authorities = self.expiries.authorities();
         let expiries = [
             ("server", self.expiries.server()),
-            ("authority", self.expiries.authority()),
+            ("authority", authorities.map(|(first, _)| first)),
+            ("last_authority", authorities.map(|(_, last)| last)),
             ("client", self.expiries.client(clock::now())),
         ];
         for (certificate, expires) in expiries {
             readings.labeled(&list::CERTIFICATE_EXPIRY, &[certificate], expires.map(Timestamp::as_second));
         }
+        readings.add(&list::TOKEN_EXPIRY, self.expiries.token().map(Timestamp::as_second));
     }
 }
 

@@ -5,12 +5,14 @@ use std::net::IpAddr;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    KeyUsagePurpose, PublicKeyData as _, SanType,
 };
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::issued::Signer;
 
 /// The lifetime of the authority's certificate, in days.
 const AUTHORITY_DAYS: u32 = 3650;
@@ -51,10 +53,12 @@ impl Authority {
         Ok((Authority { issuer: Issuer::new(params, key) }, pair))
     }
 
-    /// Loads an authority from its certificate and key.
-    pub(super) fn read(pair: &Pair) -> Result<Authority, rcgen::Error> {
-        let key = KeyPair::from_pem(&pair.key)?;
-        Ok(Authority { issuer: Issuer::from_ca_cert_pem(&pair.certificate, key)? })
+    /// Loads the authority whose key this is. None if the key belongs to none of the certificates.
+    pub(super) fn read(certificates: &[Signer], key: &str) -> Result<Option<Authority>, rcgen::Error> {
+        let key = KeyPair::from_pem(key)?;
+        let public = key.subject_public_key_info();
+        let Some(signer) = certificates.iter().find(|signer| signer.public_key == public) else { return Ok(None) };
+        Ok(Some(Authority { issuer: Issuer::from_ca_cert_der(&signer.der, key)? }))
     }
 
     /// Signs a certificate with a new key, valid for this many days.

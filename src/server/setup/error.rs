@@ -53,6 +53,39 @@ pub enum SetupError {
         /// The file.
         path: PathBuf,
     },
+    /// The file of the authorities has something else in it, or nothing.
+    #[error("{path} does not hold the certificate of an authority")]
+    NotAnAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key belongs to none of the authorities.
+    #[error("{path} is the key of none of the authorities in ca.crt: copy the key of the newest one there")]
+    KeyOfNoAuthority {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There are several authorities already.
+    #[error("{path} has several authorities already: finish their rotation first, with --rotate-ca finish")]
+    RotationBegun {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is one authority only.
+    #[error("{path} has one authority, so there is none to drop: begin with --rotate-ca begin")]
+    NoRotation {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Certificates of the earlier authority are in use.
+    #[error(
+        "certificates of an earlier authority are in the directory: {names}. Renew each with --renew first, or remove the \
+         certificate of a client that is not needed any more"
+    )]
+    StillSigned {
+        /// The names of the files.
+        names: String,
+    },
     /// The operating system provides no random bytes.
     #[error("the operating system provides no random bytes")]
     Random(#[source] getrandom::Error),

@@ -6,12 +6,16 @@ mod error;
 mod files;
 mod from_file;
 mod invitation;
+mod issued;
+mod listed;
 mod releases;
 mod replicas;
 mod revocation;
+mod rotation;
 mod shared_log;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -23,12 +27,14 @@ pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::from_file::prepare_move;
 pub use self::invitation::{FirstCall, Invitation, address_and_pin, invitation, last_row};
+pub use self::issued::Signer;
+pub use self::listed::{ClientState, ListedClient, list_clients};
 pub use self::releases::{Adoption, adopt_semantics, upgrade};
 pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
 pub use self::revocation::{Serial, revoke};
+pub use self::rotation::{Rotation, begin_rotation, finish_rotation};
 pub use self::shared_log::{SharedLogSetup, join};
 use crate::auth::clients::{Clients, Mistake};
-use crate::auth::token::Digest;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
 
@@ -70,7 +76,7 @@ pub struct NewClient {
     pub provider_id: Option<String>,
     /// True if it uses a token instead of a certificate.
     pub uses_token: bool,
-    /// How long its certificate is valid, in days.
+    /// How long its certificate or token is valid, in days.
     pub days: u32,
 }
 
@@ -158,7 +164,7 @@ pub fn add_client(directory: &Path, client: &NewClient) -> Result<Credentials, S
     // An invalid configuration is refused before anything is created.
     invitation::endpoint(&directory)?;
     if client.uses_token {
-        return add_with_token(&directory, client);
+        return tokens::add(&directory, client);
     }
     add_with_certificate(&directory, client, &authority(&directory)?)
 }
@@ -172,12 +178,16 @@ pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupErr
     replace_pair(&directory, SERVER, &pair)
 }
 
-/// Renews a client's certificate, with a new key. Its row in the list does not change.
+/// Renews a client's certificate, with a new key; or its token. A running server refuses the old token as soon as it has
+/// loaded the list.
 pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(name)?;
     // The client must be on the list and have a certificate.
     invitation(&directory, name)?;
+    if let Some(credentials) = tokens::renew(&directory, name, days)? {
+        return Ok(credentials);
+    }
     files::read(&directory.join(format!("{name}.crt")))?;
     let uri = uri_of(name);
     let pair = authority(&directory)?.sign(&Subject::Client { name, uri: &uri }, clock::now(), days)?;
@@ -193,8 +203,9 @@ fn refuse_reserved(client: &str) -> Result<(), SetupError> {
 
 /// Loads the authority of a directory.
 fn authority(directory: &Path) -> Result<Authority, SetupError> {
-    let file = |kind: &str| files::read(&directory.join(format!("{CA}.{kind}")));
-    Ok(Authority::read(&Pair { certificate: file("crt")?, key: file("key")? })?)
+    let key = directory.join(format!("{CA}.key"));
+    let authority = Authority::read(&rotation::authorities(directory)?, &files::read(&key)?)?;
+    authority.ok_or(SetupError::KeyOfNoAuthority { path: key })
 }
 
 fn uri_of(client: &str) -> String {
@@ -255,18 +266,6 @@ fn add_with_certificate(
     Ok(credentials)
 }
 
-/// Creates a client's token, and adds the client to the list with the token's digest.
-fn add_with_token(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(SetupError::Random)?;
-    let token = format!("cpss_{}", random.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    let list = with_client(directory, client, "token_sha256", &Digest::of(&token).to_hex())?;
-    let path = directory.join(format!("{}.token", client.name));
-    files::write_new(&path, format!("{token}\n"), Readers::Owner)?;
-    files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
-    Ok(Credentials::Token { token: path })
-}
-
 /// Returns the list with another client. The new list must be valid before anything is created.
 fn with_client(directory: &Path, client: &NewClient, shows: &str, what: &str) -> Result<String, SetupError> {
     let path = directory.join(CLIENTS);
@@ -304,6 +303,7 @@ const CLIENTS_HEAD: &str = "\
 # token_sha256  the SHA-256 of its token: printf %s \"$TOKEN\" | sha256sum
 # role          registrar, certifier, provider, payer, auditor, operator
 # provider_id   for the role provider
+# expires       when its token expires
 # revoked       serial numbers of revoked certificates: cpss-registry init DIR --revoke NAME
 ";
 

@@ -8,7 +8,6 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use super::files::{self, Readers};
 use super::{CLIENTS, SetupError, absolute, bad_list, refuse_reserved};
 use crate::auth::clients::{Clients, NotRevoked, check_revocable, with_revoked};
-use crate::auth::peer::Certificate;
 pub use crate::auth::serial::Serial;
 
 /// Revokes a certificate of a client: the one with this serial number, or else the one in the client's file. The
@@ -40,6 +39,5 @@ fn serial_of(directory: &Path, client: &str) -> Result<Serial, SetupError> {
     let path = directory.join(format!("{client}.crt"));
     let text = files::read(&path)?;
     let der = CertificateDer::from_pem_slice(text.as_bytes()).ok();
-    let certificate = der.and_then(|der| Certificate::read(&der, |_| std::time::Instant::now()).ok());
-    Ok(certificate.ok_or(SetupError::NotACertificate { path })?.serial)
+    der.and_then(|der| Serial::of_certificate(&der)).ok_or(SetupError::NotACertificate { path })
 }

@@ -83,7 +83,7 @@ fn inconsistent_files_are_refused_with_their_place() {
         mistakes[0].contains("config.toml:4: ") && mistakes[0].contains("is not the key of the certificate in "),
         "{mistakes:?}"
     );
-    assert!(mistakes[1].contains("clients.toml:14: `king` is not a role"), "{mistakes:?}");
+    assert!(mistakes[1].contains("clients.toml:15: `king` is not a role"), "{mistakes:?}");
 
     let copy = |from: PathBuf, to: PathBuf| std::fs::write(to, std::fs::read(from).unwrap()).unwrap();
     copy(first.join("server.crt"), first.join("server.key"));

@@ -93,7 +93,7 @@ labels! {
     HANDSHAKE_CAUSE = "cause": "`tls`, `disconnected`, `timeout`, `displaced`";
     VOLUME = "volume": "`data`, `audit`";
     CONNECTION = "kind": "`known`, `unknown`";
-    CERTIFICATE = "certificate": "`server`, `authority`, `client`";
+    CERTIFICATE = "certificate": "`server`, `authority`, `last_authority`, `client`";
     RELOADED = "files": "`certificates`, `clients`";
     OUTCOME = "outcome": "`loaded`, `rejected`";
     SPAN_OUTCOME = "outcome": "`exported`, `dropped`";
@@ -154,7 +154,8 @@ metrics! {
     ACCESS_LINES_DROPPED = Counter "cpss_access_lines_dropped_total" [] "Lines left out of the access log because it could not keep up";
     SPANS = Counter "cpss_spans_total" [SPAN_OUTCOME] "Spans of traced calls that the collector took, and that were dropped";
     RELOADS = Counter "cpss_reloads_total" [RELOADED, OUTCOME] "Reloads of the certificates and of the list of clients";
-    CERTIFICATE_EXPIRY = Gauge "cpss_certificate_expiry_timestamp_seconds" [CERTIFICATE] "When a certificate expires; of several, the first to expire";
+    CERTIFICATE_EXPIRY = Gauge "cpss_certificate_expiry_timestamp_seconds" [CERTIFICATE] "When a certificate expires; of several, the first to expire; `last_authority` is the last of several authorities to expire";
+    TOKEN_EXPIRY = Gauge "cpss_token_expiry_timestamp_seconds" [] "When the first token on the list of clients expires";
     BACKUP_LAST = Gauge "cpss_backup_last_timestamp_seconds" [] "When the last backup of this data directory was completed";
     BACKUP_REVISION = Gauge "cpss_backup_last_revision" [] "The last revision in that backup";
     BUILD_INFO = Info "cpss_build_info" [VERSION, COMMIT, SEMANTICS] "The program";

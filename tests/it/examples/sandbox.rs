@@ -117,8 +117,9 @@ impl Sandbox {
         let today = today().to_string();
         fs::write(self.root().join("work/application.json"), application.replace("2026-04-01", &today)).unwrap();
         fs::write(self.root().join("work/birth-date.txt"), "birth_date: 3/27/1999\n").unwrap();
-        let begins_with_a_registry =
-            !["init", "create", "serve", "restore", "generate"].contains(&name) && !name.contains(' ');
+        let begins_with_a_registry = !["init", "create", "serve", "restore", "generate"].contains(&name)
+            && !name.contains(' ')
+            || name == "clients list";
         if begins_with_a_registry {
             self.prepared("cpss-registry init /etc/cpss-registry --data-dir /var/lib/cpss-registry");
             self.prepared("cpss-registry serve --config /etc/cpss-registry/config.toml");

@@ -1,9 +1,10 @@
 //! A listener that only passes bytes on contains none of the checks, and still has all of them.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cpss_registry::auth::peer::{Certificate, Peer};
+use cpss_registry::auth::peer::{Authority, Certificate, Peer};
 use cpss_registry::proto::v1;
 use cpss_registry::server::config::{Config, Flags};
 use cpss_registry::server::setup::{self, NewClient};
@@ -163,8 +164,10 @@ async fn a_caller_is_known_by_certificate_or_token_over_every_listener() {
 
     let headers = HeaderMap::new();
     for (shown, expected) in [(Some(der), Code::Ok), (None, Code::Unauthenticated)] {
-        let read =
-            |der: CertificateDer<'_>| Certificate::read(&der, |_| Instant::now() + Duration::from_secs(60)).unwrap();
+        let read = |der: CertificateDer<'_>| {
+            let authority = Arc::new(Authority::trusted("authority"));
+            Certificate::read(&der, authority, |_| Instant::now() + Duration::from_secs(60)).unwrap()
+        };
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), shown.map(read));
         let call = Call { method: VERIFY, headers: &headers, peer: Some(&peer), deadline: None };
         let answered = listener.surface.call(call, tokio_stream::iter([question.clone()])).await;

@@ -121,7 +121,12 @@ impl TlsServer {
 
     /// An endpoint with this certificate and key.
     pub fn endpoint_with(&self, shown: Option<(String, String)>) -> Endpoint {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.read("ca.crt")));
+        self.endpoint_of(&self.read("ca.crt"), shown)
+    }
+
+    /// An endpoint of a client that trusts these authorities, with this certificate and key.
+    pub fn endpoint_of(&self, authorities: &str, shown: Option<(String, String)>) -> Endpoint {
+        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities));
         let tls = match shown {
             Some((certificate, key)) => tls.identity(Identity::from_pem(certificate, key)),
             None => tls,
