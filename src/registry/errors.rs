@@ -289,10 +289,12 @@ pub enum OpenError {
     /// A newer version of this program has answered from this data.
     #[error(transparent)]
     NewerSemantics(#[from] NewerSemantics),
-    /// Earlier versions of this program may still answer from a shared log.
+    /// This program answers by newer semantics, which may not be adopted yet.
     #[error(
-        "the shared log is answered with semantics {known}, and this program has {version}: it answers once every \
-         replica that runs is of this release"
+        "this registry is answered by version {known} of the rules of evaluation, and this program has version {version}. \
+         Once version {version} is adopted, an earlier release refuses the registry, and a backup is the only way back: \
+         take one with the earlier release, then start with --adopt-semantics, or adopt_semantics = true in the \
+         configuration"
     )]
     OlderSemantics {
         /// The version on record.
@@ -320,10 +322,10 @@ pub enum OpenError {
 
 impl OpenError {
     /// True if the data directory is not the one that holds the registry: it is missing, empty or holds something else,
-    /// or its log is missing.
+    /// or its log is missing; or if somebody must agree to what the start would record.
     pub fn is_wrong_place(&self) -> bool {
         match self {
-            OpenError::AnotherRegistry { .. } | OpenError::LogMoved(_) => true,
+            OpenError::AnotherRegistry { .. } | OpenError::LogMoved(_) | OpenError::OlderSemantics { .. } => true,
             OpenError::Store(crate::store::OpenError::DataDir(refused)) => refused.is_wrong_place(),
             OpenError::Store(crate::store::OpenError::SharedLog(refused)) => refused.is_refusal(),
             _ => false,

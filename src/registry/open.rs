@@ -63,7 +63,8 @@ pub struct Options {
     pub registry: Option<Uuid>,
     /// True if a registry begins in a shared log that has no record.
     pub begins_shared_log: bool,
-    /// True if every replica that shares the log knows the semantics of this program, so that they may be adopted.
+    /// True if the semantics of this program may be adopted: the operator agrees, and every replica that shares the log
+    /// knows them.
     pub adopts_semantics: bool,
     /// A directory with additional rule files.
     pub rules_dir: Option<PathBuf>,
@@ -268,7 +269,7 @@ pub(super) fn idle_writer_of(
     if known > version {
         return Err(NewerSemantics { known, version }.into());
     }
-    if known < version && store.is_shared() && store.head() > Revision::ZERO && !options.adopts_semantics {
+    if known < version && store.head() > Revision::ZERO && !options.adopts_semantics {
         return Err(OpenError::OlderSemantics { known, version });
     }
     shared.open_days_through = options.open_days_through.unwrap_or(Day::BEGINNING);

@@ -13,7 +13,7 @@ use super::{ServeError, sample};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::registry::clock;
-use crate::registry::{OpenError, Opened, Options, Registry};
+use crate::registry::{OpenError, Opened, Options, Registry, SEMANTICS_VERSION};
 use crate::store::backup::{Accepted, accept_loss};
 use crate::store::incident::Incident;
 use crate::store::index::Progress;
@@ -31,7 +31,8 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
         // With a copy of the log the replica starts, even if the database cannot be asked.
         replica::require_joined(access).await?;
     }
-    let (waiting, mut adopts_semantics) = (Incident::new(), false);
+    // Where the log is shared, other replicas must be asked first.
+    let (waiting, mut adopts_semantics) = (Incident::new(), config.adopt_semantics && access.is_none());
     let (opened, unfinished) = loop {
         let (blocking, runtime) = (config.clone(), Handle::current());
         let how = options(config, access.as_ref(), &runtime, adopts_semantics);
@@ -42,6 +43,9 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
                 wait_for_log(access, &error, &waiting).await?;
             }
             (Err(ServeError::Open(error @ OpenError::OlderSemantics { .. })), Some(access)) => {
+                if refuses_semantics(config, access).await {
+                    return Err(error.into());
+                }
                 adopts_semantics = may_adopt_semantics(access, &error, &waiting).await;
             }
             (opened, _) => break opened?,
@@ -80,6 +84,12 @@ fn log_waiting(waiting: &Incident, cause: &str, error: &(dyn Error + 'static)) {
     if let Some(times) = waiting.occurred_for(cause) {
         tracing::warn!(event = "waiting_for_log", times, error, "waiting for the shared log");
     }
+}
+
+/// True if the operator has not agreed to the semantics of this release, neither in the configuration nor with
+/// `adopt-semantics`. If the database is not reached, that is not known yet.
+async fn refuses_semantics(config: &Config, access: &LogAccess) -> bool {
+    !config.adopt_semantics && replica::adopted_semantics(access).await.is_ok_and(|adopted| adopted < SEMANTICS_VERSION)
 }
 
 /// True if the semantics of this release may be adopted: every replica that runs is of this release. Otherwise it waits

@@ -110,6 +110,14 @@ async fn warn_of_excess_rights(client: &Client) -> Result<(), ReplicaError> {
     Ok(())
 }
 
+/// The version of the semantics that was adopted in the database of a shared log.
+pub async fn adopted_semantics(access: &LogAccess) -> Result<u32, ReplicaError> {
+    let Settings { patience, .. } = &access.settings;
+    let link = access.here().connect().await?;
+    let asked = timeout(*patience, schema::adopted(&link.client)).await;
+    Ok(asked.map_err(|_| ReplicaError::TimedOut(*patience))??)
+}
+
 /// Adopts the semantics of this release in the database of a shared log. Returns the replicas of an earlier release that
 /// run; then nothing is adopted. Who opens the registry after that records it.
 pub async fn adopt_semantics(access: &LogAccess) -> Result<Vec<String>, ReplicaError> {

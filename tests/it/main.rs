@@ -70,5 +70,6 @@ mod stream;
 mod tls;
 mod tokens;
 mod traces;
+mod upgrade;
 mod walk;
 mod year;

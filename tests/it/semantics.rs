@@ -70,12 +70,17 @@ fn copy(records: &[Record]) -> Copy {
     copy
 }
 
-/// Opens a registry with this semantics version, and closes it.
+/// Opens a registry with this semantics version, which it may adopt, and closes it.
 async fn open(data: &Path, semantics_version: u32) -> Result<(), String> {
-    open_with(data, semantics_version, StoreOptions::default()).await
+    open_with(data, semantics_version, true, StoreOptions::default()).await
 }
 
-async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> Result<(), String> {
+async fn open_with(
+    data: &Path,
+    semantics_version: u32,
+    adopts_semantics: bool,
+    store: StoreOptions,
+) -> Result<(), String> {
     let options = Options {
         data_dir: data.to_owned(),
         registry: None,
@@ -83,7 +88,7 @@ async fn open_with(data: &Path, semantics_version: u32, store: StoreOptions) -> 
         today: Some(super::feed::scenario::END.parse().unwrap()),
         open_days_through: None,
         begins_shared_log: false,
-        adopts_semantics: false,
+        adopts_semantics,
         store: StoreOptions { mode: OpenMode::ExistingOrNew("test"), ..store },
     };
     let opened = Registry::open_as(options, semantics_version, &mut |_| {}).map_err(|error| error.to_string())?;
@@ -145,6 +150,14 @@ async fn a_release_with_the_same_answers_publishes_only_its_version() {
     let (server, _) = recorded().await;
     let data = server.stop().await;
     let before = records(data.path()).len();
+    for _ in 0..2 {
+        let refused = open_with(data.path(), next, false, StoreOptions::default()).await.unwrap_err();
+        assert!(
+            refused.contains("a backup is the only way back") && refused.contains("--adopt-semantics"),
+            "{refused}"
+        );
+        assert_eq!(records(data.path()).len(), before, "nothing is recorded");
+    }
     open(data.path(), next).await.unwrap();
     let records_now = records(data.path());
     assert_eq!(records_now.len(), before + 1);
@@ -186,7 +199,7 @@ async fn a_full_disk_delays_the_adoption_but_not_the_start() {
     let before = records(data.path()).len();
     let mut full = StoreOptions::default();
     full.log.reserve_bytes = 900_000_000_000_000;
-    open_with(data.path(), next, full).await.unwrap();
+    open_with(data.path(), next, true, full).await.unwrap();
     assert_eq!(records(data.path()).len(), before, "nothing is recorded");
     open(data.path(), next).await.unwrap();
     assert_eq!(records(data.path()).len(), before + 1, "there is room again");

@@ -17,7 +17,7 @@ macro_rules! configuration {
         keys { $(
             $(#[doc = $key_doc:literal])+
             $key:ident $(in $table:literal)?: $key_type:ty = $default:expr, $(with --dev $dev_default:expr,)?
-                flag $key_flag:literal $key_value:literal $(, $shown:ident $example:literal)?;
+                flag $key_flag:literal $key_value:literal $(or $alone:literal)? $(, $shown:ident $example:literal)?;
         )+ }
         flags { $(
             $(#[doc = $flag_doc:literal])+
@@ -37,6 +37,7 @@ macro_rules! configuration {
             $(
                 #[doc = concat!("The value of `--", $key_flag, "`.")]
                 #[arg(long = $key_flag, value_name = $key_value, help = Key::$key().help())]
+                $(#[arg(num_args = 0..=1, require_equals = true, default_missing_value = $alone)])?
                 pub $key: Option<String>,
             )+
             $(

@@ -83,6 +83,7 @@ impl Reading {
             let (text, form) = match value {
                 DeValue::String(text) => (text.into_owned(), Form::Text),
                 DeValue::Integer(number) => (number.to_string(), Form::Number),
+                DeValue::Boolean(truth) => (truth.to_string(), Form::Truth),
                 DeValue::Datetime(date) => (date.to_string(), Form::Date),
                 _ => (String::new(), Form::Other),
             };

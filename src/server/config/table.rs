@@ -1,7 +1,7 @@
 //! The table of the configuration: one row per key of the file and per flag of `serve`.
 //!
 //! A row has the documentation, the name, the type with its [`Value`], the default, and the flag with the name of its
-//! value. The first paragraph of the documentation is the flag's `--help`. The whole documentation goes into the
+//! value, and the value that it has alone (`or`). The first paragraph of the documentation is the flag's `--help`. The whole documentation goes into the
 //! example file. `with --dev` gives the default of a development server. `Set` and `Unset` give the value that the
 //! example file shows for a key without a default, in effect or as a comment.
 
@@ -91,6 +91,13 @@ configuration! {
         /// Calls that are left are cut off. The service manager must wait longer than this: TimeoutStopSec in the
         /// systemd unit, terminationGracePeriodSeconds in Kubernetes.
         drain_seconds: Duration = Duration::from_secs(20), flag "drain-seconds" "SECONDS";
+
+        /// Start although this release answers by newer rules of evaluation than the record
+        ///
+        /// Such a start writes a record, and from then on an earlier release refuses the registry: a backup of the
+        /// earlier release is the only way back. Without the key, the start ends with exit code 2 and changes nothing.
+        /// Where replicas share a log, those of the earlier release answer meanwhile. Remove the key afterwards.
+        adopt_semantics: bool = false, flag "adopt-semantics" "TRUE|FALSE" or "true";
 
         /// Permit opening days up to this date, however far after the last record
         ///

@@ -20,6 +20,8 @@ pub(super) enum Form {
     Number,
     /// A date without quotes.
     Date,
+    /// `true` or `false`, without quotes.
+    Truth,
     /// Any other form. No value is written this way.
     Other,
 }
@@ -51,6 +53,18 @@ impl Value for SocketAddr {
 
     fn address(&self) -> Option<SocketAddr> {
         Some(*self)
+    }
+}
+
+impl Value for bool {
+    const FORMS: &'static [Form] = &[Form::Truth];
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| format!("`{text}` is neither true nor false"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
     }
 }
 
@@ -215,6 +229,7 @@ impl<V: Value> Value for Option<V> {
 pub(super) fn wanted(forms: &[Form]) -> &'static str {
     match forms {
         [Form::Number, ..] => "a whole number",
+        [Form::Truth] => "true or false",
         [Form::Text, Form::Date] => "a date",
         _ => "a text in quotes",
     }

@@ -118,5 +118,6 @@ fn role(role: &Role) -> &'static str {
         Role::Provider(_) => "provider",
         Role::Payer => "payer",
         Role::Auditor => "auditor",
+        Role::Operator => "operator",
     }
 }

@@ -39,7 +39,8 @@ const NEED_A_DATABASE: [&str; 13] = [
 ];
 
 /// The pages whose commands need a machine with the service: tests/install runs them.
-const NEED_AN_INSTALLATION: [&str; 2] = ["deploy/docs/ca-rotation.md", "deploy/docs/clients.md"];
+const NEED_AN_INSTALLATION: [&str; 3] =
+    ["deploy/docs/ca-rotation.md", "deploy/docs/clients.md", "deploy/docs/upgrade.md"];
 
 /// Flags of cargo and of test programs in running text.
 const OTHER_FLAGS: [&str; 4] = ["--ignored", "--nocapture", "--profile", "--release"];

@@ -227,6 +227,16 @@ pub async fn adopt(client: &Client, semantics: u32) -> Result<Vec<String>, Schem
     Ok(client.query_one("SELECT cpss_registry.adopt($1, $2)", &[&semantics, &format]).await?.try_get(0)?)
 }
 
+/// The version of the semantics that every replica must know.
+///
+/// # Errors
+///
+/// If the database fails.
+pub async fn adopted(client: &Client) -> Result<u32, SchemaError> {
+    let version: i32 = client.query_one("SELECT semantics FROM cpss_registry.head", &[]).await?.try_get(0)?;
+    Ok(u32::try_from(version).unwrap_or_default())
+}
+
 /// True if the log is copied from a data directory, and has not moved here yet.
 ///
 /// # Errors
