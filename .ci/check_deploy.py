@@ -1,7 +1,7 @@
 """Checks deploy/: what kubectl makes of the kustomizations against the Kubernetes schema, configuration files against the
 example, and values that must agree between files.
 
-    check_deploy.py KUBECTL
+    check_deploy.py KUBECTL CPSS-REGISTRY
 """
 
 import pathlib
@@ -96,7 +96,7 @@ def built(kubectl, directory):
 def pod_of(documents, kind="StatefulSet", name="cpss-registry"):
     """Returns the pod that a manifest makes, with its labels."""
     spec = documents[kind, name]["spec"]
-    template = spec["template"]
+    template = spec["jobTemplate"]["spec"]["template"] if kind == "CronJob" else spec["template"]
     return template["spec"], template.get("metadata", {}).get("labels", {})
 
 
@@ -191,26 +191,44 @@ def check_hosts(documents, namespace):
 
 def check_network(documents):
     """Checks that the policies select pods that are there, and ports that they have."""
-    pod, labels = pod_of(documents)
-    ports = {port["name"]: port["containerPort"] for port in pod["containers"][0]["ports"]}
+    pods = [pod_of(documents), pod_of(documents, "CronJob", "cpss-registry-backup")]
+    labels = [labels for _, labels in pods]
+    ports = {port["name"]: port["containerPort"] for port in pods[0][0]["containers"][0]["ports"]}
     policies = [document for (kind, _), document in documents.items() if kind == "NetworkPolicy"]
     for policy in policies:
         rules = policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
         peers = [peer for rule in rules for peer in rule.get("from", []) + rule.get("to", [])]
         selectors = [policy["spec"]["podSelector"]] + [peer["podSelector"] for peer in peers if "podSelector" in peer]
         for selector in selectors:
-            if not selector["matchLabels"].items() <= labels.items():
+            if not any(selector["matchLabels"].items() <= own.items() for own in labels):
                 fail(f"a policy selects {selector['matchLabels']}, which no pod has")
         named = {port["port"] for rule in rules for port in rule["ports"]}
         if unknown := named - set(ports) - set(ports.values()) - {53}:
             fail(f"a policy names ports that no pod has: {unknown}")
-    if not policies:
-        fail("the registry has no policy")
+    if any(not any(policy["spec"]["podSelector"]["matchLabels"].items() <= own.items() for policy in policies) for own in labels):
+        fail("a pod has no policy")
     monitor = documents["PodMonitor", "cpss-registry"]["spec"]
-    if not monitor["selector"]["matchLabels"].items() <= labels.items() or monitor["podMetricsEndpoints"][0]["port"] not in ports:
+    if not monitor["selector"]["matchLabels"].items() <= labels[0].items() or monitor["podMetricsEndpoints"][0]["port"] not in ports:
         fail("the PodMonitor does not find the ops port")
-    if labels[monitor["jobLabel"]] != "cpss-registry":
-        fail("the job of the metrics is not called cpss-registry")
+    if labels[0][monitor["jobLabel"]] != "cpss-registry" or not labels[0].items().isdisjoint(labels[1].items()):
+        fail("the job of the metrics is not called cpss-registry, or the Service takes the backup for a registry")
+
+
+def check_backup(binary, documents, namespace):
+    """Checks that the CronJob calls the backup as the program has it, and finds its files."""
+    pod, _ = pod_of(documents, "CronJob", "cpss-registry-backup")
+    check_same_rights("backup.yaml", pod, pod_of(documents)[0])
+    (container,) = pod["containers"]
+    arguments = container["args"]
+    shown = subprocess.run([binary, arguments[0], "--help"], capture_output=True, text=True, check=True).stdout
+    for flag in [word for word in arguments if word.startswith("--")]:
+        if flag not in shown:
+            fail(f"the CronJob has {flag}, which `{arguments[0]} --help` does not")
+    if f"https://{hosts(namespace)[0]}:50051" not in arguments:
+        fail("the CronJob does not call the Service")
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
+    if absent := [word for word in arguments if word.startswith("/") and not any(word.startswith(path) for path in mounts)]:
+        fail(f"the CronJob names {absent}, which nothing mounts")
 
 
 def check_certificates(config, documents):
@@ -227,6 +245,11 @@ def check_certificates(config, documents):
         fail(f"cert-manager's Secret does not give {needed}")
     if unknown := {source["name"] for source in sources} - secrets - {"cpss-registry-clients"}:
         fail(f"no certificate makes the Secret {unknown}")
+    backup, _ = pod_of(documents, "CronJob", "cpss-registry-backup")
+    (secret,) = [volume["secret"] for volume in backup["volumes"] if "secret" in volume]
+    given = {f"/identity/{item['path']}" for item in secret["items"]}
+    if secret["secretName"] not in secrets or not given <= set(backup["containers"][0]["args"]):
+        fail(f"the CronJob does not find the files of cert-manager: {sorted(given)}")
 
 
 def check_replicas(config, documents):
@@ -275,10 +298,11 @@ def check_image(documents):
 
 
 def main():
-    (kubectl,) = sys.argv[1:]
+    kubectl, binary = sys.argv[1:]
     config, pinned = check_config(BASE), check_config(EXAMPLE)
-    if {key: value for key, value in pinned.items() if key != "registry"} != config or "registry" not in pinned:
-        fail("the example overlay's config.toml differs from that of the base in more than `registry`")
+    added = {"registry", "backup_recipients"}
+    if {key: value for key, value in pinned.items() if key not in added} != config or not added <= set(pinned):
+        fail(f"the example overlay's config.toml differs from that of the base in something else than {sorted(added)}")
     base, example, certified, replicas = (built(kubectl, it) for it in (BASE, EXAMPLE, CERT_MANAGER, REPLICAS))
     namespace = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text())["namespace"]
     for documents in (base, example, certified, replicas):
@@ -287,6 +311,7 @@ def main():
     created = check_creation(config, example)
     for documents in (example, certified):
         check_network(documents)
+        check_backup(binary, documents, namespace)
     check_hosts(certified, namespace)
     check_certificates(config, certified)
     check_replicas(config, replicas)
