@@ -68,7 +68,7 @@ pub(super) struct Memtable {
     shared: Arc<Shared>,
     /// The number of entries in a batch for sled.
     take_together: usize,
-    /// The minimum number of entries in a batch that becomes a base.
+    /// The minimum number of entries in a batch that becomes a base, unless sled has enough of them.
     base_from: usize,
     /// How long entries are collected for a base before they go to sled.
     collect_for: Duration,
@@ -78,12 +78,12 @@ pub(super) struct Memtable {
 impl Memtable {
     /// Creates an empty memtable above sled and the bases, and starts its thread.
     pub(super) fn over(on_disk: &Arc<OnDisk>, options: IndexOptions) -> io::Result<Memtable> {
-        let IndexOptions { take_together, base_from, collect_for, .. } = options;
+        let IndexOptions { take_together, base_from, collect_for, most_in_sled, .. } = options;
         let shared = Arc::<Shared>::default();
         let (ours, on_disk) = (Arc::clone(&shared), Arc::clone(on_disk));
         let mover = thread::Builder::new().name("index".to_owned()).spawn(move || {
             lower_priority(BELOW_NORMAL);
-            ours.run_mover(&on_disk, base_from);
+            ours.run_mover(&on_disk, base_from, most_in_sled);
         })?;
         Ok(Memtable { shared, take_together, base_from, collect_for, mover: Some(mover) })
     }
@@ -232,8 +232,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Moves each batch, until the memtable is closed: to sled, or to the bases if it is large.
-    fn run_mover(&self, on_disk: &OnDisk, base_from: usize) {
+    /// Moves each batch, until the memtable is closed: to sled, or to the bases if it or sled is large.
+    fn run_mover(&self, on_disk: &OnDisk, base_from: usize, most_in_sled: usize) {
         loop {
             let waits = |state: &mut MoverState| !state.is_busy && !state.is_closed;
             let state = self.changed.wait_while(self.state(), waits).unwrap_or_else(PoisonError::into_inner);
@@ -242,7 +242,7 @@ impl Shared {
             }
             drop(state);
             let moving = Arc::clone(&self.maps().moving);
-            let is_large = moving.len() >= base_from;
+            let is_large = moving.len() >= base_from || on_disk.in_sled() >= most_in_sled;
             // sled panics instead of returning some errors.
             let moved = catch_unwind(AssertUnwindSafe(|| {
                 if is_large && on_disk.has_room_for_base(&moving) {

@@ -2,9 +2,9 @@
 //!
 //! It contains exactly the records up to [`View::applied`], each completely or not at all. It has three layers:
 //! * a memtable with recent records, which a background thread moves to the disk;
-//! * sled, with records since the program started that came one by one;
+//! * sled, with records since the program started that came one by one, up to a number;
 //! * bases, which are files that are written once, synced and never changed. Records that come in large numbers become
-//!   a base.
+//!   a base, and so do those in sled when they are many.
 //!
 //! The newest value of a key takes precedence.
 //!
@@ -93,6 +93,9 @@ pub struct IndexOptions {
     pub base_from: usize,
     /// How long entries are collected for a base. Those that are too few by then go to sled.
     pub collect_for: Duration,
+    /// The number of entries in sled from which the next batch becomes a base, however small it is. The entries in sled
+    /// become part of the base. sled keeps them in memory, each in about 450 bytes.
+    pub most_in_sled: usize,
 }
 
 impl Default for IndexOptions {
@@ -104,6 +107,7 @@ impl Default for IndexOptions {
             take_together: 8 * 1024,
             base_from: 64 * 1024,
             collect_for: Duration::from_secs(5),
+            most_in_sled: 128 * 1024,
         }
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! A small batch from the memtable goes to sled, entry by entry. A large one becomes a base: a base is written in the
 //! order of its keys, which takes a tenth of the time for an entry. The contents of sled are older than the batch and
-//! newer than the bases, so they become part of the base, too, and an empty sled takes its place.
+//! newer than the bases, so they become part of the base, too, and an empty sled takes its place. That also happens when
+//! sled has many entries, because it keeps them in memory.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use sled::IVec;
@@ -32,6 +34,8 @@ const DUE_DATES_AT_ONCE: usize = 64;
 /// sled and the bases. One thread at a time changes them.
 pub(super) struct OnDisk {
     db: ArcSwap<sled::Db>,
+    /// The number of entries that were added to sled. Entries with the same key count each time.
+    in_sled: AtomicUsize,
     layers: ArcSwap<Layers>,
     directory: PathBuf,
     cache_bytes: u64,
@@ -41,12 +45,18 @@ impl OnDisk {
     /// Opens an empty sled above the bases of a directory.
     pub(super) fn open(directory: &Path, layers: Layers, cache_bytes: u64) -> Result<OnDisk, IndexError> {
         let db = ArcSwap::from_pointee(open_sled(directory, cache_bytes)?);
-        Ok(OnDisk { db, layers: ArcSwap::from_pointee(layers), directory: directory.to_owned(), cache_bytes })
+        let (layers, directory) = (ArcSwap::from_pointee(layers), directory.to_owned());
+        Ok(OnDisk { db, in_sled: AtomicUsize::new(0), layers, directory, cache_bytes })
     }
 
     /// The bases.
     pub(super) fn layers(&self) -> Guard<Arc<Layers>> {
         self.layers.load()
+    }
+
+    /// The number of entries that were added to sled.
+    pub(super) fn in_sled(&self) -> usize {
+        self.in_sled.load(Ordering::Relaxed)
     }
 
     /// Replaces the bases. The new ones must contain everything that the old ones do.
@@ -73,6 +83,7 @@ impl OnDisk {
     /// change in one batch.
     pub(super) fn add_to_sled(&self, writes: &Writes) -> Result<(), IndexError> {
         let (db, layers) = (self.db.load_full(), self.layers.load_full());
+        self.in_sled.fetch_add(writes.len(), Ordering::Relaxed);
         let mut due_dates: HashMap<&[u8], Vec<(&IVec, &IVec)>> = HashMap::new();
         let mut watermarks = sled::Batch::default();
         for (at, (key, value)) in writes.iter().enumerate() {
@@ -104,11 +115,11 @@ impl OnDisk {
         db.apply_batch(watermarks).map_err(IndexError::Sled)
     }
 
-    /// True if the disk has room for a base with these entries.
+    /// True if the disk has room for a base with these entries and those in sled.
     pub(super) fn has_room_for_base(&self, writes: &Writes) -> bool {
-        let layers = self.layers.load();
+        let (layers, entries) = (self.layers.load(), writes.len().saturating_add(self.in_sled()));
         let merged = self.applied_after(writes).map(|applied| layers.bytes_from(layers.kept_below(applied)));
-        merged.is_ok_and(|bytes| disk_full::has_room(&self.directory, bytes, writes.len()))
+        merged.is_ok_and(|bytes| disk_full::has_room(&self.directory, bytes, entries))
     }
 
     /// Makes a base of entries and the contents of sled, on top of those bases that are much larger. The others become
@@ -144,6 +155,7 @@ impl OnDisk {
         self.replace_layers(layers.with(kept, base));
         if !db.is_empty() {
             self.db.store(Arc::new(open_sled(&self.directory, self.cache_bytes)?));
+            self.in_sled.store(0, Ordering::Relaxed);
         }
         layers.delete_above(kept, &self.directory);
         Ok(())

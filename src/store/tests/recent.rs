@@ -20,16 +20,13 @@ const NEVER: usize = usize::MAX / 8;
 /// Opens a store that moves this many entries at once: to sled, or to the bases if there are `base_from` of them. Closing
 /// it moves the others.
 fn open_taking(directory: &Path, take_together: usize, base_from: usize) -> Store {
+    open_with(directory, IndexOptions { take_together, base_from, ..IndexOptions::default() })
+}
+
+/// Opens a store that collects no entries. Closing it moves the others.
+fn open_with(directory: &Path, index: IndexOptions) -> Store {
     let log = LogOptions { reserve_bytes: 0, reserve_percent: 0, ..LogOptions::default() };
-    let (collect_for, leave_in_sled) = (Duration::ZERO, 0);
-    let index = IndexOptions {
-        cache_bytes: 1 << 20,
-        take_together,
-        base_from,
-        collect_for,
-        leave_in_sled,
-        ..IndexOptions::default()
-    };
+    let index = IndexOptions { cache_bytes: 1 << 20, collect_for: Duration::ZERO, leave_in_sled: 0, ..index };
     let options = StoreOptions { log, index, ..StoreOptions::default() };
     super::open_or_begin(Arc::new(RealDisk), directory, options, &mut |_| {}).unwrap()
 }
@@ -85,10 +82,27 @@ fn entries_stay_visible_while_they_become_bases_over_and_under_those_in_sled() {
     stay_visible(24);
 }
 
+#[test]
+fn entries_stay_visible_while_those_in_sled_become_bases() {
+    let moved = stay_visible_with(IndexOptions {
+        take_together: 16,
+        base_from: NEVER,
+        most_in_sled: 200,
+        ..IndexOptions::default()
+    });
+    assert!(moved > 0, "no batch is large, and yet there are bases");
+}
+
 fn stay_visible(base_from: usize) {
+    let bases = stay_visible_with(IndexOptions { take_together: 16, base_from, ..IndexOptions::default() });
+    assert_eq!(bases > 0, base_from < NEVER);
+}
+
+/// Returns how many bases there are while the store is open.
+fn stay_visible_with(options: IndexOptions) -> usize {
     const RECORDS: u64 = 400;
     let (moving, still) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut moved = open_taking(moving.path(), 16, base_from);
+    let mut moved = open_with(moving.path(), options);
     let mut kept = open_taking(still.path(), NEVER, NEVER);
     let is_over = Arc::new(AtomicBool::new(false));
     let begins = Arc::new(Barrier::new(2));
@@ -121,18 +135,19 @@ fn stay_visible(base_from: usize) {
     }
     is_over.store(true, Ordering::Release);
     assert!(reader.join().unwrap() > 0);
-    assert_eq!(bases(moving.path()) > 0, base_from < NEVER);
+    let bases = bases(moving.path());
     assert_eq!(answers(&**moved.index()), answers(&**kept.index()));
     assert_eq!(in_pieces(&**kept.index(), 7), kept.index().credentials().unwrap());
     assert_eq!(in_pieces(&**moved.index(), 7), kept.index().credentials().unwrap());
     let expected = (answers(&**kept.index()), due_dates(&**kept.index()));
     drop(kept);
     moved.close().unwrap();
-    let reopened = open_taking(moving.path(), 16, base_from);
+    let reopened = open_with(moving.path(), options);
     assert_eq!((answers(&**reopened.index()), due_dates(&**reopened.index())), expected, "all entries were moved");
     reopened.close().unwrap();
-    let rebuilt = open_taking(still.path(), 16, base_from);
+    let rebuilt = open_with(still.path(), options);
     assert_eq!(answers(&**rebuilt.index()), expected.0, "entries that were not moved are folded from the log");
+    bases
 }
 
 /// Bases that are made while the store is open lie on those that it found, or take their place.
