@@ -83,7 +83,8 @@ impl Authorities {
 
     /// Reports a client, once, whose certificate is of another authority than the newest.
     pub(super) fn report_earlier(&self, client: &str, authority: &Authority) {
-        let newest = self.0.each.iter().max_by_key(|one| one.valid.0);
+        // Of two that are equally new, the first.
+        let newest = self.0.each.iter().rev().max_by_key(|one| one.valid.0);
         if newest.is_none_or(|one| std::ptr::eq(&*one.authority, authority)) {
             return;
         }
