@@ -1,11 +1,13 @@
 """Runs a command under the system call filter of a systemd unit, where systemd is not PID 1.
 
-    run_under_unit_filter.py UNIT COMMAND...
+    run_under_unit_filter.py [--root DIRECTORY --user ID] UNIT COMMAND...
 
 Reads SystemCallFilter= and SystemCallErrorNumber= of the unit as systemd does (systemd.exec(5)), expands the sets with
 `systemd-analyze syscall-filter`, and loads the filter with libseccomp, which comes with systemd. Applies none of the unit's
-other settings."""
+other settings. With --root it changes to that root directory first, and to the user and group with this number, without
+any capability."""
 
+import argparse
 import ctypes
 import errno
 import os
@@ -13,6 +15,7 @@ import subprocess
 import sys
 
 ALLOW = 0x7FFF0000
+PR_CAPBSET_DROP = 24
 
 
 def refuse_with(error):
@@ -47,14 +50,12 @@ def allowed(unit):
     return calls | members("@default")
 
 
-def load(unit):
+def load(library, calls, known, errors):
     """Loads the filter as systemd does. An unknown call gets ENOSYS, so that the C library tries another one."""
-    library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
     library.seccomp_init.restype = ctypes.c_void_p
-    (number,) = settings(unit, "SystemCallErrorNumber")
+    (number,) = errors
     context = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(refuse_with(errno.ENOSYS))))
-    calls = allowed(unit)
-    for name in members("@known") | calls:
+    for name in known | calls:
         call = library.seccomp_syscall_resolve_name(name.encode())
         if call < 0:
             continue  # not on this architecture
@@ -65,11 +66,35 @@ def load(unit):
         sys.exit("the filter cannot be loaded: the kernel has no seccomp filters")
 
 
+def enter(root, user):
+    """Becomes a user without capabilities in another root directory."""
+    os.chroot(root)
+    os.chdir("/")
+    library = ctypes.CDLL(None, use_errno=True)
+    for capability in range(64):
+        library.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # those that the kernel does not know are refused
+    if user != os.getuid():
+        os.setgroups([])
+        os.setgid(user)
+        os.setuid(user)
+
+
 def main():
-    if len(sys.argv) < 3:
-        sys.exit(__doc__)
-    unit, *command = sys.argv[1:]
-    load(unit)
+    arguments = argparse.ArgumentParser(usage=__doc__)
+    arguments.add_argument("--root")
+    arguments.add_argument("--user", type=int)
+    arguments.add_argument("unit")
+    arguments.add_argument("command", nargs=argparse.REMAINDER)
+    given = arguments.parse_args()
+    if not given.command:
+        arguments.error("no command")
+    # Looked up before the change of the root directory, in which these programs are not.
+    rules = allowed(given.unit), members("@known"), settings(given.unit, "SystemCallErrorNumber")
+    library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    if given.root is not None:
+        enter(given.root, given.user)
+    load(library, *rules)
+    command = given.command
     os.execvp(command[0], command)
 
 

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use self::commands_of_the_project::{Project, is_one};
 use self::pages::{Example, Page, documents, flags, help, help_pages, options, spans_of_commands};
 use self::sandbox::{Sandbox, program};
-use crate::harness::markdown;
+use crate::harness::{markdown, read};
 
 /// What an example may use beside the program and a shell.
 const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
@@ -39,8 +39,13 @@ const NEED_A_DATABASE: [&str; 13] = [
 ];
 
 /// The pages whose commands need a machine with the service: tests/install runs them.
-const NEED_AN_INSTALLATION: [&str; 3] =
-    ["deploy/docs/ca-rotation.md", "deploy/docs/clients.md", "deploy/docs/upgrade.md"];
+const NEED_AN_INSTALLATION: [&str; 5] = [
+    "deploy/docs/ca-rotation.md",
+    "deploy/docs/clients.md",
+    "deploy/docs/disaster.md",
+    "deploy/docs/first-day.md",
+    "deploy/docs/upgrade.md",
+];
 
 /// Flags of cargo and of test programs in running text.
 const OTHER_FLAGS: [&str; 4] = ["--ignored", "--nocapture", "--profile", "--release"];
@@ -77,6 +82,15 @@ fn every_example_of_help_and_documents_works() {
         .collect();
     println!("{counts:?}");
     assert!(counts.iter().map(|(_, count)| count).sum::<usize>() > 25, "{counts:?}");
+}
+
+#[test]
+fn pages_that_need_an_installation_are_those_that_the_install_test_follows() {
+    let story = read("tests/install/story.py");
+    let followed = story.lines().find_map(|line| line.strip_prefix("PAGES = [")).unwrap();
+    let pages: Vec<String> = followed.split('"').skip(1).step_by(2).map(|page| format!("deploy/{page}")).collect();
+    assert_eq!(pages, NEED_AN_INSTALLATION);
+    assert!(read(".ci/run").contains("tests/install/run.sh"));
 }
 
 #[test]

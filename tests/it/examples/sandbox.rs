@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The program's own directories, which lie in the scratch directory.
 const DIRECTORIES: [&str; 3] = ["/etc/cpss-registry", "/var/lib/cpss-registry", "/mnt/backup"];
 
+/// Commands of the administrator that need a machine of their own.
+const CHANGE_THE_MACHINE: [&str; 3] = ["install -m ", "systemd-sysusers", "systemctl daemon-reload"];
+
 /// Stands where the program is installed: servers get free ports, and clients ask the one that was started last.
 const WRAPPER: &str = r#"#!/bin/sh
 case " $* " in *" --endpoint "* | *" --help "*) exec "$PROGRAM" "$@" ;; esac
@@ -172,6 +175,10 @@ impl Sandbox {
 
     /// Runs an example, and checks that it does what the page says.
     pub fn run(&mut self, example: &Example) {
+        // tests/install runs these, where they change only the machine of the test.
+        if CHANGE_THE_MACHINE.iter().any(|command| example.command.starts_with(command)) {
+            return;
+        }
         let command = self.here(&example.command);
         if example.is_definition() {
             self.definitions.push_str(&command);
