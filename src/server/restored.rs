@@ -17,7 +17,7 @@ use crate::store::log::postgresql::PostgresDatabase;
 use crate::store::log::replicated::acknowledged_revision;
 use crate::store::log::replicated::comparing::{Compared, compare};
 use crate::store::log::replicated::pushing::{self, Plan, PushError};
-use crate::store::log::replicated::statements::{Database as _, Session, StatementError};
+use crate::store::log::replicated::statements::{OperatorSession, StatementError};
 use crate::store::progress::OnStep;
 use crate::store::record::Tip;
 use crate::store::{IdentityError, registry_id};
@@ -84,7 +84,7 @@ pub(super) fn access(config: &Config) -> Result<LogAccess, RestoredError> {
 
 /// The log in the data directory of a replica, and a session with the database.
 pub struct Replica {
-    session: Box<dyn Session>,
+    session: Box<dyn OperatorSession>,
     /// The node of the database that answers, as in the URL.
     pub node: String,
     log: Box<dyn OfflineLog>,
@@ -114,7 +114,7 @@ impl Replica {
         let runtime = runtime.map_err(RestoredError::Runtime)?;
         let shared = Arc::new(access.driven_by(runtime.handle().clone()));
         let mut database = PostgresDatabase::new(shared);
-        let session = database.connect()?;
+        let session = database.connect_as_operator()?;
         let node = database.node().unwrap_or_default().to_owned();
         Ok(Replica { session, node, log, acknowledged, _runtime: runtime, _guard: guard })
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::replica::{BEGIN, Replica, register};
 use crate::store::log::memory::MemoryEngine;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
-use crate::store::log::replicated::statements::{Database, Session as _};
+use crate::store::log::replicated::statements::{Database, ReplicaSession as _};
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 
 fn replica(database: PlainDatabase) -> Replica {

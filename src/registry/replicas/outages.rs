@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, ReplicaSession, RollCall, Session, StatementError,
 };
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::record::Tip;
@@ -80,7 +80,7 @@ impl Switched {
 }
 
 impl Database for Switched {
-    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+    fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError> {
         self.pass()?;
         Ok(Box::new(self.clone()))
     }
@@ -88,8 +88,8 @@ impl Database for Switched {
 
 /// Passes a statement on to the database, while that is on.
 macro_rules! passed {
-    ($($name:ident($($given:ident: $given_type:ty),*) -> $result:ty;)+) => {
-        impl Session for Switched {
+    ($session:ident: $($name:ident($($given:ident: $given_type:ty),*) -> $result:ty;)+) => {
+        impl $session for Switched {
             $(fn $name(&mut self, $($given: $given_type),*) -> Result<$result, StatementError> {
                 self.pass()?;
                 self.database.$name($($given),*)
@@ -98,18 +98,18 @@ macro_rules! passed {
     };
 }
 
-passed! {
+passed! { Session:
+    end_before(revision: Revision) -> Tip;
+    turn() -> Head;
+    frames(after: Revision, bytes: usize) -> Vec<Vec<u8>>;
+}
+
+passed! { ReplicaSession:
     append(append: &Append<'_>) -> bool;
     barrier(known: &Known) -> Option<Barrier>;
     open() -> RollCall;
-    push(frames: &[Append<'_>]) -> bool;
-    begin_epoch(append: &Append<'_>) -> bool;
-    replicas() -> Replicas;
-    end_before(revision: Revision) -> Tip;
     settle(through: Timestamp) -> Option<Head>;
     settle_again(through: Timestamp) -> bool;
-    turn() -> Head;
-    frames(after: Revision, bytes: usize) -> Vec<Vec<u8>>;
     lock(after: Revision, bytes: usize) -> (Head, Vec<Vec<u8>>);
     unlock() -> ();
     notify(text: &str) -> ();

@@ -8,7 +8,7 @@ use super::rewrite::{Tail, epoch_frame};
 use crate::domain::id::Revision;
 use crate::store::log::OfflineLog;
 use crate::store::log::replicated::restored::last_shared;
-use crate::store::log::replicated::statements::{Append, Head, Replicas, Session, StatementError};
+use crate::store::log::replicated::statements::{Append, Head, OperatorSession, Replicas, StatementError};
 
 /// What a replica knows that the database lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct BegunEpoch {
 impl SharedLoss {
     /// Finds out what a replica knows, by its log and by what the database acknowledged to it, that the database lost.
     pub fn find(
-        session: &mut dyn Session,
+        session: &mut dyn OperatorSession,
         log: &dyn OfflineLog,
         acknowledged: Revision,
     ) -> Result<SharedLoss, SharedLossError> {
@@ -84,7 +84,7 @@ impl SharedLoss {
     /// but what is given up; `after` must be the last record that the replica shares with the database.
     pub fn accept(
         &self,
-        session: &mut dyn Session,
+        session: &mut dyn OperatorSession,
         after: Revision,
         now: Timestamp,
     ) -> Result<BegunEpoch, SharedLossError> {

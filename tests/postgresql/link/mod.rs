@@ -15,7 +15,7 @@ use cpss_registry::store::log::postgresql::{
     Durability, Password, PostgresDatabase, Refusal, Settings, SharedLog, schema,
 };
 use cpss_registry::store::log::replicated::statements::{
-    Append, Barrier, Database as _, Known, RollCall, Session, StatementError,
+    Append, Barrier, Database as _, Known, ReplicaSession, RollCall, StatementError,
 };
 use cpss_registry::store::record::Tip;
 use cpss_registry::store::request_key_id;
@@ -78,7 +78,7 @@ async fn blocking<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-type AnySession = Box<dyn Session>;
+type AnySession = Box<dyn ReplicaSession>;
 
 /// Opens a session, and the database for writing.
 async fn open(mut database: PostgresDatabase) -> (AnySession, Barrier) {
@@ -106,7 +106,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// Appends one record after a tip.
-fn append(session: &mut dyn Session, turn: u64, after: Tip) -> Result<bool, StatementError> {
+fn append(session: &mut dyn ReplicaSession, turn: u64, after: Tip) -> Result<bool, StatementError> {
     let tip = tip(after.revision.0 + 1);
     let second = i64::try_from(tip.revision.0).unwrap();
     let frame = format!("frame {second}").into_bytes();

@@ -16,7 +16,7 @@ use crate::domain::id::Revision;
 use crate::registry::OpenError;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, ReplicaSession, RollCall, Session, StatementError,
 };
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 use crate::store::record::Tip;
@@ -192,7 +192,7 @@ impl<T> Line<T> {
 }
 
 impl<T: Send + 'static> Database for Line<T> {
-    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+    fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError> {
         match self.ask(0, Request::Connect)? {
             Response::Connected(session) => Ok(Box::new(Connected { line: self.clone(), session })),
             other => unreachable!("{other:?}"),
@@ -217,6 +217,20 @@ macro_rules! ask {
 }
 
 impl<T: Send + 'static> Session for Connected<T> {
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        ask!(self, Request::EndBefore(revision), Response::Ended(tip) => tip)
+    }
+
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        ask!(self, Request::Turn, Response::Turned(head) => head)
+    }
+
+    fn frames(&mut self, after: Revision, _: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        ask!(self, Request::Frames(after), Response::Frames(frames) => frames)
+    }
+}
+
+impl<T: Send + 'static> ReplicaSession for Connected<T> {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
         let Append { after, tip, turn, first_at, last_at, frame } = *append;
         let frame = frame.to_vec();
@@ -231,36 +245,12 @@ impl<T: Send + 'static> Session for Connected<T> {
         ask!(self, Request::Open, Response::Opened(roll_call) => roll_call)
     }
 
-    fn push(&mut self, _: &[Append<'_>]) -> Result<bool, StatementError> {
-        unreachable!("an operator pushes, and no replica")
-    }
-
-    fn begin_epoch(&mut self, _: &Append<'_>) -> Result<bool, StatementError> {
-        unreachable!("an operator begins an epoch, and no replica")
-    }
-
-    fn replicas(&mut self) -> Result<Replicas, StatementError> {
-        unreachable!("an operator asks this, and no replica")
-    }
-
-    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
-        ask!(self, Request::EndBefore(revision), Response::Ended(tip) => tip)
-    }
-
     fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {
         ask!(self, Request::Settle(through), Response::Settled(head) => head)
     }
 
     fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError> {
         ask!(self, Request::SettleAgain(through), Response::SettledAgain(done) => done)
-    }
-
-    fn turn(&mut self) -> Result<Head, StatementError> {
-        ask!(self, Request::Turn, Response::Turned(head) => head)
-    }
-
-    fn frames(&mut self, after: Revision, _: usize) -> Result<Vec<Vec<u8>>, StatementError> {
-        ask!(self, Request::Frames(after), Response::Frames(frames) => frames)
     }
 
     fn lock(&mut self, after: Revision, _: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {

@@ -1,8 +1,6 @@
 //! The operator, after a restore: pushes from a copy what the database lost, or accepts the loss. What is shown and what
 //! is done then are two steps, and anything may happen between them.
 
-use jiff::Timestamp;
-
 use super::checks::Violation;
 use super::client::{Question, Seen};
 use super::history::History;
@@ -12,9 +10,7 @@ use crate::store::backup::SharedLoss;
 use crate::store::log::memory::records_of;
 use crate::store::log::replicated::pushing::{self, Plan};
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
-use crate::store::log::replicated::statements::{
-    Append, Barrier, Head, Known, Replicas, RollCall, Session, StatementError,
-};
+use crate::store::log::replicated::statements::{Append, Head, OperatorSession, Replicas, Session, StatementError};
 use crate::store::log::{Extent, LogEngine as _, OfflineLog};
 use crate::store::record::Tip;
 
@@ -57,18 +53,22 @@ impl Direct<'_> {
 }
 
 impl Session for Direct<'_> {
-    fn append(&mut self, _: &Append<'_>) -> Result<bool, StatementError> {
-        unreachable!("an operator pushes, or begins an epoch")
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        Ok(self.state().end_before(revision))
     }
 
-    fn barrier(&mut self, _: &Known) -> Result<Option<Barrier>, StatementError> {
-        unreachable!("an operator is no replica")
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        self.write([Entry::Turn]);
+        Ok(self.state().head())
     }
 
-    fn open(&mut self) -> Result<RollCall, StatementError> {
-        unreachable!("the replicas open the database")
+    fn frames(&mut self, after: Revision, _: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        let later = self.state().frames.into_iter().filter(|frame| frame.after.revision >= after);
+        Ok(later.map(|frame| frame.bytes).collect())
     }
+}
 
+impl OperatorSession for Direct<'_> {
     fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
         let done = self.state().takes(&frames[0], self.incarnation());
         if done {
@@ -99,39 +99,6 @@ impl Session for Direct<'_> {
         let unheard = state.unheard(0..self.0.replicas, self.incarnation());
         let unheard = unheard.map(|at| at.to_string()).into_iter().collect();
         Ok(Replicas { unheard, answered_through: state.answered_by_replicas() })
-    }
-
-    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
-        Ok(self.state().end_before(revision))
-    }
-
-    fn settle(&mut self, _: Timestamp) -> Result<Option<Head>, StatementError> {
-        unreachable!("an operator answers nothing")
-    }
-
-    fn settle_again(&mut self, _: Timestamp) -> Result<bool, StatementError> {
-        unreachable!("an operator answers nothing")
-    }
-
-    fn turn(&mut self) -> Result<Head, StatementError> {
-        self.write([Entry::Turn]);
-        Ok(self.state().head())
-    }
-
-    fn frames(&mut self, _: Revision, _: usize) -> Result<Vec<Vec<u8>>, StatementError> {
-        unreachable!("an operator reads the copy")
-    }
-
-    fn lock(&mut self, _: Revision, _: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
-        unreachable!("an operator decides nothing")
-    }
-
-    fn unlock(&mut self) -> Result<(), StatementError> {
-        unreachable!("an operator locks nothing")
-    }
-
-    fn notify(&mut self, _: &str) -> Result<(), StatementError> {
-        unreachable!("an operator tells nobody")
     }
 }
 

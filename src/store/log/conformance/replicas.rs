@@ -7,7 +7,7 @@ use super::rigs::Replica;
 use super::*;
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, ReplicaSession, RollCall, Session, StatementError,
 };
 use crate::store::log::replicated::{Hearing, ReplicatedEngine};
 
@@ -117,12 +117,26 @@ struct Replaced {
 }
 
 impl Database for Replaced {
-    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+    fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError> {
         Ok(Box::new(self.clone()))
     }
 }
 
 impl Session for Replaced {
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        self.shown.end_before(revision)
+    }
+
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        self.database.turn()
+    }
+
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        self.shown.frames(after, bytes)
+    }
+}
+
+impl ReplicaSession for Replaced {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
         self.database.append(append)
     }
@@ -135,36 +149,12 @@ impl Session for Replaced {
         self.database.open()
     }
 
-    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
-        self.database.push(frames)
-    }
-
-    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
-        self.database.begin_epoch(append)
-    }
-
-    fn replicas(&mut self) -> Result<Replicas, StatementError> {
-        self.database.replicas()
-    }
-
-    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
-        self.shown.end_before(revision)
-    }
-
     fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {
         self.database.settle(through)
     }
 
     fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError> {
         self.database.settle_again(through)
-    }
-
-    fn turn(&mut self) -> Result<Head, StatementError> {
-        self.database.turn()
-    }
-
-    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
-        self.shown.frames(after, bytes)
     }
 
     fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {

@@ -6,7 +6,9 @@ use crate::store::backup::{SharedLoss, SharedLossError};
 use crate::store::log::replicated::comparing::{Compared, compare};
 use crate::store::log::replicated::pushing::{PushError, plan, push};
 use crate::store::log::replicated::simulated::plain::PlainDatabase;
-use crate::store::log::replicated::statements::{Append, Database as _, Head};
+use crate::store::log::replicated::statements::{
+    Append, Head, OperatorSession as _, ReplicaSession as _, Session as _,
+};
 use crate::store::log::trouble::Cause;
 
 /// Two replicas of a log with some batches, which both have.
@@ -40,9 +42,9 @@ impl Two {
     }
 
     fn begin_epoch(&self, replica: usize, after: Revision) -> Result<Revision, SharedLossError> {
-        let mut session = self.database.clone().connect().unwrap();
-        let loss = SharedLoss::find(&mut *session, &*self.copy(replica), Revision::ZERO)?;
-        Ok(loss.accept(&mut *session, after, Timestamp::UNIX_EPOCH)?.revision)
+        let mut session = self.database.clone();
+        let loss = SharedLoss::find(&mut session, &*self.copy(replica), Revision::ZERO)?;
+        Ok(loss.accept(&mut session, after, Timestamp::UNIX_EPOCH)?.revision)
     }
 }
 
@@ -81,10 +83,10 @@ fn what_a_restore_lost_is_pushed_from_a_copy() {
     let waits = blind.confirm(&blind.tip());
     assert!(matches!(&waits, Err(AppendError::NotOpened { waiting_for }) if *waiting_for == ["0", "1"]), "{waits:?}");
 
-    let mut session = two.database.clone().connect().unwrap();
-    let planned = plan(&mut *session, &*whole).unwrap();
+    let mut session = two.database.clone();
+    let planned = plan(&mut session, &*whole).unwrap();
     assert_eq!((planned.head.revision, planned.until), (Revision(3), Revision(5)));
-    let pushed = push(&mut *session, &*whole, &planned, &mut |_| {}).unwrap();
+    let pushed = push(&mut session, &*whole, &planned, &mut |_| {}).unwrap();
     assert_eq!(pushed, two.logs[0].tip());
     for log in &mut two.logs {
         catch_up(&mut **log);
@@ -98,12 +100,12 @@ fn what_a_restore_lost_is_pushed_from_a_copy() {
     assert_eq!(blind.tip(), two.logs[1].tip());
 
     // It is open now, and takes nothing.
-    let refused = push(&mut *session, &*whole, &planned, &mut |_| {});
+    let refused = push(&mut session, &*whole, &planned, &mut |_| {});
     assert!(matches!(refused, Err(PushError::NotTaken { at: Revision(6) })), "{refused:?}");
     // Nor is there anything to push: the log goes on after the copy.
-    let nothing = plan(&mut *session, &*whole).unwrap();
+    let nothing = plan(&mut session, &*whole).unwrap();
     assert_eq!((nothing.head.revision, nothing.until), (Revision(6), Revision(5)));
-    assert_eq!(push(&mut *session, &*whole, &nothing, &mut |_| {}).unwrap(), nothing.head);
+    assert_eq!(push(&mut session, &*whole, &nothing, &mut |_| {}).unwrap(), nothing.head);
 }
 
 /// What a replica reports to be wrong with the log.
@@ -117,10 +119,10 @@ fn who_lacks_nothing_any_more_reports_who_is_waited_for_and_no_loss() {
     append_one(&mut *two.logs[0], 5);
     two.database.restore(3);
     assert_eq!([two.refused(0), two.refused(1)], [lost(5, 3, 3), lost(4, 3, 3)]);
-    let mut session = two.database.clone().connect().unwrap();
+    let mut session = two.database.clone();
     let copy = two.copy(1);
-    let planned = plan(&mut *session, &*copy).unwrap();
-    push(&mut *session, &*copy, &planned, &mut |_| {}).unwrap();
+    let planned = plan(&mut session, &*copy).unwrap();
+    push(&mut session, &*copy, &planned, &mut |_| {}).unwrap();
     for log in &mut two.logs {
         catch_up(&mut **log);
     }
@@ -134,10 +136,10 @@ fn who_lacks_nothing_any_more_reports_who_is_waited_for_and_no_loss() {
 fn a_push_does_not_date_records_before_an_answer() {
     let two = Two::with(5);
     two.database.restore(3);
-    let mut session = two.database.clone().connect().unwrap();
+    let mut session = two.database.clone();
     session.settle_again(Timestamp::from_second(4).unwrap()).unwrap();
-    let planned = plan(&mut *session, &*two.copy(0)).unwrap();
-    let refused = push(&mut *session, &*two.copy(0), &planned, &mut |_| {});
+    let planned = plan(&mut session, &*two.copy(0)).unwrap();
+    let refused = push(&mut session, &*two.copy(0), &planned, &mut |_| {});
     assert!(matches!(refused, Err(PushError::Answered { first: Revision(4), .. })), "{refused:?}");
 }
 
@@ -148,7 +150,7 @@ fn an_epoch_begins_after_every_time_that_was_answered() {
     assert!(two.logs[1].settle(answered).is_ok());
     two.database.restore(3);
     assert_eq!([two.refused(0), two.refused(1)], [lost(5, 3, 3), lost(5, 3, 3)]);
-    let head = || two.database.clone().connect().unwrap().turn().unwrap();
+    let head = || two.database.clone().turn().unwrap();
     assert!(head().answered_through < answered, "the database lost it");
     assert_eq!(two.begin_epoch(0, Revision(3)).unwrap(), Revision(4));
     assert!(head().recorded_at > answered);
@@ -182,7 +184,7 @@ fn replicas_fold_again_after_an_accepted_loss() {
 
 /// Has the database continue with another record than the replicas know.
 fn replace(database: &PlainDatabase, at: i64) {
-    let mut session = database.clone().connect().unwrap();
+    let mut session = database.clone();
     let Head { tip: after, turn, .. } = session.turn().unwrap();
     let (frame, tips) = frame::encode(&after, &record(at, 2)).unwrap();
     let at = Timestamp::from_second(at).unwrap();
@@ -198,7 +200,7 @@ fn a_replica_stays_apart_from_an_epoch_that_forked_after_it_did() {
     replace(&two.database, 4);
     assert_eq!(two.refused(0), lost(3, 3, 2), "it has another third record");
     replace(&two.database, 5);
-    let parted = plan(&mut *two.database.clone().connect().unwrap(), &*two.copy(0));
+    let parted = plan(&mut two.database.clone(), &*two.copy(0));
     assert!(matches!(parted, Err(PushError::Parted { last_shared: Revision(2), .. })), "{parted:?}");
     catch_up(&mut *two.logs[1]);
     two.database.restore(3);
@@ -221,8 +223,8 @@ fn a_replica_stays_apart_from_an_epoch_that_forked_after_it_did() {
 fn a_comparison_names_the_first_damaged_record() {
     let two = Two::with(4);
     let compared = || {
-        let mut session = two.database.clone().connect().unwrap();
-        compare(&mut *session, &*two.copy(0), &mut |_| {}).unwrap()
+        let mut session = two.database.clone();
+        compare(&mut session, &*two.copy(0), &mut |_| {}).unwrap()
     };
     let whole = Compared { head: Revision(4), ours: Revision(4), last_shared: Revision(4), damaged: None };
     assert_eq!(compared(), whole);

@@ -28,7 +28,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::LogEngine;
-use super::replicated::statements::{Database, Session, StatementError};
+use super::replicated::statements::{Database, OperatorSession, ReplicaSession, StatementError};
 use super::replicated::{Hearing, ReplicatedEngine};
 use crate::store::incident::Incident;
 use crate::store::{Key, request_key_id};
@@ -173,10 +173,18 @@ impl PostgresDatabase {
     pub fn node(&self) -> Option<&str> {
         self.node.as_deref()
     }
-}
 
-impl Database for PostgresDatabase {
-    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+    /// Opens the session of an operator.
+    ///
+    /// # Errors
+    ///
+    /// If the database cannot be reached, or refuses.
+    pub fn connect_as_operator(&mut self) -> Result<Box<dyn OperatorSession>, StatementError> {
+        Ok(Box::new(self.open_session()?))
+    }
+
+    /// Opens a session with a node that says it is the primary.
+    fn open_session(&mut self) -> Result<PostgresSession, StatementError> {
         if let Some((at, error)) = &self.failed
             && at.elapsed() < PAUSE
         {
@@ -189,7 +197,7 @@ impl Database for PostgresDatabase {
                 if self.outage.resolve() {
                     tracing::info!(event = "log_connected", node = &*link.node, "the shared log is reached again");
                 }
-                Ok(Box::new(PostgresSession::new(link, Arc::clone(&self.shared), self.news.clone())))
+                Ok(PostgresSession::new(link, Arc::clone(&self.shared), self.news.clone()))
             }
             Err(error) => {
                 let error = Arc::new(error);
@@ -201,5 +209,11 @@ impl Database for PostgresDatabase {
                 Err(error.into_statement_error())
             }
         }
+    }
+}
+
+impl Database for PostgresDatabase {
+    fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError> {
+        Ok(Box::new(self.open_session()?))
     }
 }

@@ -17,7 +17,7 @@ use super::outcome::{GivenUp, at_node, failed, not_done, silent, unknown};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Head, Known, Replicas, RollCall, Session, StatementError,
+    Append, Barrier, Head, Known, OperatorSession, ReplicaSession, Replicas, RollCall, Session, StatementError,
 };
 use crate::store::record::{Hash, Tip};
 
@@ -202,6 +202,25 @@ impl PostgresSession {
 }
 
 impl Session for PostgresSession {
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        let rows = self.read(END_BEFORE, &[&number(revision.0)?])?;
+        let Some(row) = rows.first() else { return Ok(Tip::ORIGIN) };
+        Ok(Tip { revision: Revision(count(row, 0)?), chain: hash(row.try_get(1).map_err(unknown)?)? })
+    }
+
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        let rows = self.run(TURN, &[])?;
+        rows.first().map_or_else(|| Err(unknown(GivenUp::Unexpected("no row"))), head)
+    }
+
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        let (after, bytes) = (number(after.0)?, i64::try_from(bytes).map_err(not_done)?);
+        let rows = self.read(FRAMES, &[&after, &bytes])?;
+        rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
+    }
+}
+
+impl ReplicaSession for PostgresSession {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
         self.append_by(APPEND, append)
     }
@@ -233,35 +252,6 @@ impl Session for PostgresSession {
         Ok(RollCall { waiting_for: names(0)?, passed_over: names(1)? })
     }
 
-    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
-        let Some(first) = frames.first() else { return Ok(true) };
-        let (after, turn) = (number(first.after.revision.0)?, number(first.turn)?);
-        let revisions = frames.iter().map(|frame| number(frame.tip.revision.0)).collect::<Result<Vec<_>, _>>()?;
-        let chains: Vec<_> = frames.iter().map(|frame| &frame.tip.chain[..]).collect();
-        let (first_at, last_at): (Vec<_>, Vec<_>) =
-            frames.iter().map(|frame| (Timestamptz(frame.first_at), Timestamptz(frame.last_at))).unzip();
-        let bytes: Vec<_> = frames.iter().map(|frame| frame.frame).collect();
-        let chain_before = &first.after.chain[..];
-        self.value(PUSH, &[&after, &chain_before, &turn, &revisions, &chains, &first_at, &last_at, &bytes])
-    }
-
-    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
-        self.append_by(BEGIN_EPOCH, append)
-    }
-
-    fn replicas(&mut self) -> Result<Replicas, StatementError> {
-        let rows = self.read(REPLICAS, &[])?;
-        let row = rows.first().ok_or_else(|| unknown(GivenUp::Unexpected("no row")))?;
-        let answered_through = row.try_get::<_, Timestamptz>(1).map_err(unknown)?.0;
-        Ok(Replicas { unheard: row.try_get(0).map_err(unknown)?, answered_through })
-    }
-
-    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
-        let rows = self.read(END_BEFORE, &[&number(revision.0)?])?;
-        let Some(row) = rows.first() else { return Ok(Tip::ORIGIN) };
-        Ok(Tip { revision: Revision(count(row, 0)?), chain: hash(row.try_get(1).map_err(unknown)?)? })
-    }
-
     fn settle(&mut self, through: jiff::Timestamp) -> Result<Option<Head>, StatementError> {
         let rows = self.run(SETTLE, &[&Timestamptz(through)])?;
         rows.first().map(head).transpose()
@@ -269,17 +259,6 @@ impl Session for PostgresSession {
 
     fn settle_again(&mut self, through: jiff::Timestamp) -> Result<bool, StatementError> {
         self.value(SETTLE_AGAIN, &[&Timestamptz(through)])
-    }
-
-    fn turn(&mut self) -> Result<Head, StatementError> {
-        let rows = self.run(TURN, &[])?;
-        rows.first().map_or_else(|| Err(unknown(GivenUp::Unexpected("no row"))), head)
-    }
-
-    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
-        let (after, bytes) = (number(after.0)?, i64::try_from(bytes).map_err(not_done)?);
-        let rows = self.read(FRAMES, &[&after, &bytes])?;
-        rows.iter().map(|row| row.try_get(0).map_err(unknown)).collect()
     }
 
     fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
@@ -311,6 +290,31 @@ impl Session for PostgresSession {
     fn notify(&mut self, text: &str) -> Result<(), StatementError> {
         self.news.send_replace(Some(text.to_owned()));
         Ok(())
+    }
+}
+
+impl OperatorSession for PostgresSession {
+    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
+        let Some(first) = frames.first() else { return Ok(true) };
+        let (after, turn) = (number(first.after.revision.0)?, number(first.turn)?);
+        let revisions = frames.iter().map(|frame| number(frame.tip.revision.0)).collect::<Result<Vec<_>, _>>()?;
+        let chains: Vec<_> = frames.iter().map(|frame| &frame.tip.chain[..]).collect();
+        let (first_at, last_at): (Vec<_>, Vec<_>) =
+            frames.iter().map(|frame| (Timestamptz(frame.first_at), Timestamptz(frame.last_at))).unzip();
+        let bytes: Vec<_> = frames.iter().map(|frame| frame.frame).collect();
+        let chain_before = &first.after.chain[..];
+        self.value(PUSH, &[&after, &chain_before, &turn, &revisions, &chains, &first_at, &last_at, &bytes])
+    }
+
+    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
+        self.append_by(BEGIN_EPOCH, append)
+    }
+
+    fn replicas(&mut self) -> Result<Replicas, StatementError> {
+        let rows = self.read(REPLICAS, &[])?;
+        let row = rows.first().ok_or_else(|| unknown(GivenUp::Unexpected("no row")))?;
+        let answered_through = row.try_get::<_, Timestamptz>(1).map_err(unknown)?.0;
+        Ok(Replicas { unheard: row.try_get(0).map_err(unknown)?, answered_through })
     }
 }
 

@@ -42,12 +42,12 @@ pub use engine::{ReplicatedEngine, acknowledged_revision};
 pub use hearing::Hearing;
 use locking::{Clock, Held};
 use restored::{Fork, Searched};
-use statements::{AHEAD, Append, Barrier, Database, Head, Known, Session, StatementError};
+use statements::{AHEAD, Append, Barrier, Database, Head, Known, ReplicaSession, StatementError};
 
 /// The log of a replica.
 pub struct ReplicatedLog {
     database: Box<dyn Database>,
-    session: Option<Box<dyn Session>>,
+    session: Option<Box<dyn ReplicaSession>>,
     /// The confirmed frames.
     copy: Box<dyn Log>,
     /// What other replicas tell.
@@ -135,7 +135,7 @@ impl ReplicatedLog {
     /// Runs a statement in the session, and opens one if there is none. A session is not used after an error.
     fn run<T>(
         &mut self,
-        statement: impl FnOnce(&mut dyn Session) -> Result<T, StatementError>,
+        statement: impl FnOnce(&mut dyn ReplicaSession) -> Result<T, StatementError>,
     ) -> Result<T, StatementError> {
         let mut session = match self.session.take() {
             Some(session) => session,

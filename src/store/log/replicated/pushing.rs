@@ -2,7 +2,7 @@
 //! restore lost; a log in files has all.
 
 use super::restored::last_shared;
-use super::statements::{Append, Head, Session, StatementError};
+use super::statements::{Append, Head, OperatorSession, StatementError};
 use crate::domain::id::Revision;
 use crate::store::log::{OfflineLog, ReadError};
 use crate::store::progress::{OnStep, Step, Unit};
@@ -84,7 +84,7 @@ impl Taken {
 
 /// Finds out what a push would do. The database must be the beginning of the log, or else the log is the beginning of
 /// the database, and there is nothing to push.
-pub fn plan(session: &mut dyn Session, log: &dyn OfflineLog) -> Result<Plan, PushError> {
+pub fn plan(session: &mut dyn OperatorSession, log: &dyn OfflineLog) -> Result<Plan, PushError> {
     let Head { tip: head, turn, .. } = session.turn()?;
     if log.chain_at(head.revision)? != Some(head.chain) {
         let last_shared = last_shared(session, log, head)?.revision;
@@ -97,7 +97,7 @@ pub fn plan(session: &mut dyn Session, log: &dyn OfflineLog) -> Result<Plan, Pus
 
 /// Appends the frames of a log after the database's head. Returns the last record of the database then.
 pub fn push(
-    session: &mut dyn Session,
+    session: &mut dyn OperatorSession,
     log: &dyn OfflineLog,
     plan: &Plan,
     on_step: &mut OnStep<'_>,
@@ -127,7 +127,7 @@ pub fn push(
 }
 
 struct Pushing<'a> {
-    session: &'a mut dyn Session,
+    session: &'a mut dyn OperatorSession,
     turn: u64,
     /// The head of the database.
     head: Tip,

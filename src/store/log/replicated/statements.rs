@@ -39,11 +39,25 @@ impl Display for Ahead {
 pub trait Database: Send {
     /// Opens a session with a node that says it is the primary. Sets what the session needs, and refuses a node whose
     /// settings switch a guarantee off.
-    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError>;
+    fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError>;
 }
 
 /// A session with one node of the database. After an error it is not used again.
 pub trait Session: Send {
+    /// Reads the end of the last frame that ends at or before a revision. It may not be durable.
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError>;
+
+    /// Raises the turn, durably, so that no append sent with an earlier turn can succeed any more. It waits for those
+    /// that are under way. Returns the head after it.
+    fn turn(&mut self) -> Result<Head, StatementError>;
+
+    /// Reads frames after a revision, in order, about as many bytes as asked for, and at least one frame if there is
+    /// one. They may not be durable.
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError>;
+}
+
+/// The session of a replica.
+pub trait ReplicaSession: Session {
     /// Appends a frame and moves the head to it, in one statement. Returns false if no row was touched, and the frame
     /// will then never be there. The head must be what the frame builds on. Its turn must be the given one, and it must
     /// be opened for the database's present incarnation. The times of the head must be before the first record's, and
@@ -61,23 +75,6 @@ pub trait Session: Send {
     /// wait.
     fn open(&mut self) -> Result<RollCall, StatementError>;
 
-    /// Appends frames that follow each other, all or none, durably, while the database is not opened. Returns false if
-    /// no row was touched. The head must be what the first frame builds on, with its turn, and the times of the head
-    /// must be before the first record's.
-    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError>;
-
-    /// Appends the frame that begins an epoch, whether the database is opened or not. Returns false if no row was
-    /// touched. Every replica must have been heard from in the present incarnation, and the times that they know as
-    /// answered through must be before the record's. Apart from that, the conditions are those of [`Session::append`] if
-    /// the database is opened, and else those of [`Session::push`].
-    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
-
-    /// Reads what the replicas noted.
-    fn replicas(&mut self) -> Result<Replicas, StatementError>;
-
-    /// Reads the end of the last frame that ends at or before a revision. It may not be durable.
-    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError>;
-
     /// Raises the time that was answered through, durably. `None` if no row was touched, because the time is later than
     /// the database's clock, or the database is not opened for its present incarnation.
     fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError>;
@@ -86,24 +83,33 @@ pub trait Session: Send {
     /// false if the time is too far ahead of the database's clock.
     fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError>;
 
-    /// Raises the turn, durably, so that no append sent with an earlier turn can succeed any more. It waits for those
-    /// that are under way. Returns the head after it.
-    fn turn(&mut self) -> Result<Head, StatementError>;
-
-    /// Reads frames after a revision, in order, about as many bytes as asked for, and at least one frame if there is
-    /// one. They may not be durable.
-    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError>;
-
     /// Begins a transaction, locks the head, and reads frames after a revision like [`Session::frames`], in a statement
     /// after the lock. The next statement of the session is in the same transaction, and ends it. It must be an append or
     /// a barrier. If the session is lost before, the transaction is undone.
     fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError>;
 
-    /// Undoes the transaction that [`Session::lock`] began, without waiting for it.
+    /// Undoes the transaction that [`ReplicaSession::lock`] began, without waiting for it.
     fn unlock(&mut self) -> Result<(), StatementError>;
 
     /// Tells every replica that listens, without waiting for anything.
     fn notify(&mut self, text: &str) -> Result<(), StatementError>;
+}
+
+/// The session of an operator, after a restore of the database or for a move of the log.
+pub trait OperatorSession: Session {
+    /// Appends frames that follow each other, all or none, durably, while the database is not opened. Returns false if
+    /// no row was touched. The head must be what the first frame builds on, with its turn, and the times of the head
+    /// must be before the first record's.
+    fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError>;
+
+    /// Appends the frame that begins an epoch, whether the database is opened or not. Returns false if no row was
+    /// touched. Every replica must have been heard from in the present incarnation, and the times that they know as
+    /// answered through must be before the record's. Apart from that, the conditions are those of [`ReplicaSession::append`] if
+    /// the database is opened, and else those of [`OperatorSession::push`].
+    fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
+
+    /// Reads what the replicas noted.
+    fn replicas(&mut self) -> Result<Replicas, StatementError>;
 }
 
 /// A frame to append.

@@ -9,7 +9,8 @@ use super::node::{Entry, Frame, Node, Noted};
 use crate::domain::id::Revision;
 use crate::store::log::memory::records_of;
 use crate::store::log::replicated::statements::{
-    Append, Barrier, Database, Head, Known, Replicas, RollCall, Session, StatementError,
+    Append, Barrier, Database, Head, Known, OperatorSession, ReplicaSession, Replicas, RollCall, Session,
+    StatementError,
 };
 use crate::store::record::Tip;
 
@@ -97,12 +98,36 @@ impl PlainDatabase {
 const CLOCK: Timestamp = Timestamp::MAX;
 
 impl Database for PlainDatabase {
-    fn connect(&mut self) -> Result<Box<dyn Session>, StatementError> {
+    fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError> {
         Ok(Box::new(self.clone()))
     }
 }
 
 impl Session for PlainDatabase {
+    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
+        Ok(self.node().state().end_before(revision))
+    }
+
+    fn turn(&mut self) -> Result<Head, StatementError> {
+        let mut node = self.node();
+        node.wal.push(Entry::Turn);
+        Ok(node.state().head())
+    }
+
+    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
+        let mut frames = self.node().state().frames;
+        frames.retain(|frame| frame.after.revision >= after);
+        let mut before = 0;
+        frames.retain(|frame| {
+            let is_next = before < bytes;
+            before += frame.bytes.len();
+            is_next
+        });
+        Ok(frames.into_iter().map(|frame| frame.bytes).collect())
+    }
+}
+
+impl ReplicaSession for PlainDatabase {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
         self.lock_row().is_held = false;
         let mut node = self.node();
@@ -134,6 +159,33 @@ impl Session for PlainDatabase {
         Ok(RollCall { waiting_for, passed_over: Vec::new() })
     }
 
+    fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {
+        let mut node = self.node();
+        node.wal.push(Entry::Fence(through));
+        Ok(Some(node.state().head()))
+    }
+
+    fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError> {
+        Ok(self.settle(through)?.is_some())
+    }
+
+    fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
+        *self.lock_row() = Lock { is_held: true, was_given_up: false };
+        let head = self.node().state().head();
+        Ok((head, self.frames(after, bytes)?))
+    }
+
+    fn unlock(&mut self) -> Result<(), StatementError> {
+        *self.lock_row() = Lock { is_held: false, was_given_up: true };
+        Ok(())
+    }
+
+    fn notify(&mut self, _: &str) -> Result<(), StatementError> {
+        Ok(())
+    }
+}
+
+impl OperatorSession for PlainDatabase {
     fn push(&mut self, frames: &[Append<'_>]) -> Result<bool, StatementError> {
         let mut node = self.node();
         let Some(first) = frames.first() else { return Ok(true) };
@@ -166,52 +218,5 @@ impl Session for PlainDatabase {
         let unheard = all.filter(|at| state.unheard([**at].into_iter(), incarnation).is_some());
         let unheard = unheard.map(usize::to_string).collect();
         Ok(Replicas { unheard, answered_through: state.answered_by_replicas() })
-    }
-
-    fn end_before(&mut self, revision: Revision) -> Result<Tip, StatementError> {
-        Ok(self.node().state().end_before(revision))
-    }
-
-    fn settle(&mut self, through: Timestamp) -> Result<Option<Head>, StatementError> {
-        let mut node = self.node();
-        node.wal.push(Entry::Fence(through));
-        Ok(Some(node.state().head()))
-    }
-
-    fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError> {
-        Ok(self.settle(through)?.is_some())
-    }
-
-    fn turn(&mut self) -> Result<Head, StatementError> {
-        let mut node = self.node();
-        node.wal.push(Entry::Turn);
-        Ok(node.state().head())
-    }
-
-    fn frames(&mut self, after: Revision, bytes: usize) -> Result<Vec<Vec<u8>>, StatementError> {
-        let mut frames = self.node().state().frames;
-        frames.retain(|frame| frame.after.revision >= after);
-        let mut before = 0;
-        frames.retain(|frame| {
-            let is_next = before < bytes;
-            before += frame.bytes.len();
-            is_next
-        });
-        Ok(frames.into_iter().map(|frame| frame.bytes).collect())
-    }
-
-    fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError> {
-        *self.lock_row() = Lock { is_held: true, was_given_up: false };
-        let head = self.node().state().head();
-        Ok((head, self.frames(after, bytes)?))
-    }
-
-    fn unlock(&mut self) -> Result<(), StatementError> {
-        *self.lock_row() = Lock { is_held: false, was_given_up: true };
-        Ok(())
-    }
-
-    fn notify(&mut self, _: &str) -> Result<(), StatementError> {
-        Ok(())
     }
 }
