@@ -56,11 +56,13 @@ mod recording;
 mod replica;
 mod report;
 mod restore;
+mod restore_drill;
 mod review;
 mod review_items;
 mod roster;
 mod row_stream;
 mod rule_sets;
+mod scratch_dir;
 mod serve;
 mod staff;
 mod statistics;
@@ -121,6 +123,7 @@ enum Command {
     Config(config::ShowConfig),
     Backup(backup::Backup),
     Restore(restore::Restore),
+    RestoreDrill(restore_drill::RestoreDrill),
     Check(check::Check),
     Export(export::Export),
     Rebuild(rebuild::Rebuild),
@@ -199,6 +202,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Config(config) => config.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::RestoreDrill(drill) => drill.run(),
         Command::Check(check) => check.run(),
         Command::Export(export) => export.run(),
         Command::Rebuild(rebuild) => rebuild.run(),

@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::{Outcome, display_text, print, print_json};
 use crate::domain::id::Revision;
 use crate::registry::clock;
-use crate::store::backup::{Archive, BackupError, Cut, Identities, MAGIC, Restored, restore, restore_archives};
+use crate::store::backup::{Archive, Cut, Identities, MAGIC, Restored, restore, restore_archives};
 
 /// Fill an empty data directory from a backup; the restored registry begins a new epoch
 #[derive(Debug, clap::Args)]
@@ -69,9 +69,7 @@ impl Restore {
             (None, None) => Cut::Nowhere,
         };
         let mut progress = Progress::new();
-        let restored = self.restore(&data_dir, cut, &mut progress)?;
-        let restored =
-            restored.map_err(|error| Failure::of("nothing was restored", &error).with_usage(error.is_usage()))?;
+        let restored = fill(&self.backup, self.identity.as_deref(), &data_dir, cut, &mut progress)?;
         drop(progress);
         let report = Report {
             data_dir: data_dir.display().to_string(),
@@ -93,23 +91,26 @@ impl Restore {
         }
         Ok(Outcome::Done)
     }
+}
 
-    fn restore(
-        &self,
-        data_dir: &Path,
-        cut: Cut,
-        progress: &mut Progress,
-    ) -> Result<Result<Restored, BackupError>, Failure> {
-        let on_step = &mut |step| progress.show(step);
-        Ok(match opened(&self.backup, self.identity.as_deref())? {
-            Opened::Directory(directory) => restore(directory, data_dir, cut, clock::now(), on_step),
-            Opened::Archives(archives) => restore_archives(archives, data_dir, cut, clock::now(), on_step),
-        })
-    }
+/// Fills a data directory from the backup that was named.
+pub fn fill(
+    backup: &[PathBuf],
+    identity: Option<&Path>,
+    data_dir: &Path,
+    cut: Cut,
+    progress: &mut Progress,
+) -> Result<Restored, Failure> {
+    let on_step = &mut |step| progress.show(step);
+    let restored = match opened(backup, identity)? {
+        Opened::Directory(directory) => restore(directory, data_dir, cut, clock::now(), on_step),
+        Opened::Archives(archives) => restore_archives(archives, data_dir, cut, clock::now(), on_step),
+    };
+    restored.map_err(|error| Failure::of("nothing was restored", &error).with_usage(error.is_usage()))
 }
 
 /// A backup that was named.
-pub enum Opened<'a> {
+enum Opened<'a> {
     /// A backup in a directory.
     Directory(&'a Path),
     /// Archives, in order.
@@ -117,7 +118,7 @@ pub enum Opened<'a> {
 }
 
 /// Opens the backup that was named: a directory, or archives.
-pub fn opened<'a>(backup: &'a [PathBuf], identity: Option<&Path>) -> Result<Opened<'a>, Failure> {
+fn opened<'a>(backup: &'a [PathBuf], identity: Option<&Path>) -> Result<Opened<'a>, Failure> {
     let identities = identity.map(identities).transpose()?;
     let archives = match backup {
         [directory] if directory.is_dir() => return Ok(Opened::Directory(directory)),

@@ -13,7 +13,6 @@ mod once;
 mod order;
 mod records_begin;
 mod refusals;
-mod rehearsal;
 mod report;
 mod source;
 mod unconfirmed;
@@ -27,11 +26,11 @@ use self::caller::Caller;
 use self::findings::{Findings, position, standings};
 use self::load::{AGAIN, Load, TIMEOUT};
 use self::numbers::Numbers;
-use self::rehearsal::ScratchDir;
 use self::source::Source;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::progress::Progress;
+use super::scratch_dir::ScratchDir;
 use super::{Outcome, block_on, print, print_aside};
 
 /// Load an agency's existing records from a directory; exit 2 if a row is bad, while the others are loaded

@@ -1,6 +1,7 @@
 //! Backup, restore, check, rebuild and export, run as commands on data directories of a server.
 
 mod commands;
+mod drill;
 mod questions;
 mod streamed;
 

@@ -144,7 +144,7 @@ fn nobody_but_an_operator_takes_a_backup_and_an_operator_does_nothing_else() {
     let said = refused(&["verify", "CPS-28MS-MN2K-Z", "--endpoint", &endpoint, "--as", "operator"]);
     assert!(said.contains("PERMISSION_DENIED"), "{said}");
     process.stop();
-    let (process, _) = Process::start(&scene.at("generated"), TODAY);
+    let process = Process::spawn(&scene.at("generated"), TODAY);
     let endpoint = format!("http://{}", process.listening());
     let said = refused(&["backup", text(&file), "--endpoint", &endpoint, "--as", "operator"]);
     assert!(said.contains("NO_BACKUP_RECIPIENT"), "{said}");

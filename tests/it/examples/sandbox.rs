@@ -28,7 +28,8 @@ if [ "$1" = serve ]; then
     case " $* " in *" --listen "*) ;; *) set -- "$@" --listen 127.0.0.1:0 ;; esac
     exec "$PROGRAM" "$@" --ops-listen 127.0.0.1:0
 fi
-if [ "$1" != backup ] && "$PROGRAM" "$@" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi
+case $1 in backup | restore-drill) exec "$PROGRAM" "$@" ;; esac
+if "$PROGRAM" "$@" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi
 exec "$PROGRAM" "$@"
 "#;
 
@@ -122,7 +123,7 @@ impl Sandbox {
         fs::write(self.root().join("work/birth-date.txt"), "birth_date: 3/27/1999\n").unwrap();
         let begins_with_a_registry = !["init", "create", "serve", "restore", "generate"].contains(&name)
             && !name.contains(' ')
-            || name == "clients list";
+            || ["clients list", "log ship"].contains(&name);
         if begins_with_a_registry {
             self.prepared("cpss-registry init /etc/cpss-registry --data-dir /var/lib/cpss-registry");
             self.prepared("cpss-registry serve --config /etc/cpss-registry/config.toml");
@@ -136,7 +137,7 @@ impl Sandbox {
             // Of a registry without credentials: the import's first day of complete records would change those.
             self.prepared("cpss-registry backup /mnt/backup/cpss-2026-03-02 --data-dir /var/lib/cpss-registry");
         }
-        if ["check", "export", "restore"].contains(&name) {
+        if ["check", "export", "restore", "restore-drill"].contains(&name) {
             let generated = "cpss-registry generate --data-dir ./generated --specialists 20 --through 2026-03-01";
             self.prepared(generated);
             self.prepared("cpss-registry backup /mnt/backup/cpss-2026-03-02 --data-dir ./generated");

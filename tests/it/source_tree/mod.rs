@@ -125,6 +125,8 @@ const ROOMS: &[Room] = &[
 const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/backup/local.rs",
     "src/cli/restore.rs",
+    "src/cli/restore_drill/",
+    "src/cli/log/ship.rs",
     "src/cli/check.rs",
     "src/cli/rebuild.rs",
     "src/cli/export/",

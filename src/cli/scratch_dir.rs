@@ -1,4 +1,4 @@
-//! A rehearsal: the import into a registry in this process, which is removed afterwards.
+//! A registry in this process for a rehearsal or a drill, in a directory that is removed afterwards.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use crate::cli::config;
-use crate::cli::failure::Failure;
-use crate::cli::progress::Progress;
+use super::config;
+use super::failure::Failure;
+use super::progress::Progress;
 use crate::server::config::{Config, Flags};
 use crate::server::scratch::{Scratch, restored};
 
@@ -20,14 +20,14 @@ pub struct ScratchDir(PathBuf);
 impl ScratchDir {
     /// Makes a directory that only its owner can read.
     pub fn make(within: &Path) -> Result<ScratchDir, Failure> {
-        let path = within.join(format!("cpss-registry-rehearsal-{}", Uuid::new_v4().simple()));
+        let path = within.join(format!("cpss-registry-scratch-{}", Uuid::new_v4().simple()));
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| Failure::of(format!("cannot make {}", path.display()), &error))?;
         Ok(ScratchDir(path))
     }
 
     /// The data directory of the registry.
-    fn data_dir(&self) -> PathBuf {
+    pub fn data_dir(&self) -> PathBuf {
         self.0.join("data")
     }
 
@@ -48,7 +48,9 @@ impl ScratchDir {
         };
         let config = Config::read(&flags).map_err(|mistakes| config::refused(&mistakes))?;
         let opened = Scratch::begin(&config).await;
-        opened.map_err(|error| Failure::of("cannot rehearse", &error).with_usage(error.is_wrong_place()))
+        opened.map_err(|error| {
+            Failure::of("cannot open the registry in the scratch directory", &error).with_usage(error.is_wrong_place())
+        })
     }
 }
 
