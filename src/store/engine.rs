@@ -14,6 +14,11 @@ pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEng
     Box::new(FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), options, Form::Current))
 }
 
+/// The same engine, for reading on from a place in the files.
+pub(super) fn file_engine(data_dir: &Path) -> FileEngine {
+    FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), LogOptions::default(), Form::Current)
+}
+
 /// The engine for the registry in a data directory whose log is shared. The directory contains a copy.
 pub(super) fn shared_log_engine(data_dir: &Path, shared: &Arc<SharedLog>, options: &LogOptions) -> Box<dyn LogEngine> {
     let copy = log_engine(data_dir, LogOptions { is_copy: true, ..options.clone() });

@@ -15,7 +15,7 @@ use super::tls::ops::get;
 use super::tls::tls_server::{TlsServer, client, question};
 
 /// Metrics that have no series without what they are about: a log that replicas share, a miss, a finished scrub, a collector of traces.
-const ABSENT: [&str; 11] = [
+const ABSENT: [&str; 13] = [
     "cpss_token_expiry_timestamp_seconds",
     "cpss_log_head_confirmed_age_seconds",
     "cpss_log_trouble",
@@ -26,6 +26,8 @@ const ABSENT: [&str; 11] = [
     "cpss_misses_total",
     "cpss_misses_refused_total",
     "cpss_backup_last_timestamp_seconds",
+    "cpss_ship_last_timestamp_seconds",
+    "cpss_ship_lag_revisions",
     "cpss_spans_total",
 ];
 

@@ -2,13 +2,14 @@
 
 mod push;
 mod relocate;
+mod ship;
 
 use clap::Subcommand;
 
 use super::Outcome;
 use super::failure::Failure;
 
-/// Copy records to the database of a shared log, or move the log of a registry there, or back
+/// Keep a copy of the log that follows it; or copy records to the database of a shared log, or move the log there, or back
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Log {
@@ -25,6 +26,7 @@ enum Command {
     Push(push::Push),
     Move(relocate::ToDatabase),
     Pull(relocate::ToDataDir),
+    Ship(ship::Ship),
 }
 
 impl Log {
@@ -33,6 +35,7 @@ impl Log {
             Command::Push(push) => push.run(),
             Command::Move(to) => to.run(),
             Command::Pull(to) => to.run(),
+            Command::Ship(ship) => ship.run(),
         }
     }
 }

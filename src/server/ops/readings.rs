@@ -36,6 +36,10 @@ impl Ops {
         let backup = BackupNote::read(&self.disks.data_dir);
         readings.add(&list::BACKUP_LAST, backup.map(|backup| backup.taken_at.as_second()));
         readings.add(&list::BACKUP_REVISION, backup.map(|backup| backup.head.0));
+        let shipped = BackupNote::read_shipped(&self.disks.data_dir);
+        readings.add(&list::SHIP_LAST, shipped.map(|shipped| shipped.taken_at.as_second()));
+        let behind = |shipped: BackupNote| report.as_ref().map(|report| report.head.0.saturating_sub(shipped.head.0));
+        readings.add(&list::SHIP_LAG, shipped.and_then(behind));
         let (version, semantics) = (env!("CARGO_PKG_VERSION"), SEMANTICS_VERSION.to_string());
         readings.labeled(&list::BUILD_INFO, &[version, commit().unwrap_or("unknown"), &semantics], true);
         process::add(&mut readings);

@@ -47,12 +47,22 @@ const COMMAND: &str = "backup";
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
     refuse_unless_apart(target, data_dir)?;
     let (log, lock) = log_of_data_dir(data_dir)?;
+    take(data_dir, target, (&*log, lock.is_none()), on_step)
+}
+
+/// Copies a log, with the keys of its data directory.
+pub(super) fn take(
+    data_dir: &Path,
+    target: &Path,
+    (log, is_online): (&dyn OfflineLog, bool),
+    on_step: &mut OnStep<'_>,
+) -> Result<Taken, BackupError> {
     // A running registry has the key in memory and would not notice its loss, but a restore without the key would not
     // start.
     request_key_in(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
-    let mut copy = Copier { log: &*log, target, earlier, reading: Reading::new(), copied: 0, kept: 0 };
+    let mut copy = Copier { log, target, earlier, reading: Reading::new(), copied: 0, kept: 0 };
     let mut files = copy.small_files(data_dir)?;
     for part in log.parts().iter().filter(|part| part.bytes > 0) {
         let done = step.done;
@@ -72,7 +82,7 @@ pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Resul
     let path = target.join(MANIFEST);
     write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
     unmark(target);
-    Ok(Taken { manifest, copied, kept, is_online: lock.is_none() })
+    Ok(Taken { manifest, copied, kept, is_online })
 }
 
 /// Locks a data directory as long as it lives.

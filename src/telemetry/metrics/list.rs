@@ -158,6 +158,8 @@ metrics! {
     TOKEN_EXPIRY = Gauge "cpss_token_expiry_timestamp_seconds" [] "When the first token on the list of clients expires";
     BACKUP_LAST = Gauge "cpss_backup_last_timestamp_seconds" [] "When the last backup of this data directory was completed";
     BACKUP_REVISION = Gauge "cpss_backup_last_revision" [] "The last revision in that backup";
+    SHIP_LAST = Gauge "cpss_ship_last_timestamp_seconds" [] "When a copy that follows the log last had every record";
+    SHIP_LAG = Gauge "cpss_ship_lag_revisions" [] "Records that this copy does not have yet";
     BUILD_INFO = Info "cpss_build_info" [VERSION, COMMIT, SEMANTICS] "The program";
     PROCESS_CPU = Counter "process_cpu_seconds_total" [] "CPU time of the process, in user and in system mode";
     PROCESS_MEMORY = Gauge "process_resident_memory_bytes" [] "Resident memory of the process";

@@ -3,6 +3,7 @@
 mod commands;
 mod drill;
 mod questions;
+mod ship;
 mod streamed;
 
 use std::fs;

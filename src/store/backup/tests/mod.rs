@@ -3,6 +3,7 @@
 mod archives;
 mod interrupted;
 mod loss;
+mod ship;
 
 use std::fs;
 use std::path::{Path, PathBuf};

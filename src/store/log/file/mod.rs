@@ -18,11 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    ChangeError, Convert, Extent, Form, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
-    UpgradeError,
+    Batches, ChangeError, Convert, Extent, Form, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd,
+    ReadError, UpgradeError,
 };
 use crate::domain::id::Revision;
 use crate::store::disk::Disk;
+use crate::store::record::Tip;
 
 use draft::FileDraft;
 pub(in crate::store) use draft::SegmentDraft;
@@ -45,6 +46,14 @@ impl FileEngine {
     /// current form.
     pub fn new(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions, form: Form) -> FileEngine {
         FileEngine { disk, directory: directory.to_owned(), options, form }
+    }
+}
+
+impl FileEngine {
+    /// The batches of a segment from an offset on, where the first must build on a tip. Another process may be appending:
+    /// what it has not published must not be read.
+    pub fn batches_from(&self, first: Revision, offset: u64, tip: &Tip) -> Result<Box<dyn Batches>, ReadError> {
+        offline_reader::batches_from(&*self.disk, &self.directory, (first, offset), tip)
     }
 }
 

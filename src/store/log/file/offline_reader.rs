@@ -11,10 +11,13 @@ use crate::domain::id::Revision;
 use crate::store::disk::Disk;
 use crate::store::log::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
 use crate::store::log::{Batches, Damage, Extent, OfflineLog, Part, ReadError, ReadLog, Records, WholeFrame};
-use crate::store::record::Hash;
+use crate::store::record::{Hash, Tip};
 
 /// The number of bytes that are read at once.
 const PIECE_BYTES: usize = 1024 * 1024;
+
+/// The same where only what is new is read.
+const NEW_BYTES: usize = 64 * 1024;
 
 /// The segment files that belong to the log, up to the extent that was opened.
 #[derive(Clone)]
@@ -116,6 +119,20 @@ impl OfflineLog for OfflineFiles {
     fn batches(&self, part: &Part, chain: Option<Hash>) -> Result<Box<dyn Batches>, ReadError> {
         Ok(Box::new(self.frames(part, chain)?))
     }
+}
+
+/// The batches of a segment from an offset on, where the first must build on a tip.
+pub(super) fn batches_from(
+    disk: &dyn Disk,
+    directory: &Path,
+    (first, offset): (Revision, u64),
+    tip: &Tip,
+) -> Result<Box<dyn Batches>, ReadError> {
+    let opened = disk.open_to_read(&directory.join(segment_name(first)));
+    let opened = opened.and_then(|file| Ok((file.size()?, file)));
+    let (bytes, file) = opened.map_err(|source| unreadable(&Part { first, bytes: 0 }, source))?;
+    let expected = Expected::building_on(Some(tip.chain), tip.revision.next(), Form::Current);
+    Ok(Box::new(FileBatches { window: Window::new(file, NEW_BYTES), part: Part { first, bytes }, offset, expected }))
 }
 
 /// The error for a revision that no segment holds.

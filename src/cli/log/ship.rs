@@ -1,0 +1,117 @@
+//! `log ship`: keeps a copy of the log that follows it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, sleep};
+
+use crate::cli::data_dir_args::DataDirArgs;
+use crate::cli::failure::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::{Outcome, block_on, print, print_aside};
+use crate::registry::clock;
+use crate::store::backup::{self, BackupError, BackupNote};
+use crate::store::incident::Incident;
+use crate::store::log::ReadError;
+use crate::store::priority::{BELOW_NORMAL, lower_priority};
+
+/// The pause between two looks at the log.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Keep a backup in a directory within seconds of the head, until it is ended
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLE)]
+pub struct Ship {
+    /// The target, on another disk: an empty directory, a new one, or one with an earlier backup of the same registry
+    #[arg(value_name = "DIR")]
+    target: PathBuf,
+    #[command(flatten)]
+    place: DataDirArgs,
+    /// End once the copy has everything
+    #[arg(long)]
+    once: bool,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  cpss-registry log ship /mnt/backup/shipped --config /etc/cpss-registry/config.toml --once
+
+The directory is a backup at every moment: `restore` and `check --backup` read it. The server may run, stop, and start
+meanwhile. It reports how old the copy is (cpss_ship_last_timestamp_seconds).
+The copy contains personal data and the key of the registry. Protect it like the registry.";
+
+impl Ship {
+    pub(in crate::cli) fn run(self) -> Result<Outcome, Failure> {
+        let data_dir = self.place.data_dir()?;
+        lower_priority(BELOW_NORMAL);
+        block_on(async {
+            let unheard = |error| Failure::of("cannot listen for SIGTERM", &error);
+            let (mut terminate, mut interrupt) =
+                (signal(SignalKind::terminate()).map_err(unheard)?, signal(SignalKind::interrupt()).map_err(unheard)?);
+            tokio::select! {
+                ended = self.ship(&data_dir) => ended,
+                _ = terminate.recv() => Ok(Outcome::Done),
+                _ = interrupt.recv() => Ok(Outcome::Done),
+            }
+        })
+    }
+
+    async fn ship(&self, data_dir: &Path) -> Result<Outcome, Failure> {
+        let mut ship = begin(data_dir, &self.target).await?;
+        print(&format!("shipping to {}: revisions 1 to {}\n", self.target.display(), ship.head().0))?;
+        let (failing, unnoted) = (Incident::new(), Incident::new());
+        loop {
+            let looked = Instant::now();
+            let at = clock::now();
+            match ship.follow() {
+                Ok(()) => {
+                    failing.resolve();
+                    let note = BackupNote { taken_at: at, head: ship.head() };
+                    if let Err(error) = note.keep_shipped(data_dir)
+                        && unnoted.occurred().is_some()
+                    {
+                        print_aside(&format!("the server will not report the age of the copy: {error}\n"));
+                    }
+                    if self.once {
+                        return Ok(Outcome::Done);
+                    }
+                }
+                // What a server does when it starts or a disk is full may pass; what a history says does not.
+                Err(error) if self.once || !may_pass(&error) => return Err(failed(&error)),
+                Err(error) => {
+                    if failing.occurred().is_some() {
+                        print_aside(&failed(&error).to_string());
+                    }
+                }
+            }
+            sleep(PERIOD.saturating_sub(looked.elapsed())).await;
+        }
+    }
+}
+
+/// Brings the copy to the head. Waits for a server that has not published its head yet.
+async fn begin(data_dir: &Path, target: &Path) -> Result<backup::Ship, Failure> {
+    let waiting = Incident::new();
+    loop {
+        let mut progress = Progress::new();
+        match backup::Ship::begin(data_dir, target, &mut |step| progress.show(step)) {
+            Err(BackupError::NoPublishedHead) => {
+                if waiting.occurred().is_some() {
+                    print_aside("waiting for the server to publish its head\n");
+                }
+            }
+            begun => return begun.map_err(|error| failed(&error)),
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+/// True if an error says something about the disks, and nothing about the log.
+fn may_pass(error: &BackupError) -> bool {
+    matches!(error, BackupError::DataDir(_) | BackupError::Log(ReadError::Disk { .. }))
+}
+
+fn failed(error: &BackupError) -> Failure {
+    Failure::of("the log is not shipped", error).with_usage(error.is_usage())
+}

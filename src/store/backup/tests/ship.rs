@@ -1,0 +1,103 @@
+//! A copy that follows the log: at every step a backup like any other.
+
+use super::*;
+
+fn go_on(scene: &Scene, from: u64, to: u64) {
+    let records: Vec<_> = (from..=to).map(numbered).collect();
+    commit(&scene.data(), &records.chunks(2).map(<[Record]>::to_vec).collect::<Vec<_>>());
+}
+
+fn begun(scene: &Scene) -> Ship {
+    Ship::begin(&scene.data(), &scene.at("shipped"), &mut |_| {}).unwrap()
+}
+
+/// Compares the copy with a backup that is taken now.
+fn is_like_a_backup(scene: &Scene, name: &str) {
+    let taken = backup(&scene.data(), &scene.at(name), &mut |_| {}).unwrap();
+    assert_eq!(verify(&scene.at("shipped"), &mut |_| {}).unwrap(), taken.manifest);
+    let restored = format!("restored-{name}");
+    restore(&scene.at("shipped"), &scene.at(&restored), Cut::Nowhere, later(), &mut |_| {}).unwrap();
+    let head = taken.manifest.head.0 as usize;
+    assert_eq!(bytes_of(&scene.at(&restored))[..head], bytes_of(&scene.data())[..head]);
+}
+
+#[test]
+fn a_copy_follows_across_segments_and_is_a_backup_after_each_step() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    assert_eq!(ship.head(), Revision(HEAD));
+    is_like_a_backup(&scene, "first");
+    let segments = || files(&scene.at("shipped/log")).len();
+    let before = segments();
+    for (round, from) in (HEAD + 1..HEAD + 41).step_by(8).enumerate() {
+        go_on(&scene, from, from + 7);
+        ship.follow().unwrap();
+        assert_eq!(ship.head(), Revision(from + 7));
+        is_like_a_backup(&scene, &format!("round-{round}"));
+        ship.follow().unwrap();
+    }
+    assert!(segments() > before + 2, "{} segments", segments());
+}
+
+#[test]
+fn a_copy_goes_on_where_another_process_left_it_at_any_byte() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    go_on(&scene, HEAD + 1, HEAD + 3);
+    ship.follow().unwrap();
+    let manifest = fs::read(scene.at("shipped/MANIFEST")).unwrap();
+    go_on(&scene, HEAD + 4, HEAD + 9);
+    ship.follow().unwrap();
+    let last = files(&scene.at("shipped/log")).pop().unwrap();
+    let whole = fs::read(&last).unwrap();
+    for cut in (0..=whole.len()).step_by(37) {
+        // The segment was written up to here, and the manifest not yet.
+        fs::write(scene.at("shipped/MANIFEST"), &manifest).unwrap();
+        fs::write(&last, &whole[..cut.max(whole.len() / 8)]).unwrap();
+        let again = begun(&scene);
+        assert_eq!(again.head(), Revision(HEAD + 9));
+        assert_eq!(fs::read(&last).unwrap(), whole, "{cut}");
+    }
+    is_like_a_backup(&scene, "after");
+}
+
+#[test]
+fn nothing_that_was_not_published_is_copied() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    let head = fs::read(scene.data().join("log/head")).unwrap();
+    go_on(&scene, HEAD + 1, HEAD + 4);
+    fs::write(scene.data().join("log/head"), head).unwrap();
+    ship.follow().unwrap();
+    assert_eq!(ship.head(), Revision(HEAD));
+    fs::remove_file(scene.data().join("log/head")).unwrap();
+    ship.follow().unwrap();
+    assert!(matches!(Ship::begin(&scene.data(), &scene.at("other"), &mut |_| {}), Err(BackupError::NoPublishedHead)));
+}
+
+#[test]
+fn a_step_that_fails_changes_nothing_and_is_repeated() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    go_on(&scene, HEAD + 1, HEAD + 6);
+    fs::rename(scene.at("shipped/log"), scene.at("aside")).unwrap();
+    assert!(matches!(ship.follow(), Err(BackupError::DataDir(_))));
+    fs::rename(scene.at("aside"), scene.at("shipped/log")).unwrap();
+    assert_eq!(ship.head(), Revision(HEAD));
+    ship.follow().unwrap();
+    is_like_a_backup(&scene, "after");
+}
+
+#[test]
+fn another_history_is_never_appended() {
+    let (scene, other) = (Scene::new(), Scene::new());
+    let mut ship = begun(&scene);
+    go_on(&other, HEAD + 1, HEAD + 6);
+    fs::remove_dir_all(scene.data()).unwrap();
+    fs::rename(other.data(), scene.data()).unwrap();
+    let before = fs::read(scene.at("shipped/MANIFEST")).unwrap();
+    assert!(matches!(ship.follow(), Err(BackupError::Log(_))));
+    assert_eq!(fs::read(scene.at("shipped/MANIFEST")).unwrap(), before);
+    let refused = Ship::begin(&scene.data(), &scene.at("shipped"), &mut |_| {}).err();
+    assert!(matches!(refused, Some(BackupError::OtherHistory(_))), "{refused:?}");
+}

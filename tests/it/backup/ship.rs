@@ -1,0 +1,110 @@
+//! A disk that is lost while a copy follows the log.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::{json_of, run, text};
+use crate::harness::requests::register_specialist;
+use crate::harness::{Process, TODAY, block_until, until};
+use crate::tls::ops::get;
+
+/// A command that is killed when this is dropped.
+struct Shipping(Child);
+
+impl Shipping {
+    fn to(target: &Path, data: &Path) -> Shipping {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        command.args(["log", "ship", text(target), "--data-dir", text(data)]).stdin(Stdio::null());
+        Shipping(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Ends it as a service manager does.
+    fn terminate(mut self) -> Option<i32> {
+        let id = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.0.wait().unwrap().code()
+    }
+}
+
+impl Drop for Shipping {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A metric of a server.
+async fn metric(ops: SocketAddr, name: &str) -> Option<f64> {
+    let (_, page) = get(ops, "/metrics").await;
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
+    line.map(|value| value.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_lost_disk_loses_seconds_and_the_lag_is_reported() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target, restored] = ["data", "shipped", "restored"].map(|name| scratch.path().join(name));
+    let (process, client) = Process::start(&data, TODAY);
+    assert_eq!(metric(process.ops(), "cpss_ship_lag_revisions").await, None);
+    let shipping = Shipping::to(&target, &data);
+    until("the first note", async || data.join("SHIPPED").exists()).await;
+
+    let mut acknowledged = Vec::new();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(6) {
+        let name = format!("Example-{}", acknowledged.len());
+        let receipt = client.report(register_specialist("Ambrose", &name)).await;
+        acknowledged.push((receipt.revision, Instant::now()));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let lag = metric(process.ops(), "cpss_ship_lag_revisions").await.unwrap();
+    assert!(lag < acknowledged.len() as f64 / 2.0, "{lag} of {}", acknowledged.len());
+    let shipped_at = metric(process.ops(), "cpss_ship_last_timestamp_seconds").await.unwrap();
+    let now = jiff::Timestamp::now().as_second() as f64;
+    assert!((now - shipped_at).abs() < 5.0, "{shipped_at} at {now}");
+
+    // The machine is lost, with both processes and the disk.
+    let lost = Instant::now();
+    process.kill();
+    drop(shipping);
+    fs::remove_dir_all(&data).unwrap();
+    assert_eq!(json_of(&["check", "--backup", text(&target)])["fine"], true);
+    let report = json_of(&["restore", text(&target), "--data-dir", text(&restored)]);
+    let kept = report["forked_after"].as_u64().unwrap();
+    let first_lost = acknowledged.iter().find(|(revision, _)| *revision > kept);
+    let seconds = first_lost.map_or(0.0, |(_, at)| lost.duration_since(*at).as_secs_f64());
+    println!("{kept} of {} revisions kept: {seconds:.1} s lost", acknowledged.last().unwrap().0);
+    assert!(seconds < 5.0, "{seconds} s of acknowledged records are lost");
+    let (process, client) = Process::start(&restored, TODAY);
+    assert_eq!(client.head().await, kept + 1);
+    process.stop();
+}
+
+#[test]
+fn a_copy_goes_on_after_a_restart_of_either_and_ends_when_told() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target] = ["data", "shipped"].map(|name| scratch.path().join(name));
+    let generated = ["generate", "--specialists", "50", "--through", "2026-02-27", "--data-dir", text(&data)];
+    json_of(&generated);
+    let shipping = Shipping::to(&target, &data);
+    block_until("the first note", || data.join("SHIPPED").exists());
+    // The copy does not keep a server from starting.
+    let process = Process::spawn(&data, TODAY);
+    process.listening();
+    assert_eq!(shipping.terminate(), Some(0));
+    process.stop();
+    let once = run(&["log", "ship", text(&target), "--data-dir", text(&data), "--once"]);
+    assert_eq!(once.code, 0, "{}", once.err);
+    let head =
+        |directory: &Path| json_of(&["check", directory_flag(directory, &target), text(directory)])["head"].clone();
+    assert_eq!(head(&target), head(&data));
+    let inside = run(&["log", "ship", text(&data.join("x")), "--data-dir", text(&data), "--once"]);
+    assert!(inside.code == 2 && inside.err.contains("name separate directories"), "{}", inside.err);
+}
+
+fn directory_flag(directory: &Path, backup: &Path) -> &'static str {
+    if directory == backup { "--backup" } else { "--data-dir" }
+}
