@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::config::log::Unusable;
 use super::config::{Config, Flags, LogAccess, Mistake, in_one_line};
+use super::replica::{self, ReplicaError};
 use crate::domain::id::Revision;
 use crate::registry::clock;
 use crate::store::backup::{BackupError, BegunEpoch, SharedLoss, SharedLossError, log_of_data_dir};
@@ -20,7 +21,7 @@ use crate::store::log::replicated::pushing::{self, Plan, PushError};
 use crate::store::log::replicated::statements::{OperatorSession, StatementError};
 use crate::store::progress::OnStep;
 use crate::store::record::Tip;
-use crate::store::{IdentityError, registry_id};
+use crate::store::{DataDirError, IdentityError, copied_log, registry_id};
 
 /// Why nothing could be done.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,19 @@ pub enum RestoredError {
         /// The id that the configuration names.
         pinned: Uuid,
     },
+    /// The data directory keeps the log, and the log does not move to this database.
+    #[error(
+        "the data directory {} keeps a log of its own, and the database is not prepared for it: to move the log there, \
+         begin with `cpss-registry init --from-file`",
+        .0.display()
+    )]
+    NotACopy(PathBuf),
+    /// A file of the data directory cannot be read.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database does not say whether a log moves there.
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
     /// The id of the registry in the data directory cannot be read.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -65,7 +79,10 @@ impl RestoredError {
     /// True if the command was given something that cannot be used.
     pub fn is_usage(&self) -> bool {
         match self {
-            RestoredError::Config(_) | RestoredError::NotShared | RestoredError::AnotherRegistry { .. } => true,
+            RestoredError::Config(_)
+            | RestoredError::NotShared
+            | RestoredError::AnotherRegistry { .. }
+            | RestoredError::NotACopy(_) => true,
             RestoredError::Loss(SharedLossError::NotTheLast { .. }) => true,
             RestoredError::Data(error) => error.is_usage(),
             _ => false,
@@ -89,8 +106,10 @@ pub struct Replica {
     pub node: String,
     log: Box<dyn OfflineLog>,
     acknowledged: Revision,
-    /// Held, not read: it drives the session.
-    _runtime: Runtime,
+    data_dir: PathBuf,
+    access: LogAccess,
+    /// Drives the session.
+    runtime: Runtime,
     /// Held, not read: nobody else opens the data directory meanwhile, unless it is in use already.
     _guard: Option<crate::store::backup::DataDirGuard>,
 }
@@ -112,15 +131,19 @@ impl Replica {
         let (log, guard) = log_of_data_dir(&config.data_dir)?;
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(RestoredError::Runtime)?;
-        let shared = Arc::new(access.driven_by(runtime.handle().clone()));
+        let shared = Arc::new(access.clone().driven_by(runtime.handle().clone()));
         let mut database = PostgresDatabase::new(shared);
         let session = database.connect_as_operator()?;
         let node = database.node().unwrap_or_default().to_owned();
-        Ok(Replica { session, node, log, acknowledged, _runtime: runtime, _guard: guard })
+        let data_dir = config.data_dir.clone();
+        Ok(Replica { session, node, log, acknowledged, data_dir, access, runtime, _guard: guard })
     }
 
-    /// Finds out what a push would do.
+    /// Finds out what a push would do. A database that the log of the data directory has left takes nothing from it.
     pub fn plan_push(&mut self) -> Result<Plan, RestoredError> {
+        if copied_log(&self.data_dir)?.is_none() && !self.runtime.block_on(replica::filling(&self.access))?.1 {
+            return Err(RestoredError::NotACopy(self.data_dir.clone()));
+        }
         Ok(pushing::plan(&mut *self.session, &*self.log)?)
     }
 

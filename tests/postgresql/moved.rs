@@ -309,6 +309,8 @@ async fn a_move_that_is_killed_anywhere_is_run_again() {
     asked.assert_same(&a).await;
     a.registrar().report(register_specialist("Ada", "Example-Field")).await;
     a.process.stop();
+    let left = run(&command("push"));
+    assert!(left.status.code() == Some(2) && said(&left).contains("keeps a log of its own"), "{}", said(&left));
     let moves = kinds(&data).iter().filter(|facts| facts.contains(&"LOG_MOVED".to_owned())).count();
     assert_eq!(moves, 2, "each once");
 }
