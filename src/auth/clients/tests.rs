@@ -91,7 +91,7 @@ fn every_mistake_is_reported_with_its_line() {
         mistakes(text),
         [
             "2: a name consists of 1 to 64 letters, digits, '-', '_' or '.'",
-            "4: `king` is not a role; the roles are registrar, certifier, provider, payer, auditor",
+            "4: `king` is not a role; the roles are registrar, certifier, provider, payer, auditor, operator",
             "3: not a URI, such as urn:cpss:client:region-1-hr",
             "5: the role provider needs a provider_id",
             "5: give san_uri or token_sha256",

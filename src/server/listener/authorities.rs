@@ -127,7 +127,7 @@ fn verifier_of<'a>(
     // Optional, because a client may send a token instead. Admission refuses a caller with neither.
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
     let verifier = verifier.allow_unauthenticated().build();
-    Ok(verifier.map_err(|source: VerifierBuilderError| bad(source.into()))?)
+    verifier.map_err(|source: VerifierBuilderError| bad(source.into()))
 }
 
 /// Every authority that was trusted since the start. It outlasts reloads, so that one that is trusted again is trusted

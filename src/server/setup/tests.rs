@@ -153,3 +153,33 @@ fn the_files_of_the_authority_and_the_server_cannot_be_clients() {
     }
     assert!(contents() == before, "nothing was made or changed");
 }
+
+#[test]
+fn the_authority_is_replaced_in_two_steps_whatever_the_order_in_the_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path();
+    set_up(directory, &setup()).unwrap();
+    assert!(matches!(finish_rotation(directory), Err(SetupError::NoRotation { .. })));
+    let (path, key) = (directory.join("ca.crt"), directory.join("ca.key"));
+    let (first, first_key) = (files::read(&path).unwrap(), files::read(&key).unwrap());
+    // No two authorities have the same name, which has the second in which each was made.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let begun = begin_rotation(directory).unwrap();
+    assert_eq!((begun.trusted.len(), begun.dropped.len()), (2, 0));
+    assert!(matches!(begin_rotation(directory), Err(SetupError::RotationBegun { .. })));
+    let second = files::read(&path).unwrap().replace(&first, "");
+    std::fs::write(&path, format!("{first}{second}")).unwrap();
+    assert!(
+        matches!(finish_rotation(directory), Err(SetupError::StillSigned { names }) if names == "server, registrar")
+    );
+
+    renew_server(directory, 10).unwrap();
+    renew_client(directory, FIRST_CLIENT, 10).unwrap();
+    assert_eq!(config(directory).map(|config| config.dev), Ok(false), "the new pair is used");
+    let finished = finish_rotation(directory).unwrap();
+    assert_eq!((finished.trusted, finished.dropped), (begun.trusted[..1].to_vec(), begun.trusted[1..].to_vec()));
+    assert_eq!(files::read(&path).unwrap(), second);
+
+    std::fs::write(&key, first_key).unwrap();
+    assert!(matches!(renew_server(directory, 10), Err(SetupError::KeyOfNoAuthority { .. })));
+}

@@ -54,10 +54,11 @@ async fn versions_are_adopted_once_no_live_replica_is_older_and_never_go_back() 
     let (mut old, client) = (database.replica("old").await, database.connect(WRITER).await);
     old.barrier().await.unwrap();
     assert_eq!(schema::adopt(&client, 2).await.unwrap(), ["old"]);
-    assert_eq!(needed(&database).await.0, 0);
+    assert_eq!((needed(&database).await.0, schema::adopted(&client).await.unwrap()), (0, 0));
     schema::join(&client, "old", 2).await.unwrap();
     assert_eq!(schema::adopt(&client, 2).await.unwrap(), [""; 0]);
     assert_eq!(schema::adopt(&client, 1).await.unwrap(), [""; 0]);
+    assert_eq!(schema::adopted(&client).await.unwrap(), 2);
     assert_eq!(needed(&database).await.0, 2);
     // One that is silent for long does not hold the others up.
     let silent = "UPDATE cpss_registry.replica SET seen_at = clock_timestamp() - interval '11 seconds'";
