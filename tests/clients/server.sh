@@ -1,5 +1,5 @@
 # Functions for the scripts of client stories, which source this file with `binary` and `story` set. They start a registry
-# on a free port, or at `listen`, and stop it with SIGTERM.
+# on a free port, or at `listen`, and stop it with SIGTERM, or kill it.
 # shellcheck shell=bash
 start_seconds=60
 stop_seconds=30
@@ -40,6 +40,14 @@ start() {
 stop() {
     kill -TERM "$server"
     await_end
+}
+
+# Kills the registry: it does nothing any more.
+kill_at_once() {
+    kill -KILL "$server"
+    wait "$server" 2>/dev/null || true
+    server=
+    echo "$story: the server was killed"
 }
 
 # Waits for a registry that was sent SIGTERM. It must end with exit code 0.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Restarts a registry repeatedly under the load of a client that retries as in tests/clients/service-config.json. No call may
-# fail, and no write may be lost or recorded twice.
+# Restarts a registry repeatedly under the load of a client that retries as in tests/clients/service-config.json. Every third
+# time it is killed. No call may fail, and no write may be lost or recorded twice.
 #
-#     CPSS_RESTARTS=20 tests/clients/python/restarts.sh target/release/cpss-registry
+#     CPSS_RESTARTS=30 tests/clients/python/restarts.sh target/release/cpss-registry
 #
 # PYTHON is an interpreter with requirements.txt installed. .ci/run passes its own.
 set -euo pipefail
@@ -22,11 +22,11 @@ listen=$address
 client=$!
 for ((count = 0; count < restarts; count++)); do
     sleep "$pause_seconds"
-    stop
+    if ((count % 3 == 2)); then kill_at_once; else stop; fi
     start "${serve[@]}"
 done
 sleep "$pause_seconds"
 kill -TERM "$client"
 wait "$client" || fail "the client failed"
 stop
-echo "$story: $restarts restarts, and no call failed"
+echo "$story: $restarts restarts, $((restarts / 3)) of them after a kill, and no call failed"
