@@ -44,7 +44,7 @@ impl Authority {
     pub(super) fn make(now: Timestamp) -> Result<(Authority, Pair), rcgen::Error> {
         let mut params = CertificateParams::default();
         // The names of two authorities differ, even if both are trusted.
-        params.distinguished_name.push(DnType::CommonName, format!("cpss-registry authority {now:.0}"));
+        params.distinguished_name.push(DnType::CommonName, format!("cpss-registry authority {now:.3}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         valid_for(&mut params, now, AUTHORITY_DAYS);

@@ -162,7 +162,7 @@ fn the_authority_is_replaced_in_two_steps_whatever_the_order_in_the_file() {
     assert!(matches!(finish_rotation(directory), Err(SetupError::NoRotation { .. })));
     let (path, key) = (directory.join("ca.crt"), directory.join("ca.key"));
     let (first, first_key) = (files::read(&path).unwrap(), files::read(&key).unwrap());
-    // No two authorities have the same name, which has the second in which each was made.
+    // Of two that were made in the same second, the order in the file would decide.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let begun = begin_rotation(directory).unwrap();
     assert_eq!((begun.trusted.len(), begun.dropped.len()), (2, 0));
