@@ -45,7 +45,7 @@ stop() {
 # Kills the registry: it does nothing any more.
 kill_at_once() {
     kill -KILL "$server"
-    wait "$server" 2>/dev/null || true
+    { wait "$server" || true; } 2>/dev/null
     server=
     echo "$story: the server was killed"
 }

@@ -32,6 +32,7 @@ class Load:
         self.stopped = threading.Event()
         self.lock = threading.Lock()
         self.calls = 0
+        self.cut_off = 0
         self.longest = 0.0
         self.failed = []
         self.written = []
@@ -39,7 +40,7 @@ class Load:
     def call(self, method, fields):
         began = time.monotonic()
         try:
-            return self.registry.call(method, fields)
+            return self.repeated_if_cut_off(method, fields)
         except Refusal as refused:
             with self.lock:
                 self.failed.append(f"{method}: {refused}")
@@ -47,6 +48,17 @@ class Load:
             with self.lock:
                 self.calls += 1
                 self.longest = max(self.longest, time.monotonic() - began)
+
+    def repeated_if_cut_off(self, method, fields):
+        """Calls once more if the registry was killed in the midst of a response, which gRPC does not repeat."""
+        try:
+            return self.registry.call(method, fields)
+        except Refusal as refused:
+            if refused.code is not grpc.StatusCode.UNAVAILABLE or refused.details:
+                raise
+        with self.lock:
+            self.cut_off += 1
+        return self.registry.call(method, fields)
 
     def read(self):
         while not self.stopped.is_set():
@@ -94,8 +106,8 @@ def main():
             again = load.registry.call("RegisterSpecialist", request).fact_id
             assert again == fact, f"the same request is another fact: {again}, {fact}"
     print(
-        f"restarts: {load.calls} calls, {len(load.failed)} failed, the longest took {load.longest:.1f} s; "
-        f"{len(load.written)} writes recorded once each"
+        f"restarts: {load.calls} calls, {load.cut_off} cut off and repeated, {len(load.failed)} failed, "
+        f"the longest took {load.longest:.1f} s; {len(load.written)} writes recorded once each"
     )
     for failure in load.failed[:20]:
         print(f"restarts: {failure}", file=sys.stderr)
