@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::errors::Held;
 use super::figures::Figures;
 use super::handle::Registry;
 use crate::domain::day::Day;
@@ -21,8 +22,8 @@ pub struct Report {
     pub open_day: Day,
     /// The day of the clock.
     pub clock_day: Day,
-    /// True if the calendar is held.
-    pub is_calendar_held: bool,
+    /// Why the calendar is held, if it is.
+    pub calendar_held: Option<Held>,
     /// The number of messages that wait for the writer, and of those that may.
     pub queue: (usize, usize),
     /// The commits.
@@ -66,7 +67,7 @@ impl Registry {
             epoch: head.history.epoch_of(head.revision).map(|epoch| epoch.id),
             open_day: head.today,
             clock_day: shared.clock.civil_day(),
-            is_calendar_held: shared.due_through(&head).is_err(),
+            calendar_held: shared.due_through(&head).err(),
             queue: (places - self.writer.capacity(), places),
             figures: Arc::clone(&shared.figures),
             index_works: self.index_works(),

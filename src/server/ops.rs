@@ -4,7 +4,9 @@
 //! Anyone who can reach the port may connect, so the resources of its connections are bounded. At the limit, a new
 //! connection closes the oldest one: a probe is always accepted.
 
+mod checks;
 mod connection;
+mod probes;
 mod process;
 mod readings;
 
@@ -16,8 +18,8 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::routing::get;
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode, Uri};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_stream::{Stream, StreamExt as _};
@@ -35,11 +37,11 @@ use super::open::log_options;
 use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
-use crate::registry::{Registry, Rung, WritesOff};
+use crate::registry::{Registry, WritesOff};
 use crate::store::log::LogOptions;
 use crate::surface::CallsUnderWay;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::audit::{Audit, Usage};
+use crate::telemetry::audit::Audit;
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::traces::Traces;
 
@@ -74,6 +76,8 @@ pub(super) struct Ops {
 struct Disks {
     data_dir: PathBuf,
     audit_dir: PathBuf,
+    /// The size of a file of the audit.
+    audit_file_bytes: u64,
     log: LogOptions,
 }
 
@@ -89,13 +93,14 @@ pub(super) struct Running {
 impl Ops {
     /// Creates the state for a registry that is not open yet.
     pub(super) fn new(config: &Config) -> Ops {
-        let mut audit_dir = config.audit().path;
+        let audit = config.audit();
+        let (mut audit_dir, audit_file_bytes) = (audit.path, audit.file_bytes);
         audit_dir.pop();
         Ops {
             health: HealthBoard::default(),
             metrics: Arc::default(),
             registry: Arc::default(),
-            disks: Disks { data_dir: config.data_dir.clone(), audit_dir, log: log_options(config) },
+            disks: Disks { data_dir: config.data_dir.clone(), audit_dir, audit_file_bytes, log: log_options(config) },
             running: Arc::default(),
             writes_off: Arc::default(),
             connections: ConnectionCounts::default(),
@@ -105,18 +110,10 @@ impl Ops {
 
     /// The routes of the port.
     fn routes(self) -> Routes {
-        let health = self.health.clone();
-        let (running, registry) = (Arc::clone(&self.running), Arc::clone(&self.registry));
-        let ready = move || async move {
-            let of_log = registry.load().as_ref().map_or(String::new(), |registry| state_of_log(registry));
-            if health.serving().questions {
-                let of_audit = running.get().map_or(String::new(), |running| warning(&running.audit.usage()));
-                (StatusCode::OK, format!("ok\n{of_audit}{of_log}"))
-            } else {
-                (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{of_log}"))
-            }
-        };
-        let http = Router::new().route("/livez", get(async || "ok\n")).route("/readyz", get(ready));
+        let (live, ready) = (self.clone(), self.clone());
+        let http = Router::new()
+            .route("/livez", get(async move || live.livez()))
+            .route("/readyz", get(async move |uri: Uri, headers: HeaderMap| ready.readyz(&uri, &headers).await));
         let health = CallsOnly(HealthServer::new(self.health.service()));
         let http = http.route("/metrics", get(move || self.clone().scrape()));
         Routes::from(http).add_service(health)
@@ -163,21 +160,4 @@ impl OpsServer {
 fn bounded(incoming: TcpIncoming) -> impl Stream<Item = io::Result<OpsConnection>> {
     let mut set = ConnectionSet::with_limit(MAX_CONNECTIONS);
     incoming.map(move |stream| stream.map(|stream| OpsConnection::new(stream, set.add())))
-}
-
-/// What is wrong with a log that is shared, in words. Empty if nothing is.
-fn state_of_log(registry: &Registry) -> String {
-    let rung = Some(registry.rung()).filter(|rung| matches!(rung, Rung::Late(_) | Rung::Stale(_)));
-    let rung = rung.map(|rung| format!("{rung}\n"));
-    let trouble = registry.log_report().and_then(|report| report.trouble);
-    let trouble = trouble.map(|trouble| format!("writes are refused: {trouble}\n"));
-    format!("{}{}", rung.unwrap_or_default(), trouble.unwrap_or_default())
-}
-
-/// Warns that the audit's share of the disk will soon be used up. Empty if it will not.
-fn warning(usage: &Usage) -> String {
-    match usage.days_left() {
-        Some(days) => format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes\n"),
-        None => String::new(),
-    }
 }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod caller;
+pub mod checks;
 mod json_line;
 pub mod log;
 pub mod metrics;

@@ -223,6 +223,12 @@ async fn calls_in_progress_are_answered_and_the_ops_port_stays_open() {
     let refused = Client::connect(process.listening()).call(verify(NOT_ON_FILE, None, None)).await;
     assert!(refused.is_err(), "new connections are not accepted: {refused:?}");
     assert_eq!(get(process.ops(), "/livez").await, ("HTTP/1.1 200 OK".to_owned(), "ok\n".to_owned()));
+    let (_, checks) = get(process.ops(), "/readyz?verbose").await;
+    for line in
+        ["not ready", "open: ok", "questions: failed: the server is ending", "drain: failed: the server is ending"]
+    {
+        assert!(checks.lines().any(|shown| shown == line), "{line}: {checks}");
+    }
     let (_, metrics) = get(process.ops(), "/metrics").await;
     for line in [format!("cpss_head_revision {before}"), "cpss_answers 0".to_owned(), "cpss_writes 0".to_owned()] {
         assert!(metrics.contains(&line), "{line}: {metrics}");

@@ -54,6 +54,7 @@ mod opening;
 mod pages;
 mod permissions;
 mod prior_numbers;
+mod probes;
 mod provision;
 mod reask;
 mod refused_commands;

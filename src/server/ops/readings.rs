@@ -63,7 +63,7 @@ impl Ops {
             let is_off = match cause {
                 "starting" => registry.is_none() && !is_draining,
                 "disk" => is_refused_by_disk || self.is_disk_full(),
-                "calendar" => report.is_some_and(|report| report.is_calendar_held),
+                "calendar" => report.is_some_and(|report| report.calendar_held.is_some()),
                 "scrub" => report.is_some_and(|report| report.scrub.is_damaged),
                 "index" => report.is_some_and(|report| !report.index_works),
                 "log" => log.is_some_and(|log| log.trouble.is_some()),

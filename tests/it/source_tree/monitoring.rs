@@ -1,7 +1,9 @@
-//! The list of metrics in the code, the page about them, the alerts, their cases, the runbook, and the dashboard agree, in both directions.
+//! The lists of metrics and of checks in the code, the pages about them, the alerts, their cases, the runbook, and the
+//! dashboard agree, in both directions.
 
 use std::collections::BTreeSet;
 
+use cpss_registry::telemetry::checks::Check;
 use cpss_registry::telemetry::metrics::list::{Kind, LIST, Metric};
 
 use crate::harness::markdown::Document;
@@ -27,6 +29,16 @@ fn the_page_lists_every_metric_as_the_code_declares_it_and_no_other() {
     let listed: Vec<&str> = page.section("## List").lines().filter(|line| line.starts_with("| `")).collect();
     let declared: Vec<String> = LIST.iter().map(|metric| row(metric)).collect();
     assert_eq!(listed, declared, "\n{}\n", declared.join("\n"));
+}
+
+#[test]
+fn the_page_lists_every_check_as_the_code_declares_it_and_no_other() {
+    let page = Document::named("deploy/docs/probes.md");
+    let rows: Vec<&str> = page.section("## Checks").lines().filter(|line| line.starts_with("| `")).collect();
+    let declared: Vec<String> =
+        Check::ALL.iter().map(|check| format!("| `{}` | {} | ", check.name(), check.passes())).collect();
+    let beginnings: Vec<&str> = rows.iter().map(|row| &row[..row.rfind(" | ").unwrap() + 3]).collect();
+    assert_eq!(beginnings, declared, "\n{}\n", declared.join("\n"));
 }
 
 /// An alert, or a recorded series.

@@ -10,8 +10,13 @@ use crate::harness::NOT_ON_FILE;
 
 /// The status line and the body of a response.
 pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
+    get_as(ops, path, "*/*").await
+}
+
+/// Like [`get`], if the response is of this type.
+pub async fn get_as(ops: SocketAddr, path: &str, accept: &str) -> (String, String) {
     let mut stream = TcpStream::connect(ops).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

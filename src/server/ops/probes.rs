@@ -1,0 +1,78 @@
+//! The probes: whether the process lives, whether questions are answered, and the checks behind that.
+
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, StatusCode, Uri};
+
+use super::Ops;
+use crate::registry::{Registry, Rung};
+use crate::telemetry::audit::Usage;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// A response: its status, its type, and its body.
+pub(super) type Response = (StatusCode, [(HeaderName, &'static str); 1], String);
+
+fn response(is_ok: bool, kind: &'static str, body: String) -> Response {
+    let status = if is_ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(CONTENT_TYPE, kind)], body)
+}
+
+impl Ops {
+    /// `/livez`: 200 while the process runs.
+    pub(super) fn livez(&self) -> Response {
+        response(true, TEXT, "ok\n".to_owned())
+    }
+
+    /// `/readyz`: 200 if questions are answered, else 503. With the query `verbose` it has the result of every check, as
+    /// text, or as JSON if the request accepts that.
+    pub(super) async fn readyz(&self, uri: &Uri, headers: &HeaderMap) -> Response {
+        let is_verbose = uri.query().is_some_and(|query| query.split('&').any(|part| is_named(part, "verbose")));
+        if !is_verbose {
+            return self.ready();
+        }
+        let checks = self.checks();
+        // Reading the disk may block.
+        let Ok(status) = tokio::task::spawn_blocking(move || checks.run()).await else {
+            return response(false, TEXT, "the checks failed\n".to_owned());
+        };
+        let accepts = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+        if accepts.into_iter().any(|accept| accept.contains(JSON)) {
+            return response(status.is_ready, JSON, format!("{}\n", status.json()));
+        }
+        let first = if status.is_ready { "ok" } else { "not ready" };
+        response(status.is_ready, TEXT, format!("{first}\n{}", status.text()))
+    }
+
+    fn ready(&self) -> Response {
+        let of_log = self.registry.load().as_ref().map_or(String::new(), |registry| state_of_log(registry));
+        if self.health.serving().questions {
+            let of_audit = self.running.get().map_or(String::new(), |running| warning(&running.audit.usage()));
+            response(true, TEXT, format!("ok\n{of_audit}{of_log}"))
+        } else {
+            response(false, TEXT, format!("not ready\n{of_log}"))
+        }
+    }
+}
+
+/// True if a part of a query has this name, with or without a value.
+fn is_named(part: &str, name: &str) -> bool {
+    part.split('=').next() == Some(name)
+}
+
+/// What is wrong with a log that is shared, in words. Empty if nothing is.
+fn state_of_log(registry: &Registry) -> String {
+    let rung = Some(registry.rung()).filter(|rung| matches!(rung, Rung::Late(_) | Rung::Stale(_)));
+    let rung = rung.map(|rung| format!("{rung}\n"));
+    let trouble = registry.log_report().and_then(|report| report.trouble);
+    let trouble = trouble.map(|trouble| format!("writes are refused: {trouble}\n"));
+    format!("{}{}", rung.unwrap_or_default(), trouble.unwrap_or_default())
+}
+
+/// Warns that the audit's share of the disk will soon be used up. Empty if it will not.
+fn warning(usage: &Usage) -> String {
+    match usage.days_left() {
+        Some(days) => format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes\n"),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,54 @@
+//! The probes of the ops port: what they say of a server that is well, and of one that is not.
+
+use cpss_registry::telemetry::checks::Check;
+
+use super::harness::{Process, TODAY, until};
+use super::tls::ops::{get, get_as};
+use super::tls::tls_server::{TlsServer, question};
+
+/// More than any disk has.
+const MORE_THAN_ANY_DISK: &str = "9000000000000000000";
+
+fn names() -> Vec<&'static str> {
+    Check::ALL.iter().map(|check| check.name()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_check_passes_on_a_server_that_is_well_and_no_client_is_named() {
+    let place = TlsServer::start();
+    let ops = place.process.ops();
+    place.client("registrar").await.ask(question()).await;
+    let (status, text) = get(ops, "/readyz?verbose").await;
+    let expected: String = names().iter().map(|name| format!("{name}: ok\n")).collect();
+    assert_eq!((&status[..], text), ("HTTP/1.1 200 OK", format!("ok\n{expected}")));
+    let (status, json) = get_as(ops, "/readyz?verbose", "text/html, application/json;q=0.9").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["ready"], true, "{json}");
+    let checks = json["checks"].as_array().unwrap();
+    assert_eq!(checks.iter().map(|check| check["name"].as_str().unwrap()).collect::<Vec<_>>(), names());
+    assert!(checks.iter().all(|check| check["ok"] == true && check.get("reason").is_none()), "{json}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_fails_has_its_reason_and_questions_are_still_answered() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, _) = Process::start(data.path(), TODAY);
+    process.stop();
+    let process = Process::spawn_with(data.path(), TODAY, &["--disk-reserve-bytes", MORE_THAN_ANY_DISK]);
+    process.listening();
+    until("the cause of refused writes", async || {
+        let (_, text) = get(process.ops(), "/readyz?verbose").await;
+        text.contains("\nwrites: failed: disk: the disk does not accept writes\n")
+    })
+    .await;
+    let (status, text) = get(process.ops(), "/readyz?verbose").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(text.contains(" bytes are free, and the reserve is 9000000000000000000 bytes\n"), "{text}");
+    assert!(text.starts_with("ok\n") && text.contains("\nquestions: ok\n"), "{text}");
+    let (_, json) = get_as(process.ops(), "/readyz?verbose", "application/json").await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let disk = json["checks"].as_array().unwrap().iter().find(|check| check["name"] == "data_disk").unwrap();
+    assert!(disk["ok"] == false && disk["reason"].as_str().unwrap().contains("bytes are free"), "{json}");
+    process.stop();
+}
