@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -61,6 +61,8 @@ struct PeerState {
     /// The number of calls that it awaits an answer to, except long-lived calls.
     awaited: AtomicUsize,
     cut_off: OnceLock<CutOff>,
+    /// Set once the connection is too old: how long watches on it may go on.
+    aged: watch::Sender<Option<Duration>>,
     /// True while writing to it blocks until it reads.
     is_blocked: AtomicBool,
     /// The number of requests before the connection was authenticated, and the permits of those that are open.
@@ -142,6 +144,7 @@ impl Peer {
             client: OnceLock::new(),
             awaited: AtomicUsize::new(0),
             cut_off: OnceLock::new(),
+            aged: watch::Sender::new(None),
             is_blocked: AtomicBool::new(false),
             unauthenticated: AtomicUsize::new(0),
             unauthenticated_open: Arc::new(Semaphore::new(UNAUTHENTICATED_STREAMS)),
@@ -225,6 +228,26 @@ impl Peer {
     /// True while writing to the peer blocks until it reads.
     pub fn is_blocked(&self) -> bool {
         self.0.is_blocked.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the connection is too old. Watches on it end after `grace`.
+    pub fn age(&self, grace: Duration) {
+        self.0.aged.send_replace(Some(grace));
+    }
+
+    /// True if the connection is too old.
+    pub fn is_aged(&self) -> bool {
+        self.0.aged.borrow().is_some()
+    }
+
+    /// Waits until watches on the connection must end.
+    pub fn watches_end(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut aged = self.0.aged.subscribe();
+        async move {
+            // If the sender is gone, the connection is gone too.
+            let grace = aged.wait_for(Option::is_some).await.map_or(None, |grace| *grace);
+            tokio::time::sleep(grace.unwrap_or_default()).await;
+        }
     }
 
     /// Marks the connection to be cut off. The first reason is kept.

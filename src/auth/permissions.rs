@@ -86,6 +86,8 @@ pub struct Method {
     pub qualified_name: &'static str,
     /// True if its requests or its responses are a stream. Such a call may be long-lived.
     pub streams: bool,
+    /// True if it lasts until its caller or the server ends it, and can be continued by another call.
+    pub watches: bool,
     /// True if it may hold much memory until its response has been read, or reads much: a stream, a batch, a page, or a
     /// method that reads every credential.
     pub is_large: bool,
@@ -184,6 +186,9 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
 /// Methods that read every credential, although the response is short.
 const READS_ALL: &[(&str, &str)] = &[("ProviderService", "GetProgramStatistics")];
 
+/// Methods whose calls last until the caller or the server ends them.
+const WATCHES: &[(&str, &str)] = &[("ChangeService", "WatchChanges")];
+
 /// The package of the contract's services.
 pub const PACKAGE: &str = "ms.dmh.credential.v1";
 
@@ -197,6 +202,7 @@ static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock:
             name: method.name,
             qualified_name: method.path.rsplit('.').next().unwrap_or_default(),
             streams: method.streams,
+            watches: WATCHES.contains(&(method.service, method.name)),
             is_large: method.streams || method.takes_many || READS_ALL.contains(&(method.service, method.name)),
             writes: method.writes,
             grants: rows.next().map_or(&[], |(.., grants)| grants),

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::{Outcome, config, print, print_json};
 use crate::server;
 use crate::server::config::{Config, Flags};
-use crate::server::logging::{self, LogReload};
+use crate::server::logging;
 
 /// Run the service: prints `listening on ADDR` once it accepts calls. SIGTERM drains it; a second SIGTERM stops it at
 /// once
@@ -53,9 +53,6 @@ impl Serve {
         let handler = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
         let mut terminated = handler(SignalKind::terminate())?;
         let mut interrupted = handler(SignalKind::interrupt())?;
-        let reload = LogReload::begin(self.flags.clone());
-        let reload = reload.map_err(|error| Failure::of("cannot listen for signals", &error))?;
-        let reload = tokio::spawn(reload.keep());
         let is_stopped = AtomicBool::new(false);
         let mut signals = poll_fn(|cx| {
             let signaled = match terminated.poll_recv(cx) {
@@ -81,7 +78,6 @@ impl Serve {
                 ended => break ended,
             }
         };
-        reload.abort();
         served.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 

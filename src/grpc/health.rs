@@ -2,7 +2,7 @@
 //! stream stays open.
 //!
 //! `""`, `readiness` and the services that only read report whether questions are answered. The services that write
-//! report whether writes are possible. `liveness` reports that the process runs.
+//! report whether writes are possible. `liveness` reports that no thread is stuck, also while the server ends.
 
 use std::pin::Pin;
 
@@ -34,6 +34,8 @@ pub struct HealthBoard {
 #[derive(Clone, Copy, Debug, Default)]
 struct Board {
     serving: Serving,
+    /// True if a thread is stuck.
+    is_stuck: bool,
     /// True if no more changes follow. Watches then end with DRAINING, so that they do not delay the drain.
     is_last: bool,
 }
@@ -52,7 +54,13 @@ impl HealthBoard {
 
     /// Reports that nothing is served any more, and ends every watch.
     pub fn end(&self) {
-        self.current.send_replace(Board { is_last: true, ..Board::default() });
+        self.current
+            .send_modify(|board| *board = Board { is_last: true, is_stuck: board.is_stuck, ..Board::default() });
+    }
+
+    /// Sets whether a thread is stuck, also after [`HealthBoard::end`].
+    pub fn set_stuck(&self, is_stuck: bool) {
+        self.current.send_if_modified(|board| std::mem::replace(&mut board.is_stuck, is_stuck) != is_stuck);
     }
 
     /// Returns what is currently served.
@@ -75,14 +83,14 @@ pub struct HealthService {
 /// The condition that a service's health depends on.
 #[derive(Clone, Copy)]
 enum DependsOn {
-    Nothing,
+    Liveness,
     Questions,
     Writes,
 }
 
 fn depends_on(name: &str) -> Option<DependsOn> {
     match name {
-        "liveness" => Some(DependsOn::Nothing),
+        "liveness" => Some(DependsOn::Liveness),
         "" | "readiness" => Some(DependsOn::Questions),
         _ => {
             let service = SERVICES.iter().find(|service| service.name == name)?;
@@ -92,13 +100,13 @@ fn depends_on(name: &str) -> Option<DependsOn> {
     }
 }
 
-fn response(service: Option<DependsOn>, serving: Serving) -> HealthCheckResponse {
+fn response(service: Option<DependsOn>, board: Board) -> HealthCheckResponse {
     let serves = |is: bool| if is { ServingStatus::Serving } else { ServingStatus::NotServing };
     let status = match service {
         None => ServingStatus::ServiceUnknown,
-        Some(DependsOn::Nothing) => ServingStatus::Serving,
-        Some(DependsOn::Questions) => serves(serving.questions),
-        Some(DependsOn::Writes) => serves(serving.writes),
+        Some(DependsOn::Liveness) => serves(!board.is_stuck),
+        Some(DependsOn::Questions) => serves(board.serving.questions),
+        Some(DependsOn::Writes) => serves(board.serving.writes),
     };
     HealthCheckResponse { status: status.into() }
 }
@@ -108,7 +116,7 @@ impl Health for HealthService {
     async fn check(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         let service = &request.get_ref().service;
         let known = depends_on(service).ok_or_else(|| status::not_found("service", service))?;
-        Ok(Response::new(response(Some(known), self.board.current.borrow().serving)))
+        Ok(Response::new(response(Some(known), *self.board.current.borrow())))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
@@ -120,7 +128,7 @@ impl Health for HealthService {
             let (mut watched, last) = watch?;
             loop {
                 let board = *watched.borrow_and_update();
-                let response = response(service, board.serving);
+                let response = response(service, board);
                 if last != Some(response.status) {
                     return Some((Ok(response), Some((watched, Some(response.status)))));
                 }

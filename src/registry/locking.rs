@@ -8,6 +8,7 @@ use super::batch::Batch;
 use super::message::Message;
 use super::not_committed::NotCommitted;
 use super::writer::Writer;
+use crate::store::Store;
 use crate::store::log::StoredRecord;
 
 impl Writer {
@@ -17,7 +18,7 @@ impl Writer {
         if !messages.iter().any(Message::may_record) {
             return Ok(Vec::new());
         }
-        let Some(staged) = self.store.lock().map_err(|error| self.not_committed(error))? else {
+        let Some(staged) = self.in_log(Store::lock).map_err(|error| self.not_committed(error))? else {
             return Ok(Vec::new());
         };
         self.mailbox.add_to(messages);
@@ -32,7 +33,7 @@ impl Writer {
             return Ok(());
         }
         self.store.unlock();
-        self.store.confirm().map_err(|error| self.not_committed(error))?;
+        self.in_log(Store::confirm).map_err(|error| self.not_committed(error))?;
         Err(NotCommitted::HeadMoved)
     }
 }

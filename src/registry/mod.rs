@@ -4,7 +4,7 @@
 //! From the bottom up:
 //!
 //! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, what the writer counts
-//!   (`figures`), and the error types (`errors`);
+//!   and notes (`figures`, `progress`), and the error types (`errors`);
 //! * `shared`: the state that the writer and the readers share;
 //! * [`snapshot`]: the revision that a question pins; `bearer`, [`question`], [`verdict_change`], [`list`], [`people`]
 //!   and [`search`]: how a snapshot answers;
@@ -13,8 +13,8 @@
 //!   `message`: what the writer is asked; `mailbox`: the queue of messages; `not_committed`: why a batch was not
 //!   committed; `writer`: makes the batch durable, and follows the records of others; `locking`: stages records of
 //!   others that may not last;
-//! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`], `report`
-//!   and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
+//! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`],
+//!   `report`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered after its batch is
 //! durable, folded into the index and published, so its caller reads its own writes.
@@ -56,6 +56,7 @@ pub mod people;
 mod pin;
 mod preface;
 mod prefetch;
+mod progress;
 pub mod question;
 mod read_ahead;
 mod receipt;
@@ -83,6 +84,7 @@ mod turns;
 pub mod verdict_change;
 mod watchers;
 mod writer;
+mod writer_progress;
 
 pub use self::bulk_load::{LoadBatch, LoadError, LoadOptions, Loader};
 pub use self::content::Content;
@@ -97,5 +99,6 @@ pub use self::receipt::{Receipt, ReportedJob, Resource};
 pub use self::report::{Report, ScrubReport};
 pub use self::rung::{LogReport, Rung};
 pub use self::submission::{QueueSlot, Submission};
+pub use self::writer_progress::WriterProgress;
 pub use crate::store::incident;
 pub use crate::store::log::trouble::{Cause, Trouble};

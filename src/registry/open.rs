@@ -341,6 +341,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         watchers: Watchers::default(),
         clock,
         figures: Arc::default(),
+        progress: Arc::default(),
         open_days_through: Day::BEGINNING,
         opening_backoff: OpeningBackoff::default(),
         damage: Arc::new(Damage::noted(store.damage_note())),

@@ -16,6 +16,7 @@ use super::figures::Figures;
 use super::head::{Head, ResidentProvider};
 use super::historical_cache::HistoricalCache;
 use super::opening_backoff::OpeningBackoff;
+use super::progress::Progress;
 use super::read_ahead::ReadAhead;
 use super::recent_records::RecentRecords;
 use super::scrub::Damage;
@@ -49,6 +50,8 @@ pub(super) struct Shared {
     pub(super) news: Arc<Notify>,
     pub(super) clock: Clock,
     pub(super) figures: Arc<Figures>,
+    /// What the writer notes about its progress.
+    pub(super) progress: Arc<Progress>,
     /// The last day that an operator lets the calendar open, however far ahead the clock is.
     pub(super) open_days_through: Day,
     pub(super) opening_backoff: OpeningBackoff,

@@ -62,6 +62,7 @@ impl Writer {
     pub(super) fn run(mut self, mailbox: mpsc::Receiver<Message>) -> Result<Store, WriterFailed> {
         self.mailbox = Mailbox::of(mailbox);
         while let Some(mut messages) = self.mailbox.wait() {
+            self.shared.progress.set_busy(true);
             if self.store.is_shared() {
                 self.mailbox.linger(&mut messages);
             }
@@ -69,6 +70,7 @@ impl Writer {
             if self.process(messages)? {
                 break;
             }
+            self.shared.progress.set_busy(false);
         }
         self.shared.timeline_cache.close();
         Ok(self.store)
@@ -155,14 +157,19 @@ impl Writer {
         // What is answered depends on what was staged, and that must last.
         let is_answerable = batch.foreign == 0 && !messages.iter().any(Message::depends_on_head);
         if batch.own().is_empty() && !is_answerable {
-            self.store.confirm().map_err(|error| self.not_committed(error))?;
+            self.in_log(Store::confirm).map_err(|error| self.not_committed(error))?;
         }
         self.commit(batch)
     }
 
+    /// Calls the log, which may wait for a disk or a database.
+    pub(super) fn in_log<T>(&mut self, call: impl FnOnce(&mut Store) -> T) -> T {
+        self.shared.progress.in_log(|| call(&mut self.store))
+    }
+
     /// Publishes every record that is in the log now.
     fn reach(&mut self) -> Result<(), NotCommitted> {
-        let head = self.store.reach().map_err(|error| self.not_committed(error))?;
+        let head = self.in_log(Store::reach).map_err(|error| self.not_committed(error))?;
         self.follow()?;
         if self.store.head() < head { Err(NotCommitted::HeadMoved) } else { Ok(()) }
     }
@@ -181,7 +188,7 @@ impl Writer {
     /// Makes the answers to questions by time final, up to the latest instant that a message asks for.
     fn settle(&mut self, messages: &mut [Message]) -> Result<(), NotCommitted> {
         let Some(latest) = messages.iter().filter_map(Message::unsettled).max() else { return Ok(()) };
-        let settled = match self.store.settle(latest) {
+        let settled = match self.in_log(|store| store.settle(latest)) {
             Ok(through) => {
                 self.follow()?;
                 if self.store.head() < through {
@@ -283,7 +290,7 @@ impl Writer {
     /// Applies and publishes the records that other processes appended, as far as they are known to be durable.
     pub(super) fn follow(&mut self) -> Result<(), NotCommitted> {
         loop {
-            let followed = self.store.follow().map_err(|error| self.not_committed(error))?;
+            let followed = self.in_log(Store::follow).map_err(|error| self.not_committed(error))?;
             if followed.is_empty() {
                 return Ok(());
             }
@@ -323,7 +330,7 @@ impl Writer {
             return Ok(Vec::new());
         }
         let begun = Instant::now();
-        let tips = self.store.commit(batch.own()).map_err(|error| self.not_committed(error))?;
+        let tips = self.in_log(|store| store.commit(batch.own())).map_err(|error| self.not_committed(error))?;
         let append = begun.elapsed();
         if !tips.is_empty() {
             self.refused_at = None;

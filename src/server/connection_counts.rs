@@ -1,7 +1,7 @@
 //! The open connections of the gRPC port, counted by whether their client is known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// The open connections. Clones share the counts.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,8 @@ pub(super) struct ConnectionCounts(Arc<Counts>);
 struct Counts {
     open: AtomicUsize,
     known: AtomicUsize,
+    /// The connections that ended because of their age.
+    aged: AtomicU64,
 }
 
 /// A connection that is counted until this is dropped. At first its client is unknown.
@@ -36,9 +38,19 @@ impl ConnectionCounts {
     pub(super) fn unknown(&self) -> usize {
         self.0.open.load(Ordering::Relaxed).saturating_sub(self.known())
     }
+
+    /// The number of connections that ended because of their age.
+    pub(super) fn aged(&self) -> u64 {
+        self.0.aged.load(Ordering::Relaxed)
+    }
 }
 
 impl Counted {
+    /// Counts the connection as one that ends because of its age.
+    pub(super) fn aged(&self) {
+        self.counts.0.aged.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts the connection as that of a known client from now on.
     pub(super) fn known(&mut self) {
         if !std::mem::replace(&mut self.is_known, true) {

@@ -14,17 +14,21 @@ pub mod file_modes;
 pub mod generate;
 mod health;
 pub mod listener;
+mod liveness;
 pub mod logging;
 pub mod moving;
 mod open;
 mod ops;
+mod reload;
 pub mod replica;
 pub mod restored;
 mod sample;
 pub mod scratch;
+mod service_manager;
 pub mod setup;
 mod sinks;
 mod started;
+mod supervision;
 mod vital;
 mod workers;
 
@@ -42,17 +46,20 @@ use self::config::{Config, Mistake};
 use self::health::Health;
 use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
+use self::liveness::{Liveness, Seen, WRITER};
 use self::ops::{Ops, OpsServer, Running};
+use self::reload::Reload;
 use self::replica::ReplicaError;
 use self::sinks::Sinks;
 use self::started::Ports;
-use self::vital::{Vital, restarted};
+use self::supervision::Supervision;
+use self::vital::{AbortOnDrop, Vital, restarted};
 use self::workers::{Threads, Workers};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::grpc::GrpcListener;
-use crate::grpc::health::HealthBoard;
+use crate::grpc::http2::ConnectionAge;
 use crate::registry::backup::Backups;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
@@ -175,7 +182,10 @@ pub async fn run(
     on_listening: impl FnOnce(Listening),
 ) -> Result<(), ServeError> {
     let ops = Ops::new(&config);
+    let (supervision, _watching) = Supervision::begin(&ops);
     let (listener, watch) = configured_listener(&config, &ops)?;
+    let requests = watch.as_ref().map(|watch| watch.requests.clone());
+    let reload = Reload::begin(&config, &supervision, requests).map_err(ServeError::Hangup)?;
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let (ops_listener, ops_address) = listen(config.ops_listen).await?;
@@ -189,7 +199,7 @@ pub async fn run(
         _ = signals.next() => return Ok(()),
     };
     let registry = registry.serving_stale_for(config.log_serve_stale_for_seconds);
-    let (calendar, waking) = start_upkeep(&registry);
+    let upkeep = start_upkeep(&registry, &ops.liveness);
     let writer = tokio::task::spawn_blocking(move || writer.join());
     tokio::pin!(writer);
 
@@ -203,7 +213,7 @@ pub async fn run(
     let (calls, draining) = (limits.calls.clone(), stop.subscribe());
     // Set once, here.
     ops.running.set(Running { audit: audit.clone(), access, traces, calls, draining }).ok();
-    let (workers, threads) = start_workers(&health, &audit, &admission, &limits, &stop, &vital)?;
+    let (workers, threads) = start_workers(&ops, config.connection_age(), &audit, &admission, &limits, &stop, &vital)?;
     let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
@@ -215,6 +225,7 @@ pub async fn run(
     let watch = watch.map(|watch| tokio::spawn(watch.keep()));
     let health_task = tokio::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
+    supervision.is_ready();
     let scrub = start_background_reads(&registry);
 
     let (mut early, mut broken) = (None, None);
@@ -226,12 +237,11 @@ pub async fn run(
             broken = Some(part);
         }
     }
+    supervision.ends(early.as_ref().is_some_and(goes_on));
     health.end();
     health_task.abort();
     stop.send_replace(true);
-    calendar.abort();
-    waking.abort();
-    drop(scrub);
+    drop((reload, upkeep, scrub));
     watch.inspect(JoinHandle::abort);
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
@@ -254,11 +264,18 @@ fn operations(config: &Config) -> Operations {
     Operations { backups: Backups::new(config.data_dir.clone(), config.backup_recipients.clone()) }
 }
 
-/// Starts the tasks that open days, follow other processes, and wake watchers.
-fn start_upkeep(registry: &Registry) -> (JoinHandle<()>, JoinHandle<()>) {
+/// True if the writer ended because the shared log goes on in another epoch: this process then opens it again.
+fn goes_on(ended: &Result<std::thread::Result<Result<Store, WriterFailed>>, tokio::task::JoinError>) -> bool {
+    matches!(ended, Ok(Ok(Err(failed))) if failed.is_other_epoch())
+}
+
+/// Starts the tasks that open days, follow other processes, and wake watchers. From now on the writer is watched.
+fn start_upkeep(registry: &Registry, liveness: &Liveness) -> [AbortOnDrop; 2] {
+    let writer = registry.writer_progress();
+    liveness.watch(WRITER, move || Some(Seen { steps: writer.steps(), is_awaited: writer.is_awaited() }));
     let (days, waking) = (registry.clone(), registry.clone());
-    let calendar = tokio::spawn(restarted("calendar", move || keep_up(days.clone())));
-    (calendar, tokio::spawn(restarted("watchers", move || wake_watchers(waking.clone()))))
+    let calendar = AbortOnDrop::spawn(restarted("calendar", move || keep_up(days.clone())));
+    [calendar, AbortOnDrop::spawn(restarted("watchers", move || wake_watchers(waking.clone())))]
 }
 
 fn warn_of_calls_cut_off(calls: usize) {
@@ -313,7 +330,8 @@ fn configured_listener(config: &Config, ops: &Ops) -> Result<(Listener, Option<W
 
 /// Starts one worker thread per core.
 fn start_workers(
-    health: &HealthBoard,
+    ops: &Ops,
+    age: ConnectionAge,
     audit: &Audit,
     admission: &Arc<Admission>,
     limits: &LimitsLayer,
@@ -321,9 +339,9 @@ fn start_workers(
     vital: &Vital,
 ) -> Result<(Workers, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let listener = |_| GrpcListener::new(Surface::new(audit, admission, limits), health, limits);
+    let listener = |_| GrpcListener::new(Surface::new(audit, admission, limits), &ops.health, limits);
     let listeners = (0..cores).map(listener).collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Workers::start(listeners, stop, || vital.part("worker")).map_err(ServeError::Listener)
+    Workers::start(listeners, age, stop, &ops.liveness, || vital.part("worker")).map_err(ServeError::Listener)
 }
 
 /// Opens the days that begin, and publishes what other processes record.

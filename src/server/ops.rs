@@ -33,6 +33,7 @@ use super::config::Config;
 use super::connection_counts::ConnectionCounts;
 use super::connection_set::ConnectionSet;
 use super::listener::CertificateExpiries;
+use super::liveness::Liveness;
 use super::open::log_options;
 use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
@@ -69,6 +70,7 @@ pub(super) struct Ops {
     pub writes_off: Arc<ArcSwapOption<WritesOff>>,
     pub connections: ConnectionCounts,
     pub expiries: CertificateExpiries,
+    pub liveness: Liveness,
 }
 
 /// Where the data are, and how much of the disk must stay free.
@@ -105,6 +107,7 @@ impl Ops {
             writes_off: Arc::default(),
             connections: ConnectionCounts::default(),
             expiries: CertificateExpiries::default(),
+            liveness: Liveness::new(config.stuck_after_seconds),
         }
     }
 

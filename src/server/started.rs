@@ -7,7 +7,7 @@ use super::listener::certificates::Expiries;
 use crate::registry::Registry;
 
 /// The keys of the configuration that limit something.
-const LIMITS: [&str; 15] = [
+const LIMITS: [&str; 16] = [
     "disk_reserve_bytes",
     "disk_reserve_percent",
     "drain_seconds",
@@ -23,6 +23,7 @@ const LIMITS: [&str; 15] = [
     "connections_per_client",
     "streams_per_client",
     "longest_call_seconds",
+    "max_connection_age_seconds",
 ];
 
 /// The addresses on which the server listens.

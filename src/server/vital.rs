@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// The delay before a task that panicked is restarted.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -45,6 +46,22 @@ impl Vital {
     pub(super) async fn ended(&mut self) -> &'static str {
         // The channel never closes, because this struct holds a sender.
         self.ended.recv().await.unwrap_or("-")
+    }
+}
+
+/// A task that ends when this is dropped.
+pub(super) struct AbortOnDrop(JoinHandle<()>);
+
+impl AbortOnDrop {
+    /// Starts the task.
+    pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDrop {
+        AbortOnDrop(tokio::spawn(task))
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -16,7 +16,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::connection::{Connection, WorkerSlot};
+use super::liveness::Liveness;
 use super::vital::Alive;
+use crate::grpc::http2::ConnectionAge;
 use crate::grpc::{self, GrpcListener};
 use crate::surface::CallsUnderWay;
 
@@ -48,13 +50,18 @@ impl Workers {
     /// `alive` while it runs.
     pub(super) fn start(
         listeners: Vec<GrpcListener>,
+        age: ConnectionAge,
         stop: &watch::Sender<bool>,
+        liveness: &Liveness,
         alive: impl Fn() -> Alive,
     ) -> io::Result<(Workers, Threads)> {
         let ((runs, running), cut) = (mpsc::channel(1), watch::Sender::new(()));
         let start = |listener| {
             let stop = stop.subscribe();
-            Worker::start(|incoming| serve(incoming, listener, stop), cut.subscribe(), (alive(), runs.clone()))
+            let held = (alive(), runs.clone());
+            let worker = Worker::start(move |incoming| serve(incoming, listener, age, stop), cut.subscribe(), held)?;
+            drop(worker.runtime.spawn(liveness.worker()));
+            Ok(worker)
         };
         let workers = listeners.into_iter().map(start).collect::<io::Result<_>>()?;
         Ok((Workers::of(workers), Threads { running, cut }))
@@ -138,13 +145,18 @@ impl Threads {
     }
 }
 
-async fn serve(mut incoming: mpsc::Receiver<Connection>, listener: GrpcListener, mut stop: watch::Receiver<bool>) {
+async fn serve(
+    mut incoming: mpsc::Receiver<Connection>,
+    listener: GrpcListener,
+    age: ConnectionAge,
+    mut stop: watch::Receiver<bool>,
+) {
     let stops = stop.clone();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut connections = JoinSet::new();
     let begin = |connection: Connection| {
         let peer = connection.peer().clone();
-        grpc::http2::serve(connection, peer, listener.clone(), stops.clone())
+        grpc::http2::serve(connection, peer, listener.clone(), age, stops.clone())
     };
     loop {
         tokio::select! {
@@ -166,7 +178,10 @@ async fn serve(mut incoming: mpsc::Receiver<Connection>, listener: GrpcListener,
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use std::time::Instant;
+
     use super::*;
+    use crate::server::liveness;
     use crate::server::vital::Vital;
 
     #[tokio::test]
@@ -207,5 +222,36 @@ mod tests {
         });
         assert!(join_all(blocking.collect::<Vec<_>>()).await.iter().all(Result::is_ok));
         assert!((2..=MAX_BLOCKING).contains(&most.load(Ordering::Acquire)), "{most:?} at once");
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_blocks_is_found_stuck_and_one_that_only_waits_is_not() {
+        let (vital, cut, limit) = (Vital::new(), watch::Sender::new(()), Duration::from_secs(600));
+        let (release, blocked) = std::sync::mpsc::channel::<()>();
+        let liveness = Liveness::new(limit);
+        let worker = Worker::start(|_| std::future::pending(), cut.subscribe(), vital.part("worker")).unwrap();
+        drop(worker.runtime.spawn(liveness.worker()));
+        let mut now = Instant::now();
+        let mut looks = |count: u64, pause: Duration| {
+            for _ in 0..count {
+                thread::sleep(pause);
+                now += liveness::PERIOD;
+                liveness.look(now);
+            }
+            liveness.stuck()
+        };
+        // It shows that it moves, far more often than it has to.
+        assert_eq!(looks(3, liveness::PERIOD * 2), None);
+        let (begun, begins) = std::sync::mpsc::channel();
+        drop(worker.runtime.spawn(async move {
+            begun.send(()).unwrap();
+            blocked.recv().ok();
+        }));
+        begins.recv().unwrap();
+        looks(1, Duration::ZERO);
+        assert_eq!(looks(590, Duration::ZERO), None);
+        assert_eq!(looks(10, Duration::ZERO), Some("worker"));
+        drop(release);
+        assert_eq!(looks(2, liveness::PERIOD * 2), None, "it moves again");
     }
 }

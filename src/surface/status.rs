@@ -291,6 +291,13 @@ pub fn draining() -> Status {
     try_later(Code::Unavailable, "DRAINING", message, Duration::from_secs(1))
 }
 
+/// The connection is too old. The next attempt is made on a new one.
+pub fn connection_aged() -> Status {
+    let message =
+        "the connection is older than max_connection_age_seconds: go on with another call, on a new connection";
+    try_later(Code::Unavailable, "DRAINING", message, Duration::ZERO)
+}
+
 /// The calendar is held, and every write with it.
 pub fn calendar_held() -> Status {
     status(Code::Unavailable, "CALENDAR_HELD", "the calendar is held until an operator releases it")

@@ -35,6 +35,7 @@ macro_rules! checks {
 
 checks! {
     Open = "open" "The registry is open";
+    Liveness = "liveness" "No thread is stuck while work waits for it";
     Questions = "questions" "Questions about people are answered";
     Writes = "writes" "Commands are recorded";
     Calendar = "calendar" "The clock and the last record permit the next civil day to be opened";

@@ -2,6 +2,7 @@
 //!
 //! This replaces tonic's server, which uses a task and six layers per call that are not needed here.
 
+mod age;
 pub(crate) mod form;
 mod frame_guard;
 mod inline_executor;
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tower::Service;
 
+pub use self::age::ConnectionAge;
 use self::frame_guard::FrameGuard;
 use self::inline_executor::InlineExecutor;
 use self::unread::Unread;
@@ -55,12 +57,13 @@ const RESETS_BY_FAULT: usize = 256;
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
 const DRAIN_CHECK_PERIOD: Duration = Duration::from_millis(100);
 
-/// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, finishes the calls in
-/// progress.
+/// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, and when the connection is too
+/// old, takes no more calls and finishes those in progress.
 pub(crate) async fn serve<S>(
     connection: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
     services: S,
+    age: ConnectionAge,
     mut stop: watch::Receiver<bool>,
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
@@ -70,12 +73,16 @@ pub(crate) async fn serve<S>(
     let connection = TokioIo::new(FrameGuard::new(connection, peer.clone()));
     let http = builder(&calls).serve_connection(connection, with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
-    let mut is_stopping = false;
+    let (mut is_stopping, mut aged) = (false, pin!(age.reached()));
     let mut drained = pin!(drained(&peer));
     let mut unread = Unread::new(peer.clone());
     let ended = poll_fn(|cx| {
         if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
             is_stopping = true;
+            http.as_mut().graceful_shutdown();
+        }
+        if !peer.is_aged() && aged.as_mut().poll(cx).is_ready() {
+            peer.age(age.grace);
             http.as_mut().graceful_shutdown();
         }
         let before = calls.answered();

@@ -59,6 +59,8 @@ macro_rules! configuration {
             $($(#[doc = $flag_doc])+ pub $flag: Option<$flag_type>,)+
             $($(#[doc = $switch_doc])+ pub $switch: bool,)+
             pub(super) settings: Vec<Setting>,
+            /// What it was read from.
+            pub flags: Flags,
         }
 
         /// The defaults. Those of a development server may differ.
@@ -118,6 +120,7 @@ macro_rules! configuration {
                     $($flag: reading.take(stringify!($flag), concat!("--", $flag_name), &flags.$flag, None),)+
                     $($switch: reading.take_switch(stringify!($switch), concat!("--", $switch_name), flags.$switch),)+
                     settings: Vec::new(),
+                    flags: flags.clone(),
                 }
             }
 

@@ -29,6 +29,7 @@ pub use self::value::{Bytes, Percent, Share};
 use super::listener::certificates::CertificateFiles;
 use crate::auth::misses::MissLimits;
 use crate::auth::quotas::Limits;
+use crate::grpc::http2::ConnectionAge;
 use crate::registry::clock;
 use crate::store::holds_registry;
 use crate::telemetry::audit::{self, Keep, Place};
@@ -155,6 +156,12 @@ impl Config {
             keep: Keep { days: self.audit_keep_days.get() },
             max_bytes: self.audit_max_bytes.map(|bytes| bytes.0),
         }
+    }
+
+    /// How old a connection of the gRPC port may become.
+    pub fn connection_age(&self) -> ConnectionAge {
+        let (most, grace) = (self.max_connection_age_seconds, self.max_connection_age_grace_seconds);
+        ConnectionAge { most: Some(most).filter(|most| !most.is_zero()), grace }
     }
 
     /// The quotas of one client.

@@ -99,6 +99,12 @@ configuration! {
         /// Where replicas share a log, those of the earlier release answer meanwhile. Remove the key afterwards.
         adopt_semantics: bool = false, flag "adopt-semantics" "TRUE|FALSE" or "true";
 
+        /// Report the process as stuck after this many seconds in which a thread does not move while work waits for it
+        ///
+        /// `/livez` then fails, and systemd's watchdog hears nothing more, so that the process is started again. Waiting
+        /// for a disk or a database does not count. At least 3 seconds.
+        stuck_after_seconds: Duration = Duration::from_secs(600), flag "stuck-after-seconds" "SECONDS";
+
         /// Permit opening days up to this date, however far after the last record
         ///
         /// Needed for days more than 7 days after the last record: after a long stop, or on a machine whose clock was
@@ -193,6 +199,19 @@ configuration! {
         /// continues.
         longest_call_seconds: Option<Duration> = Some(Duration::from_secs(60)), with --dev None,
             flag "longest-call-seconds" "SECONDS";
+
+        /// Ask the client of a connection to open a new one when it is this many seconds old; 0: never
+        ///
+        /// A tenth more or less, so that not all clients connect again at once. Behind a load balancer, clients so spread
+        /// over new replicas. Calls and streams that have begun go on; until they end, the old connection counts among
+        /// `connections_per_client`.
+        max_connection_age_seconds: Duration = Duration::from_secs(1800), flag "max-connection-age-seconds" "SECONDS";
+
+        /// End watches of changes and of health this many seconds after their connection became too old
+        ///
+        /// They end with DRAINING, and their clients continue them on a new connection.
+        max_connection_age_grace_seconds: Duration = Duration::from_secs(60),
+            flag "max-connection-age-grace-seconds" "SECONDS";
 
         /// The format of the lines on standard error: `text`, or `json`, one object a line
         ///

@@ -110,13 +110,15 @@ fn every_mistake_is_reported_at_once_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
     let mistakes = read("mistakes.toml", content, flags).unwrap_err();
-    let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, registry, rules_dir, \
-                disk_reserve_bytes, disk_reserve_percent, drain_seconds, adopt_semantics, open_days_through, backup_recipients, audit_file, audit_file_mib, \
-                audit_keep_days, audit_max_bytes, calls_per_second, calls_burst, questions_per_second, questions_burst, \
-                provider_misses_per_hour, payer_misses_per_hour, connections_per_client, streams_per_client, \
-                longest_call_seconds, log_format, log_level, log.engine, log.url, log.password_file, log.ca, \
-                log.request_key, log.replica_id, log.durability, log.patience_seconds, log.serve_stale_for_seconds, \
-                log.roll_call";
+    let keys = "the keys are listen, ops_listen, tls_cert, tls_key, client_ca, clients, data_dir, registry, \
+                rules_dir, disk_reserve_bytes, disk_reserve_percent, drain_seconds, adopt_semantics, \
+                stuck_after_seconds, open_days_through, backup_recipients, audit_file, audit_file_mib, \
+                audit_keep_days, audit_max_bytes, calls_per_second, calls_burst, questions_per_second, \
+                questions_burst, provider_misses_per_hour, payer_misses_per_hour, connections_per_client, \
+                streams_per_client, longest_call_seconds, max_connection_age_seconds, \
+                max_connection_age_grace_seconds, log_format, log_level, log.engine, log.url, log.password_file, \
+                log.ca, log.request_key, log.replica_id, log.durability, log.patience_seconds, \
+                log.serve_stale_for_seconds, log.roll_call";
     assert_eq!(
         mistakes,
         [

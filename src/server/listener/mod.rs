@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use self::certificates::Certificates;
 pub(super) use self::expiries::CertificateExpiries;
 use self::handshakes::Handshakes;
-pub(super) use self::reload::Watch;
+pub(super) use self::reload::{Loaded, ReloadRequests, Watch};
 use super::connection::{Connection, UNAUTHENTICATED_TIMEOUT, Unauthenticated, Wire};
 use super::connection_counts::{ConnectionCounts, Counted};
 use super::connection_set::{ConnectionSet, Slot};

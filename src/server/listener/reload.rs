@@ -1,4 +1,4 @@
-//! Reloads the certificates and the list of clients, on SIGHUP and when their files change. Files that are not
+//! Reloads the certificates and the list of clients, on request and when their files change. Files that are not
 //! consistent are rejected and logged, and the old ones stay in use. Connections stay open.
 
 use std::os::unix::fs::MetadataExt as _;
@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
 use super::Tls;
@@ -32,6 +31,16 @@ const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// The interval at which the expiry is checked.
 const EXPIRY_CHECK_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
+/// What a reload loaded; what it did not load was rejected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::server) struct Loaded {
+    pub certificates: bool,
+    pub clients: bool,
+}
+
+/// Where a reload is requested, with the place for its outcome.
+pub(in crate::server) type ReloadRequests = mpsc::Sender<oneshot::Sender<Loaded>>;
+
 /// Watches the files.
 pub(in crate::server) struct Watch {
     files: Access,
@@ -39,7 +48,9 @@ pub(in crate::server) struct Watch {
     reported: CertificateExpiries,
     roll: AuthorityRoll,
     tokens: TokenExpiries,
-    hangup: Signal,
+    requested: mpsc::Receiver<oneshot::Sender<Loaded>>,
+    /// Where a reload is requested.
+    pub requests: ReloadRequests,
     certificates: FileState,
     clients: FileState,
     expiry: Expiry,
@@ -76,14 +87,14 @@ impl FileState {
 }
 
 impl Watch {
-    /// Reads the files for the first time. A change or a SIGHUP after this call is not missed, however long it takes
+    /// Reads the files for the first time. A change or a request after this call is not missed, however long it takes
     /// until [`Watch::keep`] runs.
     pub(in crate::server) fn begin(
         files: &Access,
         metrics: &Arc<Metrics>,
         reported: &CertificateExpiries,
     ) -> Result<Watch, ServeError> {
-        let hangup = signal(SignalKind::hangup()).map_err(ServeError::Hangup)?;
+        let (requests, requested) = mpsc::channel(1);
         let certificates = FileState::loaded(look(files.certificates.paths()));
         let mut roll = AuthorityRoll::default();
         let read = in_use(files.certificates.read(clock::now())?, &mut roll);
@@ -103,7 +114,8 @@ impl Watch {
             reported,
             roll,
             tokens,
-            hangup,
+            requested,
+            requests,
             certificates,
             clients,
             expiry,
@@ -123,31 +135,36 @@ impl Watch {
         let mut period = tokio::time::interval(PERIOD);
         period.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let is_requested = tokio::select! {
-                _ = self.hangup.recv() => true,
-                _ = period.tick() => false,
+            let request = tokio::select! {
+                request = self.requested.recv() => request,
+                _ = period.tick() => None,
             };
+            let (is_requested, mut loaded) = (request.is_some(), Loaded::default());
             // The metadata are read before the files, so that a change in between is noticed at the next check.
             let now = look(self.files.certificates.paths());
             if self.certificates.is_stable(now.clone()) || is_requested {
                 self.certificates.loaded = now;
-                self.load_certificates();
+                loaded.certificates = self.load_certificates();
             }
             let now = look([self.files.clients.as_path()]);
             if self.clients.is_stable(now.clone()) || is_requested {
                 self.clients.loaded = now;
-                self.load_clients();
+                loaded.clients = self.load_clients();
             }
             let now = clock::now();
             self.expiry.warn(now);
             self.identities.expire(now);
             self.tokens.warn(&self.identities, now);
+            // Who requested it may be gone.
+            request.map(|reply| reply.send(loaded).ok());
         }
     }
 
-    fn load_certificates(&mut self) {
+    /// Returns false if they were rejected.
+    fn load_certificates(&mut self) -> bool {
         let read = self.files.certificates.read(clock::now());
-        self.metrics.reloaded(Reloaded::Certificates, read.is_ok());
+        let is_loaded = read.is_ok();
+        self.metrics.reloaded(Reloaded::Certificates, is_loaded);
         match read {
             Ok(certificates) => {
                 let certificates = Arc::new(in_use(certificates, &mut self.roll));
@@ -168,15 +185,18 @@ impl Watch {
                 );
             }
         }
+        is_loaded
     }
 
-    fn load_clients(&mut self) {
+    /// Returns false if it was rejected.
+    fn load_clients(&mut self) -> bool {
         match clients::read(&self.files.clients) {
             Ok(clients) => {
                 let count = clients.count();
                 clients.expire(clock::now());
                 let replaced = self.identities.replace(clients);
-                self.metrics.reloaded(Reloaded::Clients, replaced.is_ok());
+                let is_loaded = replaced.is_ok();
+                self.metrics.reloaded(Reloaded::Clients, is_loaded);
                 match replaced {
                     Ok(()) => {
                         self.reported.listed(first_expiry(&self.identities));
@@ -192,6 +212,7 @@ impl Watch {
                         );
                     }
                 }
+                is_loaded
             }
             Err(mistakes) => {
                 self.metrics.reloaded(Reloaded::Clients, false);
@@ -200,6 +221,7 @@ impl Watch {
                         "rejected the new list of clients: the old one stays in use"
                     );
                 }
+                false
             }
         }
     }

@@ -27,21 +27,34 @@ struct State<'a> {
 
 impl Ops {
     /// The checks of this server.
-    pub(super) fn checks(&self) -> Checks {
+    pub(in crate::server) fn checks(&self) -> Checks {
         let ops = self.clone();
         Checks::new(move || ops.status())
+    }
+
+    /// What works, in words: whether questions are answered and commands are recorded, and why not.
+    pub(in crate::server) fn summary(&self) -> String {
+        let registry = self.registry.load_full();
+        let state = self.state(registry.as_deref());
+        let questions = state.questions().map_or("ready".to_owned(), |why| format!("not ready: {why}"));
+        let writes = state.writes().map_or(String::new(), |why| format!("; writes are refused: {why}"));
+        format!("{questions}{writes}")
+    }
+
+    fn state<'a>(&'a self, registry: Option<&'a Registry>) -> State<'a> {
+        State {
+            ops: self,
+            registry,
+            report: registry.map(Registry::report),
+            log: registry.and_then(Registry::log_report),
+            running: self.running.get(),
+        }
     }
 
     /// Runs every check.
     fn status(&self) -> Status {
         let registry = self.registry.load_full();
-        let state = State {
-            ops: self,
-            registry: registry.as_deref(),
-            report: registry.as_ref().map(|registry| registry.report()),
-            log: registry.as_ref().and_then(|registry| registry.log_report()),
-            running: self.running.get(),
-        };
+        let state = self.state(registry.as_deref());
         let checks = Check::ALL.iter().map(|check| Checked { check: *check, failure: state.failure(*check) });
         Status { is_ready: self.health.serving().questions, checks: checks.collect() }
     }
@@ -52,6 +65,7 @@ impl State<'_> {
     fn failure(&self, check: Check) -> Option<String> {
         match check {
             Check::Open => self.registry.is_none().then(|| self.not_open()),
+            Check::Liveness => self.ops.stuck(),
             Check::Questions => self.questions(),
             Check::Writes => self.writes(),
             Check::Calendar => self.of_report(|report| report.calendar_held.map(|held| held.to_string())),
@@ -153,7 +167,7 @@ impl State<'_> {
         let expiries = &self.ops.expiries;
         let certificates = [
             ("the certificate of the server", expiries.server()),
-            ("the authority of client certificates", expiries.authority()),
+            ("the last authority of client certificates", expiries.authorities().map(|(_, last)| last)),
             ("a certificate of a client", expiries.client(now)),
         ];
         let soon = certificates.into_iter().filter_map(|(whose, expires)| {

@@ -19,9 +19,19 @@ fn response(is_ok: bool, kind: &'static str, body: String) -> Response {
 }
 
 impl Ops {
-    /// `/livez`: 200 while the process runs.
+    /// `/livez`: 200, unless a thread is stuck; then 503.
     pub(super) fn livez(&self) -> Response {
-        response(true, TEXT, "ok\n".to_owned())
+        match self.stuck() {
+            None => response(true, TEXT, "ok\n".to_owned()),
+            Some(why) => response(false, TEXT, format!("stuck: {why}\n")),
+        }
+    }
+
+    /// Which thread is stuck, if one is.
+    pub(super) fn stuck(&self) -> Option<String> {
+        let part = self.liveness.stuck()?;
+        let seconds = self.liveness.limit().as_secs();
+        Some(format!("the thread `{part}` has not moved for {seconds} s while work waits for it"))
     }
 
     /// `/readyz`: 200 if questions are answered, else 503. With the query `verbose` it has the result of every check, as

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{Ops, Running, process};
 use crate::registry::{Cause, CommitFailure, LogReport, Registry, Report, SEMANTICS_VERSION, WritesOff, clock};
 use crate::server::build::commit;
+use crate::server::liveness::{WORKER, WRITER};
 use crate::store::backup::BackupNote;
 use crate::store::disk::{Disk as _, RealDisk};
 use crate::telemetry::metrics::{Readings, list};
@@ -57,6 +58,7 @@ impl Ops {
         let serving = self.health.serving();
         readings.add(&list::ANSWERS, serving.questions);
         readings.add(&list::WRITES, serving.writes);
+        readings.one_of(&list::THREAD_STUCK, &[WRITER, WORKER], self.liveness.stuck());
         let is_draining = self.running.get().is_some_and(|running| *running.draining.borrow());
         let is_refused_by_disk = matches!(self.writes_off.load().as_deref(), Some(WritesOff::Disk));
         for cause in CAUSES {
@@ -102,6 +104,7 @@ impl Ops {
         readings.labeled(&list::CONNECTIONS_OPEN, &["known"], self.connections.known());
         readings.labeled(&list::CONNECTIONS_OPEN, &["unknown"], self.connections.unknown());
         let authorities = self.expiries.authorities();
+        readings.add(&list::CONNECTIONS_AGED, self.connections.aged());
         let expiries = [
             ("server", self.expiries.server()),
             ("authority", authorities.map(|(first, _)| first)),

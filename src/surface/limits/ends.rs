@@ -1,6 +1,6 @@
 //! When a call ends before its answer is complete: soon after its caller is no longer a client or has another role,
-//! and, for a call that may last, soon after the server began to drain. Other calls are answered before the server
-//! ends.
+//! and, for a call that may last, soon after the server began to drain. A watch also ends some time after its connection
+//! became too old. Other calls are answered before the server ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -54,6 +54,12 @@ impl CallerCheck {
             Err(nobody) => Some(status::unauthenticated(nobody.to_string())),
         }
     }
+}
+
+/// Waits until watches on a connection must end because it is too old.
+pub(super) async fn aged(watches_end: impl Future<Output = ()>) -> Status {
+    watches_end.await;
+    status::connection_aged()
 }
 
 /// Waits until the server has been draining for [`DRAINED`].

@@ -28,7 +28,7 @@ use tower::Service;
 
 pub(super) use self::body_limit::BodyLimit;
 pub(crate) use self::body_limit::LARGEST_PLAIN;
-use self::ends::{CallerCheck, Ends, drained};
+use self::ends::{CallerCheck, Ends, aged, drained};
 pub(super) use self::fair_scheduler::FairScheduler;
 use self::response_guard::{CallResources, ResponseGuard};
 pub(crate) use self::under_way::CallsUnderWay;
@@ -185,7 +185,10 @@ impl LimitsLayer {
         let share = self.count(request, caller)?;
         if method.is_large {
             let form = if method.streams { Form::Stream } else { Form::Large };
-            let admitted = self.admit_large(request, caller, &share, (form, *headers_bytes))?;
+            let mut admitted = self.admit_large(request, caller, &share, (form, *headers_bytes))?;
+            if method.watches {
+                admitted.ends = with_age(admitted.ends, extensions.get());
+            }
             return Ok(Admitted { must_answer: method.writes, ..admitted });
         }
         share.questions(1).map_err(refused)?;
@@ -239,6 +242,7 @@ impl LimitsLayer {
     fn admit_anyone(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let peer = request.extensions().get::<Peer>();
         let ends: Option<Ends> = Some(Box::pin(drained(self.draining.clone())));
+        let ends = with_age(ends, peer);
         let mut admitted = Admitted { form: Form::Stream, must_answer: false, permit: None, held: None, ends };
         if let Some(peer) = peer.filter(|peer| !peer.is_known() && self.caller(request).is_err()) {
             unauthenticated(&self.shares, Some(peer))?;
@@ -257,13 +261,24 @@ impl LimitsLayer {
             Err(status::unauthenticated(nobody.to_string()))
         })?;
         let share = self.count(request, &caller)?;
-        self.admit_large(request, &caller, &share, (Form::Stream, ANY_HEADERS_BYTES))
+        let admitted = self.admit_large(request, &caller, &share, (Form::Stream, ANY_HEADERS_BYTES))?;
+        Ok(Admitted { ends: with_age(admitted.ends, request.extensions().get()), ..admitted })
     }
 }
 
 /// Counts an unauthenticated request, unless its connection is authenticated.
 pub(super) fn unauthenticated(shares: &Quotas, peer: Option<&Peer>) -> Result<(), Status> {
     peer.map_or_else(|| shares.unauthenticated(), |peer| peer.unauthenticated(shares)).map_err(refused)
+}
+
+/// Ends a watch also when its connection is too old.
+fn with_age(ends: Option<Ends>, peer: Option<&Peer>) -> Option<Ends> {
+    let Some(peer) = peer else { return ends };
+    let aged = aged(peer.watches_end());
+    Some(match ends {
+        Some(ends) => Box::pin(first_of(ends, aged)),
+        None => Box::pin(aged),
+    })
 }
 
 /// Returns the status of the future that completes first.

@@ -124,6 +124,7 @@ fn situations_have_the_codes_of_the_contract() {
         (store_full(), Code::ResourceExhausted, "STORE_FULL", false),
         (deadline_exceeded(), Code::DeadlineExceeded, "DEADLINE_EXCEEDED", false),
         (draining(), Code::Unavailable, "DRAINING", true),
+        (connection_aged(), Code::Unavailable, "DRAINING", true),
         (not_written(soon), Code::Unavailable, "NOT_WRITTEN", true),
         (log_unreachable(soon), Code::Unavailable, "LOG_UNREACHABLE", true),
         (audit_unavailable(), Code::Unavailable, "AUDIT_UNAVAILABLE", true),

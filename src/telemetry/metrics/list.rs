@@ -90,6 +90,7 @@ labels! {
     COMMIT_CAUSE = "cause": "`disk_full`, `disk_error`, `index`, `shared_log`, `in_doubt`, `busy`, `fatal`";
     OFF_CAUSE = "cause": "`starting`, `disk`, `calendar`, `scrub`, `index`, `log`, `draining`";
     LOG_CAUSE = "cause": "`unreachable`, `not_opened`, `diverged`, `clock_skewed`, `durability_reduced`, `damaged`, `disk`";
+    THREAD = "thread": "`writer`, `worker`";
     HANDSHAKE_CAUSE = "cause": "`tls`, `disconnected`, `timeout`, `displaced`";
     VOLUME = "volume": "`data`, `audit`";
     CONNECTION = "kind": "`known`, `unknown`";
@@ -114,6 +115,7 @@ metrics! {
     ANSWERS = Gauge "cpss_answers" [] "1 if questions are answered, else 0";
     WRITES = Gauge "cpss_writes" [] "1 if writes are accepted, else 0";
     WRITES_OFF = Gauge "cpss_writes_off" [OFF_CAUSE] "1 if writes are refused for this cause, else 0";
+    THREAD_STUCK = Gauge "cpss_thread_stuck" [THREAD] "1 if such a thread has not moved for stuck_after_seconds while work waits for it, else 0";
     WRITER_QUEUE = Gauge "cpss_writer_queue_messages" [] "Messages that wait for the writer";
     WRITER_QUEUE_LIMIT = Gauge "cpss_writer_queue_limit_messages" [] "Messages that may wait for the writer";
     COMMIT_RECORDS = Histogram "cpss_commit_records" [] "Records in one commit";
@@ -141,6 +143,7 @@ metrics! {
     DISK_FREE = Gauge "cpss_disk_free_bytes" [VOLUME] "Free space of the disk with the data, and of the disk with the audit";
     DISK_RESERVE = Gauge "cpss_disk_reserve_bytes" [VOLUME] "Free space below which nothing is recorded; for the audit, what it may still write";
     CONNECTIONS_OPEN = Gauge "cpss_connections_open" [CONNECTION] "Open connections of the gRPC port; known: a client of the list has called on it";
+    CONNECTIONS_AGED = Counter "cpss_connections_aged_total" [] "Connections of the gRPC port that ended because of their age";
     HANDSHAKES_FAILED = Counter "cpss_handshakes_failed_total" [HANDSHAKE_CAUSE] "TLS handshakes that failed";
     WATCHERS = Gauge "cpss_watchers" [] "Open watches of changes";
     WATCHER_LAG = Gauge "cpss_watcher_lag_revisions" [] "Records that the slowest watch has not sent yet";

@@ -16,7 +16,7 @@ const WRITES: &str = "ms.dmh.credential.v1.CredentialService";
 
 /// The command that runs a program with these faults in the active segment of the log. `-D`: the program is the parent
 /// of strace.
-fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
+pub fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
     let segment = data_dir.join("log/00000000000000000001.log");
     let words =
         ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-e", "trace=pwrite64,fdatasync", "-o", "/dev/null", "-P"];
@@ -25,7 +25,7 @@ fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
 }
 
 /// A data directory of a program that has ended properly.
-async fn some_history() -> (TempDir, Credentialed) {
+pub async fn some_history() -> (TempDir, Credentialed) {
     let data = tempfile::tempdir().unwrap();
     let (process, client) = Process::start(data.path(), TODAY);
     let employer = client.qualified_provider("Example Center").await;

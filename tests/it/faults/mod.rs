@@ -5,6 +5,7 @@ mod failing;
 mod frozen;
 mod full;
 mod power;
+mod stuck;
 mod writers;
 
 use crate::harness::scenes::Credentialed;

@@ -18,8 +18,13 @@ use crate::harness::{Client, NOT_ON_FILE, Process, until};
 
 /// Runs the setup of `init`.
 pub fn set_up(directory: &Path) {
+    set_up_for(directory, 30);
+}
+
+/// Like [`set_up`], with certificates for this many days.
+pub fn set_up_for(directory: &Path, days: u32) {
     let any = "127.0.0.1:0".to_owned();
-    let setup = Setup { listen: any.clone(), ops_listen: any, days: 30, ..Setup::default() };
+    let setup = Setup { listen: any.clone(), ops_listen: any, days, ..Setup::default() };
     setup::set_up(directory, &setup).unwrap();
 }
 

@@ -1,0 +1,131 @@
+//! A thread that does not move, held by `strace`, and a disk that takes long to sync.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tonic_health::pb::health_check_response::ServingStatus;
+
+use super::failing::{some_history, with_fault};
+use crate::contract::health::asked_on;
+use crate::harness::requests::register_specialist;
+use crate::harness::{Client, Process, TODAY, until};
+use crate::service_manager::Manager;
+use crate::tls::ops::get;
+
+/// The shortest time after which a thread counts as stuck.
+pub const SOON: [&str; 2] = ["--stuck-after-seconds", "3"];
+
+/// Longer than any of these tests.
+const LONG: Duration = Duration::from_secs(600);
+
+/// A thread that is held at a system call until this is dropped.
+pub struct Held(Child);
+
+impl Held {
+    /// Holds a thread of this name when it next makes this call, before the kernel runs it or after.
+    pub fn thread(process: u32, name: &str, call: &str, when: &str) -> Held {
+        let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|thread| thread.unwrap().path());
+        // A thread may end meanwhile.
+        let is_named = |thread: &std::path::PathBuf| {
+            fs::read_to_string(thread.join("comm")).is_ok_and(|found| found.trim() == name)
+        };
+        let thread = threads.into_iter().find(is_named).unwrap_or_else(|| panic!("no thread is named {name}"));
+        let id = thread.file_name().unwrap().to_str().unwrap().to_owned();
+        let inject = format!("inject={call}:delay_{when}={}", LONG.as_micros());
+        let mut strace = Command::new("strace");
+        strace.args(["-qq", "-o", "/dev/null", "-p", &id, "-e", &format!("trace={call}"), "-e", &inject]);
+        Held(strace.stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The thread goes on when its tracer is gone.
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+async fn livez(process: &Process) -> (String, String) {
+    get(process.ops(), "/livez").await
+}
+
+async fn until_livez_is(process: &Process, expected: &str) {
+    until(&format!("{expected} of /livez"), async || livez(process).await.0.contains(expected)).await;
+}
+
+/// Every probe says that this thread is stuck, and then that it moves again.
+async fn is_seen(process: &Process, thread: &str, call: &str, when: &str) {
+    until_livez_is(process, "200").await;
+    let held = Held::thread(process.id(), thread, call, when);
+    until_livez_is(process, "503").await;
+    let why = format!("stuck: the thread `{thread}` has not moved for 3 s while work waits for it\n");
+    assert_eq!(livez(process).await.1, why);
+    assert_eq!(asked_on(process.ops(), "liveness").await, ServingStatus::NotServing);
+    let (_, checks) = get(process.ops(), "/readyz?verbose").await;
+    assert!(checks.contains("\nliveness: failed: the thread `"), "{checks}");
+    let (_, page) = get(process.ops(), "/metrics").await;
+    assert!(page.contains(&format!("cpss_thread_stuck{{thread=\"{thread}\"}} 1\n")), "{page}");
+    process.wait_for_log("event=\"thread_stuck\"");
+    drop(held);
+    until_livez_is(process, "200").await;
+    assert_eq!(asked_on(process.ops(), "liveness").await, ServingStatus::Serving);
+    process.wait_for_log("event=\"thread_moves\"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_worker_that_does_not_move_fails_livez() {
+    let (data, _) = some_history().await;
+    let process = Process::spawn_with(data.path(), TODAY, &SOON);
+    process.listening();
+    is_seen(&process, "worker", "epoll_wait", "enter").await;
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_writer_that_does_not_move_fails_livez() {
+    let (data, _) = some_history().await;
+    let process = Process::spawn_with(data.path(), TODAY, &SOON);
+    process.listening();
+    // It waits for a message, and is held when one has come.
+    is_seen(&process, "writer", "futex", "exit").await;
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_sync_of_any_length_does_not_fail_livez() {
+    let (data, _) = some_history().await;
+    let fault = with_fault(data.path(), "fdatasync:delay_exit=12000000");
+    let process = Process::spawn_under(&fault, data.path(), TODAY, &SOON);
+    let client = Client::connect(process.listening());
+    let begun = Instant::now();
+    let writing = tokio::spawn(async move { client.call(register_specialist("Lucinda", "Example")).await });
+    while !writing.is_finished() {
+        let (status, why) = livez(&process).await;
+        assert!(status.contains("200"), "after {:?}: {why}", begun.elapsed());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    writing.await.unwrap().unwrap();
+    assert!(begun.elapsed() > Duration::from_secs(9), "the sync was not held: {:?}", begun.elapsed());
+    process.kill();
+}
+
+#[test]
+#[ignore = "needs strace: tests/faults/run.sh"]
+fn the_watchdog_hears_nothing_while_a_worker_does_not_move() {
+    let manager = Manager::start(&SOON);
+    manager.next("READY");
+    let held = Held::thread(manager.process.id(), "worker", "epoll_wait", "enter");
+    manager.process.wait_for_log("event=\"thread_stuck\"");
+    manager.drain();
+    std::thread::sleep(2 * crate::service_manager::WATCHDOG);
+    let heard = manager.drain();
+    assert!(heard.iter().all(|message| message.value("WATCHDOG").is_none()), "{heard:?}");
+    drop(held);
+    manager.next("WATCHDOG");
+    manager.process.stop();
+}
