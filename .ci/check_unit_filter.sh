@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Starts the service under the system call filter of its unit and fails if it logs a warning. Then starts it without
-# setpriority in the filter and fails if it logs none, which proves that the check works.
+# Starts the service under the system call filter of its unit, with a socket in place of systemd's, and fails if it logs a
+# warning or does not report that it is ready and that it ends. Then starts it without setpriority in the filter and fails
+# if it logs none, which proves that the check works.
 #
 #     .ci/check_unit_filter.sh target/debug/cpss-registry deploy/cpss-registry.service
 set -euo pipefail
@@ -21,8 +22,24 @@ filtered() {
 registry=$binary
 "$registry" init "$work/registry" >/dev/null
 filtered "$unit"
+export NOTIFY_SOCKET=$work/notify
+timeout 120 python3 -B -c '
+import socket, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(sys.argv[1])
+with open(sys.argv[2], "wb", buffering=0) as heard:
+    while True:
+        heard.write(manager.recv(4096))
+' "$NOTIFY_SOCKET" "$work/heard" &
+manager=$!
+until [[ -S $NOTIFY_SOCKET ]]; do sleep 0.1; done
 start --config "$work/registry/config.toml"
 stop
+kill "$manager"
+unset NOTIFY_SOCKET
+for state in READY=1 STOPPING=1; do
+    grep -q "^$state$" "$work/heard" || fail "it does not report $state to the service manager"
+done
 if grep -E 'WARN|ERROR' "$work/log"; then
     fail "it logs the lines above under the filter of $unit"
 fi
