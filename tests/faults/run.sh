@@ -4,7 +4,7 @@
 #
 #     CPSS_DISK_CUTS=100 tests/faults/run.sh target/debug/cpss-registry [NAMES-OF-TESTS]
 #
-# CPSS_DISK_CUTS is the number of power cuts (default: 4). Needs strace, and root or a user namespace: file systems are
+# CPSS_DISK_CUTS is the number of power cuts (default: 4). Needs strace, libfaketime, and root or a user namespace: file systems are
 # mounted in a separate mount namespace, which ends with this script. A missing prerequisite is an error, except loop
 # devices: without them, the tests of power cuts and of a frozen disk are skipped with a message.
 set -euo pipefail
@@ -19,6 +19,7 @@ missing() {
 }
 
 command -v strace >/dev/null || missing "strace is not installed (Debian: apt-get install strace)"
+[[ -n $(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') ]] || missing "libfaketime is not installed (Debian: apt-get install faketime)"
 strace -qq -o /dev/null true 2>/dev/null || missing "strace may not trace here: the kernel or the container forbids ptrace"
 
 # Build before entering the namespace, in which this user is root.
@@ -44,7 +45,7 @@ export CPSS_BINARY=$binary size_mib tests
         mkfs.ext4 -q -m 0 "$work/image"
     elif mount -t tmpfs -o "size=${size_mib}m" small "$work/disk"; then
         echo "faults: the small disk is tmpfs: there is no loop device for ext4, and NO TEST OF POWER CUTS OR A FROZEN DISK"
-        skipped=(--skip faults::power --skip faults::frozen)
+        skipped=(--skip faults::power --skip faults::frozen --skip read_only)
     else
         echo "faults: no small file system can be mounted here, neither ext4 nor tmpfs" >&2
         exit 1

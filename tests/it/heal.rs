@@ -32,14 +32,14 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 }
 
 /// A registry of synthetic people that was closed properly.
-struct GeneratedRegistry {
-    data: TempDir,
+pub struct GeneratedRegistry {
+    pub data: TempDir,
     numbers: Vec<String>,
     head: Revision,
 }
 
 impl GeneratedRegistry {
-    fn generated(specialists: u64) -> GeneratedRegistry {
+    pub fn generated(specialists: u64) -> GeneratedRegistry {
         let data = tempfile::tempdir().unwrap();
         let options = Options {
             data_dir: data.path().to_owned(),
@@ -63,7 +63,7 @@ impl GeneratedRegistry {
     }
 
     /// Damages nearly all of the base.
-    fn spoil(&self) {
+    pub fn spoil(&self) {
         let base = self.index().join("0.base");
         (1..fs::metadata(&base).unwrap().len() / PAGE).for_each(|page| damage(&base, page));
     }
@@ -86,7 +86,7 @@ impl GeneratedRegistry {
     }
 
     /// The answers about all people, at the head and as known after one and two thirds of the history. `None`: refused.
-    async fn ask(&self, client: &Client) -> (Vec<Option<Vec<u8>>>, Option<tonic::Status>) {
+    pub async fn ask(&self, client: &Client) -> (Vec<Option<Vec<u8>>>, Option<tonic::Status>) {
         let (mut answers, mut refused) = (Vec::new(), None);
         for revision in [0, self.head.0 / 3, self.head.0 * 2 / 3] {
             for numbers in self.numbers.chunks(1000) {

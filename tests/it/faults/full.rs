@@ -16,16 +16,16 @@ use crate::harness::{Client, Process, TODAY, files_below, until};
 
 const WRITES: [&str; 4] = ["CredentialService", "EmploymentService", "ProviderService", "RecordService"];
 /// The reserve in effect: the smallest that may be configured, in bytes and as flags.
-const RESERVE: u64 = 64 * 1024 * 1024;
+pub const RESERVE: u64 = 64 * 1024 * 1024;
 const RESERVED: [&str; 4] = ["--disk-reserve-bytes", "67108864", "--disk-reserve-percent", "0"];
-const MIB: u64 = 1024 * 1024;
+pub const MIB: u64 = 1024 * 1024;
 
 /// Other data on the disk.
-struct Ballast(PathBuf);
+pub struct Ballast(PathBuf);
 
 impl Ballast {
     /// Fills the disk until this many bytes are free.
-    fn leave(disk: &Path, bytes: u64) -> Ballast {
+    pub fn leave(disk: &Path, bytes: u64) -> Ballast {
         let ballast = Ballast(disk.join(format!("ballast-{bytes}")));
         let mut file = File::create(&ballast.0).unwrap();
         // The last blocks are filled in small pieces.
@@ -55,16 +55,16 @@ fn free(disk: &Path) -> u64 {
 }
 
 /// A registry on the small disk.
-struct SmallRegistry {
-    disk: PathBuf,
-    data_dir: PathBuf,
+pub struct SmallRegistry {
+    pub disk: PathBuf,
+    pub data_dir: PathBuf,
     /// On a full disk the audit cannot be written either, so it has a disk of its own.
     audit: TempDir,
     person: Credentialed,
 }
 
 impl SmallRegistry {
-    async fn begin() -> (SmallRegistry, Process, Client) {
+    pub async fn begin() -> (SmallRegistry, Process, Client) {
         let (disk, audit) = (small_disk(), tempfile::tempdir().unwrap());
         let data_dir = disk.join("data");
         let process = serve(&data_dir, &audit, TODAY);

@@ -6,6 +6,7 @@ mod frozen;
 mod full;
 mod power;
 mod stuck;
+mod table;
 mod writers;
 
 use crate::harness::scenes::Credentialed;

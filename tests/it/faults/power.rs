@@ -18,7 +18,7 @@ const WRITERS: usize = 16;
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The ext4 file system in the image, mounted.
-struct Disk {
+pub struct Disk {
     at: PathBuf,
 }
 
@@ -28,7 +28,7 @@ fn run(program: &str, arguments: &[&str]) {
 }
 
 impl Disk {
-    fn mounted() -> Disk {
+    pub fn mounted() -> Disk {
         let image = std::env::var("CPSS_DISK_IMAGE").expect("CPSS_DISK_IMAGE: an ext4 in a file");
         let at = Path::new(&image).with_extension("mounted");
         fs::create_dir_all(&at).unwrap();
@@ -36,7 +36,7 @@ impl Disk {
         Disk { at }
     }
 
-    fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         self.at.join("data")
     }
 
@@ -48,7 +48,7 @@ impl Disk {
     }
 
     /// What the kernel does when it finds a damaged file system.
-    fn turn_read_only(&self) {
+    pub fn turn_read_only(&self) {
         let device = Command::new("findmnt").args(["-no", "SOURCE"]).arg(&self.at).output().unwrap();
         let device = String::from_utf8(device.stdout).unwrap();
         let trigger = Path::new("/sys/fs/ext4").join(Path::new(device.trim()).file_name().unwrap());
@@ -152,7 +152,7 @@ async fn a_disk_that_becomes_read_only_ends_the_program_with_one_line() {
 }
 
 /// An empty disk with a data directory, whose program has ended properly.
-async fn some_history() -> Credentialed {
+pub async fn some_history() -> Credentialed {
     let disk = Disk::mounted();
     if disk.data().exists() {
         fs::remove_dir_all(disk.data()).unwrap();
