@@ -90,6 +90,8 @@ impl Backups {
         std::thread::Builder::new().name("backup".to_owned()).spawn(move || {
             lower_priority(BELOW_NORMAL);
             let ended = write(&turn.backups, &kept, &sender);
+            // Before the end is sent: who has it may take the next backup.
+            drop(turn);
             // If nobody reads any more, nobody has to know.
             drop(sender.blocking_send(ended.map(|ended| Sent::End(Box::new(ended)))));
         })?;

@@ -132,6 +132,8 @@ async fn attempt_to(
             Some(Content::End(end)) => {
                 let unwritten = |error: io::Error| Broken::ForGood(Failure::of("cannot write the backup", &error));
                 out.flush().map_err(unwritten)?;
+                // The server counts the backup as taken once its client has heard that nothing follows.
+                drop(timeout(SILENCE, messages.message()).await);
                 let digest: String = hashed.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
                 return if (received, digest) == (end.bytes, end.sha256.clone()) { Ok(end) } else { Err(changed()) };
             }

@@ -83,7 +83,7 @@ async fn an_operator_fetches_an_encrypted_backup_that_restores_like_a_local_one(
     }
     let noted = fs::read_to_string(data.join("BACKED_UP")).unwrap();
     assert!(noted.trim_end().ends_with(&format!(" {}", report["head"])), "{noted}");
-    assert!(process.log().contains("backup_streamed"), "{}", process.log());
+    process.wait_for_log("backup_streamed");
     let audit = fs::read_to_string(data.join("audit/reads.jsonl")).unwrap();
     assert!(audit.contains("OperationsService/StreamBackup") && audit.contains("dev:operator"), "{audit}");
 

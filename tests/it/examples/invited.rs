@@ -11,7 +11,7 @@ use super::sandbox::program;
 use crate::harness::NOT_ON_FILE;
 use crate::tls::tls_server::{TlsServer, question};
 
-const ROLES: [&str; 5] = ["registrar", "certifier", "provider", "payer", "auditor"];
+const ROLES: [&str; 6] = ["registrar", "certifier", "provider", "payer", "auditor", "operator"];
 
 /// What `init` printed for a new client.
 struct Invited {
@@ -53,6 +53,7 @@ async fn place() -> (TlsServer, Vec<Invited>) {
 /// Runs a command as it is printed.
 fn run(call: &str) -> (Option<i32>, String) {
     let call = call.replace("cpss-registry verify NUMBER", &format!("\"$PROGRAM\" verify {NOT_ON_FILE}"));
+    let call = call.replace("cpss-registry backup", "\"$PROGRAM\" backup");
     let program = env!("CARGO_BIN_EXE_cpss-registry");
     let output = Command::new("bash").args(["-c", &call]).env("PROGRAM", program).output().unwrap();
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
@@ -70,7 +71,10 @@ async fn init_proposes_a_call_that_the_role_may_make_at_the_address_of_the_confi
         let row: String = quoted.map(|line| format!("{}\n", line.trim_start())).collect();
         assert!(row.contains(&format!("name = \"{name}\"")) && list.contains(&row), "{row}");
         let call = client.call();
-        if call.starts_with("cpss-registry ") {
+        if call.starts_with("cpss-registry backup ") {
+            let (code, said) = run(call);
+            assert!(code == Some(1) && said.contains("NO_BACKUP_RECIPIENT"), "{call}: {said}");
+        } else if call.starts_with("cpss-registry ") {
             let (code, said) = run(call);
             assert_eq!(code, Some(3), "{call}: {said}");
         } else {
