@@ -33,7 +33,7 @@ pub(super) struct RequestId(pub(super) Uuid);
 impl RequestId {
     /// Adds the id to the headers of an answer, and to its error details if it is a refusal.
     pub(super) fn put_into(self, headers: &mut HeaderMap) {
-        if let Ok(mut id) = HeaderValue::from_str(&self.text()) {
+        if let Ok(mut id) = HeaderValue::from_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
             // Every answer has another id. A sensitive value stays out of the header table of the connection, where it
             // would displace headers that repeat.
             id.set_sensitive(true);

@@ -204,7 +204,7 @@ fn text_line(line: &mut String, at: &str, call: &Answered) {
 fn json_line(line: &mut String, at: &str, call: &Answered) {
     let (service, method) = call.method.unwrap_or(("-", "-"));
     let mut line = JsonLine::begin(line, at, &Level::INFO, "access");
-    line.text("method", &format!("{service}/{method}"));
+    line.parts("method", &[service, "/", method]);
     line.text("client", call.client.as_ref().map_or("-", |client| client.name()));
     if let Some(name) = &call.certificate {
         line.text("certificate", name.as_str());
@@ -215,12 +215,16 @@ fn json_line(line: &mut String, at: &str, call: &Answered) {
         line.number("received", received);
         line.number("sent", sent);
     }
-    line.number("micros", call.elapsed.as_micros());
-    line.text("request_id", call.request_id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    line.number("micros", u64::try_from(call.elapsed.as_micros()).unwrap_or(u64::MAX));
+    line.plain("request_id", call.request_id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     if let Some(trace_id) = call.trace_id {
-        line.text("trace_id", &trace_id.to_string());
+        line.plain("trace_id", &trace_id.to_string());
     }
-    line.text("user_agent", &String::from_utf8_lossy(call.user_agent.bytes()));
+    let agent = call.user_agent.bytes();
+    match str::from_utf8(agent) {
+        Ok(agent) => line.text("user_agent", agent),
+        Err(_) => line.text("user_agent", &String::from_utf8_lossy(agent)),
+    }
     line.end();
 }
 

@@ -18,20 +18,35 @@ impl JsonLine<'_> {
     pub(super) fn begin<'a>(line: &'a mut String, at: &str, level: &Level, target: &str) -> JsonLine<'a> {
         line.push('{');
         let mut begun = JsonLine { line };
-        begun.text("timestamp", at);
-        begun.text("level", level.as_str());
-        begun.text("target", target);
+        begun.plain("timestamp", at);
+        begun.plain("level", level.as_str());
+        begun.plain("target", target);
         begun
+    }
+
+    /// Adds a text that needs no escaping.
+    pub(super) fn plain(&mut self, name: &str, text: &str) {
+        self.name(name);
+        self.line.push('"');
+        self.line.push_str(text);
+        self.line.push('"');
     }
 
     /// Adds a text.
     pub(super) fn text(&mut self, name: &str, text: &str) {
+        self.parts(name, &[text]);
+    }
+
+    /// Adds a text that has several parts.
+    pub(super) fn parts(&mut self, name: &str, parts: &[&str]) {
         self.name(name);
-        // Most texts need no escaping.
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
-            self.put(format_args!("\"{text}\""));
+        // Most texts need no escaping. Every call has such a line, so it is written without the machinery of formats.
+        if parts.iter().all(|part| is_plain(part)) {
+            self.line.push('"');
+            parts.iter().for_each(|part| self.line.push_str(part));
+            self.line.push('"');
         } else {
-            self.put(format_args!("{}", Value::from(text)));
+            self.put(format_args!("{}", Value::from(parts.concat())));
         }
     }
 
@@ -47,15 +62,22 @@ impl JsonLine<'_> {
     }
 
     fn name(&mut self, name: &str) {
-        let comma = if self.line.ends_with('{') { "" } else { "," };
         // Names are identifiers in the code.
-        self.put(format_args!("{comma}\"{name}\":"));
+        self.line.push_str(if self.line.ends_with('{') { "\"" } else { ",\"" });
+        self.line.push_str(name);
+        self.line.push_str("\":");
     }
 
     /// Writes to a string, which cannot fail.
     fn put(&mut self, what: fmt::Arguments<'_>) {
         self.line.write_fmt(what).unwrap_or_default();
     }
+}
+
+/// True if a text needs no escaping. Looks at every byte, which is quicker than to stop at the first that does.
+fn is_plain(text: &str) -> bool {
+    let is_special = |byte: u8| !(b' '..=b'~').contains(&byte) | (byte == b'"') | (byte == b'\\');
+    !text.bytes().fold(false, |found, byte| found | is_special(byte))
 }
 
 impl Visit for JsonLine<'_> {
@@ -99,12 +121,15 @@ mod tests {
         let mut text = String::new();
         let mut line = JsonLine::begin(&mut text, "now", &Level::WARN, "a");
         line.text("said", "\"quoted\"\n\u{1b}[31m é \\");
+        line.parts("method", &["a", "/", "b"]);
+        line.parts("escaped", &["a", "\"", "b"]);
         line.number("count", 7);
         line.end();
         assert_eq!(text.lines().count(), 1, "{text}");
         let read: Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
-            "timestamp": "now", "level": "WARN", "target": "a", "said": "\"quoted\"\n\u{1b}[31m é \\", "count": 7,
+            "timestamp": "now", "level": "WARN", "target": "a", "said": "\"quoted\"\n\u{1b}[31m é \\",
+            "method": "a/b", "escaped": "a\"b", "count": 7,
         });
         assert_eq!(read, expected);
     }
