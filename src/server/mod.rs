@@ -246,10 +246,7 @@ pub async fn run(
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;
-    let ended = match early {
-        Some(ended) => ended,
-        None => writer.await,
-    };
+    let ended = if let Some(ended) = early { ended } else { writer.await };
     ops_server.end().await;
     // Write the audit, the access log and the spans of all answered calls before the store is closed.
     drop(tokio::task::spawn_blocking(move || sinks.close()).await);

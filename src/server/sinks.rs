@@ -27,7 +27,7 @@ pub(super) struct SinkThreads {
 impl Sinks {
     /// Starts the threads.
     pub(super) fn start(config: &Config, vital: &Vital) -> Result<(Sinks, SinkThreads), ServeError> {
-        let (traces, traces_thread) = Traces::start()?.unzip();
+        let (traces, traces_thread) = Traces::start(clock::now)?.unzip();
         let (audit, audit_thread) =
             Audit::start(config.audit(), clock::now, || lower_priority(BACKGROUND), vital.part("audit"))?;
         let access = AccessLog::start(std::io::stderr(), clock::now, vital.part("access log"));
@@ -42,6 +42,8 @@ impl SinkThreads {
     pub(super) fn close(self) {
         self.audit.close();
         self.access.close();
-        self.traces.map(TracesThread::close);
+        if let Some(traces) = self.traces {
+            traces.close();
+        }
     }
 }

@@ -46,11 +46,11 @@ impl Signer {
     /// The authorities in a PEM file. None if it contains anything that is not a certificate.
     pub(super) fn all_in(pem: &str) -> Option<Vec<Signer>> {
         let ders = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().ok()?;
-        ders.into_iter().map(Signer::of).collect()
+        ders.iter().map(Signer::of).collect()
     }
 
-    fn of(der: CertificateDer<'static>) -> Option<Signer> {
-        let (_, certificate) = X509Certificate::from_der(&der).ok()?;
+    fn of(der: &CertificateDer<'static>) -> Option<Signer> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let validity = certificate.validity();
         let key_id = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),

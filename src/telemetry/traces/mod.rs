@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, channel, sync_chan
 use std::thread::Thread;
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use opentelemetry::trace::{SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState};
 use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{
@@ -73,6 +74,7 @@ struct Shared {
     exported: AtomicU64,
     dropped: AtomicU64,
     is_closing: AtomicBool,
+    now: fn() -> Timestamp,
 }
 
 /// The running thread that sends.
@@ -82,19 +84,25 @@ pub struct TracesThread {
     ended: Receiver<()>,
 }
 
+/// An instant as OpenTelemetry has it. No clock shows one that it does not have.
+fn system_time(instant: Timestamp) -> SystemTime {
+    instant.try_into().unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
 impl Traces {
     /// Starts the thread if the environment of the process asks for traces. Must be called in a runtime of tokio, which
     /// sends them.
-    pub fn start() -> Result<Option<(Traces, TracesThread)>, TracesError> {
+    pub fn start(now: fn() -> Timestamp) -> Result<Option<(Traces, TracesThread)>, TracesError> {
         let Some(settings) = Settings::read(|name| std::env::var(name).ok())? else { return Ok(None) };
-        Traces::sending(settings).map(Some)
+        Traces::sending(settings, now).map(Some)
     }
 
-    fn sending(settings: Settings) -> Result<(Traces, TracesThread), TracesError> {
+    fn sending(settings: Settings, now: fn() -> Timestamp) -> Result<(Traces, TracesThread), TracesError> {
         let Settings { sampling, exporter, delay } = settings;
         let (queue, waiting) = sync_channel(QUEUE);
         let (exported, dropped) = (AtomicU64::new(0), AtomicU64::new(0));
-        let shared = Arc::new(Shared { sampling, queue, exported, dropped, is_closing: AtomicBool::new(false) });
+        let is_closing = AtomicBool::new(false);
+        let shared = Arc::new(Shared { sampling, queue, exported, dropped, is_closing, now });
         let (has_ended, ended) = channel();
         let (of_thread, runtime) = (Arc::clone(&shared), Handle::current());
         let sends = move || {
@@ -114,7 +122,7 @@ impl Traces {
         if !self.0.sampling.takes(&call, trace_id) {
             return;
         }
-        if self.0.queue.try_send(Waiting { call, trace_id, ended_at: SystemTime::now() }).is_err() {
+        if self.0.queue.try_send(Waiting { call, trace_id, ended_at: system_time((self.0.now)()) }).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }

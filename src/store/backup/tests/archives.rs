@@ -4,6 +4,9 @@ use std::io::{self, Cursor};
 
 use super::*;
 
+/// The number of records of a scene.
+const ALL: usize = 20;
+
 impl Scene {
     fn archive(&self, kept: &[Listed]) -> (Vec<u8>, Archived) {
         let mut bytes = Vec::new();
@@ -35,7 +38,7 @@ fn an_archive_restores_like_a_backup_in_a_directory() {
     scene.restore("from-directory", Cut::Nowhere).unwrap();
     let restored = scene.restore_archives("from-archive", &[&bytes]).unwrap();
     assert_eq!(restored.forked_after, Revision(HEAD));
-    let history = |name: &str| bytes_of(&scene.at(name)).into_iter().take(HEAD as usize).collect::<Vec<_>>();
+    let history = |name: &str| bytes_of(&scene.at(name)).into_iter().take(ALL).collect::<Vec<_>>();
     assert_eq!(history("from-archive"), history("from-directory"));
     assert!(!scene.at("from-archive").join("unpacked").exists());
     let names: Vec<_> = tar::Archive::new(bytes.as_slice())
@@ -61,7 +64,7 @@ fn a_truncated_or_changed_archive_is_refused_and_leaves_nothing() {
         .unwrap()
         .map(|entry| entry.unwrap())
         .find(|entry| entry.path().unwrap() == Path::new("MANIFEST"))
-        .map(|entry| entry.raw_header_position() as usize)
+        .map(|entry| size(entry.raw_header_position()))
         .unwrap();
     for end in (0..manifest + 512).step_by(256) {
         // Also where a whole archive of the same registry comes first.
@@ -79,10 +82,14 @@ fn a_truncated_or_changed_archive_is_refused_and_leaves_nothing() {
     }
 }
 
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap()
+}
+
 fn is_of_file(bytes: &[u8], at: usize) -> bool {
     tar::Archive::new(bytes).entries().unwrap().map(Result::unwrap).any(|entry| {
-        let begin = entry.raw_file_position() as usize;
-        (begin..begin + entry.size() as usize).contains(&at)
+        let begin = size(entry.raw_file_position());
+        (begin..begin + size(entry.size())).contains(&at)
     })
 }
 
@@ -100,9 +107,9 @@ fn an_archive_since_a_kept_one_sends_no_closed_segment_again_and_restores_the_sa
     assert!(since.len() < full.len());
     scene.restore_archives("both", &[&first, &since]).unwrap();
     scene.restore_archives("full", &[&full]).unwrap();
-    let history = |name: &str| bytes_of(&scene.at(name)).into_iter().take(HEAD as usize + 15).collect::<Vec<_>>();
+    let history = |name: &str| bytes_of(&scene.at(name)).into_iter().take(ALL + 15).collect::<Vec<_>>();
     assert_eq!(history("both"), history("full"));
-    assert_eq!(history("both").len(), HEAD as usize + 15);
+    assert_eq!(history("both").len(), ALL + 15);
     let refused = scene.restore_archives("alone", &[&since]).unwrap_err();
     assert!(matches!(refused, BackupError::NeedsEarlier(_)), "{refused}");
 }

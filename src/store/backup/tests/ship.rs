@@ -17,7 +17,7 @@ fn is_like_a_backup(scene: &Scene, name: &str) {
     assert_eq!(verify(&scene.at("shipped"), &mut |_| {}).unwrap(), taken.manifest);
     let restored = format!("restored-{name}");
     restore(&scene.at("shipped"), &scene.at(&restored), Cut::Nowhere, later(), &mut |_| {}).unwrap();
-    let head = taken.manifest.head.0 as usize;
+    let head = usize::try_from(taken.manifest.head.0).unwrap();
     assert_eq!(bytes_of(&scene.at(&restored))[..head], bytes_of(&scene.data())[..head]);
 }
 

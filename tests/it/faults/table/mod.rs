@@ -6,8 +6,7 @@ mod promql;
 mod threads;
 mod times;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use cpss_registry::registry::clock;
 use tokio::net::TcpStream;
 
 use self::promql::{Page, evaluate};
@@ -82,7 +81,7 @@ fn the_page_has_the_table_of_the_faults() {
 
 /// The seconds since 1970.
 fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+    clock::now().as_duration().as_secs_f64()
 }
 
 /// The page of metrics of a program. Empty if nobody answers.
