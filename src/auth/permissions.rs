@@ -118,6 +118,7 @@ const REGISTRARS_READ: &[Grant] = &[REGISTRAR, AUDITOR];
 const EMPLOYERS: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer)];
 const EMPLOYERS_READ: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer), AUDITOR];
 const OPERATORS: &[Grant] = &[OPERATOR];
+const STATUS: &[Grant] = &[REGISTRAR, AUDITOR, OPERATOR];
 const CERTIFIERS: &[Grant] = &[CERTIFIER];
 const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
 const AMENDMENT: &[Grant] = &[REGISTRAR, grant(Certifier, OwnFacts, Counts), grant(Provider, OwnFacts, OfAnEmployer)];
@@ -181,6 +182,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("ChangeService", "WatchChanges", RECORD),
     ("ChangeService", "ListChanges", RECORD),
     ("OperationsService", "StreamBackup", OPERATORS),
+    ("OperationsService", "GetStatus", STATUS),
 ];
 
 /// Methods that read every credential, although the response is short.

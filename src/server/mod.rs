@@ -67,6 +67,7 @@ use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::surface::{Admission, LimitsLayer, Operations, Surface};
 use crate::telemetry::audit::{Audit, AuditFileError};
+use crate::telemetry::checks::Checks;
 use crate::telemetry::traces::TracesError;
 
 /// The idle time before a TCP keep-alive probe on the ops port.
@@ -207,8 +208,8 @@ pub async fn run(
     ops.registry.store(Some(Arc::new(registry.clone())));
     let (identities, quotas) = (listener.identities.clone(), listener.quotas.clone());
     let (metrics, known) = (Arc::clone(&ops.metrics), (identities.clone(), quotas.clone()));
-    let admission =
-        Admission::new(registry.clone(), operations(&config), known, metrics, access.clone(), traces.clone());
+    let operations = operations(&config, ops.checks());
+    let admission = Admission::new(registry.clone(), operations, known, metrics, access.clone(), traces.clone());
     let limits = LimitsLayer::new(quotas, identities, stop.subscribe());
     let (calls, draining) = (limits.calls.clone(), stop.subscribe());
     // Set once, here.
@@ -257,8 +258,8 @@ pub async fn run(
 }
 
 /// What OperationsService needs.
-fn operations(config: &Config) -> Operations {
-    Operations { backups: Backups::new(config.data_dir.clone(), config.backup_recipients.clone()) }
+fn operations(config: &Config, checks: Checks) -> Operations {
+    Operations { backups: Backups::new(config.data_dir.clone(), config.backup_recipients.clone()), checks }
 }
 
 /// True if the writer ended because the shared log goes on in another epoch: this process then opens it again.

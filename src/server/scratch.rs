@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::config::Config;
+use super::ops::Ops;
 use super::vital::Vital;
 use super::{ServeError, close, open, operations};
 use crate::auth::Identities;
@@ -56,7 +57,8 @@ impl Scratch {
         let (identities, quotas, draining) = (Identities::Dev, Quotas::default(), watch::Sender::new(false));
         let metrics = Arc::<Metrics>::default();
         let known = (identities.clone(), quotas.clone());
-        let admission = Admission::new(registry.clone(), operations(config), known, metrics, access, None);
+        let operations = operations(config, Ops::new(config).checks());
+        let admission = Admission::new(registry.clone(), operations, known, metrics, access, None);
         let limits = LimitsLayer::new(quotas, identities, draining.subscribe());
         let surface = Surface::new(&audit, &admission, &limits);
         Ok(Scratch { registry, writer, threads: (audit_thread, access_thread), surface, _draining: draining })

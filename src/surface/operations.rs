@@ -18,6 +18,7 @@ use crate::proto::v1;
 use crate::proto::v1::operations_service_server::OperationsService;
 use crate::proto::v1::stream_backup_response::Content;
 use crate::registry::backup::{BACKUP_BYTES, BackupError, BackupRefused, BackupStream, Backups, Ended, Sent};
+use crate::telemetry::checks::Checks;
 
 /// How often a client hears that a backup goes on, while the registry reads what the client has.
 const HEARTBEAT: Duration = Duration::from_secs(4);
@@ -29,6 +30,8 @@ const BACKUP: &str = "BACKUP";
 pub(crate) struct Operations {
     /// The backups of the registry.
     pub(crate) backups: Arc<Backups>,
+    /// The checks of the server.
+    pub(crate) checks: Checks,
 }
 
 #[tonic::async_trait]
@@ -61,6 +64,12 @@ impl OperationsService for Contract {
             }
         });
         Ok(Response::new(Box::pin(fair(messages))))
+    }
+
+    async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let checks = self.operations.checks.clone();
+        let checked = tokio::task::spawn_blocking(move || checks.run()).await;
+        Ok(Response::new(encode::status(checked.map_err(|_| status::internal())?)))
     }
 }
 

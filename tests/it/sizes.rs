@@ -341,6 +341,7 @@ macro_rules! pages {
 }
 
 async fn lists(client: &Client, sizes: &mut Sizes) {
+    sizes.of(client, v1::GetStatusRequest::default()).await;
     sizes.of(client, v1::ListRuleSetsRequest::default()).await;
     let (entries, pages) =
         pages!(sizes, client, v1::ListProvidersRequest { page_size: 1_000, ..Default::default() }, providers);

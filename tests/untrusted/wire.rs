@@ -132,6 +132,7 @@ requests! {
             drop(decode::review_item(decode::ItemPath::Single, Some(item)));
         }
     }
+    GetStatusRequest(_request) => {}
     StreamBackupRequest(request) => { drop(decode::kept_files(&request)); }
     ReconcileRosterRequest(request) => {
         match &request.kind {

@@ -13,6 +13,7 @@ mod fact_id;
 mod provider;
 mod review;
 mod rule_set;
+mod status;
 mod time;
 mod wire;
 
@@ -30,6 +31,7 @@ pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
 pub use self::provider::{identifier, provider};
 pub use self::review::review_item;
 pub use self::rule_set::{AdoptedRules, criterion_result, fee, rule_set};
+pub use self::status::status;
 pub use self::time::{date, days, timestamp};
 pub use self::wire::Wire;
 

@@ -19,6 +19,7 @@ use crate::harness::proxy::{At, Proxy, Then};
 use crate::harness::refusal::Refusal as _;
 use crate::harness::requests::register_specialist;
 use crate::harness::{Client, Process, TODAY, library, until};
+use crate::tls::ops::get;
 
 /// A directory with a registry whose log has segments of 16 KiB, a key file, and the places of backups.
 struct Scene {
@@ -289,4 +290,20 @@ async fn a_damaged_log_is_data_loss_and_never_an_end() {
     };
     assert_eq!(failed.code_and_reason(), (Code::DataLoss, "STORED_BYTES_DAMAGED".to_owned()));
     process.kill();
+}
+
+#[tokio::test]
+async fn the_status_is_what_the_ops_port_says_in_words() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, client) = Process::start(data.path(), TODAY);
+    let (_, page) = get(process.ops(), "/readyz?verbose").await;
+    let status = client.calling_as("operator").ask(v1::GetStatusRequest::default()).await;
+    assert!(status.ready);
+    let line = |check: &v1::StatusCheck| match check.ok {
+        true => format!("{}: ok\n", check.name),
+        false => format!("{}: failed: {}\n", check.name, check.failure),
+    };
+    assert_eq!(format!("ok\n{}", status.checks.iter().map(line).collect::<String>()), page);
+    assert!(client.calling_as("payer").call(v1::GetStatusRequest::default()).await.is_err());
+    process.stop();
 }

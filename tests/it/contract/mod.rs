@@ -72,6 +72,7 @@ const TABLE: &str = "
     ChangeService/WatchChanges                         registrar           provider payer auditor
     ChangeService/ListChanges                          registrar           provider payer auditor
     OperationsService/StreamBackup                                                          operator
+    OperationsService/GetStatus                        registrar                          auditor operator
 ";
 
 const ROLES: &[&str] = &["registrar", "certifier", "provider", "payer", "auditor", "operator"];

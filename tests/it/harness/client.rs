@@ -245,6 +245,7 @@ services! {
         list_changes(ListChangesRequest) -> ListChangesResponse;
     }
     operations: operations_service_client::OperationsServiceClient {
+        get_status(GetStatusRequest) -> GetStatusResponse;
     }
 }
 

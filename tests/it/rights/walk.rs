@@ -56,6 +56,7 @@ fn reach(method: &str, role: &str) -> Reach {
     let (service, name) = method.split_once('/').unwrap();
     match (service, name, role) {
         ("OperationsService", "StreamBackup", "operator") => Reached,
+        ("OperationsService", "GetStatus", "registrar" | "auditor" | "operator") => Reached,
         ("OperationsService", ..) | (_, _, "operator") => Denied,
         ("ProviderService", "GetProvider" | "ListProviders" | "GetProgramStatistics", "registrar" | "auditor") => {
             Reached
