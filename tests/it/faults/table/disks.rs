@@ -9,7 +9,7 @@ use crate::faults::failing::{some_history, with_fault};
 use crate::faults::full::{Ballast, MIB, RESERVE, SmallRegistry};
 use crate::faults::power::{self, Disk};
 use crate::harness::requests::register_specialist;
-use crate::harness::{Client, Process, TODAY, files_below};
+use crate::harness::{Client, Process, TODAY};
 use crate::heal::GeneratedRegistry;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,22 +53,12 @@ async fn a_sync_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
-async fn a_read_of_the_log_fails() {
-    // Large enough for the scrub, which reads 1 MiB a second, to be still at it.
-    let place = GeneratedRegistry::generated(2500);
-    let process = Process::spawn(place.data.path(), TODAY);
-    process.listening();
-    let before = page(&process).await;
-    let mut strace = Command::new("strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-p", &process.id().to_string(), "-e", "trace=pread64"]);
-    strace.args(["-e", "inject=pread64:error=EIO"]);
-    for segment in files_below(&place.data.path().join("log")) {
-        strace.arg("-P").arg(segment);
-    }
-    let mut strace = strace.spawn().unwrap();
-    seen("a read of the log fails", &process, &before).await;
-    strace.kill().unwrap();
-    strace.wait().unwrap();
+async fn a_read_of_the_log_fails_at_the_start() {
+    let (data, _) = some_history().await;
+    let mut fault = with_fault(data.path(), "pread64:error=EIO:when=1+");
+    fault.iter_mut().filter(|word| word.starts_with("trace=")).for_each(|word| *word = "trace=pread64".to_owned());
+    let process = Process::spawn_under(&fault, data.path(), TODAY, &[]);
+    seen("a read of the log fails at the start", &process, &Page::default()).await;
     process.kill();
 }
 

@@ -45,7 +45,7 @@ const ROWS: &[Row] = &[
     row("the disk is full", "cpss_writes_off{cause=\"disk\"} 1", "CpssWritesRefused", "write_health_changed", "writes, data_disk"),
     row("the disk becomes read-only", NOTHING, "CpssDown", "serve_failed", DOWN),
     row("a sync fails", NOTHING, "CpssDown", "serve_failed", DOWN),
-    row("a read of the log fails", "cpss_scrub_damage 1", "CpssScrubDamage", "scrub_failed", "writes, scrub"),
+    row("a read of the log fails at the start", NOTHING, "CpssDown", "serve_failed", DOWN),
     row("a block of the index is damaged", "cpss_index 0", "CpssWritesRefused", "index_failed", "writes, index"),
     row("a segment of the log is damaged", NOTHING, "CpssDown", "records_lost", DOWN),
     row("the clock is ahead", "cpss_writes_off{cause=\"calendar\"} 1", "CpssWritesRefused", "writes_held", "writes, calendar"),
@@ -55,7 +55,6 @@ const ROWS: &[Row] = &[
     row("a worker does not move", "cpss_thread_stuck{thread=\"worker\"} 1", "CpssThreadStuck", "thread_stuck", "liveness"),
     row("the writer does not move", "cpss_thread_stuck{thread=\"writer\"} 1", "CpssThreadStuck", "thread_stuck", "liveness"),
     row("the process is killed", NOTHING, "CpssDown", NOTHING, DOWN),
-    row("a watcher lags", "cpss_watcher_lag_revisions", "CpssWatcherLags", NOTHING, NOTHING),
     row("the last backup is too old", "cpss_backup_last_timestamp_seconds", "CpssBackupTooOld", NOTHING, NOTHING),
 ];
 

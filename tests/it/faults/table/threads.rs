@@ -1,11 +1,9 @@
-//! Faults of threads, and of those who wait for them.
-
-use tonic::transport::Endpoint;
+//! Faults of threads.
 
 use super::{page, seen};
 use crate::faults::failing::some_history;
 use crate::faults::stuck::{Held, SOON};
-use crate::harness::requests::{register_specialist, verify};
+use crate::harness::requests::verify;
 use crate::harness::{Client, NOT_ON_FILE, Process, TODAY};
 
 async fn held(fault: &str, thread: &str, call: &str, when: &str) {
@@ -42,23 +40,5 @@ async fn the_audit_blocks() {
     client.call(verify(NOT_ON_FILE, None, None)).await.unwrap_err();
     seen("the audit blocks", &process, &before).await;
     drop(held);
-    process.stop();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "one of the table of faults: tests/faults/run.sh"]
-async fn a_watcher_lags() {
-    let (data, _) = some_history().await;
-    let (process, client) = Process::start(data.path(), TODAY);
-    let before = page(&process).await;
-    let narrow = Endpoint::from_shared(format!("http://{}", process.listening())).unwrap();
-    let unread = Client::on(narrow.initial_stream_window_size(1024).connect_lazy());
-    let unread = unread.change().watch_changes(cpss_registry::proto::v1::WatchChangesRequest::default()).await.unwrap();
-    for _ in 0..40 {
-        let records = (0..64).map(|_| client.ask(register_specialist("Lucinda", "Example")));
-        futures_util::future::join_all(records).await;
-    }
-    seen("a watcher lags", &process, &before).await;
-    drop(unread);
     process.stop();
 }
