@@ -27,6 +27,7 @@ fn the_large_calls_are_streams_batches_pages_and_program_statistics() {
         "CredentialService/ListCredentials",
         "EmploymentService/ListEmployments",
         "EmploymentService/ReconcileRoster",
+        "OperationsService/StreamBackup",
         "ProviderService/GetProgramStatistics",
         "ProviderService/ListProviders",
         "RecordService/ImportRecords",
