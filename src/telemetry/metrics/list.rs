@@ -138,7 +138,7 @@ metrics! {
     TIMELINES_CACHED = Gauge "cpss_timelines_cached" [] "Timelines in memory";
     TIMELINES_COMPLETE = Gauge "cpss_timelines_complete" [] "1 once every timeline is in memory, else 0";
     SCRUB_PASS_BYTES = Gauge "cpss_scrub_pass_bytes" [] "Bytes of records that the present or last pass of the scrub has read";
-    SCRUB_LAST_SUCCESS = Gauge "cpss_scrub_last_success_timestamp_seconds" [] "When the scrub last read the whole log without an error, since the start";
+    SCRUB_LAST_SUCCESS = Gauge "cpss_scrub_last_success_timestamp_seconds" [] "When the scrub last read every closed segment of the log without an error, since the start";
     SCRUB_DAMAGE = Gauge "cpss_scrub_damage" [] "1 if the last completed scrub found damage, else 0";
     DISK_FREE = Gauge "cpss_disk_free_bytes" [VOLUME] "Free space of the disk with the data, and of the disk with the audit";
     DISK_RESERVE = Gauge "cpss_disk_reserve_bytes" [VOLUME] "Free space below which nothing is recorded; for the audit, what it may still write";
