@@ -120,9 +120,11 @@ enum Opened<'a> {
 /// Opens the backup that was named: a directory, or archives.
 fn opened<'a>(backup: &'a [PathBuf], identity: Option<&Path>) -> Result<Opened<'a>, Failure> {
     let identities = identity.map(identities).transpose()?;
+    let is_stdin = |path: &Path| path == Path::new("-");
     let archives = match backup {
-        [directory] if directory.is_dir() => return Ok(Opened::Directory(directory)),
-        [one] if one != Path::new("-") => chain(one)?,
+        // What does not exist may be a directory on a disk that is not mounted.
+        [one] if one.is_dir() || !(one.exists() || is_stdin(one)) => return Ok(Opened::Directory(one)),
+        [one] if !is_stdin(one) => chain(one)?,
         several => several.to_owned(),
     };
     let archives = archives.iter().map(|path| archive(path, identities.as_ref()));

@@ -61,7 +61,7 @@ async fn a_batch_sees_a_cascade_completely_or_not_at_all() {
 }
 
 /// Registers people with jobs and credentials, many at once. Returns their numbers, sorted.
-async fn hire(registry: &Client, provider: &str, count: usize) -> Vec<String> {
+pub async fn hire(registry: &Client, provider: &str, count: usize) -> Vec<String> {
     let mut hiring = JoinSet::new();
     let mut numbers = Vec::with_capacity(count);
     for person in 0..count {

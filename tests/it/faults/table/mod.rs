@@ -2,6 +2,7 @@
 //! metric, its alert, its event, and its check. `deploy/docs/faults.md` has the same table.
 
 mod disks;
+mod load;
 mod promql;
 mod threads;
 mod times;
@@ -54,6 +55,8 @@ const ROWS: &[Row] = &[
     row("the audit blocks", "cpss_audit_oldest_unwritten_seconds", "CpssAuditQueueStalls", "audit_stalled", "questions, audit_queue"),
     row("a worker does not move", "cpss_thread_stuck{thread=\"worker\"} 1", "CpssThreadStuck", "thread_stuck", "liveness"),
     row("the writer does not move", "cpss_thread_stuck{thread=\"writer\"} 1", "CpssThreadStuck", "thread_stuck", "liveness"),
+    row("the queue of the writer is full", "cpss_writer_queue_messages", "CpssWriterQueueFull", NOTHING, NOTHING),
+    row("a watcher lags", "cpss_watcher_lag_revisions", "CpssWatcherLags", NOTHING, NOTHING),
     row("the process is killed", NOTHING, "CpssDown", NOTHING, DOWN),
     row("the last backup is too old", "cpss_backup_last_timestamp_seconds", "CpssBackupTooOld", NOTHING, NOTHING),
 ];
