@@ -29,12 +29,14 @@ fn start(flags: &[&str]) -> (tempfile::TempDir, Process) {
     (data, process)
 }
 
-/// True if the call never left: its connection had just ended. Libraries of gRPC send such a call again by themselves, on a
-/// new connection; the library of these tests does not.
+/// True if the call never left, or the server says that it did not take it: its connection had just ended. Libraries of gRPC
+/// send such a call again by themselves, on a new connection; the library of these tests does not.
 fn is_unsent(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+        let is_canceled = error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled);
+        let is_after_the_last = |error: &h2::Error| error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+        if is_canceled || error.downcast_ref().is_some_and(is_after_the_last) {
             return true;
         }
         cause = error.source();
