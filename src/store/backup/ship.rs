@@ -84,8 +84,10 @@ impl Ship {
         self.reached.tail.revision
     }
 
-    /// Copies what was published since. After an error nothing has changed, and the next call tries again.
+    /// Copies what was published since. After an error nothing has changed, and the next call tries again. A data
+    /// directory without a registry is an error: its disk may be lost.
     pub fn follow(&mut self) -> Result<(), BackupError> {
+        require_current_format(&self.data_dir)?;
         let engine = file_engine(&self.data_dir);
         let published = engine.published_head().map_err(disk("read", &self.data_dir.join("log/head")))?;
         let until = published.unwrap_or(Revision::ZERO);

@@ -101,3 +101,17 @@ fn another_history_is_never_appended() {
     let refused = Ship::begin(&scene.data(), &scene.at("shipped"), &mut |_| {}).err();
     assert!(matches!(refused, Some(BackupError::OtherHistory(_))), "{refused:?}");
 }
+
+#[test]
+fn a_data_directory_that_is_gone_is_no_registry_with_nothing_new() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    fs::rename(scene.data(), scene.at("elsewhere")).unwrap();
+    assert!(matches!(ship.follow(), Err(BackupError::DataDir(_))));
+    fs::create_dir(scene.data()).unwrap();
+    assert!(matches!(ship.follow(), Err(BackupError::DataDir(_))));
+    fs::remove_dir(scene.data()).unwrap();
+    fs::rename(scene.at("elsewhere"), scene.data()).unwrap();
+    ship.follow().unwrap();
+    is_like_a_backup(&scene, "after");
+}
