@@ -269,7 +269,7 @@ pub fn answer_too_large(remedy: &str) -> Status {
 /// The configuration names nobody who may read backups.
 pub fn no_backup_recipient() -> Status {
     let mut details = ErrorDetails::new();
-    let remedy = "set backup_recipients in the configuration of the server";
+    let remedy = "set backup_recipients in the configuration of the server, and restart it";
     details.add_precondition_failure_violation("NO_BACKUP_RECIPIENT", "backup_recipients", remedy);
     let message = "the server has no key that a backup could be encrypted to";
     with_details(Code::FailedPrecondition, "NO_BACKUP_RECIPIENT", message, details)
