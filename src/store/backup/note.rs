@@ -1,14 +1,16 @@
 //! Notes in the data directory, whose age a server reports: `BACKED_UP`, the last backup of it that was completed, and
 //! `SHIPPED`, when a copy that follows the log last had everything.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 
 use jiff::Timestamp;
+use rustix::process::geteuid;
 
 use crate::domain::id::Revision;
-use crate::store::data_dir::write_durably;
+use crate::store::data_dir::sync_directory;
 
 /// The names of the files in the data directory.
 const BACKED_UP: &str = "BACKED_UP";
@@ -42,15 +44,29 @@ impl BackupNote {
 
     /// Writes the note durably.
     pub fn keep(self, data_dir: &Path) -> io::Result<()> {
-        write_durably(&data_dir.join(BACKED_UP), self.text().as_bytes(), 0o600)
+        self.write(data_dir, BACKED_UP, File::sync_all)?;
+        sync_directory(data_dir)
     }
 
     /// Writes the note of the copy that follows the log. It is not synced: it is written every second, and what a crash
     /// leaves of it is only late.
     pub fn keep_shipped(self, data_dir: &Path) -> io::Result<()> {
-        let (path, beside) = (data_dir.join(SHIPPED), data_dir.join("SHIPPED.tmp"));
-        fs::write(&beside, self.text())?;
-        fs::rename(beside, path)
+        self.write(data_dir, SHIPPED, |_| Ok(()))
+    }
+
+    /// Writes a file that the owner of the data directory can read, so that the server can.
+    fn write(self, data_dir: &Path, name: &str, sync: fn(&File) -> io::Result<()>) -> io::Result<()> {
+        let draft = data_dir.join(format!("{name}.tmp"));
+        drop(fs::remove_file(&draft));
+        // It must be a new file: through a link of the directory's owner, root would write or give away another file.
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        let mut write = || {
+            give_to_owner(&file, data_dir)?;
+            file.write_all(self.text().as_bytes())?;
+            sync(&file)?;
+            fs::rename(&draft, data_dir.join(name))
+        };
+        write().inspect_err(|_| drop(fs::remove_file(&draft)))
     }
 
     fn text(self) -> String {
@@ -58,8 +74,22 @@ impl BackupNote {
     }
 }
 
+/// Gives a file to the owner of the data directory, if the process may. Root may.
+fn give_to_owner(file: &File, data_dir: &Path) -> io::Result<()> {
+    let owner = fs::metadata(data_dir)?;
+    if owner.uid() == geteuid().as_raw() {
+        return Ok(());
+    }
+    match fchown(file, Some(owner.uid()), Some(owner.gid())) {
+        Err(refused) if refused.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        given => given,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::{chown, symlink};
+
     use super::*;
 
     #[test]
@@ -71,5 +101,28 @@ mod tests {
         assert_eq!(BackupNote::read(data_dir.path()), Some(note));
         fs::write(data_dir.path().join(BACKED_UP), "2026-03-02T04:0").unwrap();
         assert_eq!(BackupNote::read(data_dir.path()), None);
+    }
+
+    #[test]
+    fn a_note_that_root_writes_belongs_to_the_owner_of_the_data_directory() {
+        if !geteuid().is_root() {
+            eprintln!("skipped: only root may give files to another user");
+            return;
+        }
+        let (data_dir, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        chown(data_dir.path(), Some(65_532), Some(65_533)).unwrap();
+        let note = BackupNote { taken_at: "2026-03-02T04:05:06Z".parse().unwrap(), head: Revision(57) };
+        for name in [BACKED_UP, SHIPPED] {
+            symlink(elsewhere.path(), data_dir.path().join(format!("{name}.tmp"))).unwrap();
+        }
+        note.keep(data_dir.path()).unwrap();
+        note.keep_shipped(data_dir.path()).unwrap();
+        for name in [BACKED_UP, SHIPPED] {
+            let found = fs::symlink_metadata(data_dir.path().join(name)).unwrap();
+            assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (65_532, 65_533, 0o600), "{name}");
+        }
+        let untouched = fs::metadata(elsewhere.path()).unwrap();
+        assert_eq!((untouched.uid(), untouched.len()), (0, 0), "a link is not followed");
+        assert_eq!(BackupNote::read_shipped(data_dir.path()), Some(note));
     }
 }
