@@ -276,7 +276,7 @@ impl Init {
                 "{name} may call once a running server has read {directory}/clients.toml, within two seconds. \
                  The entry is:\n{}\n\
                  Call {} as {name}, with files that must be kept secret:\n{call}",
-                indented(&setup::last_row(&self.directory)?),
+                indented(&setup::row_of(&self.directory, name)?),
                 invitation.endpoint
             ),
             None => format!(

@@ -1,6 +1,7 @@
 //! The reasons why a setup fails.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -21,6 +22,27 @@ pub enum SetupError {
     AlreadyThere {
         /// The file.
         path: PathBuf,
+    },
+    /// A file of the new client exists already, although the list has no such client.
+    #[error(
+        "{path} exists already, and nothing is overwritten: give the client another name, or remove that file if no \
+         client uses it, and run this again"
+    )]
+    FileOfClient {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process is changing the directory.
+    #[error(
+        "another `init` is changing {directory}, and did not end within {} seconds: nothing was changed, so run this \
+         again when it has ended",
+        patience.as_secs()
+    )]
+    Busy {
+        /// The directory.
+        directory: PathBuf,
+        /// How long this one waited.
+        patience: Duration,
     },
     /// A file cannot be written or read.
     #[error("{path} cannot be written or read")]

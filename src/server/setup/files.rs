@@ -42,10 +42,19 @@ pub(super) fn write_new(path: &Path, content: impl AsRef<[u8]>, readers: Readers
 
 fn write(path: &Path, content: &[u8], readers: Readers) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(readers.mode()).open(path)?;
-    file.write_all(content)?;
-    // The process's umask removes all permissions of others.
-    file.set_permissions(Permissions::from_mode(readers.mode()))?;
-    file.sync_all()
+    let mut fill = || {
+        file.write_all(content)?;
+        // The process's umask removes all permissions of others.
+        file.set_permissions(Permissions::from_mode(readers.mode()))?;
+        file.sync_all()
+    };
+    // Part of a file would refuse the next attempt.
+    fill().inspect_err(|_| remove(path))
+}
+
+/// Removes a file that was made for something that then failed. That failure is the one to report.
+pub(super) fn remove(path: &Path) {
+    drop(fs::remove_file(path));
 }
 
 /// Replaces a file atomically.

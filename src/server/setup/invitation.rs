@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{CLIENTS, CONFIG, SetupError, bad_list, files};
+use super::{CLIENTS, CONFIG, SetupError, bad_list, files, quoted};
 use crate::auth::clients::Clients;
 use crate::auth::method;
 use crate::server::config::{Config, Flags};
@@ -60,10 +60,12 @@ pub(super) fn endpoint(directory: &Path) -> Result<String, SetupError> {
     Ok(if is_local { format!("https://localhost:{}", listen.port()) } else { format!("https://{listen}") })
 }
 
-/// Returns the row of the most recently added client.
-pub fn last_row(directory: &Path) -> Result<String, SetupError> {
+/// Returns the row of a client that `init` added. Another one may have been added since.
+pub fn row_of(directory: &Path, client: &str) -> Result<String, SetupError> {
     let list = files::read(&directory.join(CLIENTS))?;
-    Ok(list.rfind(CLIENT).map_or("", |at| list[at..].trim_end()).to_owned())
+    let name = format!("name = {}", quoted(client));
+    let row = list.split(CLIENT).skip(1).find(|row| row.lines().any(|line| line == name));
+    Ok(row.map(|row| format!("{CLIENT}{}", row.trim_end())).unwrap_or_default())
 }
 
 /// Returns the lines of the configuration with the server's address and the id of its registry.

@@ -8,6 +8,7 @@ mod from_file;
 mod invitation;
 mod issued;
 mod listed;
+mod lock;
 mod releases;
 mod replicas;
 mod revocation;
@@ -26,7 +27,7 @@ use self::authority::{Authority, Pair, Subject};
 pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::from_file::prepare_move;
-pub use self::invitation::{FirstCall, Invitation, address_and_pin, invitation, last_row};
+pub use self::invitation::{FirstCall, Invitation, address_and_pin, invitation, row_of};
 pub use self::issued::Signer;
 pub use self::listed::{ClientState, ListedClient, list_clients};
 pub use self::releases::{Adoption, adopt_semantics, upgrade};
@@ -97,10 +98,20 @@ pub enum Credentials {
     },
 }
 
+impl Credentials {
+    fn files(&self) -> Vec<&Path> {
+        match self {
+            Credentials::Certificate { certificate, key } => vec![certificate, key],
+            Credentials::Token { token } => vec![token],
+        }
+    }
+}
+
 /// Sets up a registry in a directory.
 pub fn set_up(directory: &Path, setup: &Setup) -> Result<Credentials, SetupError> {
     files::make_directory(directory)?;
     let directory = absolute(directory)?;
+    let _lock = lock::take(&directory)?;
     let names = [CONFIG.to_owned(), CLIENTS.to_owned()].into_iter();
     let pairs = [CA, SERVER, FIRST_CLIENT].map(|name| [format!("{name}.crt"), format!("{name}.key")]);
     // Checked first, so that a refusal leaves nothing behind.
@@ -161,17 +172,24 @@ fn find_or_create(data_dir: &Path) -> Result<Uuid, SetupError> {
 pub fn add_client(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(&client.name)?;
+    let _lock = lock::take(&directory)?;
     // An invalid configuration is refused before anything is created.
     invitation::endpoint(&directory)?;
-    if client.uses_token {
-        return tokens::add(&directory, client);
-    }
-    add_with_certificate(&directory, client, &authority(&directory)?)
+    let added = match client.uses_token {
+        true => tokens::add(&directory, client),
+        false => add_with_certificate(&directory, client, &authority(&directory)?),
+    };
+    added.map_err(|error| match error {
+        // The list has no such client, or the list would have been refused.
+        SetupError::AlreadyThere { path } => SetupError::FileOfClient { path },
+        error => error,
+    })
 }
 
 /// Renews the server's certificate for the same names, with a new key. A running server loads it automatically.
 pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
+    let _lock = lock::take(&directory)?;
     let path = directory.join(format!("{SERVER}.crt"));
     let hosts = authority::hosts_of(&files::read(&path)?).ok_or(SetupError::NotACertificate { path })?;
     let pair = authority(&directory)?.sign(&Subject::Server { hosts: &hosts }, clock::now(), days)?;
@@ -183,6 +201,7 @@ pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupErr
 pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(name)?;
+    let _lock = lock::take(&directory)?;
     // The client must be on the list and have a certificate.
     invitation(&directory, name)?;
     if let Some(credentials) = tokens::renew(&directory, name, days)? {
@@ -240,7 +259,8 @@ fn hosts(setup: &Setup) -> Vec<String> {
 fn write_pair(directory: &Path, name: &str, pair: &Pair) -> Result<Credentials, SetupError> {
     let (certificate, key) = (directory.join(format!("{name}.crt")), directory.join(format!("{name}.key")));
     files::write_new(&key, &pair.key, Readers::Owner)?;
-    files::write_new(&certificate, &pair.certificate, Readers::Anyone)?;
+    let written = files::write_new(&certificate, &pair.certificate, Readers::Anyone);
+    written.inspect_err(|_| files::remove(&key))?;
     Ok(Credentials::Certificate { certificate, key })
 }
 
@@ -262,8 +282,18 @@ fn add_with_certificate(
     let list = with_client(directory, client, "san_uri", &uri)?;
     let pair = authority.sign(&Subject::Client { name: &client.name, uri: &uri }, clock::now(), client.days)?;
     let credentials = write_pair(directory, &client.name, &pair)?;
-    files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
-    Ok(credentials)
+    enter(directory, &list, credentials)
+}
+
+/// Writes the list with a new client. Removes the client's new files if the list was not written.
+fn enter(directory: &Path, list: &str, credentials: Credentials) -> Result<Credentials, SetupError> {
+    let path = directory.join(CLIENTS);
+    let written = files::replace(&path, list, Readers::Anyone);
+    // The list is in its place if only making it durable failed.
+    if written.is_err() && !files::read(&path).is_ok_and(|found| found == list) {
+        credentials.files().into_iter().for_each(files::remove);
+    }
+    written.map(|()| credentials)
 }
 
 /// Returns the list with another client. The new list must be valid before anything is created.

@@ -6,7 +6,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
 use super::files::{self, Readers};
-use super::{CLIENTS, SetupError, absolute, bad_list, refuse_reserved};
+use super::{CLIENTS, SetupError, absolute, bad_list, lock, refuse_reserved};
 use crate::auth::clients::{Clients, NotRevoked, check_revocable, with_revoked};
 pub use crate::auth::serial::Serial;
 
@@ -16,6 +16,7 @@ pub use crate::auth::serial::Serial;
 pub fn revoke(directory: &Path, client: &str, serial: Option<&Serial>) -> Result<Serial, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(client)?;
+    let _lock = lock::take(&directory)?;
     let path = directory.join(CLIENTS);
     let list = files::read(&path)?;
     Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;

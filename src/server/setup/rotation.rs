@@ -6,7 +6,7 @@ use std::path::Path;
 use super::authority::Authority;
 use super::files::{self, Readers};
 use super::issued::{Issued, Signer};
-use super::{CA, CLIENTS, SERVER, SetupError, absolute, bad_list};
+use super::{CA, CLIENTS, SERVER, SetupError, absolute, bad_list, lock};
 use crate::auth::clients::{Clients, Shown};
 use crate::registry::clock;
 
@@ -23,6 +23,7 @@ pub struct Rotation {
 /// needed, and is replaced.
 pub fn begin_rotation(directory: &Path) -> Result<Rotation, SetupError> {
     let directory = absolute(directory)?;
+    let _lock = lock::take(&directory)?;
     let path = directory.join(format!("{CA}.crt"));
     let earlier = authorities(&directory)?;
     if earlier.len() > 1 {
@@ -41,6 +42,7 @@ pub fn begin_rotation(directory: &Path) -> Result<Rotation, SetupError> {
 /// far as the files in the directory show.
 pub fn finish_rotation(directory: &Path) -> Result<Rotation, SetupError> {
     let directory = absolute(directory)?;
+    let _lock = lock::take(&directory)?;
     let path = directory.join(format!("{CA}.crt"));
     let mut dropped = authorities(&directory)?;
     // Of two that are equally new, the first.

@@ -183,3 +183,64 @@ fn the_authority_is_replaced_in_two_steps_whatever_the_order_in_the_file() {
     std::fs::write(&key, first_key).unwrap();
     assert!(matches!(renew_server(directory, 10), Err(SetupError::KeyOfNoAuthority { .. })));
 }
+
+#[test]
+fn of_many_changes_at_a_time_none_is_lost() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path();
+    set_up(directory, &setup()).unwrap();
+    let name = |at: u8| format!("payer-{at}");
+    let serial = |at: u8| Serial::of_bytes(&[10, at]);
+    let starts = std::sync::Barrier::new(25);
+    std::thread::scope(|scope| {
+        let starts = &starts;
+        for at in 0..8 {
+            scope.spawn(move || {
+                starts.wait();
+                add_client(directory, &client(&name(at), "payer", at % 2 == 0)).unwrap();
+                assert!(row_of(directory, &name(at)).unwrap().contains(&format!("name = \"{}\"", name(at))));
+            });
+            scope.spawn(move || {
+                starts.wait();
+                revoke(directory, FIRST_CLIENT, Some(&serial(at))).unwrap();
+            });
+            scope.spawn(move || {
+                starts.wait();
+                renew_client(directory, FIRST_CLIENT, 20).unwrap();
+            });
+        }
+        starts.wait();
+    });
+    let listed = list_clients(directory, clock::now()).unwrap();
+    let has = |name: &str| listed.iter().any(|client| client.name == name);
+    assert_eq!((0..8).filter(|at| !has(&name(*at))).count(), 0, "clients were lost");
+    let revoked = &listed.iter().find(|client| client.name == FIRST_CLIENT).unwrap().revoked;
+    assert_eq!((0..8).filter(|at| !revoked.contains(&serial(*at).to_string())).count(), 0, "revocations were lost");
+    assert_eq!(config(directory).map(|config| config.dev), Ok(false));
+}
+
+#[test]
+fn a_client_that_is_not_on_the_list_leaves_no_file_and_its_name_is_free() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path();
+    set_up(directory, &setup()).unwrap();
+    let in_the_way = directory.join("clients.toml.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    for uses_token in [true, false] {
+        let refused = add_client(directory, &client("medicaid", "payer", uses_token));
+        assert!(matches!(refused, Err(SetupError::Disk { .. })), "{refused:?}");
+    }
+    std::fs::remove_dir(&in_the_way).unwrap();
+    for left in ["medicaid.token", "medicaid.key", "medicaid.crt"] {
+        assert!(!directory.join(left).exists(), "{left}");
+    }
+    for (file, uses_token) in [("medicaid.token", true), ("medicaid.crt", false)] {
+        std::fs::write(directory.join(file), "another's").unwrap();
+        let refused = add_client(directory, &client("medicaid", "payer", uses_token)).unwrap_err().to_string();
+        assert!(refused.contains(file) && refused.contains("give the client another name"), "{refused}");
+        assert_eq!(files::read(&directory.join(file)).unwrap(), "another's");
+        std::fs::remove_file(directory.join(file)).unwrap();
+        assert!(!directory.join("medicaid.key").exists());
+    }
+    add_client(directory, &client("medicaid", "payer", false)).unwrap();
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::files::{self, Readers};
-use super::{CLIENTS, Credentials, NewClient, SetupError, bad_list, with_client};
+use super::{CLIENTS, Credentials, NewClient, SetupError, bad_list, enter, with_client};
 use crate::auth::clients::{Clients, with_new_token};
 use crate::auth::token::Digest;
 use crate::registry::clock;
@@ -18,8 +18,7 @@ pub(super) fn add(directory: &Path, client: &NewClient) -> Result<Credentials, S
     let list = list.ok().flatten().ok_or_else(|| not_on_list(directory, &client.name))?;
     let path = directory.join(format!("{}.token", client.name));
     files::write_new(&path, format!("{token}\n"), Readers::Owner)?;
-    files::replace(&directory.join(CLIENTS), &list, Readers::Anyone)?;
-    Ok(Credentials::Token { token: path })
+    enter(directory, &list, Credentials::Token { token: path })
 }
 
 /// Replaces a client's token. None if the client shows certificates.
