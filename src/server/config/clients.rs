@@ -6,7 +6,7 @@ use super::Mistake;
 use crate::auth::clients::Clients;
 use crate::server::file_modes::writable_by_others;
 
-/// Reads the list of clients. Returns every mistake in it.
+/// Reads the list of clients, which must name at least one. Returns every mistake in it.
 pub fn read(path: &Path) -> Result<Clients, Vec<Mistake>> {
     let file = path.display();
     let mistake = |message| vec![Mistake { place: file.to_string(), message }];
@@ -19,11 +19,19 @@ pub fn read(path: &Path) -> Result<Clients, Vec<Mistake>> {
         )));
     }
     let content = std::fs::read_to_string(path).map_err(unreadable)?;
-    Clients::read(&content).map_err(|mistakes| {
+    let clients = Clients::read(&content).map_err(|mistakes| {
         let placed = |mistake: crate::auth::clients::Mistake| Mistake {
             place: format!("{file}:{}", mistake.line),
             message: mistake.message,
         };
-        mistakes.into_iter().map(placed).collect()
-    })
+        mistakes.into_iter().map(placed).collect::<Vec<_>>()
+    })?;
+    // A file that was cut off by mistake would lock everyone out, and no probe would show it.
+    if clients.count() == 0 {
+        return Err(mistake(
+            "names no client, so every call would be refused: restore it, or run `cpss-registry init DIR --client …`"
+                .to_owned(),
+        ));
+    }
+    Ok(clients)
 }

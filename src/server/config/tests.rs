@@ -86,6 +86,14 @@ fn a_server_requires_certificates_and_clients_unless_it_is_for_development() {
     let no_ca =
         "--clients: lists clients with certificates, but client_ca, the authority of their certificates, is not set";
     assert_eq!(mistakes(&without_ca), [no_ca]);
+    let list = directory.path().join("clients.toml");
+    let named = std::fs::read_to_string(&list).unwrap();
+    let comments: String = named.lines().filter(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
+    std::fs::write(&list, comments).unwrap();
+    let no_client =
+        "names no client, so every call would be refused: restore it, or run `cpss-registry init DIR --client …`";
+    assert_eq!(mistakes(&flags), [format!("{}: {no_client}", list.display())]);
+    std::fs::write(&list, named).unwrap();
     let dev = Flags { dev: true, tls_cert: None, tls_key: None, client_ca: None, ..flags };
     assert_eq!(mistakes(&dev), ["--clients: not allowed with --dev, which uses plaintext and has no list of clients"]);
 }

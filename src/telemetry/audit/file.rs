@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustix::fs::OFlags;
 
 use super::keeper::Keep;
+use super::last_line::{self, NotWritten};
 use super::line;
 use super::sync::{self, SyncTarget, Syncing};
 use super::trail::close::span_of;
@@ -82,8 +83,9 @@ pub(super) trait Sink: Send {
     /// Checks that lines can be written, as far as possible without writing one.
     fn ensure(&mut self) -> io::Result<()>;
 
-    /// Writes complete lines, the first of which has this time.
-    fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()>;
+    /// Writes complete lines, the first of which has this time. After an error, the next call is given the lines that
+    /// are not written.
+    fn append(&mut self, at: Timestamp, lines: &[u8]) -> Result<(), NotWritten>;
 
     /// Starts a sync of written lines if one is due. An error means that lines can no longer be synced.
     fn sync_if_due(&mut self, now: Instant) -> io::Result<()>;
@@ -100,7 +102,11 @@ pub(super) struct LineFile {
     closed: Sender<()>,
     syncing: Syncing,
     open: Option<Open>,
+    write: WriteFn,
 }
+
+/// Writes the beginning of a text to a file, and returns its length.
+pub(super) type WriteFn = fn(&File, &[u8]) -> io::Result<usize>;
 
 struct Open {
     file: Arc<File>,
@@ -124,13 +130,19 @@ impl LineFile {
         let (trail, line) = (Trail::of(&place.path), line::event(at, "started"));
         let checked = trail.clone();
         let file = with_deadline(&place.path, CHECK_DEADLINE, move || {
-            let file = check_writable(checked.open(), &line)?;
+            let file = check_writable(checked.open(), &line, last_line::complete)?;
             checked.rename_old_files().map_err(unwritable(checked.open()))?;
             Ok(file)
         })?;
         let mut open = Open::of(file).map_err(unwritable(&place.path))?;
         open.first = Some(span_of(&place.path).map_err(unwritable(&place.path))?.first);
-        Ok(LineFile { place, trail, closed, syncing, open: Some(open) })
+        Ok(LineFile { place, trail, closed, syncing, open: Some(open), write: |mut file, text| file.write(text) })
+    }
+
+    /// Replaces how it writes, to test what a disk does.
+    #[cfg(test)]
+    pub(super) fn writing_with(self, write: WriteFn) -> LineFile {
+        LineFile { write, ..self }
     }
 
     /// True if the next lines belong in a new file.
@@ -182,24 +194,25 @@ impl Sink for LineFile {
         let directory = directory_of(&self.place.path);
         fs::create_dir_all(directory)?;
         let file = open(&self.place.path)?.ok_or_else(|| io::Error::other("it is not a regular file"))?;
+        last_line::complete(&file)?;
         self.open = Some(Open::of(file)?);
         self.syncing.put(SyncTarget::Directory(directory.to_owned()))
     }
 
-    /// After an error, the last line may be incomplete. It is written again after a newline.
-    fn append(&mut self, at: Timestamp, lines: &[u8]) -> io::Result<()> {
+    /// After an error, the last line may be incomplete. It is removed when the file is opened again.
+    fn append(&mut self, at: Timestamp, lines: &[u8]) -> Result<(), NotWritten> {
         self.ensure()?;
         if self.is_full(at) {
             self.rotate()?;
         }
-        let Some(open) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
-        let written = (&*open.file).write_all(lines);
+        let Some(open) = &mut self.open else { return Err(io::Error::from(io::ErrorKind::NotFound).into()) };
+        let written = last_line::write(lines, |text| (self.write)(&open.file, text));
         open.bytes += lines.len() as u64;
         open.first.get_or_insert(at);
         open.grown_since.get_or_insert_with(Instant::now);
         if written.is_err() {
-            // The next attempt reopens the file.
-            let _line_is_ended = (&*open.file).write_all(b"\n");
+            // A search then finds whole lines, even after a crash. The next attempt reopens the file.
+            let _is_removed_again_later = last_line::complete(&open.file);
             self.leave()?;
         }
         written
@@ -232,7 +245,7 @@ fn check_now(path: &Path, at: Timestamp) -> Result<(), AuditFileError> {
     let missing: Vec<_> =
         directory_of(path).ancestors().take_while(|directory| !directory.exists()).map(Path::to_owned).collect();
     let is_new = fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let checked = check_writable(path, &line::event(at, "checked")).map(drop);
+    let checked = check_writable(path, &line::event(at, "checked"), last_line::end).map(drop);
     if is_new {
         fs::remove_file(path).ok();
     }
@@ -257,12 +270,12 @@ pub(super) fn with_deadline<T: Send + 'static>(
     })
 }
 
-/// Opens a file, writes a line, and syncs both the line and the file's directory entry.
-fn check_writable(path: &Path, line: &str) -> Result<File, AuditFileError> {
+/// Opens a file, treats an incomplete last line, writes a line, and syncs both the line and the file's directory entry.
+fn check_writable(path: &Path, line: &str, treat: fn(&File) -> io::Result<()>) -> Result<File, AuditFileError> {
     let unwritable = unwritable(path);
     fs::create_dir_all(directory_of(path)).map_err(&unwritable)?;
     let file = open(path).map_err(&unwritable)?.ok_or_else(|| AuditFileError::NotAFile { path: path.to_owned() })?;
-    let written = (&file).write_all(line.as_bytes()).and_then(|()| file.sync_data());
+    let written = treat(&file).and_then(|()| (&file).write_all(line.as_bytes())).and_then(|()| file.sync_data());
     written.and_then(|()| sync::names(directory_of(path))).map_err(unwritable)?;
     Ok(file)
 }
@@ -271,14 +284,15 @@ fn unwritable(path: &Path) -> impl Fn(io::Error) -> AuditFileError {
     move |source| AuditFileError::Unwritable { path: path.to_owned(), source }
 }
 
-/// Opens a regular file for appending, and creates it if it does not exist. Returns None if the path is not a regular
-/// file. Never blocks, as opening a pipe would.
+/// Opens a regular file for reading and appending, and creates it if it does not exist. Returns None if the path is not
+/// a regular file. Never blocks, as opening a pipe would.
 fn open(path: &Path) -> io::Result<Option<File>> {
     let is_regular = |found: &Metadata| found.is_file();
     if fs::metadata(path).is_ok_and(|found| !is_regular(&found)) {
         return Ok(None);
     }
     let never_waits = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).custom_flags(never_waits).open(path)?;
+    let file =
+        OpenOptions::new().read(true).create(true).append(true).mode(0o600).custom_flags(never_waits).open(path)?;
     Ok(is_regular(&file.metadata()?).then_some(file))
 }

@@ -13,6 +13,7 @@ mod file;
 mod forecast;
 mod group;
 mod keeper;
+mod last_line;
 mod line;
 mod read;
 mod searching;

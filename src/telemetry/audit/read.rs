@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Number;
 use super::line::ERROR;
@@ -56,13 +57,25 @@ struct Fields {
     count: Option<u64>,
 }
 
+/// A line is not JSON: its end is missing, or it was damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Damaged;
+
 impl Read {
-    /// Parses a line. None if it is not about a client, or is incomplete.
-    pub(super) fn of(line: &[u8]) -> Option<Read> {
+    /// Parses a line. None if it is not about a client.
+    pub(super) fn of(line: &[u8]) -> Result<Option<Read>, Damaged> {
+        let fields = match serde_json::from_slice(line) {
+            Ok(fields) => fields,
+            // A line of an unknown kind is still found, by the fields that all lines have.
+            Err(_) if serde_json::from_slice::<IgnoredAny>(line).is_ok() => Fields::default(),
+            Err(_) => return Err(Damaged),
+        };
+        Ok(Read::with(fields, line))
+    }
+
+    fn with(fields: Fields, line: &[u8]) -> Option<Read> {
         let quoted = [b"\"", line_keys::client(line)?, b"\""].concat();
         let (at, client) = (line_keys::instant(line)?, serde_json::from_slice(&quoted).ok()?);
-        // A line of an unknown kind is still found, by the fields that all lines have.
-        let fields: Fields = serde_json::from_slice(line).unwrap_or_default();
         let mut outcomes: Vec<_> = fields.verdicts.into_iter().chain(fields.outcomes).collect();
         outcomes.extend(
             fields.verdict.or(fields.miss).or(fields.event).map(|outcome| (outcome, fields.count.unwrap_or(1))),

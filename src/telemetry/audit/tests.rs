@@ -1,11 +1,14 @@
 //! Lines, rotation, and behavior while lines cannot be written.
 
+mod full_disk;
+
 use std::io;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Instant;
 
 use super::file::Sink;
+use super::last_line::NotWritten;
 use super::sync::{SyncTarget, Syncing};
 use super::*;
 
@@ -72,7 +75,7 @@ impl Sink for Gated {
         Ok(())
     }
 
-    fn append(&mut self, _: Timestamp, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, _: Timestamp, lines: &[u8]) -> Result<(), NotWritten> {
         self.gate.recv().unwrap_or(Ok(()))?;
         self.lines.lock().unwrap().extend_from_slice(lines);
         Ok(())

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use super::file::Sink;
+use super::last_line::NotWritten;
 use super::share::Ledger;
 use super::{Queue, Shared, line};
 
@@ -173,8 +174,11 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
     /// Writes the lines, and completes the waiting calls. Questions are accepted again as soon as the lines are in the
     /// file and the queue has room.
     fn write_lines(&mut self) -> bool {
-        let written =
-            if self.lines.is_empty() { self.sink.ensure() } else { self.sink.append(self.at, self.lines.as_bytes()) };
+        let written = if self.lines.is_empty() {
+            self.sink.ensure().map_err(NotWritten::from)
+        } else {
+            self.sink.append(self.at, self.lines.as_bytes())
+        };
         let is_written = written.is_ok();
         match written {
             Ok(()) => {
@@ -184,7 +188,9 @@ impl<S: Sink, N: Fn() -> Timestamp> Writer<S, N> {
                     tracing::info!(event = "audit_recovered", "the audit of reads is written again");
                 }
             }
-            Err(error) => {
+            Err(NotWritten { whole, source: error }) => {
+                let written: String = self.lines.drain(..whole).collect();
+                self.ledger.written(&written);
                 if self.shared.set_writable(false) {
                     let error = &error as &dyn std::error::Error;
                     tracing::error!(

@@ -19,6 +19,16 @@ pub(in super::super) fn instant(line: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()
 }
 
+/// The instants of all lines that a text begins or contains the beginning of.
+pub(super) fn instants(text: &[u8]) -> impl Iterator<Item = Timestamp> {
+    memmem::find_iter(text, AT).filter_map(|at| instant(text.get(at..)?))
+}
+
+/// True if a text names a client, whose name is escaped as JSON.
+pub(super) fn names_client(text: &[u8], client: &[u8]) -> bool {
+    memmem::find_iter(text, CLIENT).any(|at| self::client(text.get(at..).unwrap_or_default()) == Some(client))
+}
+
 /// The name of the client of a line, still escaped as JSON.
 pub(in super::super) fn client(line: &[u8]) -> Option<&[u8]> {
     let begin = memmem::find(line, CLIENT)? + CLIENT.len();

@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use memchr::memmem;
 
 use super::super::Number;
-use super::super::read::Read;
+use super::super::read::{Damaged, Read};
 use super::close::span_of;
 use super::filter::{Key, may_contain};
 use super::packed::{BLOCK, Block, MAX_LINE, PackReader};
@@ -114,7 +115,7 @@ impl Trail {
             let serial = next_serial(span_of(self.open())?.first, &closed);
             if serial >= after.serial {
                 let from = if serial == after.serial { after.offset } else { 0 };
-                search.plain(open, serial, from)?;
+                search.plain(open, serial, from, &self.name)?;
             }
         }
         Ok(search.found)
@@ -124,6 +125,10 @@ impl Trail {
 /// One thread for each core, up to [`MAX_THREADS`].
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_THREADS))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 impl Query {
@@ -150,27 +155,27 @@ impl Search<'_> {
     fn closed(&mut self, file: &Closed, from: u64) -> io::Result<Continues> {
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         match File::open(&file.plain) {
-            Ok(plain) => return self.plain(plain, file.serial, from),
+            Ok(plain) => return self.plain(plain, file.serial, from, &name_of(&file.plain)),
             Err(error) if is_gone(&error) => {}
-            Err(_) => return Ok(self.note_unreadable(file)),
+            Err(_) => return Ok(self.note_unreadable(&name_of(&file.packed()))),
         }
         match PackReader::open(&file.packed()) {
             Ok(packed) => self.packed(&packed, file, from),
             // It was removed because of its age.
             Err(error) if is_gone(&error) => Ok(true),
-            Err(_) => Ok(self.note_unreadable(file)),
+            Err(_) => Ok(self.note_unreadable(&name_of(&file.packed()))),
         }
     }
 
-    fn note_unreadable(&mut self, file: &Closed) -> Continues {
-        let name = file.packed().file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if self.found.unreadable.last() != Some(&name) {
-            self.found.unreadable.push(name);
+    fn note_unreadable(&mut self, name: &str) -> Continues {
+        if self.found.unreadable.last().is_none_or(|last| last != name) {
+            self.found.unreadable.push(name.to_owned());
         }
         true
     }
 
     fn packed(&mut self, packed: &PackReader, file: &Closed, from: u64) -> io::Result<Continues> {
+        let name = name_of(&file.packed());
         self.spend(packed.filter_bytes());
         if !packed.has_index {
             tracing::warn!(
@@ -202,18 +207,18 @@ impl Search<'_> {
                     Ok(text) => {
                         let skipped = from.saturating_sub(block.text_offset);
                         let skipped = usize::try_from(skipped).map_err(io::Error::other)?;
-                        if !self.lines(text.get(skipped..).unwrap_or_default(), begin) {
+                        if !self.lines(text.get(skipped..).unwrap_or_default(), begin, &name) {
                             return Ok(false);
                         }
                     }
-                    Err(_) => _ = self.note_unreadable(file),
+                    Err(_) => _ = self.note_unreadable(&name),
                 }
             }
         }
-        Ok(packed.is_whole || self.note_unreadable(file))
+        Ok(packed.is_whole || self.note_unreadable(&name))
     }
 
-    fn plain(&mut self, mut file: File, serial: u64, from: u64) -> io::Result<Continues> {
+    fn plain(&mut self, mut file: File, serial: u64, from: u64, name: &str) -> io::Result<Continues> {
         file.seek(SeekFrom::Start(from))?;
         let (mut lines, mut text) = (BufReader::new(file), Vec::new());
         let mut begin = Place { serial, offset: from };
@@ -233,7 +238,7 @@ impl Search<'_> {
             // A line that is being written may be incomplete.
             let whole = memchr::memrchr(b'\n', &text).map_or(0, |end| end + 1);
             let whole = if is_end { whole } else { text.len() };
-            if !self.lines(&text[..whole], begin) {
+            if !self.lines(&text[..whole], begin, name) {
                 return Ok(false);
             }
             if is_end {
@@ -271,8 +276,8 @@ impl Search<'_> {
         is_over
     }
 
-    /// Searches lines that begin at a position.
-    fn lines(&mut self, text: &[u8], begin: Place) -> Continues {
+    /// Searches lines of a file that begin at a position.
+    fn lines(&mut self, text: &[u8], begin: Place, name: &str) -> Continues {
         self.spend(text.len().max(1));
         if !self.query.may_be_about(text) {
             return true;
@@ -284,29 +289,44 @@ impl Search<'_> {
                 return false;
             }
             place.offset += line.len() as u64;
-            if let Some(read) = self.matched(line) {
-                self.bounds.lines -= 1;
-                self.bounds.numbers = self.bounds.numbers.saturating_sub(read.numbers.len().max(1));
-                self.found.reads.push((place, read));
+            match self.matched(line) {
+                Ok(Some(read)) => {
+                    self.bounds.lines -= 1;
+                    self.bounds.numbers = self.bounds.numbers.saturating_sub(read.numbers.len().max(1));
+                    self.found.reads.push((place, read));
+                }
+                Ok(None) => {}
+                Err(Damaged) => _ = self.note_unreadable(name),
             }
         }
         true
     }
 
-    fn matched(&self, line: &[u8]) -> Option<Read> {
+    /// Parses a line if it matches. Fails for a damaged line if what is left of it may match.
+    fn matched(&self, line: &[u8]) -> Result<Option<Read>, Damaged> {
         let Query { number, ids, from, until, .. } = self.query;
-        if !self.query.may_be_about(line) {
-            return None;
+        let is_of = |client| line_keys::names_client(line, client);
+        if line == b"\n" || !self.query.may_be_about(line) || !self.client.as_deref().is_none_or(is_of) {
+            return Ok(None);
         }
+        let is_within = |at: Timestamp| from.is_none_or(|from| at >= from) && until.is_none_or(|until| at < until);
+        let mut read = match Read::of(line) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(None),
+            Err(Damaged) => {
+                let mut instants = line_keys::instants(line).peekable();
+                let may_be_within = instants.peek().is_none() || instants.any(is_within);
+                return if may_be_within { Err(Damaged) } else { Ok(None) };
+            }
+        };
+        // The name of another client may be in a damaged line only.
         if self.client.as_ref().is_some_and(|client| line_keys::client(line) != Some(client)) {
-            return None;
+            return Ok(None);
         }
-        let mut read = Read::of(line)?;
         if self.query.is_about_a_person() {
             read.numbers.retain(|(asked, _)| Some(*asked) == *number);
         }
         let is_about = !self.query.is_about_a_person() || !read.numbers.is_empty() || ids.contains(&read.subject_id);
-        let is_within = from.is_none_or(|from| read.at >= from) && until.is_none_or(|until| read.at < until);
-        (is_within && is_about).then_some(read)
+        Ok((is_within(read.at) && is_about).then_some(read))
     }
 }

@@ -41,7 +41,7 @@ fn mixed() -> (Files, Generator, Vec<Read>) {
             _ => {}
         }
     }
-    let reads = all.lines().map(|line| Read::of(line.as_bytes()).unwrap()).collect();
+    let reads = all.lines().map(|line| Read::of(line.as_bytes()).unwrap().unwrap()).collect();
     (files, generator, reads)
 }
 
@@ -150,7 +150,7 @@ fn unreadable_files_are_named_and_the_rest_is_found() {
     let closed = files.close(&text);
     pack(&files.trail, &closed).unwrap();
     let whole = fs::read(closed.packed()).unwrap();
-    let reads: Vec<_> = text.lines().map(|line| Read::of(line.as_bytes()).unwrap()).collect();
+    let reads: Vec<_> = text.lines().map(|line| Read::of(line.as_bytes()).unwrap().unwrap()).collect();
     let query = Query { client: Some("region-3-hr".to_owned()), ..Query::default() };
     let all = expected(&reads, &query).len();
     let mut random = fastrand::Rng::with_seed(1);
@@ -170,6 +170,39 @@ fn unreadable_files_are_named_and_the_rest_is_found() {
         let is_named = !found.unreadable.is_empty();
         assert!(found.reads.len() == all || is_named, "round {round}: {} of {all} are found", found.reads.len());
         assert!(found.reads.iter().all(|(_, read)| reads.contains(read)), "round {round}");
+    }
+}
+
+#[test]
+fn a_damaged_line_is_reported_and_is_no_answer() {
+    let files = Files::new();
+    let whole = "{\"at\":\"2026-03-03T10:00:00.000000Z\",\"client\":\"region-2-hr\",\"method\":\"A/B\",\
+                 \"number\":\"CPS-28MS-MN2K-Z\",\"verdict\":null}\n";
+    let begun =
+        "{\"at\":\"2026-03-02T10:00:00.000000Z\",\"client\":\"region-1-hr\",\"method\":\"A/B\",\"request_id\":\"48e5";
+    let at = |text: &str| text.parse().ok();
+    let by = |client: &str| Query { client: Some(client.to_owned()), ..Query::default() };
+    let number = Query { number: Some(*b"CPS-28MS-MN2K-Z"), ..Query::default() };
+    let until = Query { until: at("2026-03-02T00:00:00Z"), ..number.clone() };
+    let from = Query { from: at("2026-03-03T00:00:00Z"), ..number.clone() };
+    let unknown = Query { number: Some(*b"CPS-ABCD-ABCD-A"), ..Query::default() };
+    let all =
+        [(number, true), (from, true), (by("region-1-hr"), true), (by("region-2-hr"), true), (Query::default(), true)];
+    let none = [(until, false), (unknown, false), (by("region-3-hr"), false)];
+    let text = format!("{begun}{whole}\n{whole}");
+    fs::write(files.trail.open(), &text).unwrap();
+    for is_packed in [false, true] {
+        if is_packed {
+            fs::remove_file(files.trail.open()).unwrap();
+            pack(&files.trail, &files.close(&text)).unwrap();
+        }
+        for (query, is_reported) in all.iter().chain(&none) {
+            let found = search(&files.trail, query, None, ALL);
+            assert_eq!(found.unreadable.len(), usize::from(*is_reported), "{query:?} {is_packed}");
+            assert!(found.reads.iter().all(|(_, read)| read.client == "region-2-hr"), "{query:?}");
+            let is_by_first = query.client.as_deref() == Some("region-1-hr");
+            assert_eq!(found.reads.len(), usize::from(*is_reported && !is_by_first), "{query:?} {is_packed}");
+        }
     }
 }
 
