@@ -151,7 +151,9 @@ fn changed() -> Broken {
 fn broken(status: &Status) -> Broken {
     let failure = Failure::answered(status);
     let is_lost = status.get_error_details().error_info().is_none() && status.code() != Code::Unimplemented;
-    if is_lost || status.code() == Code::Unavailable { Broken::ForNow(failure) } else { Broken::ForGood(failure) }
+    // A client takes one backup at a time, and the server notices a moment late that an earlier one broke off.
+    let may_pass = matches!(status.code(), Code::Unavailable | Code::ResourceExhausted);
+    if is_lost || may_pass { Broken::ForNow(failure) } else { Broken::ForGood(failure) }
 }
 
 fn report(path: &Path, is_stream: bool, end: &v1::BackupEnd) -> Result<Report, Failure> {
