@@ -88,8 +88,8 @@ fn now() -> f64 {
 
 /// The page of metrics of a program. Empty if nobody answers.
 async fn page(process: &Process) -> Page {
-    let is_there = TcpStream::connect(process.ops()).await.is_ok();
-    let text = if is_there { Some(get(process.ops(), "/metrics").await.1) } else { None };
+    // The program may end in the midst of an answer.
+    let text = tokio::spawn(get(process.ops(), "/metrics")).await.ok().map(|(_, text)| text);
     Page::read(text.as_deref(), now())
 }
 
