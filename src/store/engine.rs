@@ -11,12 +11,12 @@ use super::log::{FileEngine, Form, LogEngine, LogOptions};
 
 /// The engine for the registry in a data directory, in the current format.
 pub(super) fn log_engine(data_dir: &Path, options: LogOptions) -> Box<dyn LogEngine> {
-    Box::new(FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), options, Form::Current))
+    Box::new(file_engine(data_dir, options))
 }
 
 /// The same engine, for reading on from a place in the files.
-pub(super) fn file_engine(data_dir: &Path) -> FileEngine {
-    FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), LogOptions::default(), Form::Current)
+pub(super) fn file_engine(data_dir: &Path, options: LogOptions) -> FileEngine {
+    FileEngine::new(Arc::new(RealDisk), &data_dir.join("log"), options, Form::Current)
 }
 
 /// The engine for the registry in a data directory whose log is shared. The directory contains a copy.

@@ -55,6 +55,14 @@ impl Switched {
         }
     }
 
+    /// The engine of a new replica.
+    fn engine(&self) -> ReplicatedEngine {
+        let database = self.clone();
+        let databases = Box::new(move || Box::new(database.clone()) as Box<dyn Database>);
+        let (copy, hearing) = (Box::new(MemoryEngine::default()), Arc::new(Hearing::new([7; 32])));
+        ReplicatedEngine::new(copy, databases, hearing, Timestamp::MIN)
+    }
+
     fn set(&self, mode: Mode) {
         *self.mode.0.lock().unwrap() = mode;
         self.mode.1.notify_all();
@@ -128,11 +136,7 @@ impl Serving {
     /// A replica that has recorded something, and has not looked at the log since.
     async fn begin() -> Serving {
         let database = Switched::new();
-        let connect = database.clone();
-        let databases = Box::new(move || Box::new(connect.clone()) as Box<dyn Database>);
-        let (copy, hearing) = (Box::new(MemoryEngine::default()), Arc::new(Hearing::new([7; 32])));
-        let engine = ReplicatedEngine::new(copy, databases, hearing, Timestamp::MIN);
-        let Replica { writer, directory } = Replica::open(&engine);
+        let Replica { writer, directory } = Replica::open(&database.engine());
         // The files are removed when the process of the tests ends.
         drop(directory.map(tempfile::TempDir::keep));
         let Opened { registry, writer } = start(writer).unwrap();
@@ -317,10 +321,7 @@ async fn after_a_loss_only_what_both_have_is_answered() {
 #[test]
 fn what_is_repeated_in_the_batch_that_finds_a_loss_is_answered_only_if_it_is_kept() {
     let database = Switched::new();
-    let connect = database.clone();
-    let databases = Box::new(move || Box::new(connect.clone()) as Box<dyn Database>);
-    let (copy, hearing) = (Box::new(MemoryEngine::default()), Arc::new(Hearing::new([7; 32])));
-    let mut replica = Replica::open(&ReplicatedEngine::new(copy, databases, hearing, Timestamp::MIN));
+    let mut replica = Replica::open(&database.engine());
     let kept = replica.record(1, register("east")).revision;
     replica.record(2, register("west"));
     database.database.lose_last();

@@ -88,7 +88,7 @@ impl Ship {
     /// directory without a registry is an error: its disk may be lost.
     pub fn follow(&mut self) -> Result<(), BackupError> {
         require_current_format(&self.data_dir)?;
-        let engine = file_engine(&self.data_dir);
+        let engine = file_engine(&self.data_dir, LogOptions::default());
         let published = engine.published_head().map_err(disk("read", &self.data_dir.join("log/head")))?;
         let until = published.unwrap_or(Revision::ZERO);
         if until <= self.head() {

@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use super::history::KEY;
 use super::line::{Request, Response};
 use super::world::{Answer, Statement, World};
-use crate::store::log::memory::records_of;
 use crate::store::log::replicated::Hearing;
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
 use crate::store::log::replicated::simulated::rules::Rule;
@@ -24,7 +23,7 @@ impl World {
                 let append =
                     Append { after: *after, tip: *tip, turn: *turn, first_at: *first_at, last_at: *last_at, frame };
                 let done = state.accepts(&append, clock, incarnation, self.broken);
-                let appended = || Entry::Append(Frame::new(*after, *tip, frame.clone(), &records_of(frame)));
+                let appended = || Entry::Append(Frame::of(&append));
                 (done.then(appended), Response::Appended(done))
             }
             Request::Barrier(known) => {

@@ -7,7 +7,6 @@ use super::history::History;
 use super::world::World;
 use crate::domain::id::Revision;
 use crate::store::backup::SharedLoss;
-use crate::store::log::memory::records_of;
 use crate::store::log::replicated::pushing::{self, Plan};
 use crate::store::log::replicated::simulated::node::{Entry, Frame, State};
 use crate::store::log::replicated::statements::{Append, Head, OperatorSession, Replicas, Session, StatementError};
@@ -45,10 +44,7 @@ impl Direct<'_> {
     }
 
     fn append_all(&mut self, frames: &[Append<'_>]) {
-        let frame = |append: &Append<'_>| {
-            Entry::Append(Frame::new(append.after, append.tip, append.frame.to_vec(), &records_of(append.frame)))
-        };
-        self.write(frames.iter().map(frame).collect::<Vec<_>>());
+        self.write(frames.iter().map(|append| Entry::Append(Frame::of(append))));
     }
 }
 
@@ -78,27 +74,15 @@ impl OperatorSession for Direct<'_> {
     }
 
     fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
-        let (state, incarnation) = (self.state(), self.incarnation());
-        let is_unheard = state.unheard(0..self.0.replicas, incarnation).is_some();
-        let is_answered = state.answered_by_replicas() >= append.first_at;
-        let is_open = state.opened == Some(incarnation);
-        let fits = if is_open {
-            state.accepts(append, self.0.now, incarnation, None)
-        } else {
-            state.takes(append, incarnation)
-        };
-        if is_unheard || is_answered || !fits {
-            return Ok(false);
+        let done = self.state().begins(append, self.0.now, self.incarnation());
+        if done {
+            self.append_all(&[*append]);
         }
-        self.append_all(&[*append]);
-        Ok(true)
+        Ok(done)
     }
 
     fn replicas(&mut self) -> Result<Replicas, StatementError> {
-        let state = self.state();
-        let unheard = state.unheard(0..self.0.replicas, self.incarnation());
-        let unheard = unheard.map(|at| at.to_string()).into_iter().collect();
-        Ok(Replicas { unheard, answered_through: state.answered_by_replicas() })
+        Ok(self.state().replicas(self.incarnation()))
     }
 }
 
@@ -192,8 +176,8 @@ impl History {
     /// True if an operator gave up records that a replica still has.
     pub fn is_apart(&self, replica: usize) -> bool {
         let world = &self.world;
-        let log: Vec<_> = world.nodes[world.leader].frames().map(|frame| frame.bytes.clone()).collect();
-        !world.forked.is_empty() && self.has_more(replica, &log)
+        let log = || world.nodes[world.leader].frames().map(|frame| frame.bytes.clone()).collect::<Vec<_>>();
+        !world.forked.is_empty() && self.has_more(replica, &log())
     }
 
     /// True if the copy of a replica has what the log lacks.

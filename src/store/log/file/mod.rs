@@ -47,9 +47,7 @@ impl FileEngine {
     pub fn new(disk: Arc<dyn Disk>, directory: &Path, options: LogOptions, form: Form) -> FileEngine {
         FileEngine { disk, directory: directory.to_owned(), options, form }
     }
-}
 
-impl FileEngine {
     /// The batches of a segment from an offset on, where the first must build on a tip. Another process may be appending:
     /// what it has not published must not be read.
     pub fn batches_from(&self, first: Revision, offset: u64, tip: &Tip) -> Result<Box<dyn Batches>, ReadError> {

@@ -66,8 +66,8 @@ pub trait ReplicaSession: Session {
 
     /// Writes to the replica's row, durably: counts the beat, and notes the present incarnation as heard. Also notes it
     /// as checked if what the replica knows is part of the database's history, and else as not checked. With the beat
-    /// [`IN_PART`], notes neither. Always notes the time that the replica knows as answered through. What it returns was read in the snapshot of the same statement. `None` if no row was
-    /// touched: then it proves nothing.
+    /// [`IN_PART`], notes neither. Always notes the time that the replica knows as answered through. What it returns was
+    /// read in the snapshot of the same statement. `None` if no row was touched: then it proves nothing.
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError>;
 
     /// Opens the database for writing, durably, once every replica has checked its present incarnation. A replica that
@@ -104,8 +104,8 @@ pub trait OperatorSession: Session {
 
     /// Appends the frame that begins an epoch, whether the database is opened or not. Returns false if no row was
     /// touched. Every replica must have been heard from in the present incarnation, and the times that they know as
-    /// answered through must be before the record's. Apart from that, the conditions are those of [`ReplicaSession::append`] if
-    /// the database is opened, and else those of [`OperatorSession::push`].
+    /// answered through must be before the record's. Apart from that, the conditions are those of
+    /// [`ReplicaSession::append`] if the database is opened, and else those of [`OperatorSession::push`].
     fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
 
     /// Reads what the replicas noted.

@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::rules::Rule;
 use crate::domain::id::Revision;
-use crate::store::log::replicated::statements::{AHEAD, Append, Barrier, Head, IN_PART, Known};
+use crate::store::log::memory::records_of;
+use crate::store::log::replicated::statements::{AHEAD, Append, Barrier, Head, IN_PART, Known, Replicas};
 use crate::store::record::{self, Hash, Tip};
 
 /// A frame that was appended.
@@ -22,6 +23,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The frame that an append writes.
+    pub fn of(append: &Append<'_>) -> Frame {
+        Frame::new(append.after, append.tip, append.frame.to_vec(), &records_of(append.frame))
+    }
+
     /// Takes in a frame, with the records that were read from it.
     pub fn new(after: Tip, tip: Tip, bytes: Vec<u8>, records: &[Vec<u8>]) -> Frame {
         let revisions = (after.revision.0 + 1..).map(Revision);
@@ -175,16 +181,24 @@ impl State {
             && recorded_at < first.first_at
     }
 
-    /// Those of some replicas that were not heard from in an incarnation.
-    pub fn unheard(&self, mut replicas: impl Iterator<Item = usize>, incarnation: u64) -> Option<usize> {
-        let is_heard = |(_, noted): &(u64, Noted)| noted.heard == Some(incarnation);
-        replicas.find(|replica| !self.replicas.get(replica).is_some_and(is_heard))
+    /// What the replicas noted.
+    pub fn replicas(&self, incarnation: u64) -> Replicas {
+        let unheard = self.replicas.iter().filter(|(_, (_, noted))| noted.heard != Some(incarnation));
+        let answered_through = self.replicas.values().map(|(_, noted)| noted.answered_through).max();
+        Replicas {
+            unheard: unheard.map(|(replica, _)| replica.to_string()).collect(),
+            answered_through: answered_through.unwrap_or_default(),
+        }
     }
 
-    /// The greatest time that any replica knows as answered through.
-    pub fn answered_by_replicas(&self) -> Timestamp {
-        let noted = self.replicas.values().map(|(_, noted)| noted.answered_through);
-        noted.max().unwrap_or_default()
+    /// True if a frame may begin an epoch.
+    pub fn begins(&self, append: &Append<'_>, clock: Timestamp, incarnation: u64) -> bool {
+        let Replicas { unheard, answered_through } = self.replicas(incarnation);
+        let fits = match self.opened == Some(incarnation) {
+            true => self.accepts(append, clock, incarnation, None),
+            false => self.takes(append, incarnation),
+        };
+        unheard.is_empty() && answered_through < append.first_at && fits
     }
 
     /// The end of the last frame that ends at or before a revision.

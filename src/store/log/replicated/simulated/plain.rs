@@ -7,7 +7,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::node::{Entry, Frame, Node, Noted};
 use crate::domain::id::Revision;
-use crate::store::log::memory::records_of;
 use crate::store::log::replicated::statements::{
     Append, Barrier, Database, Head, Known, OperatorSession, ReplicaSession, Replicas, RollCall, Session,
     StatementError,
@@ -97,6 +96,11 @@ impl PlainDatabase {
 /// The clock of the database, after every time in a test.
 const CLOCK: Timestamp = Timestamp::MAX;
 
+/// The clock by which a record is not dated too late. The time that it may be ahead must be an instant, too.
+fn latest() -> Timestamp {
+    CLOCK - SignedDuration::from_hours(1)
+}
+
 impl Database for PlainDatabase {
     fn connect(&mut self) -> Result<Box<dyn ReplicaSession>, StatementError> {
         Ok(Box::new(self.clone()))
@@ -131,10 +135,9 @@ impl ReplicaSession for PlainDatabase {
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
         self.lock_row().is_held = false;
         let mut node = self.node();
-        let done = node.state().accepts(append, CLOCK - SignedDuration::from_hours(1), node.incarnation, None);
+        let done = node.state().accepts(append, latest(), node.incarnation, None);
         if done {
-            let frame = Frame::new(append.after, append.tip, append.frame.to_vec(), &records_of(append.frame));
-            node.wal.push(Entry::Append(frame));
+            node.wal.push(Entry::Append(Frame::of(append)));
         }
         Ok(done)
     }
@@ -190,33 +193,23 @@ impl OperatorSession for PlainDatabase {
         let mut node = self.node();
         let Some(first) = frames.first() else { return Ok(true) };
         let done = node.state().takes(first, node.incarnation);
-        for append in frames.iter().filter(|_| done) {
-            let frame = Frame::new(append.after, append.tip, append.frame.to_vec(), &records_of(append.frame));
-            node.wal.push(Entry::Append(frame));
+        if done {
+            node.wal.extend(frames.iter().map(|append| Entry::Append(Frame::of(append))));
         }
         Ok(done)
     }
 
     fn begin_epoch(&mut self, append: &Append<'_>) -> Result<bool, StatementError> {
-        let (state, incarnation) = {
-            let node = self.node();
-            (node.state(), node.incarnation)
-        };
-        let is_answered = state.answered_by_replicas() >= append.first_at;
-        if is_answered || state.unheard(state.replicas.keys().copied(), incarnation).is_some() {
-            return Ok(false);
+        let mut node = self.node();
+        let done = node.state().begins(append, latest(), node.incarnation);
+        if done {
+            node.wal.push(Entry::Append(Frame::of(append)));
         }
-        if state.opened == Some(incarnation) { self.append(append) } else { self.push(&[*append]) }
+        Ok(done)
     }
 
     fn replicas(&mut self) -> Result<Replicas, StatementError> {
-        let (state, incarnation) = {
-            let node = self.node();
-            (node.state(), node.incarnation)
-        };
-        let all = state.replicas.keys();
-        let unheard = all.filter(|at| state.unheard([**at].into_iter(), incarnation).is_some());
-        let unheard = unheard.map(usize::to_string).collect();
-        Ok(Replicas { unheard, answered_through: state.answered_by_replicas() })
+        let node = self.node();
+        Ok(node.state().replicas(node.incarnation))
     }
 }
