@@ -123,6 +123,19 @@ def check_agreement(config, documents):
         fail("TimeoutStopSec must be longer than drain_seconds")
 
 
+def check_schedule(documents):
+    """Checks that the hour of the backup comes once each day, also when the clock changes."""
+    if documents["CronJob", "cpss-registry-backup"]["spec"]["schedule"].split()[1] in ("1", "2"):
+        fail("the CronJob runs at an hour that a change of the clock skips or repeats")
+
+
+def check_authority(documents):
+    """Checks that cert-manager renews the authority without a new key, which no client would trust."""
+    key = documents["Certificate", "cpss-registry-authority"]["spec"]["privateKey"]
+    if key.get("rotationPolicy") != "Never":
+        fail("the Certificate cpss-registry-authority gets a new key when it is renewed")
+
+
 def memory_at_most():
     """Returns the most memory that the process uses, in MiB: the sum of the table in README.md."""
     text = (DEPLOY / "README.md").read_text()
@@ -312,8 +325,10 @@ def main():
     for documents in (example, certified):
         check_network(documents)
         check_backup(binary, documents, namespace)
+        check_schedule(documents)
     check_hosts(certified, namespace)
     check_certificates(config, certified)
+    check_authority(certified)
     check_replicas(config, replicas)
     check_image(base)
     count = created + sum(len(documents) for documents in (base, example, certified, replicas))
