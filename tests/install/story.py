@@ -65,7 +65,7 @@ def install_and_operate(machine, story):
     story.follow("docs/clients.md", "Add a client", {" verify ": NOBODY})
     story.follow("docs/clients.md", "Who may call")
     story.follow("docs/clients.md", "Renew before it expires")
-    for heading in ["4. Set up backups and alerts", "Try an import", "Import, once and for all"]:
+    for heading in ["4. Set up backups and alerts", "5. Try an import", "6. Import, once and for all"]:
         story.follow("docs/first-day.md", heading)
     story.follow(README, "Backup, check, restore", by="cpss-registry")
 
