@@ -10,14 +10,14 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 
 use super::limits::{fair, refused};
-use super::read_audit::AuditEntry;
+use super::read_audit::{AuditEntry, REFUSED};
 use super::redaction::context;
 use super::{Contract, decode, encode, status};
 use crate::auth::memory::Held;
 use crate::proto::v1;
 use crate::proto::v1::operations_service_server::OperationsService;
 use crate::proto::v1::stream_backup_response::Content;
-use crate::registry::backup::{BACKUP_BYTES, BackupError, BackupRefused, BackupStream, Backups, Ended, Sent};
+use crate::registry::backup::{BACKUP_BYTES, BackupError, BackupRefused, BackupStream, Backups, Ended, Listed, Sent};
 use crate::telemetry::checks::Checks;
 
 /// How often a client hears that a backup goes on, while the registry reads what the client has.
@@ -44,11 +44,12 @@ impl OperationsService for Contract {
     ) -> Result<Response<Self::StreamBackupStream>, Status> {
         let context = context(&request)?;
         let kept = decode::kept_files(request.get_ref()).map_err(|rejection| status::rejected(&rejection))?;
-        let taken = AuditEntry { verdict: Some(BACKUP), ..AuditEntry::default() };
-        let method = "OperationsService/StreamBackup";
-        self.audit_read(&context, method, &self.registry.pin_head(), taken).await?;
-        let held = self.quotas.of(&context.caller.client).hold(BACKUP_BYTES).map_err(refused)?;
-        let backup = self.operations.backups.begin(&context.caller.client, kept).map_err(not_begun)?;
+        let begun = self.begin_backup(&context.caller.client, kept);
+        // No part of the backup is sent before it is in the audit.
+        let verdict = Some(if begun.is_ok() { BACKUP } else { REFUSED });
+        let entry = AuditEntry { verdict, ..AuditEntry::default() };
+        self.audit_read(&context, "OperationsService/StreamBackup", &self.registry.pin_head(), entry).await?;
+        let (backup, held) = begun?;
         let streaming = Streaming {
             backup,
             client: context.caller.client.clone(),
@@ -70,6 +71,14 @@ impl OperationsService for Contract {
         let checks = self.operations.checks.clone();
         let checked = tokio::task::spawn_blocking(move || checks.run()).await;
         Ok(Response::new(encode::status(checked.map_err(|_| status::internal())?)))
+    }
+}
+
+impl Contract {
+    /// Begins a backup, and holds the memory that it takes.
+    fn begin_backup(&self, client: &str, kept: Vec<Listed>) -> Result<(BackupStream, Held), Status> {
+        let held = self.quotas.of(client).hold(BACKUP_BYTES).map_err(refused)?;
+        Ok((self.operations.backups.begin(client, kept).map_err(not_begun)?, held))
     }
 }
 
