@@ -137,6 +137,23 @@ impl Fields {
         count <= most
     }
 
+    /// Reads a list of messages. Returns none if it has too many, or those that can be read.
+    pub(super) fn listed<M, T>(
+        &mut self,
+        list: &str,
+        messages: &[M],
+        most: usize,
+        read: impl Fn(&mut Fields, &M) -> Option<T>,
+    ) -> Vec<T> {
+        if !self.check_count(list, messages.len(), most) {
+            return Vec::new();
+        }
+        let numbered = messages.iter().enumerate();
+        numbered
+            .filter_map(|(at, message)| self.within(format_args!("{list}[{at}]"), |fields| read(fields, message)))
+            .collect()
+    }
+
     /// Checks the length of a text, in characters. Its decomposed form, in which names are compared, may be four times
     /// as long. Call it before any other use of the text.
     fn check_length(&mut self, field: &str, text: &str, longest: usize) -> bool {

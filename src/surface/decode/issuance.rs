@@ -68,8 +68,8 @@ fn read(fields: &mut Fields, application: &v1::Application, effective_from: Opti
     let lived_experience = fields.optional_enum_value("lived_experience", application.lived_experience);
     let education = fields.optional_enum_value("education", application.education);
     let experience_hours = fields.amount("experience_hours", application.experience_hours);
-    let trainings = listed(fields, "trainings", &application.trainings, training);
-    let exam_attempts = listed(fields, "exam_attempts", &application.exam_attempts, exam_attempt);
+    let trainings = fields.listed("trainings", &application.trainings, MAX_LISTED, training);
+    let exam_attempts = fields.listed("exam_attempts", &application.exam_attempts, MAX_LISTED, exam_attempt);
     let sponsoring_provider = fields.optional_id(&application.sponsoring_provider_id);
     Some(Application {
         applied_on: applied_on?,
@@ -87,21 +87,6 @@ fn read(fields: &mut Fields, application: &v1::Application, effective_from: Opti
         sponsoring_provider,
         requests_scholarship: application.requests_scholarship,
     })
-}
-
-fn listed<M, T>(
-    fields: &mut Fields,
-    list: &str,
-    messages: &[M],
-    read: impl Fn(&mut Fields, &M) -> Option<T>,
-) -> Vec<T> {
-    if !fields.check_count(list, messages.len(), MAX_LISTED) {
-        return Vec::new();
-    }
-    let numbered = messages.iter().enumerate();
-    numbered
-        .filter_map(|(at, message)| fields.within(format_args!("{list}[{at}]"), |fields| read(fields, message)))
-        .collect()
 }
 
 fn training(fields: &mut Fields, training: &v1::Training) -> Option<Training> {
