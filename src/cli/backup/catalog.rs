@@ -1,6 +1,7 @@
 //! The files of backups that were fetched from a server. Beside each is a description, without which it is not one that
 //! another may be taken since: FILE.json. It names the file that it was taken since, and nobody on file.
 
+use std::error::Error;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::failure::Failure;
 use crate::cli::new_file::NewFile;
+use crate::proto::bounds::MOST_ENTRIES;
 use crate::proto::v1;
 
 /// The ending of the files.
 const ENDING: &str = ".tar.age";
 
 /// How many files a restore may need.
-const MOST: usize = 1000;
+pub const MOST: usize = 1000;
 
 /// A backup in a file, as the description beside it says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,8 +54,7 @@ impl Entry {
     /// Reads the description of a backup. The file itself must be there, too.
     pub fn read(path: &Path) -> Result<Entry, Failure> {
         let shown = path.display();
-        let entry = Entry::find(path).map_err(|error| Failure::of(format!("cannot read {shown}.json"), &error))?;
-        let entry = entry.ok_or_else(|| {
+        let entry = Entry::find(path)?.ok_or_else(|| {
             Failure::usage(vec![format!(
                 "{shown} has no description {shown}.json: take a full backup, without --since"
             )])
@@ -64,15 +65,24 @@ impl Entry {
         Err(Failure::usage(vec![format!("{shown} is not there, or not as long as {shown}.json says")]))
     }
 
+    /// Like [`Entry::read`]. The files that a restore of it needs must be there, too.
+    pub fn read_whole(path: &Path) -> Result<Entry, Failure> {
+        let entry = Entry::read(path)?;
+        chain(path)?;
+        Ok(entry)
+    }
+
     /// The description of a backup, if it has one.
-    fn find(path: &Path) -> io::Result<Option<Entry>> {
-        match fs::read_to_string(beside(path)) {
+    fn find(path: &Path) -> Result<Option<Entry>, Failure> {
+        let description = beside(path);
+        let unreadable = |error: &dyn Error| Failure::of(format!("cannot read {}", description.display()), error);
+        match fs::read_to_string(&description) {
             Ok(text) => {
-                let entry: Entry = serde_json::from_str(&text).map_err(io::Error::other)?;
+                let entry: Entry = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
                 Ok(Some(Entry { path: path.to_owned(), ..entry }))
             }
             Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(unreadable(&error)),
         }
     }
 
@@ -83,14 +93,17 @@ impl Entry {
         file.keep()
     }
 
-    /// The segments of the log that are in this backup and those that it was taken since.
+    /// The segments of the log that are in this backup and those that it was taken since, up to as many as a request
+    /// may name. The others are sent again.
     pub fn segments(&self) -> Vec<v1::BackupFile> {
         let mut segments = Vec::new();
         let mut bytes = 0;
         for line in self.manifest.lines() {
             if let Some(length) = line.strip_prefix("# bytes ") {
                 bytes = length.parse().unwrap_or_default();
-            } else if let Some((sha256, path)) = line.split_once("  ").filter(|(_, path)| path.starts_with("log/")) {
+            } else if segments.len() < MOST_ENTRIES
+                && let Some((sha256, path)) = line.split_once("  ").filter(|(_, path)| path.starts_with("log/"))
+            {
                 segments.push(v1::BackupFile { path: path.to_owned(), bytes, sha256: sha256.to_owned() });
             }
         }
@@ -106,8 +119,7 @@ impl Entry {
 pub fn chain(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = vec![path.to_owned()];
     let mut at = path.to_owned();
-    let unreadable = |error: io::Error| Failure::of(format!("cannot read {}.json", path.display()), &error);
-    while let Some(since) = Entry::find(&at).map_err(unreadable)?.and_then(|entry| entry.since_path()) {
+    while let Some(since) = Entry::find(&at)?.and_then(|entry| entry.since_path()) {
         if !since.exists() {
             let line = format!("{} was taken since {}, which is not there", at.display(), since.display());
             return Err(Failure::said(vec![line]));
@@ -132,15 +144,17 @@ impl Catalog {
         let mut paths: Vec<_> =
             files.iter().map(fs::DirEntry::path).filter(|path| name(path).ends_with(ENDING)).collect();
         paths.sort();
-        let entries = paths.iter().map(|path| Entry::find(path).map_err(unreadable));
+        let entries = paths.iter().map(|path| Entry::find(path));
         Ok(Catalog(entries.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()))
     }
 
-    /// The file to take the next backup since, if each chain may have this many files. `None` for a full backup.
+    /// The file to take the next backup since, if each chain may have this many files. `None` for a full backup, also
+    /// if a file that the last one needs is gone, or has lost its description.
     pub fn since(&self, full_every: usize) -> Option<PathBuf> {
         let last = self.0.last()?;
-        let length = self.needed_by(last).len();
-        (length < full_every).then(|| last.path.clone())
+        let length = chain(&last.path).ok()?.len();
+        let is_described = length == self.needed_by(last).len();
+        (is_described && length < full_every).then(|| last.path.clone())
     }
 
     /// Removes all but the newest backups, and those that they need.
@@ -182,4 +196,68 @@ fn name(path: &Path) -> String {
 /// The path of the description.
 fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!("{}.json", name(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a backup and its description, as if it was taken since another one.
+    fn taken(directory: &Path, file: &str, since: Option<&Entry>) -> Entry {
+        let path = directory.join(file);
+        fs::write(&path, b"bytes").unwrap();
+        let end = v1::BackupEnd { bytes: 5, segments_kept: 1, ..v1::BackupEnd::default() };
+        let entry = Entry::of(&path, since, &end);
+        entry.write().unwrap();
+        entry
+    }
+
+    #[test]
+    fn nothing_is_taken_since_a_backup_that_cannot_be_restored() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        let since = |full_every| Catalog::read(path).unwrap().since(full_every);
+        assert_eq!(since(7), None, "the first one");
+        let full = taken(path, "cpss-1.tar.age", None);
+        let second = taken(path, "cpss-2.tar.age", Some(&full));
+        let third = taken(path, "cpss-3.tar.age", Some(&second));
+        assert_eq!(since(7), Some(third.path.clone()));
+        assert_eq!(since(3), None, "the chain is as long as it may be");
+        assert!(Entry::read_whole(&third.path).is_ok());
+        for lost in [&second.path, &full.path] {
+            fs::rename(lost, path.join("aside")).unwrap();
+            assert_eq!(since(7), None, "{} is gone", lost.display());
+            let refused = Entry::read_whole(&third.path).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{}, which is not there", lost.display())), "{refused}");
+            fs::rename(path.join("aside"), lost).unwrap();
+        }
+        fs::remove_file(beside(&second.path)).unwrap();
+        assert_eq!(since(7), None, "a file whose own needs are not known");
+        let fourth = taken(path, "cpss-4.tar.age", None);
+        assert_eq!(since(7), Some(fourth.path), "a new chain");
+    }
+
+    #[test]
+    fn a_description_that_cannot_be_read_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let full = taken(directory.path(), "cpss-1.tar.age", None);
+        let second = taken(directory.path(), "cpss-2.tar.age", Some(&full));
+        fs::write(beside(&full.path), "{").unwrap();
+        let named = format!("cannot read {}", beside(&full.path).display());
+        let of_directory = Catalog::read(directory.path()).err();
+        for refused in [of_directory, chain(&second.path).err(), Entry::read(&full.path).err()] {
+            let refused = refused.unwrap().to_string();
+            assert!(refused.contains(&named), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_request_names_no_more_segments_than_the_server_reads() {
+        let line = |at| format!("# bytes 7\n{at:064}  log/{at:020}.log\n");
+        let manifest = (1..=MOST_ENTRIES + 1).map(line).collect();
+        let end = v1::BackupEnd { manifest, ..v1::BackupEnd::default() };
+        let segments = Entry::of(Path::new("cpss-1.tar.age"), None, &end).segments();
+        assert_eq!(segments.len(), MOST_ENTRIES);
+        assert_eq!((segments[0].path.as_str(), segments[0].bytes), ("log/00000000000000000001.log", 7));
+    }
 }

@@ -1,7 +1,7 @@
 //! Fetches a backup from a server. A file gets its name once every byte of it is on disk and matches its digest.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::Report;
-use super::catalog::{Entry, name_of};
+use super::catalog::Entry;
+use super::{Report, shown};
 use crate::cli::connect::Connection;
 use crate::cli::failure::Failure;
 use crate::cli::new_file::NewFile;
@@ -20,7 +20,6 @@ use crate::cli::print_aside;
 use crate::proto::v1;
 use crate::proto::v1::operations_service_client::OperationsServiceClient;
 use crate::proto::v1::stream_backup_response::Content;
-use crate::registry::clock;
 
 /// The timeout for connecting and for the first message.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,18 +31,6 @@ const SILENCE: Duration = Duration::from_secs(30);
 const ATTEMPTS: u32 = 4;
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Where a backup goes.
-pub struct Plan<'a> {
-    /// The file or the directory.
-    pub target: &'a Path,
-    /// True for standard output.
-    pub is_stream: bool,
-    /// True if the target is a directory.
-    pub is_directory: bool,
-    /// The file whose contents are left out.
-    pub since: Option<&'a Path>,
-}
-
 /// Why a backup broke off.
 enum Broken {
     /// For a reason that may pass.
@@ -52,35 +39,31 @@ enum Broken {
     ForGood(Failure),
 }
 
-/// Fetches a backup. If the connection is lost, it is started over.
-pub async fn fetch(connection: &Connection, plan: &Plan<'_>) -> Result<Report, Failure> {
-    let since = plan.since.map(Entry::read).transpose()?;
-    let path = if plan.is_directory { plan.target.join(name_of(clock::now())) } else { plan.target.to_owned() };
-    if plan.is_stream && io::stdout().is_terminal() {
-        return Err(Failure::usage(vec!["an archive is not for a terminal: redirect standard output".to_owned()]));
-    }
-    if !plan.is_stream && path.exists() {
+/// Fetches a backup into a new file, or to standard output. What the file `since` has is left out. If the connection is
+/// lost, it is started over.
+pub async fn fetch(connection: &Connection, to: Option<&Path>, since: Option<&Path>) -> Result<Report, Failure> {
+    let since = since.map(Entry::read_whole).transpose()?;
+    if let Some(path) = to.filter(|path| path.exists()) {
         return Err(Failure::usage(vec![format!("{} already exists: name another file", path.display())]));
     }
-    let mut wait = WAIT;
-    for attempt in 1.. {
-        let fetched = if plan.is_stream {
-            attempt_to(connection, since.as_ref(), &mut io::stdout().lock()).await
-        } else {
-            to_file(connection, since.as_ref(), &path).await
+    let (mut attempts, mut wait) = (1, WAIT);
+    loop {
+        let fetched = match to {
+            Some(path) => to_file(connection, since.as_ref(), path).await,
+            None => attempt_to(connection, since.as_ref(), &mut io::stdout().lock()).await,
         };
         match fetched {
-            Ok(end) => return report(&path, plan.is_stream, &end),
+            Ok(end) => return report(to, &end),
             // What is on standard output cannot be taken back.
-            Err(Broken::ForNow(failure)) if attempt < ATTEMPTS && !plan.is_stream => {
+            Err(Broken::ForNow(failure)) if attempts < ATTEMPTS && to.is_some() => {
                 print_aside(&format!("{failure}the backup is started over in {} s\n", wait.as_secs()));
                 tokio::time::sleep(wait).await;
+                attempts += 1;
                 wait *= 2;
             }
             Err(Broken::ForNow(failure) | Broken::ForGood(failure)) => return Err(failure),
         }
     }
-    Err(Failure::said(vec!["no backup was taken".to_owned()]))
 }
 
 /// Fetches a backup into a file, and describes it in a file beside it.
@@ -113,6 +96,7 @@ async fn attempt_to(
     let kept = since.map(Entry::segments).unwrap_or_default();
     let called = OperationsServiceClient::new(service).stream_backup(v1::StreamBackupRequest { kept }).await;
     let mut messages = called.map_err(|status| broken(&status))?.into_inner();
+    let unwritten = |error: io::Error| Broken::ForGood(Failure::of("cannot write the backup", &error));
     let (mut received, mut hashed) = (0, Sha256::new());
     loop {
         let next = timeout(SILENCE, messages.message()).await;
@@ -126,11 +110,9 @@ async fn attempt_to(
                     return Err(changed());
                 }
                 received += part.data.len() as u64;
-                let unwritten = |error: io::Error| Broken::ForGood(Failure::of("cannot write the backup", &error));
                 out.write_all(&part.data).map_err(unwritten)?;
             }
             Some(Content::End(end)) => {
-                let unwritten = |error: io::Error| Broken::ForGood(Failure::of("cannot write the backup", &error));
                 out.flush().map_err(unwritten)?;
                 // The server counts the backup as taken once its client has heard that nothing follows.
                 drop(timeout(SILENCE, messages.message()).await);
@@ -156,12 +138,12 @@ fn broken(status: &Status) -> Broken {
     if is_lost || may_pass { Broken::ForNow(failure) } else { Broken::ForGood(failure) }
 }
 
-fn report(path: &Path, is_stream: bool, end: &v1::BackupEnd) -> Result<Report, Failure> {
+fn report(to: Option<&Path>, end: &v1::BackupEnd) -> Result<Report, Failure> {
     let recorded_at = end.recorded_at.as_ref();
     let recorded_at = recorded_at.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
     let unreadable = || Failure::said(vec!["the server did not say when the last record was recorded".to_owned()]);
     Ok(Report {
-        backup: if is_stream { "standard output".to_owned() } else { path.display().to_string() },
+        backup: shown(to),
         head: end.head_revision,
         recorded_at: recorded_at.ok_or_else(unreadable)?,
         epoch: end.epoch.clone(),

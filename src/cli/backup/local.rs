@@ -1,9 +1,9 @@
 //! A backup of a data directory of this machine.
 
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, BufWriter};
 use std::path::Path;
 
-use super::Report;
+use super::{Report, shown};
 use crate::cli::failure::Failure;
 use crate::cli::print_aside;
 use crate::cli::progress::Progress;
@@ -22,21 +22,18 @@ pub fn copy(data_dir: &Path, target: &Path) -> Result<Report, Failure> {
     let taken = backup(data_dir, target, &mut |step| progress.show(step)).map_err(|error| failed(&error))?;
     keep_note(data_dir, &taken.manifest);
     let Taken { manifest, copied, kept, is_online } = taken;
-    Ok(report(target.display().to_string(), &manifest, (copied, kept), is_online))
+    Ok(report(Some(target), &manifest, (copied, kept), is_online))
 }
 
 /// Writes an archive to standard output.
 pub fn archive_to_stdout(data_dir: &Path) -> Result<Report, Failure> {
-    if io::stdout().is_terminal() {
-        return Err(Failure::usage(vec!["an archive is not for a terminal: redirect standard output".to_owned()]));
-    }
     lower_priority(BELOW_NORMAL);
     let mut progress = Progress::new();
     let mut out = BufWriter::with_capacity(OUT_BYTES, io::stdout().lock());
     let archived = archive(data_dir, &[], &mut out, &mut |step| progress.show(step)).map_err(|error| failed(&error))?;
     keep_note(data_dir, &archived.manifest);
     let Archived { manifest, copied, kept, is_online } = archived;
-    Ok(report("standard output".to_owned(), &manifest, (copied, kept), is_online))
+    Ok(report(None, &manifest, (copied, kept), is_online))
 }
 
 fn failed(error: &BackupError) -> Failure {
@@ -51,9 +48,9 @@ fn keep_note(data_dir: &Path, manifest: &Manifest) {
     }
 }
 
-fn report(backup: String, manifest: &Manifest, (copied, kept): (usize, usize), online: bool) -> Report {
+fn report(to: Option<&Path>, manifest: &Manifest, (copied, kept): (usize, usize), online: bool) -> Report {
     Report {
-        backup,
+        backup: shown(to),
         head: manifest.head.0,
         recorded_at: manifest.recorded_at,
         epoch: manifest.epoch.to_string(),

@@ -4,17 +4,19 @@ pub mod catalog;
 mod fetch;
 mod local;
 
+use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
+use clap::builder::RangedU64ValueParser;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use self::catalog::Catalog;
-use self::fetch::Plan;
+use self::catalog::{Catalog, MOST, name_of};
 use super::connect::Connection;
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
 use super::{Outcome, block_on, display_text, json, print, print_aside, print_json};
+use crate::registry::clock;
 
 /// Copy the registry, also while it is running: into a directory, as an archive, or encrypted from a server
 #[derive(Debug, clap::Args)]
@@ -30,12 +32,12 @@ pub struct Backup {
     /// From a server: leave out what this file of an earlier `backup` has. A restore then needs both
     #[arg(long, value_name = "FILE")]
     since: Option<PathBuf>,
-    /// From a server into a directory: take a full backup each time this many files have none, and between them only
-    /// what is new
-    #[arg(long, value_name = "COUNT", conflicts_with = "since")]
+    /// From a server into a directory: of every COUNT files, make the first a full backup and the others only what is
+    /// new
+    #[arg(long, value_name = "COUNT", conflicts_with = "since", value_parser = counts(MOST))]
     full_every: Option<usize>,
     /// From a server into a directory: remove all but the newest files, and those that they need
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", value_parser = counts(usize::MAX))]
     keep: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
@@ -58,6 +60,11 @@ backup_recipients: only the holder of such a key can restore it.
 An archive that has no MANIFEST at its end is incomplete, and `restore` refuses it.
 The backup contains personal data and the key of the registry. Protect it like the registry.";
 
+/// Parses a count, from 1 on.
+pub(super) fn counts(most: usize) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most as u64)
+}
+
 #[derive(Serialize)]
 struct Report {
     backup: String,
@@ -78,6 +85,9 @@ fn as_text<S: Serializer>(instant: &Timestamp, serializer: S) -> Result<S::Ok, S
 impl Backup {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let is_stream = self.target == Path::new("-");
+        if is_stream && io::stdout().is_terminal() {
+            return Err(Failure::usage(vec!["an archive is not for a terminal: redirect standard output".to_owned()]));
+        }
         let report = match self.connection.is_given() {
             true => self.fetch(is_stream)?,
             false => self.copy(is_stream)?,
@@ -109,8 +119,8 @@ impl Backup {
     /// A backup of a server.
     fn fetch(&self, is_stream: bool) -> Result<Report, Failure> {
         if self.place.is_given() {
-            let line = "a backup comes from a data directory or from a server: leave out --endpoint and --profile, or \
-                        --data-dir and --config";
+            let line = "a backup comes from a data directory or from a server: leave out the flags of the connection, \
+                        or --data-dir and --config";
             return Err(Failure::usage(vec![line.to_owned()]));
         }
         let is_directory = self.target.is_dir();
@@ -122,13 +132,19 @@ impl Backup {
             Some(catalog) if self.since.is_none() => catalog.since(self.full_every.unwrap_or(1)),
             _ => self.since.clone(),
         };
-        let plan = Plan { target: &self.target, is_stream, is_directory, since: since.as_deref() };
-        let report = block_on(fetch::fetch(&self.connection, &plan))?;
+        let file = if is_directory { self.target.join(name_of(clock::now())) } else { self.target.clone() };
+        let to = if is_stream { None } else { Some(file.as_path()) };
+        let report = block_on(fetch::fetch(&self.connection, to, since.as_deref()))?;
         if let (true, Some(keep)) = (is_directory, self.keep) {
-            Catalog::read(&self.target)?.keep(keep.max(1))?;
+            Catalog::read(&self.target)?.keep(keep)?;
         }
         Ok(report)
     }
+}
+
+/// The name of the place that a backup goes to. `None` is standard output.
+fn shown(to: Option<&Path>) -> String {
+    to.map_or("standard output".to_owned(), |path| path.display().to_string())
 }
 
 fn text(report: &Report) -> String {

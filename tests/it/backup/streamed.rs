@@ -59,6 +59,11 @@ fn endpoint(process: &Process) -> String {
     format!("http://{}", process.listening())
 }
 
+/// The description of a backup.
+fn described(file: &Path) -> serde_json::Value {
+    serde_json::from_str(&fs::read_to_string(format!("{}.json", text(file))).unwrap()).unwrap()
+}
+
 /// The files in a directory, by name.
 fn names(directory: &Path) -> Vec<String> {
     let mut names: Vec<_> =
@@ -150,6 +155,9 @@ fn nobody_but_an_operator_takes_a_backup_and_an_operator_does_nothing_else() {
     let said = refused(&["backup", text(&file), "--endpoint", &endpoint, "--as", "operator"]);
     assert!(said.contains("NO_BACKUP_RECIPIENT"), "{said}");
     process.stop();
+    let audit = fs::read_to_string(scene.at("generated/audit/reads.jsonl")).unwrap();
+    let asked: Vec<_> = audit.lines().filter(|line| line.contains("OperationsService/StreamBackup")).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|line| line.contains("\"REFUSED\"")), "{asked:?}");
     assert!(names(&scene.at("kept")).is_empty());
 }
 
@@ -237,6 +245,15 @@ async fn a_backup_since_a_kept_one_is_smaller_and_restores_the_same() {
     client.report(register_specialist("Ambrose", "Example-Later")).await;
     let taken = fetch(&since, &["--since", text(&first)]);
     let whole = fetch(&full, &[]);
+    // A backup of more segments than a request may name: the others are sent again.
+    let many = scene.at("kept/many.tar.age");
+    fs::copy(&first, &many).unwrap();
+    let mut description = described(&first);
+    let others = (0..1001).map(|at| format!("# bytes 1\n{at:064}  log/9{at:019}.log\n")).collect::<String>();
+    description["manifest"] = format!("{}{others}", description["manifest"].as_str().unwrap()).into();
+    fs::write(scene.at("kept/many.tar.age.json"), description.to_string()).unwrap();
+    let since_many = fetch(&scene.at("kept/since-many.tar.age"), &["--since", text(&many)]);
+    assert_eq!(since_many["segments_kept"], taken["segments_kept"]);
     process.stop();
     let sum = taken["segments_kept"].as_u64().unwrap() + taken["segments_copied"].as_u64().unwrap();
     assert_eq!(whole["segments_copied"].as_u64().unwrap(), sum);
