@@ -87,9 +87,9 @@ impl Connection {
         open(self.endpoint_or(&profile), &shown, caller, timeout).await
     }
 
-    /// True if a flag names the server.
+    /// True if a flag says which server to call, or how.
     pub fn is_given(&self) -> bool {
-        self.endpoint.is_some() || self.profile.is_some()
+        [&self.endpoint, &self.profile, &self.caller].into_iter().any(Option::is_some) || self.shown.given().is_some()
     }
 
     /// The server and the caller, as text: what another server or caller would not have in common.

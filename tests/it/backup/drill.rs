@@ -55,6 +55,13 @@ fn a_drill_fails_on_a_damaged_backup_and_beside_another_registry() {
     let differs = run(&[&drill[..], &["--endpoint", &endpoint, "--as", "auditor"]].concat());
     assert!(differs.code == 1 && differs.out.contains("another answer than the server's"), "{}", differs.out);
     process.stop();
+    // A flag of the connection alone means a server, too.
+    let called = run(&[&drill[..], &["--token-file", text(&scratch.path().join("token"))]].concat());
+    assert!(called.code == 2 && called.err.contains("--token-file: requires https"), "{}{}", called.out, called.err);
+    let local = scratch.path().join("local");
+    let called = run(&["backup", text(&local), "--data-dir", text(&data), "--as", "operator"]);
+    assert!(called.code == 2 && called.err.contains("from a server"), "{}", called.err);
+    assert!(!local.exists(), "no backup that is not encrypted");
     let segment = target.join("log/00000000000000000001.log");
     let mut bytes = fs::read(&segment).unwrap();
     let middle = bytes.len() / 2;
