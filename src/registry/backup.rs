@@ -194,8 +194,22 @@ impl Write for Pieces<'_> {
         Ok(bytes.len())
     }
 
-    /// A piece is sent when it is full, or at the end.
+    /// Fails if nobody reads any more. A piece is sent when it is full, or at the end.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if self.sender.is_closed() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_goes_away_is_noticed_while_nothing_is_sent() {
+        let (sender, reader) = mpsc::channel(PIECES);
+        let mut pieces = Pieces { sender: &sender, buffer: Vec::new(), sent: 0, hashed: Sha256::new() };
+        pieces.flush().unwrap();
+        drop(reader);
+        assert_eq!(pieces.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -12,7 +12,7 @@ use super::manifest::{Listed, Manifest};
 use super::reading::Reading;
 use super::take::{log_of_data_dir, small_files};
 use super::{BackupError, disk};
-use crate::store::data_dir::{MANIFEST, request_key_in};
+use crate::store::data_dir::MANIFEST;
 use crate::store::log::{OfflineLog, Part, segment_name};
 use crate::store::progress::{OnStep, Step, Unit};
 
@@ -43,12 +43,12 @@ pub fn archive(
     on_step: &mut OnStep<'_>,
 ) -> Result<Archived, BackupError> {
     let (log, lock) = log_of_data_dir(data_dir)?;
-    request_key_in(data_dir)?;
+    let small = small_files(data_dir)?;
     let modified = std::fs::metadata(data_dir).and_then(|data_dir| data_dir.modified());
     let seconds = modified.map_err(disk("read", data_dir))?.duration_since(std::time::UNIX_EPOCH);
     let mut tar = Tar { out, seconds: seconds.map_or(0, |since| since.as_secs()) };
     let mut files = Vec::new();
-    for (listed, bytes) in small_files(data_dir)? {
+    for (listed, bytes) in small {
         tar.file(&listed.path, &bytes)?;
         files.push(listed);
     }
@@ -84,7 +84,8 @@ impl Segments<'_> {
         if let Some(kept) = kept {
             // The digest is only known at the end of the segment, when its bytes would already be in the archive.
             let mut reading = self.reading.clone();
-            let sha256 = reading.part(self.log, part, &mut |_, _, _| Ok(()))?;
+            // Nothing is written meanwhile, so a flush has to tell whether the reader is still there.
+            let sha256 = reading.part(self.log, part, &mut |_, _, _| tar.flush())?;
             if sha256 == kept.sha256 {
                 self.reading = reading;
                 return Ok(Listed { path, bytes, sha256 });
@@ -127,6 +128,10 @@ impl Tar<'_> {
         self.out.write_all(bytes).map_err(BackupError::Output)
     }
 
+    fn flush(&mut self) -> Result<(), BackupError> {
+        self.out.flush().map_err(BackupError::Output)
+    }
+
     /// Fills the last block of a file.
     fn fill(&mut self, length: u64) -> Result<(), BackupError> {
         let over = usize::try_from(length % BLOCK as u64).unwrap_or_default();
@@ -135,7 +140,8 @@ impl Tar<'_> {
     }
 
     /// Writes the end of the archive.
-    fn end(self) -> Result<(), BackupError> {
-        self.out.write_all(&[0; 2 * BLOCK]).and_then(|()| self.out.flush()).map_err(BackupError::Output)
+    fn end(mut self) -> Result<(), BackupError> {
+        self.write(&[0; 2 * BLOCK])?;
+        self.flush()
     }
 }

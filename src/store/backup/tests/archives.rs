@@ -146,6 +146,30 @@ fn an_archive_cannot_write_outside_of_the_directory() {
 }
 
 #[test]
+fn a_reader_that_goes_away_is_noticed_while_its_segments_are_verified() {
+    struct GoneAfterTheKeys(Vec<u8>);
+    impl io::Write for GoneAfterTheKeys {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+    }
+    let scene = Scene::new();
+    let (_, kept) = scene.archive(&[]);
+    let mut out = GoneAfterTheKeys(Vec::new());
+    let refused = archive(&scene.data(), &kept.manifest.files, &mut out, &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::Output(_)), "{refused}");
+    let mut written = tar::Archive::new(out.0.as_slice());
+    let is_segment = |entry: tar::Entry<'_, &[u8]>| entry.path().unwrap().starts_with("log");
+    let went_on = written.entries().unwrap().filter_map(Result::ok).any(is_segment);
+    assert!(!went_on, "it went on after the first frame");
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_the_archive() {
     struct Gone;
     impl io::Write for Gone {
