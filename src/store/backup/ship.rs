@@ -14,16 +14,19 @@ use sha2::{Digest as _, Sha256};
 use super::apart::refuse_unless_apart;
 use super::manifest::{Listed, Manifest, Sha256Text};
 use super::rewrite::Tail;
-use super::take::take;
+use super::take::{published_head, published_log, take};
 use super::verify::log_of_backup;
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{MANIFEST, require_current_format, sync_directory, write_durably};
+use crate::store::data_dir::{MANIFEST, sync_directory, write_durably};
 use crate::store::engine::{file_engine, log_engine};
-use crate::store::log::{Batches, Extent, LogEngine as _, LogOptions, segment_name};
+use crate::store::log::{Batches, LogOptions, segment_name};
 use crate::store::priority::yield_now;
 use crate::store::progress::OnStep;
 use crate::store::record::{self, Tip};
+
+/// The number of bytes that are copied at once.
+const MOST_AT_ONCE: usize = 1024 * 1024;
 
 /// A copy of a log that follows it.
 pub struct Ship {
@@ -47,9 +50,12 @@ struct Reached {
 }
 
 impl Reached {
+    fn path(&self) -> String {
+        format!("log/{}", segment_name(self.first))
+    }
+
     fn listed(&self) -> Listed {
-        let path = format!("log/{}", segment_name(self.first));
-        Listed { path, bytes: self.bytes, sha256: Sha256Text::of(self.hashed.clone()) }
+        Listed { path: self.path(), bytes: self.bytes, sha256: Sha256Text::of(self.hashed.clone()) }
     }
 }
 
@@ -57,10 +63,7 @@ impl Ship {
     /// Begins with a backup: a new one, or one that was shipped or taken there before. Every frame is verified.
     pub fn begin(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Ship, BackupError> {
         refuse_unless_apart(target, data_dir)?;
-        require_current_format(data_dir)?;
-        let engine = log_engine(data_dir, LogOptions::default());
-        let published = engine.published_head().map_err(disk("read", &data_dir.join("log/head")))?;
-        let log = engine.offline(Extent::UpTo(published.ok_or(BackupError::NoPublishedHead)?))?;
+        let log = published_log(&*log_engine(data_dir, LogOptions::default()), data_dir)?;
         let manifest = take(data_dir, target, (&*log, true), on_step)?.manifest;
         let copy = log_of_backup(target, &manifest)?;
         let part = copy.parts().last().copied().ok_or(BackupError::NoRecords)?;
@@ -74,8 +77,8 @@ impl Ship {
         let Manifest { head, recorded_at, epoch, files, .. } = manifest;
         let tail = Tail { revision: head, recorded_at, epoch };
         let reached = Reached { first: part.first, bytes: batches.offset(), hashed, tail, tip };
-        let is_last = |listed: &Listed| listed.path == reached.listed().path;
-        let closed = files.into_iter().filter(|listed| !is_last(listed)).collect();
+        let last = reached.path();
+        let closed = files.into_iter().filter(|listed| listed.path != last).collect();
         Ok(Ship { data_dir: data_dir.to_owned(), target: target.to_owned(), closed, reached })
     }
 
@@ -87,29 +90,31 @@ impl Ship {
     /// Copies what was published since. After an error nothing has changed, and the next call tries again. A data
     /// directory without a registry is an error: its disk may be lost.
     pub fn follow(&mut self) -> Result<(), BackupError> {
-        require_current_format(&self.data_dir)?;
         let engine = file_engine(&self.data_dir, LogOptions::default());
-        let published = engine.published_head().map_err(disk("read", &self.data_dir.join("log/head")))?;
-        let until = published.unwrap_or(Revision::ZERO);
+        let until = published_head(&engine, &self.data_dir)?.unwrap_or(Revision::ZERO);
         if until <= self.head() {
             return Ok(());
         }
-        let (mut reached, mut closed) = (self.reached.clone(), self.closed.clone());
+        let (mut reached, mut closed) = (self.reached.clone(), Vec::new());
         while reached.tail.revision < until {
             let mut batches = engine.batches_from(reached.first, reached.bytes, &reached.tip)?;
             if self.copy(&mut *batches, &mut reached, until)? {
                 continue;
+            }
+            if reached.bytes == 0 {
+                return Err(batches.damaged("the log ends before its published head").into());
             }
             // The segment is closed. The next one begins with the next record.
             closed.push(reached.listed());
             let first = reached.tip.revision.next();
             reached = Reached { first, bytes: 0, hashed: Sha256::new(), ..reached };
         }
-        let files = closed.iter().cloned().chain([reached.listed()]).collect();
+        let files = self.closed.iter().chain(&closed).cloned().chain([reached.listed()]).collect();
         let path = self.target.join(MANIFEST);
         let manifest = Manifest::of(&reached.tail, files);
         write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
-        (self.reached, self.closed) = (reached, closed);
+        self.reached = reached;
+        self.closed.extend(closed);
         Ok(())
     }
 
@@ -148,6 +153,3 @@ impl Ship {
         Ok(true)
     }
 }
-
-/// The number of bytes that are copied at once.
-const MOST_AT_ONCE: usize = 1024 * 1024;

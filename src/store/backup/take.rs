@@ -12,6 +12,7 @@ use super::manifest::{Listed, Manifest, Sha256Text};
 use super::reading::Reading;
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
+use crate::domain::id::Revision;
 use crate::store::data_dir::{
     DataDir, DataDirError, FORMAT, Found, MANIFEST, inspect, mark, request_key_in, require_current_format,
     sync_directory, unmark, write_durably,
@@ -19,7 +20,7 @@ use crate::store::data_dir::{
 use crate::store::disk::RealDisk;
 use crate::store::engine::log_engine;
 use crate::store::first_record::open_with_log;
-use crate::store::log::{Extent, LogOptions, OfflineLog, Part, SegmentDraft, segment_name};
+use crate::store::log::{Extent, LogEngine, LogOptions, OfflineLog, Part, SegmentDraft, segment_name};
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::record::FORMAT_VERSION;
 
@@ -57,13 +58,11 @@ pub(super) fn take(
     (log, is_online): (&dyn OfflineLog, bool),
     on_step: &mut OnStep<'_>,
 ) -> Result<Taken, BackupError> {
-    // A running registry has the key in memory and would not notice its loss, but a restore without the key would not
-    // start.
-    request_key_in(data_dir)?;
+    let small = small_files(data_dir)?;
     let earlier = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut copy = Copier { log, target, earlier, reading: Reading::new(), copied: 0, kept: 0 };
-    let mut files = copy.small_files(data_dir)?;
+    let mut files = copy.small_files(small)?;
     for part in log.parts().iter().filter(|part| part.bytes > 0) {
         let done = step.done;
         let listed = copy.part(part, &mut |bytes| {
@@ -94,13 +93,21 @@ pub fn log_of_data_dir(data_dir: &Path) -> Result<(Box<dyn OfflineLog>, Option<D
     let engine = log_engine(data_dir, LogOptions::default());
     match open_with_log(&*engine, data_dir) {
         Ok(directory) => Ok((engine.offline(Extent::Whole)?, Some(DataDirGuard(directory)))),
-        Err(DataDirError::InUse { .. }) => {
-            require_current_format(data_dir)?;
-            let published = engine.published_head().map_err(disk("read", &data_dir.join("log/head")))?;
-            Ok((engine.offline(Extent::UpTo(published.ok_or(BackupError::NoPublishedHead)?))?, None))
-        }
+        Err(DataDirError::InUse { .. }) => Ok((published_log(&*engine, data_dir)?, None)),
         Err(refused) => Err(refused.into()),
     }
+}
+
+/// The log of a data directory that is not locked, up to its published head.
+pub(super) fn published_log(engine: &dyn LogEngine, data_dir: &Path) -> Result<Box<dyn OfflineLog>, BackupError> {
+    let published = published_head(engine, data_dir)?.ok_or(BackupError::NoPublishedHead)?;
+    Ok(engine.offline(Extent::UpTo(published))?)
+}
+
+/// The published head of a data directory that is not locked, if it has one.
+pub(super) fn published_head(engine: &dyn LogEngine, data_dir: &Path) -> Result<Option<Revision>, BackupError> {
+    require_current_format(data_dir)?;
+    engine.published_head().map_err(disk("read", &data_dir.join("log/head")))
 }
 
 /// Prepares the target directory. Returns the manifest of an earlier backup in it.
@@ -135,6 +142,9 @@ fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
 
 /// The format and the keys of a data directory, with their bytes.
 pub(super) fn small_files(data_dir: &Path) -> Result<Vec<(Listed, Vec<u8>)>, BackupError> {
+    // A running registry has the key in memory and would not notice its loss, but a restore without the key would not
+    // start.
+    request_key_in(data_dir)?;
     let keys = data_dir.join("keys");
     let names: Vec<_> = fs::read_dir(&keys).and_then(Iterator::collect).map_err(disk("read", &keys))?;
     let names = names.iter().filter_map(|entry: &fs::DirEntry| entry.file_name().into_string().ok());
@@ -166,8 +176,8 @@ impl Copier<'_> {
     }
 
     /// Copies the format and the keys. They never change, so different keys mean another registry.
-    fn small_files(&self, data_dir: &Path) -> Result<Vec<Listed>, BackupError> {
-        let copied = small_files(data_dir)?.into_iter().map(|(listed, bytes)| {
+    fn small_files(&self, files: Vec<(Listed, Vec<u8>)>) -> Result<Vec<Listed>, BackupError> {
+        let copied = files.into_iter().map(|(listed, bytes)| {
             let to = self.target.join(&listed.path);
             match self.earlier.as_ref().map(|earlier| earlier.file(&listed.path)) {
                 Some(earlier) if earlier != Some(&listed) => Err(self.other_history()),

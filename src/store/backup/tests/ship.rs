@@ -76,6 +76,34 @@ fn nothing_that_was_not_published_is_copied() {
 }
 
 #[test]
+fn a_head_beyond_the_log_is_damage_and_no_endless_search() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    let [log, aside] = [scene.data().join("log"), scene.at("aside")];
+    fs::create_dir(&aside).unwrap();
+    let copy_to = |from: &Path, to: &Path| {
+        for path in files(from) {
+            fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
+    };
+    copy_to(&log, &aside);
+    go_on(&scene, HEAD + 1, HEAD + 6);
+    let head = fs::read(log.join("head")).unwrap();
+    // What was committed since is lost, but for the name of its segment and the head that was published.
+    fs::remove_dir_all(&log).unwrap();
+    fs::create_dir(&log).unwrap();
+    copy_to(&aside, &log);
+    fs::write(log.join("head"), head).unwrap();
+    fs::write(log.join(crate::store::log::segment_name(Revision(HEAD + 1))), b"").unwrap();
+    let (sender, followed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(ship.follow()));
+    let followed = followed.recv_timeout(std::time::Duration::from_secs(20)).expect("it goes on for ever");
+    let refused = followed.unwrap_err();
+    assert!(matches!(refused, BackupError::Log(_)), "{refused}");
+    assert!(refused.to_string().contains("the log ends before its published head"), "{refused}");
+}
+
+#[test]
 fn a_step_that_fails_changes_nothing_and_is_repeated() {
     let scene = Scene::new();
     let mut ship = begun(&scene);
