@@ -76,6 +76,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::failure::Failure;
 use crate::domain::text::is_hidden;
@@ -243,6 +244,18 @@ fn block_on_until_interrupted<T>(future: impl Future<Output = Result<T, Failure>
         tokio::select! {
             ended = future => ended,
             _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("interrupted: nothing was written")),
+        }
+    })
+}
+
+/// Catches SIGTERM and SIGINT from now on. The future ends at the first one.
+fn ended_by_signal() -> Result<impl Future<Output = SignalKind>, Failure> {
+    let caught = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
+    let (mut terminated, mut interrupted) = (caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => SignalKind::terminate(),
+            _ = interrupted.recv() => SignalKind::interrupt(),
         }
     })
 }

@@ -20,7 +20,7 @@ mod unconfirmed;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 
 use self::caller::Caller;
 use self::findings::{Findings, position, standings};
@@ -31,7 +31,7 @@ use super::connect::Connection;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::scratch_dir::ScratchDir;
-use super::{Outcome, block_on, print, print_aside};
+use super::{Outcome, block_on, ended_by_signal, print, print_aside};
 
 /// Load an agency's existing records from a directory; exit 2 if a row is bad, while the others are loaded
 #[derive(Debug, clap::Args)]
@@ -117,9 +117,7 @@ impl Import {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of("cannot start", &error))?;
         let rehearsed = runtime.block_on(async {
-            let handler = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
-            let (mut terminated, mut interrupted) =
-                (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+            let ended = ended_by_signal()?;
             if let Some(backup) = &self.onto {
                 scratch.restore(backup, progress)?;
             }
@@ -127,8 +125,10 @@ impl Import {
             let caller = caller::through(opened.caller());
             let rehearsed = tokio::select! {
                 rehearsed = self.rehearse_in(source, &caller, progress) => rehearsed,
-                _ = terminated.recv() => Err(Failure::said(vec![STOPPED.to_owned()])),
-                _ = interrupted.recv() => Err(Failure::interrupted(STOPPED)),
+                by = ended => Err(match by == SignalKind::interrupt() {
+                    true => Failure::interrupted(STOPPED),
+                    false => Failure::said(vec![STOPPED.to_owned()]),
+                }),
             };
             drop(caller);
             opened.end().await.map_err(|error| Failure::of("the rehearsal failed", &error))?;

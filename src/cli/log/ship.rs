@@ -1,15 +1,15 @@
 //! `log ship`: keeps a copy of the log that follows it.
 
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use crate::cli::data_dir_args::DataDirArgs;
 use crate::cli::failure::Failure;
 use crate::cli::progress::Progress;
-use crate::cli::{Outcome, block_on, print, print_aside};
+use crate::cli::{Outcome, block_on, ended_by_signal, print, print_aside};
 use crate::registry::clock;
 use crate::store::backup::{self, BackupError, BackupNote};
 use crate::store::incident::Incident;
@@ -45,20 +45,18 @@ impl Ship {
     pub(in crate::cli) fn run(self) -> Result<Outcome, Failure> {
         let data_dir = self.place.data_dir()?;
         lower_priority(BELOW_NORMAL);
+        // The first copy may take hours. Until it is complete, a signal ends the process at once.
+        let ship = begin(&data_dir, &self.target)?;
         block_on(async {
-            let unheard = |error| Failure::of("cannot listen for SIGTERM", &error);
-            let (mut terminate, mut interrupt) =
-                (signal(SignalKind::terminate()).map_err(unheard)?, signal(SignalKind::interrupt()).map_err(unheard)?);
+            let ended = ended_by_signal()?;
             tokio::select! {
-                ended = self.ship(&data_dir) => ended,
-                _ = terminate.recv() => Ok(Outcome::Done),
-                _ = interrupt.recv() => Ok(Outcome::Done),
+                failed = self.ship(ship, &data_dir) => failed,
+                _ = ended => Ok(Outcome::Done),
             }
         })
     }
 
-    async fn ship(&self, data_dir: &Path) -> Result<Outcome, Failure> {
-        let mut ship = begin(data_dir, &self.target).await?;
+    async fn ship(&self, mut ship: backup::Ship, data_dir: &Path) -> Result<Outcome, Failure> {
         print(&format!("shipping to {}: revisions 1 to {}\n", self.target.display(), ship.head().0))?;
         let (failing, unnoted) = (Incident::new(), Incident::new());
         loop {
@@ -66,12 +64,15 @@ impl Ship {
             let at = clock::now();
             match ship.follow() {
                 Ok(()) => {
-                    failing.resolve();
+                    if failing.resolve() {
+                        print_aside("the log is shipped again\n");
+                    }
                     let note = BackupNote { taken_at: at, head: ship.head() };
-                    if let Err(error) = note.keep_shipped(data_dir)
-                        && unnoted.occurred().is_some()
-                    {
-                        print_aside(&format!("the server will not report the age of the copy: {error}\n"));
+                    match note.keep_shipped(data_dir) {
+                        Ok(()) => drop(unnoted.resolve()),
+                        Err(error) => {
+                            tell(&unnoted, &format!("the server will not report the age of the copy: {error}\n"))
+                        }
                     }
                     if self.once {
                         return Ok(Outcome::Done);
@@ -79,11 +80,7 @@ impl Ship {
                 }
                 // What a server does when it starts or a disk is full may pass; what a history says does not.
                 Err(error) if self.once || !may_pass(&error) => return Err(failed(&error)),
-                Err(error) => {
-                    if failing.occurred().is_some() {
-                        print_aside(&failed(&error).to_string());
-                    }
-                }
+                Err(error) => tell(&failing, &failed(&error).to_string()),
             }
             sleep(PERIOD.saturating_sub(looked.elapsed())).await;
         }
@@ -91,19 +88,24 @@ impl Ship {
 }
 
 /// Brings the copy to the head. Waits for a server that has not published its head yet.
-async fn begin(data_dir: &Path, target: &Path) -> Result<backup::Ship, Failure> {
+fn begin(data_dir: &Path, target: &Path) -> Result<backup::Ship, Failure> {
     let waiting = Incident::new();
     loop {
         let mut progress = Progress::new();
         match backup::Ship::begin(data_dir, target, &mut |step| progress.show(step)) {
             Err(BackupError::NoPublishedHead) => {
-                if waiting.occurred().is_some() {
-                    print_aside("waiting for the server to publish its head\n");
-                }
+                tell(&waiting, "waiting for the server to publish its head\n");
             }
             begun => return begun.map_err(|error| failed(&error)),
         }
-        sleep(PERIOD).await;
+        thread::sleep(PERIOD);
+    }
+}
+
+/// Prints a text, unless it was printed within the last minute.
+fn tell(incident: &Incident, text: &str) {
+    if incident.occurred_for(text).is_some() {
+        print_aside(text);
     }
 }
 

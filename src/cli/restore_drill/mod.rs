@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
 
-use self::questions::Asked;
+use self::questions::{Asked, MOST};
+use super::backup::counts;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::restore::fill;
 use super::scratch_dir::ScratchDir;
-use super::{Outcome, block_on, print, print_json};
+use super::{Outcome, block_on, ended_by_signal, print, print_json};
 use crate::server::check::check;
 use crate::store::backup::{Cut, Restored};
 
@@ -32,7 +32,7 @@ pub struct RestoreDrill {
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     within: PathBuf,
     /// Ask about this many credentials, spread over all
-    #[arg(long, value_name = "COUNT", default_value_t = 200)]
+    #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = counts(MOST))]
     credentials: usize,
     /// Print one JSON object
     #[arg(long)]
@@ -47,7 +47,8 @@ Example:
 
 The answers are compared with the standings that the backup itself has on record, and with --endpoint or --profile also
 with those of a server as of the same revision, asked as registrar or auditor. The time to recover is that of the restore
-and of the start. The scratch directory holds personal data while the drill runs.";
+and of the start. The scratch directory holds personal data while the drill runs. SIGTERM and Ctrl-C end the drill, and
+remove the directory, once the restore, the check, or the start is through.";
 
 #[derive(Serialize)]
 struct Report {
@@ -68,13 +69,10 @@ struct Report {
 impl RestoreDrill {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let report = block_on(async {
-            let unheard = |error| Failure::of("cannot listen for SIGTERM", &error);
-            let (mut terminate, mut interrupt) =
-                (signal(SignalKind::terminate()).map_err(unheard)?, signal(SignalKind::interrupt()).map_err(unheard)?);
+            let ended = ended_by_signal()?;
             tokio::select! {
                 biased;
-                _ = terminate.recv() => Err(Failure::interrupted("interrupted")),
-                _ = interrupt.recv() => Err(Failure::interrupted("interrupted")),
+                _ = ended => Err(Failure::interrupted("interrupted")),
                 report = self.drill() => report,
             }
         })?;
@@ -118,15 +116,16 @@ impl RestoreDrill {
 }
 
 fn report(restored: &Restored, times: [Duration; 3], asked: &Asked, findings: Vec<String>) -> Report {
-    let [restoring, checking, starting] = times.map(|time| (time.as_secs_f64() * 1000.0).round() / 1000.0);
+    let [restoring, checking, starting] = times;
+    let seconds = |time: Duration| (time.as_secs_f64() * 1000.0).round() / 1000.0;
     Report {
         fine: findings.is_empty(),
         revisions: restored.forked_after.0,
         known_until: restored.known_until.to_string(),
-        restore_seconds: restoring,
-        check_seconds: checking,
-        start_seconds: starting,
-        recovery_seconds: restoring + starting,
+        restore_seconds: seconds(restoring),
+        check_seconds: seconds(checking),
+        start_seconds: seconds(starting),
+        recovery_seconds: seconds(restoring + starting),
         questions: asked.questions,
         compared_with_server: asked.compared_with_server,
         findings,
@@ -146,4 +145,31 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("  {finding}\n"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::id::Revision;
+
+    #[test]
+    fn the_time_to_recover_is_that_of_the_restore_and_of_the_start() {
+        let restored = Restored {
+            registry: Uuid::nil(),
+            forked_after: Revision(7),
+            known_until: Timestamp::UNIX_EPOCH,
+            epoch: Uuid::nil(),
+            head: Revision(8),
+        };
+        let asked = Asked { questions: 0, compared_with_server: 0, findings: Vec::new() };
+        // As floats, 0.1 and 0.2 are not 0.3.
+        let times = [100_400, 5_000_000, 200_000].map(Duration::from_micros);
+        let report = report(&restored, times, &asked, Vec::new());
+        assert_eq!([report.restore_seconds, report.start_seconds, report.recovery_seconds], [0.1, 0.2, 0.3]);
+        let times = [400, 0, 400].map(Duration::from_micros);
+        assert_eq!(super::report(&restored, times, &asked, Vec::new()).recovery_seconds, 0.001, "rounded once");
+    }
 }

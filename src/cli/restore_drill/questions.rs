@@ -7,6 +7,8 @@ use std::time::Duration;
 use prost::Message as _;
 
 use crate::cli::connect::Connection;
+use crate::cli::dates::of_civil;
+use crate::cli::display_text;
 use crate::cli::failure::Failure;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
@@ -16,19 +18,16 @@ use crate::proto::v1::credential_service_client::CredentialServiceClient;
 use crate::proto::v1::known_at::Point;
 use crate::proto::v1::verification_item::Subject;
 use crate::proto::v1::verification_service_client::VerificationServiceClient;
-use crate::registry::clock;
+use crate::registry::clock::Clock;
 use crate::server::scratch::ScratchCaller;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The days before today that are asked about.
-const DAYS_AGO: [i64; 4] = [0, 30, 180, 400];
-
-/// The time zone of the civil days.
-const CIVIL_TIME: &str = "America/Chicago";
+const DAYS_AGO: [i32; 4] = [0, 30, 180, 400];
 
 /// The most credentials that a feed can be limited to.
-const MOST: usize = 1000;
+pub const MOST: usize = 1000;
 
 /// What the comparison found.
 pub struct Asked {
@@ -51,7 +50,7 @@ pub async fn ask(
     count: usize,
 ) -> Result<Asked, Failure> {
     let mut numbers = numbers(restored).await?;
-    let every = numbers.len().div_ceil(count.clamp(1, MOST)).max(1);
+    let every = numbers.len().div_ceil(count).max(1);
     numbers = numbers.into_iter().step_by(every).collect();
     let recorded = recorded(restored, &numbers).await?;
     let mut here = VerificationServiceClient::new(restored.clone());
@@ -59,12 +58,11 @@ pub async fn ask(
         Some(connection) => Some(VerificationServiceClient::new(connection.open(TIMEOUT).await?)),
         None => None,
     };
-    let today = clock::now().in_tz(CIVIL_TIME).map_err(|error| Failure::of("cannot tell the day", &error))?.date();
+    let today = Clock::new(None).map_err(|error| Failure::of("cannot tell the day", &error))?.civil_day();
     let mut asked = Asked { questions: 0, compared_with_server: 0, findings: Vec::new() };
     for number in &numbers {
         for ago in DAYS_AGO {
-            let Ok(day) = today.checked_sub(jiff::Span::new().days(ago)) else { continue };
-            let day = Date { year: day.year().into(), month: day.month().into(), day: day.day().into() };
+            let day = of_civil(today.plus(-ago).to_civil());
             asked.questions += 1;
             let of_head = question(number, day, None);
             let answer = here.verify_credential(of_head).await.map_err(|status| Failure::answered(&status))?;
@@ -72,7 +70,7 @@ pub async fn ask(
             let standing = standing.unwrap_or(v1::Standing::NotIssued.into());
             let expected = recorded.get(number).map_or(v1::Standing::NotIssued.into(), |runs| standing_on(runs, &day));
             if standing != expected {
-                asked.findings.push(format!("{number} on {}: another standing than on record", shown(&day)));
+                asked.findings.push(format!("{number} on {}: another standing than on record", display_text::day(day)));
             }
             if let Some(there) = &mut there {
                 asked.compared_with_server += 1;
@@ -80,16 +78,14 @@ pub async fn ask(
                 let ours = here.verify_credential(then()).await.map_err(|status| Failure::answered(&status))?;
                 let theirs = there.verify_credential(then()).await.map_err(|status| Failure::answered(&status))?;
                 if ours.into_inner().encode_to_vec() != theirs.into_inner().encode_to_vec() {
-                    asked.findings.push(format!("{number} on {}: another answer than the server's", shown(&day)));
+                    asked
+                        .findings
+                        .push(format!("{number} on {}: another answer than the server's", display_text::day(day)));
                 }
             }
         }
     }
     Ok(asked)
-}
-
-fn shown(day: &Date) -> String {
-    format!("{:04}-{:02}-{:02}", day.year, day.month, day.day)
 }
 
 fn question(number: &str, day: Date, revision: Option<u64>) -> v1::VerifyCredentialRequest {

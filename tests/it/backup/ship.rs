@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{json_of, run, text};
@@ -16,16 +18,21 @@ struct Shipping(Child);
 
 impl Shipping {
     fn to(target: &Path, data: &Path) -> Shipping {
+        Shipping::saying(target, data, Stdio::inherit())
+    }
+
+    fn saying(target: &Path, data: &Path, err: impl Into<Stdio>) -> Shipping {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
         command.args(["log", "ship", text(target), "--data-dir", text(data)]).stdin(Stdio::null());
-        Shipping(command.stdout(Stdio::null()).spawn().unwrap())
+        Shipping(command.stdout(Stdio::null()).stderr(err).spawn().unwrap())
     }
 
     /// Ends it as a service manager does.
-    fn terminate(mut self) -> Option<i32> {
+    fn terminate(mut self) -> ExitStatus {
         let id = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        self.0.wait().unwrap().code()
+        block_until("the end", || self.0.try_wait().unwrap().is_some());
+        self.0.wait().unwrap()
     }
 }
 
@@ -94,7 +101,7 @@ fn a_copy_goes_on_after_a_restart_of_either_and_ends_when_told() {
     // The copy does not keep a server from starting.
     let process = Process::spawn(&data, TODAY);
     process.listening();
-    assert_eq!(shipping.terminate(), Some(0));
+    assert_eq!(shipping.terminate().code(), Some(0));
     process.stop();
     let once = run(&["log", "ship", text(&target), "--data-dir", text(&data), "--once"]);
     assert_eq!(once.code, 0, "{}", once.err);
@@ -103,6 +110,42 @@ fn a_copy_goes_on_after_a_restart_of_either_and_ends_when_told() {
     assert_eq!(head(&target), head(&data));
     let inside = run(&["log", "ship", text(&data.join("x")), "--data-dir", text(&data), "--once"]);
     assert!(inside.code == 2 && inside.err.contains("name separate directories"), "{}", inside.err);
+}
+
+#[test]
+fn a_disk_that_is_away_for_a_while_is_reported_and_so_is_its_return() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, away, target, err] = ["data", "away", "shipped", "err"].map(|name| scratch.path().join(name));
+    json_of(&["generate", "--specialists", "20", "--through", "2026-02-27", "--data-dir", text(&data)]);
+    let shipping = Shipping::saying(&target, &data, fs::File::create(&err).unwrap());
+    block_until("the first note", || data.join("SHIPPED").exists());
+    let says = |what: &str| fs::read_to_string(&err).unwrap().contains(what);
+    fs::rename(&data, &away).unwrap();
+    block_until("the failure", || says("the log is not shipped"));
+    assert!(!says("the log is shipped again"));
+    fs::rename(&away, &data).unwrap();
+    block_until("the return", || says("the log is shipped again"));
+    assert_eq!(shipping.terminate().code(), Some(0));
+}
+
+#[test]
+fn a_first_copy_that_takes_its_time_is_ended_by_a_signal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target] = ["data", "shipped"].map(|name| scratch.path().join(name));
+    json_of(&["generate", "--specialists", "20", "--through", "2026-02-27", "--data-dir", text(&data)]);
+    // A file that is never read to its end.
+    let endless = data.join("keys/endless");
+    assert!(Command::new("mkfifo").arg(&endless).status().unwrap().success());
+    let shipping = Shipping::to(&target, &data);
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+    // It can be opened once the copy reads it.
+    let open = || fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(&endless);
+    let mut held = open();
+    block_until("the copy", || {
+        held = open();
+        held.is_ok()
+    });
+    assert_eq!(shipping.terminate().signal(), Some(rustix::process::Signal::TERM.as_raw()));
 }
 
 fn directory_flag(directory: &Path, backup: &Path) -> &'static str {
