@@ -143,7 +143,7 @@ fn archive(path: &Path, identities: Option<&Identities>) -> Result<Archive, Fail
     };
     let is_encrypted = bytes.fill_buf().map_err(unreadable)?.starts_with(MAGIC);
     let bytes: Box<dyn Read> = match identities {
-        Some(identities) if is_encrypted => identities.decrypt(Box::new(bytes)).map_err(unreadable)?,
+        Some(identities) if is_encrypted => identities.decrypt(bytes).map_err(unreadable)?,
         None if is_encrypted => {
             return Err(Failure::usage(vec![format!("{name} is encrypted: name the key file with --identity")]));
         }

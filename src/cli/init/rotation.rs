@@ -32,8 +32,7 @@ struct Authority<'a> {
 }
 
 fn reported(signers: &[Signer]) -> Vec<Authority<'_>> {
-    let reported = |signer: &'_ Signer| signer.expires.to_string();
-    signers.iter().map(|signer| Authority { name: &signer.name, expires: reported(signer) }).collect()
+    signers.iter().map(|signer| Authority { name: &signer.name, expires: signer.expires.to_string() }).collect()
 }
 
 /// Does one step.

@@ -132,7 +132,7 @@ impl Manifest {
     }
 
     /// Parses the text of a manifest.
-    pub fn parse(text: &str) -> Result<Manifest, ManifestError> {
+    fn parse(text: &str) -> Result<Manifest, ManifestError> {
         let mut lines = Lines { rest: text.lines(), line: 0 };
         let version: u32 = lines.value("# cpss-registry backup ")?;
         if version > VERSION {

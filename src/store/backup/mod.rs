@@ -115,8 +115,8 @@ pub enum BackupError {
     /// The archive cannot be written, or its reader has gone.
     #[error("the archive could not be written")]
     Output(#[source] io::Error),
-    /// The archive cannot be read, or is no archive.
-    #[error("{name} could not be read as an archive of a backup")]
+    /// The archive cannot be read, or is no archive, or its files cannot be written.
+    #[error("{name} could not be unpacked")]
     Archive {
         /// The name of the archive.
         name: String,
@@ -135,7 +135,7 @@ pub enum BackupError {
     #[error("{0} has no MANIFEST at its end: it is incomplete")]
     Incomplete(String),
     /// The archive lacks a file that the caller already had when it was taken.
-    #[error("{0} is in none of the archives: name first the archive that this one was taken since")]
+    #[error("{0} is in none of the archives: name the earlier archive that has it, too, before this one")]
     NeedsEarlier(String),
     /// Every record is later than the requested time.
     #[error("every record of the backup is later than that time")]

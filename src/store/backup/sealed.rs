@@ -1,7 +1,7 @@
 //! Encryption of archives with age (age-encryption.org): for the holders of keys that are not on the server.
 
 use std::fmt;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::str::FromStr;
 
 use age::stream::StreamWriter;
@@ -12,7 +12,7 @@ use age::{DecryptError, Decryptor, Encryptor};
 pub const MAGIC: &[u8] = b"age-encryption.org/v1\n";
 
 /// The public keys that archives are encrypted to.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recipients(Vec<Recipient>);
 
 /// A text is not a public key of age.
@@ -36,18 +36,6 @@ impl fmt::Display for Recipients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys: Vec<_> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&keys.join(" "))
-    }
-}
-
-impl fmt::Debug for Recipients {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Recipients({self})")
-    }
-}
-
-impl PartialEq for Recipients {
-    fn eq(&self, other: &Recipients) -> bool {
-        self.to_string() == other.to_string()
     }
 }
 
@@ -76,8 +64,8 @@ impl Identities {
     }
 
     /// Decrypts an archive. A reader gets an error where the bytes were changed or end too early.
-    pub fn decrypt(&self, archive: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
-        let decryptor = Decryptor::new_buffered(BufReader::new(archive)).map_err(unreadable)?;
+    pub fn decrypt(&self, archive: Box<dyn BufRead>) -> io::Result<Box<dyn Read>> {
+        let decryptor = Decryptor::new_buffered(archive).map_err(unreadable)?;
         let identities = self.0.iter().map(|identity| identity as &dyn age::Identity);
         Ok(Box::new(decryptor.decrypt(identities).map_err(unreadable)?))
     }

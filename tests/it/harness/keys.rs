@@ -1,6 +1,6 @@
 //! A pair of keys of age that protects nothing.
 
-/// The public key: what a server is told in `backup_recipients`.
+/// The public key. It goes into `backup_recipients` of the server's configuration.
 pub const RECIPIENT: &str = "age13kg0nqqxgfmp22d3s70rv2dftpnw26pt4wzp0986qz4xy4wxgupqsr6jv5";
 
 /// The private key: the content of a key file.
