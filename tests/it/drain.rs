@@ -17,11 +17,11 @@ use tonic::{Code, Response, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::harness::ops::get;
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{bill, register_specialist, verify};
 use super::harness::{Client, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, soon, until};
 use super::hostile::frames::hello;
-use super::tls::ops::get;
 
 /// The maximum time for something that must happen soon. A server that waits drains for 20 seconds.
 const SOON: Duration = Duration::from_secs(5);

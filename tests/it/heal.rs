@@ -19,10 +19,10 @@ use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus::NotServing;
 
 use super::contract::health::asked_on;
+use super::harness::ops::get;
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{known_at, register_specialist, verify};
 use super::harness::{Client, Process, Refusal as _, TODAY, files_below, serve_failures, soon, until};
-use super::tls::ops::get;
 
 const PAGE: u64 = 4096;
 

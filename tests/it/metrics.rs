@@ -1,6 +1,6 @@
 //! The metrics of a running server: they are those of the list, and their values follow what happens.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use cpss_registry::proto::v1;
@@ -9,12 +9,13 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 use super::backup::json_of;
+use super::harness::ops::{Metrics, metric};
 use super::harness::requests::register_specialist;
 use super::harness::{Client, NOT_ON_FILE, Process, TODAY, until};
-use super::tls::ops::get;
 use super::tls::tls_server::{TlsServer, client, question};
 
-/// Metrics that have no series without what they are about: a log that replicas share, a miss, a finished scrub, a collector of traces.
+/// Metrics that have no series without what they are about: a token that expires, a log that replicas share, a miss, a
+/// backup, a copy that follows the log, and a collector of traces.
 const ABSENT: [&str; 13] = [
     "cpss_token_expiry_timestamp_seconds",
     "cpss_log_head_confirmed_age_seconds",
@@ -31,41 +32,10 @@ const ABSENT: [&str; 13] = [
     "cpss_spans_total",
 ];
 
-/// A page of metrics: each series, with its labels, and its value.
-struct Page(BTreeMap<String, f64>, String);
-
-impl Page {
-    async fn of(ops: SocketAddr) -> Page {
-        let (status, text) = get(ops, "/metrics").await;
-        assert_eq!(status, "HTTP/1.1 200 OK");
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let series = lines.map(|line| {
-            let (series, value) = line.rsplit_once(' ').unwrap();
-            (series.to_owned(), value.parse().unwrap_or_else(|_| panic!("{line}")))
-        });
-        Page(series.collect(), text.clone())
-    }
-
-    fn find(&self, series: &str) -> Option<f64> {
-        self.0.get(series).copied()
-    }
-
-    fn value(&self, series: &str) -> f64 {
-        self.find(series).unwrap_or_else(|| panic!("{series}: {}", self.1))
-    }
-
-    /// The value as a whole number.
-    fn count(&self, series: &str) -> u64 {
-        let value = self.value(series);
-        assert!(value >= 0.0 && value.fract() == 0.0, "{series}: {value}");
-        format!("{value:.0}").parse().unwrap()
-    }
-}
-
 /// Waits until a series has a value.
 async fn becomes(ops: SocketAddr, series: &str, value: u64) {
     until(&format!("{series} to be {value}"), async || {
-        Page::of(ops).await.find(series).is_some_and(|found| format!("{found:.0}") == value.to_string())
+        metric(ops, series).await.is_some_and(|found| format!("{found:.0}") == value.to_string())
     })
     .await;
 }
@@ -83,8 +53,8 @@ async fn a_server_has_every_metric_of_the_list_and_no_other() {
     place.client("registrar").await.ask(question()).await;
     let ops = place.process.ops();
     becomes(ops, "cpss_scrub_damage", 0).await;
-    until("the scrub", async || Page::of(ops).await.find("cpss_scrub_last_success_timestamp_seconds").is_some()).await;
-    let Page(series, text) = Page::of(ops).await;
+    until("the scrub", async || metric(ops, "cpss_scrub_last_success_timestamp_seconds").await.is_some()).await;
+    let Metrics { series, text } = Metrics::of(ops).await;
     let mut found = BTreeSet::new();
     for (name, kind) in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')) {
         let metric = LIST.iter().find(|metric| metric.family() == name);
@@ -114,13 +84,13 @@ async fn commits_questions_and_backups_move_their_metrics() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     let ops = process.ops();
-    let before = Page::of(ops).await;
+    let before = Metrics::of(ops).await;
     let registrar = registry.calling_as("registrar");
     for number in 0..5 {
         registrar.report(register_specialist("Ada", &format!("Example-Stone-{number}"))).await;
     }
     registrar.call(question()).await.unwrap();
-    let after = Page::of(ops).await;
+    let after = Metrics::of(ops).await;
     let grown = |series: &str| after.count(series) - before.find(series).map_or(0, |_| before.count(series));
     assert_eq!(grown("cpss_head_revision"), 5);
     assert_eq!(grown("cpss_commit_records_sum"), 5);
@@ -137,12 +107,12 @@ async fn commits_questions_and_backups_move_their_metrics() {
     assert!(after.value("process_resident_memory_bytes") > 1e6 && after.value("process_open_fds") > 3.0);
     assert!(after.value("process_max_fds") > after.value("process_open_fds"));
     assert!(after.value("process_start_time_seconds") > 1.6e9 && after.value("process_cpu_seconds_total") > 0.0);
-    assert!(after.0.keys().any(|series| series.starts_with("cpss_epoch_info{epoch=\"")), "{}", after.1);
+    assert!(after.series.keys().any(|series| series.starts_with("cpss_epoch_info{epoch=\"")), "{}", after.text);
 
     assert_eq!(after.find("cpss_backup_last_revision"), None);
     let target = tempfile::tempdir().unwrap();
     json_of(&["backup", target.path().to_str().unwrap(), "--data-dir", data.path().to_str().unwrap()]);
-    let backed_up = Page::of(ops).await;
+    let backed_up = Metrics::of(ops).await;
     assert_eq!(backed_up.count("cpss_backup_last_revision"), after.count("cpss_head_revision"));
     // Both are rounded to seconds.
     let taken_at = backed_up.value("cpss_backup_last_timestamp_seconds");
@@ -159,9 +129,9 @@ async fn a_watch_is_counted_while_it_is_open() {
     let mut changes = payer.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap().into_inner();
     changes.message().await.unwrap();
     for series in ["cpss_watchers", "cpss_streams_open", "cpss_calls_in_flight"] {
-        assert_eq!(Page::of(ops).await.count(series), 1, "{series}");
+        assert_eq!(Metrics::of(ops).await.count(series), 1, "{series}");
     }
-    assert_eq!(Page::of(ops).await.count("cpss_connections_open{kind=\"known\"}"), 1);
+    assert_eq!(Metrics::of(ops).await.count("cpss_connections_open{kind=\"known\"}"), 1);
     drop(changes);
     for series in ["cpss_watchers", "cpss_streams_open", "cpss_calls_in_flight"] {
         becomes(ops, series, 0).await;
@@ -178,10 +148,10 @@ async fn a_full_disk_is_the_cause_that_writes_are_off() {
     let registry = Client::connect(process.listening());
     let ops = process.ops();
     becomes(ops, "cpss_writes", 0).await;
-    let before = Page::of(ops).await;
+    let before = Metrics::of(ops).await;
     let refused = registry.calling_as("registrar").call(register_specialist("Ada", "Example-Stone")).await;
     assert_eq!(refused.unwrap_err().code(), tonic::Code::ResourceExhausted);
-    let page = Page::of(ops).await;
+    let page = Metrics::of(ops).await;
     for cause in ["starting", "calendar", "scrub", "index", "log", "draining"] {
         assert_eq!(page.count(&format!("cpss_writes_off{{cause=\"{cause}\"}}")), 0, "{cause}");
     }
@@ -199,7 +169,7 @@ async fn connections_handshakes_reloads_and_expiries_are_reported() {
     let ops = place.process.ops();
     let expiry =
         |certificate: &str| format!("cpss_certificate_expiry_timestamp_seconds{{certificate=\"{certificate}\"}}");
-    let begun = Page::of(ops).await;
+    let begun = Metrics::of(ops).await;
     assert_eq!(begun.find(&expiry("client")), None);
     assert!(begun.value(&expiry("server")) > begun.value("process_start_time_seconds"));
     assert!(begun.value(&expiry("authority")) > begun.value("process_start_time_seconds"));
@@ -208,8 +178,8 @@ async fn connections_handshakes_reloads_and_expiries_are_reported() {
 
     let registrar = place.client("registrar").await;
     registrar.ask(question()).await;
-    assert!(Page::of(ops).await.value(&expiry("client")) > begun.value("process_start_time_seconds"));
-    assert_eq!(Page::of(ops).await.count("cpss_connections_open{kind=\"known\"}"), 1);
+    assert!(Metrics::of(ops).await.value(&expiry("client")) > begun.value("process_start_time_seconds"));
+    assert_eq!(Metrics::of(ops).await.count("cpss_connections_open{kind=\"known\"}"), 1);
     drop(registrar);
     becomes(ops, "cpss_connections_open{kind=\"known\"}", 0).await;
 
@@ -222,7 +192,7 @@ async fn connections_handshakes_reloads_and_expiries_are_reported() {
 
     cpss_registry::server::setup::add_client(place.directory(), &client("auditor-2", "auditor")).unwrap();
     place.hang_up_until("loaded the list of clients").await;
-    let page = Page::of(ops).await;
+    let page = Metrics::of(ops).await;
     assert!(page.count("cpss_reloads_total{files=\"clients\",outcome=\"loaded\"}") >= 1);
     assert!(page.count("cpss_reloads_total{files=\"certificates\",outcome=\"loaded\"}") >= 1);
     std::fs::write(place.file("clients.toml"), "no list").unwrap();

@@ -2,8 +2,8 @@
 
 use cpss_registry::telemetry::checks::Check;
 
+use super::harness::ops::{get, get_as};
 use super::harness::{Process, TODAY, until};
-use super::tls::ops::{get, get_as};
 use super::tls::tls_server::{TlsServer, question};
 
 /// More than any disk has.

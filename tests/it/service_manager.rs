@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::harness::{PATIENCE, Process, TODAY};
 use super::tls::tls_server::set_up;
 
-/// The watchdog's period, in microseconds: it must hear something within it.
+/// The watchdog's period: it must hear something within it.
 pub const WATCHDOG: Duration = Duration::from_secs(4);
 
 /// A service manager, with the program that it started.

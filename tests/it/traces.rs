@@ -15,9 +15,9 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
+use super::harness::ops::Metrics;
 use super::harness::requests::{register_specialist, verify};
 use super::harness::{Client, NOT_ON_FILE, Process, TODAY, serve_failures, soon, until};
-use super::tls::ops::get;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const GIVEN: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
@@ -59,12 +59,12 @@ impl Collector {
     }
 }
 
-/// Starts a server whose environment has these variables.
+/// Starts a server whose environment has these variables beside those of a collector.
 fn traced(data: &tempfile::TempDir, collector: SocketAddr, variables: &[(&str, &str)]) -> Process {
-    let mut under: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    under.insert(0, "env".to_owned());
-    under.push(format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{collector}"));
+    let mut under = vec!["env".to_owned(), format!("OTEL_EXPORTER_OTLP_ENDPOINT=http://{collector}")];
     under.push("OTEL_BSP_SCHEDULE_DELAY=20".to_owned());
+    // Of two values, the later one counts.
+    under.extend(variables.iter().map(|(name, value)| format!("{name}={value}")));
     Process::spawn_under(&under, data.path(), TODAY, &[])
 }
 
@@ -90,9 +90,7 @@ fn text(attributes: &[KeyValue], name: &str) -> String {
 }
 
 async fn count(process: &Process, outcome: &str) -> u64 {
-    let (_, page) = get(process.ops(), "/metrics").await;
-    let series = format!("cpss_spans_total{{outcome=\"{outcome}\"}} ");
-    page.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
+    Metrics::of(process.ops()).await.count(&format!("cpss_spans_total{{outcome=\"{outcome}\"}}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,12 +131,16 @@ async fn a_collector_gets_the_span_of_a_call_as_a_child_of_the_callers_span() {
 async fn the_spans_of_the_last_calls_are_sent_before_the_process_ends() {
     let data = tempfile::tempdir().unwrap();
     let (collector, address) = Collector::start().await;
-    let named = [("OTEL_TRACES_SAMPLER", "always_on"), ("OTEL_SERVICE_NAME", "registry-a")];
-    // Later values count: nothing is sent for an hour, but at the end.
-    let slow = [&named[..], &[("OTEL_BSP_SCHEDULE_DELAY", "3600000")]].concat();
-    let under: Vec<_> = slow.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let endpoint = format!("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://{address}");
-    let process = Process::spawn_under(&[&["env".to_owned(), endpoint], &under[..]].concat(), data.path(), TODAY, &[]);
+    let endpoint = format!("http://{address}");
+    let variables = [
+        ("OTEL_TRACES_SAMPLER", "always_on"),
+        ("OTEL_SERVICE_NAME", "registry-a"),
+        // Nothing is sent for an hour, but at the end.
+        ("OTEL_BSP_SCHEDULE_DELAY", "3600000"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint),
+    ];
+    // The endpoint for traces counts, not the one for everything, where nobody listens.
+    let process = traced(&data, "127.0.0.1:1".parse().unwrap(), &variables);
     let registry = Client::connect(process.listening());
     let refused = registry.calling_as("auditor").call(register_specialist("Ada", "Example-Stone")).await;
     registry.call(verify(NOT_ON_FILE, None, None)).await.unwrap();

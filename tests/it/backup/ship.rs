@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::{json_of, run, text};
 use crate::harness::requests::register_specialist;
 use crate::harness::{Process, TODAY, block_until, until};
-use crate::tls::ops::get;
+use crate::harness::ops::get;
 
 /// A command that is killed when this is dropped.
 struct Shipping(Child);

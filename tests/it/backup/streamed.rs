@@ -19,7 +19,7 @@ use crate::harness::proxy::{At, Proxy, Then};
 use crate::harness::refusal::Refusal as _;
 use crate::harness::requests::register_specialist;
 use crate::harness::{Client, Process, TODAY, library, until};
-use crate::tls::ops::get;
+use crate::harness::ops::get;
 
 /// A directory with a registry whose log has segments of 16 KiB, a key file, and the places of backups.
 struct Scene {

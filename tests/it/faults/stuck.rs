@@ -11,7 +11,7 @@ use crate::contract::health::asked_on;
 use crate::harness::requests::register_specialist;
 use crate::harness::{Client, Process, TODAY, until};
 use crate::service_manager::Manager;
-use crate::tls::ops::get;
+use crate::harness::ops::get;
 
 /// The shortest time after which a thread counts as stuck.
 pub const SOON: [&str; 2] = ["--stuck-after-seconds", "3"];

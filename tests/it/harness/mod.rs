@@ -5,14 +5,17 @@
 //! gives a [`BytesListener`]. [`library`] opens a registry without a server. [`requests`] has a function for each
 //! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each.
 //! [`markdown`] reads the documents. [`promised`] extracts the bytes of an answer that must be reproducible.
-//! [`refusal`] reads errors like a careful client. [`wait`] waits with a deadline.
+//! [`refusal`] reads errors like a careful client. [`ops`] reads the pages of the ops listener. [`faketime`] finds another
+//! clock. [`wait`] waits with a deadline.
 
 pub mod bytes_listener;
 pub mod client;
+pub mod faketime;
 pub mod keys;
 pub mod library;
 pub mod log;
 pub mod markdown;
+pub mod ops;
 pub mod process;
 pub mod promised;
 pub mod proxy;

@@ -18,12 +18,12 @@ use tempfile::TempDir;
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
+use crate::harness::ops::get;
 use crate::harness::requests::{
     BORN, bill, date, issue, name, new_request_id, qualify, register_provider, set_prior_number, start_job, verify,
 };
 use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Messages as _, Process, Refusal as _, TODAY};
-use crate::tls::ops::get;
 
 /// The budget of a production start.
 const BUDGET: &[&str] = &["--provider-misses-per-hour", "200", "--payer-misses-per-hour", "50"];

@@ -3,8 +3,8 @@
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
+use crate::harness::ops::get;
 use crate::harness::soon;
-use crate::tls::ops::get;
 use crate::tls::tls_server::TlsServer;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

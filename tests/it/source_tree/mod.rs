@@ -4,7 +4,7 @@ mod code;
 mod guides;
 mod imports;
 mod ladder;
-mod monitoring;
+pub mod monitoring;
 mod operations;
 pub mod settings;
 mod words;

@@ -65,6 +65,12 @@ fn rules() -> Rules {
     rules
 }
 
+/// The expression of an alert.
+pub fn expression(alert: &str) -> String {
+    let found = rules().alerts.into_iter().find(|rule| rule.name == alert);
+    found.unwrap_or_else(|| panic!("there is no alert {alert}")).expression
+}
+
 /// The rule of a block. A value may go on in lines that are indented further.
 fn rule(text: &str) -> Rule {
     let name = text.lines().next().unwrap().to_owned();

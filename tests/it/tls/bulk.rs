@@ -14,8 +14,8 @@ use tokio_stream::StreamExt as _;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
-use super::ops::get;
 use super::tls_server::{TlsServer, question};
+use crate::harness::ops::get;
 use crate::harness::{Client, Messages as _};
 
 /// The number of batches that one client has in progress.

@@ -7,8 +7,8 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt as _;
 
-use super::ops::get;
 use super::tls_server::{TlsServer, question};
+use crate::harness::ops::get;
 use crate::harness::{Client, Messages as _, PATIENCE, Refusal as _, soon, until};
 
 /// The maximum time for an answer that comes after a second.

@@ -6,7 +6,7 @@ mod expected_fields;
 mod identity;
 mod limits;
 mod offboarding;
-pub mod ops;
+mod ops;
 mod reload;
 mod roles;
 mod rotation;

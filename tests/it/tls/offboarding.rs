@@ -8,27 +8,21 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tonic::Code;
 
-use super::ops::get;
 use super::tls_server::{TlsServer, client, question};
+use crate::harness::ops::metric;
 use crate::harness::until;
 
 const TOKEN_EXPIRY: &str = "cpss_token_expiry_timestamp_seconds";
 
-/// The value of a metric without labels.
-async fn metric(place: &TlsServer, name: &str) -> Option<f64> {
-    let (_, page) = get(place.process.ops(), "/metrics").await;
-    page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_is_refused_once_it_has_expired_and_its_renewal_is_accepted() {
     let place = TlsServer::start();
-    assert_eq!(metric(&place, TOKEN_EXPIRY).await, None);
+    assert_eq!(metric(place.process.ops(), TOKEN_EXPIRY).await, None);
     let token = place.add_client_with_token("medicaid", "payer").await;
     let anonymous = place.unauthenticated().await;
     anonymous.with_token(&token).ask(question()).await;
     let now = cpss_registry::registry::clock::now();
-    let left = metric(&place, TOKEN_EXPIRY).await.unwrap() - now.as_second() as f64;
+    let left = metric(place.process.ops(), TOKEN_EXPIRY).await.unwrap() - now.as_second() as f64;
     assert!((29.9..30.1).contains(&(left / 86_400.0)), "{left} seconds");
 
     let list = place.read("clients.toml");

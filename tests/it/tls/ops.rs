@@ -1,28 +1,8 @@
 //! The ops port over HTTP: probes, and metrics without personal data.
 
-use std::net::SocketAddr;
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-
 use super::tls_server::{TlsServer, question};
 use crate::harness::NOT_ON_FILE;
-
-/// The status line and the body of a response.
-pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
-    get_as(ops, path, "*/*").await
-}
-
-/// Like [`get`], if the response is of this type.
-pub async fn get_as(ops: SocketAddr, path: &str, accept: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(ops).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
-}
+use crate::harness::ops::get;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn probes_and_metrics_need_no_certificate_and_contain_no_personal_data() {

@@ -42,16 +42,18 @@ async fn connected(endpoint: &Endpoint) -> Result<Client, tonic::transport::Erro
 /// Clients that call all the time, on lasting connections and on new ones, until they are stopped.
 struct Load {
     stop: Arc<AtomicBool>,
-    answered: Arc<AtomicU64>,
+    /// For each client, the number of its answers.
+    answered: Vec<Arc<AtomicU64>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Load {
     fn of(place: &TlsServer, files: &Files) -> Load {
-        let mut load = Load { stop: Arc::default(), answered: Arc::default(), tasks: Vec::new() };
+        let mut load = Load { stop: Arc::default(), answered: Vec::new(), tasks: Vec::new() };
         for is_lasting in [true, true, false] {
             let endpoint = files.endpoint(place);
-            let (stop, answered) = (Arc::clone(&load.stop), Arc::clone(&load.answered));
+            let (stop, answered) = (Arc::clone(&load.stop), Arc::<AtomicU64>::default());
+            load.answered.push(Arc::clone(&answered));
             load.tasks.push(tokio::spawn(async move {
                 let mut client = connected(&endpoint).await.unwrap();
                 while !stop.load(Ordering::Relaxed) {
@@ -68,8 +70,10 @@ impl Load {
 
     /// Waits until every client has called some more.
     async fn goes_on(&self) {
-        let before = self.answered.load(Ordering::Relaxed);
-        until("more answers", async || self.answered.load(Ordering::Relaxed) > before + 50).await;
+        for answered in &self.answered {
+            let before = answered.load(Ordering::Relaxed);
+            until("more answers", async || answered.load(Ordering::Relaxed) > before + 20).await;
+        }
     }
 
     /// Stops the clients. Fails if any call failed.
@@ -78,7 +82,7 @@ impl Load {
         for task in self.tasks {
             task.await.expect("every call is answered");
         }
-        self.answered.load(Ordering::Relaxed)
+        self.answered.iter().map(|answered| answered.load(Ordering::Relaxed)).sum()
     }
 }
 

@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::known_at::Point;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tonic::Code;
 
 use self::load::{Load, Seen, now};
 use crate::faults::proxy::Proxy;
 use crate::fleet::{Fleet, Replica, qualified_provider, records};
+use crate::harness::ops::{Metrics, get};
 use crate::harness::requests::{register_specialist, verify};
 use crate::harness::{Promised as _, Refusal as _, until};
 use crate::replicas::DAY;
@@ -60,21 +59,9 @@ enum Outage {
     Held,
 }
 
-/// The text of a page of the ops port.
-async fn page(replica: &Replica, path: &str) -> String {
-    let mut stream = TcpStream::connect(replica.process.ops()).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await.unwrap();
-    text
-}
-
-/// The value of a metric, written as on the page.
-async fn metric(replica: &Replica, name: &str) -> f64 {
-    let page = page(replica, "/metrics").await;
-    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{name}: {page}")).trim().parse().unwrap()
+/// The value of a metric, with its labels as on the page.
+async fn metric(replica: &Replica, series: &str) -> f64 {
+    Metrics::of(replica.process.ops()).await.value(series)
 }
 
 /// Records a person with a credential. Returns the number.
@@ -139,14 +126,14 @@ impl Away {
         assert_eq!(registrar.report(repeated).await, first);
         self.refuse_what_only_the_database_knows(answer.known_at_revision).await;
         tokio::time::sleep(length.saturating_sub(away.elapsed())).await;
-        let ready = page(&self.replica, "/readyz").await;
+        let (status, ready) = get(self.replica.process.ops(), "/readyz").await;
         let age = metric(&self.replica, "cpss_log_head_confirmed_age_seconds").await;
         assert!(age + 2.0 >= length.as_secs_f64(), "{age}");
         assert!(metric(&self.replica, "cpss_log_trouble{cause=\"unreachable\"}").await > 0.5);
         assert!(ready.contains("writes are refused: the shared log cannot be reached"), "{ready}");
         let age = Duration::from_secs_f64(age);
         if age.abs_diff(self.plan.serve_stale_for) > Duration::from_secs(2) {
-            assert_eq!(ready.starts_with("HTTP/1.1 200"), age < self.plan.serve_stale_for, "{ready}");
+            assert_eq!(status == "HTTP/1.1 200 OK", age < self.plan.serve_stale_for, "{status}: {ready}");
         }
 
         self.come_back(outage);
@@ -163,7 +150,7 @@ impl Away {
         println!("{outage:?} for {length:?}: recovered after {recovered:?}; {seen}");
         // On a busy machine, a try that began before may take all of its patience.
         assert!(recovered < RECOVERY + self.plan.patience, "{recovered:?}");
-        assert!(page(&self.replica, "/readyz").await.ends_with("ok\n"));
+        assert!(get(self.replica.process.ops(), "/readyz").await.1.ends_with("ok\n"));
         seen
     }
 

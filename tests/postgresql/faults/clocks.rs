@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::machine::{Machine, clock_library};
+use super::machine::Machine;
 use crate::fleet::{Fleet, assert_days_opened_once, client, records};
+use crate::harness::faketime::clock_library;
 use crate::harness::requests::register_specialist;
 use crate::harness::{Client, until};
 

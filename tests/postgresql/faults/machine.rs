@@ -15,18 +15,13 @@ use super::clients::Place;
 use super::plan::REPLICAS;
 use crate::fleet::{Machines, said};
 use crate::harness::Process;
+use crate::harness::faketime::clock_library;
 
 /// The names of the replicas.
 pub const NAMES: [&str; REPLICAS] = ["a", "b", "c"];
 
 /// How long a replica waits for the database. The default is longer, so that less would happen in a test.
 const PATIENCE_SECONDS: u32 = 2;
-
-/// The library that gives a program another clock, from Debian's package `faketime`, if it is installed.
-pub fn clock_library() -> Option<PathBuf> {
-    let places = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    places.map(|place| place.path().join("faketime/libfaketime.so.1")).find(|path| path.exists())
-}
 
 /// A machine with a replica.
 pub struct Machine {

@@ -8,10 +8,11 @@ use tokio::time::{Duration, Instant, sleep};
 
 use super::clients::Place;
 use super::cluster::{Cluster, Disturbance};
-use super::machine::{Machine, clock_library};
+use super::machine::Machine;
 use super::plan::{Fault, Means, Planned, REPLICAS};
 use super::proxy::Proxy;
 use crate::fleet::{Fleet, Machines};
+use crate::harness::faketime::clock_library;
 use crate::server::{HOST, Server};
 
 /// How long the database is left alone after a fault, so that something is recorded meanwhile.

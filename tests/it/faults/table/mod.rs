@@ -12,8 +12,9 @@ use tokio::net::TcpStream;
 
 use self::promql::{Page, evaluate};
 use crate::harness::markdown::Document;
-use crate::harness::{Process, read, until};
-use crate::tls::ops::get;
+use crate::harness::ops::get;
+use crate::harness::{Process, until};
+use crate::source_tree::monitoring;
 
 /// Stands for what a fault does not show.
 const NOTHING: &str = "–";
@@ -21,7 +22,7 @@ const NOTHING: &str = "–";
 /// A fault, and how it is seen.
 struct Row {
     fault: &'static str,
-    /// The series with its value, or its name and the comparison of the alert.
+    /// The series with its value, or only its name if the alert compares the value.
     metric: &'static str,
     alert: &'static str,
     event: &'static str,
@@ -87,26 +88,18 @@ fn now() -> f64 {
 }
 
 /// The page of metrics of a program. Empty if nobody answers.
-async fn page(process: &Process) -> Page {
+pub async fn page(process: &Process) -> Page {
     // The program may end in the midst of an answer.
     let text = tokio::spawn(get(process.ops(), "/metrics")).await.ok().map(|(_, text)| text);
     Page::read(text.as_deref(), now())
 }
 
-/// The expression of an alert.
-fn expression(alert: &str) -> String {
-    let rules = read("deploy/alerts.yaml");
-    let rule = rules.split("- alert: ").find(|rule| rule.lines().next() == Some(alert));
-    let rule = rule.unwrap_or_else(|| panic!("there is no alert {alert}"));
-    rule.lines().find_map(|line| line.trim().strip_prefix("expr: ")).unwrap().to_owned()
-}
-
-/// Waits until a fault is seen in every way that the table says, and prints its row. `before` is the page from before the
-/// fault, and `log` the log of the program.
-async fn seen(fault: &str, process: &Process, before: &Page) {
+/// Waits until a fault is seen in every way that the table says, and prints its row. `before` is the page from
+/// before the fault.
+pub async fn seen(fault: &str, process: &Process, before: &Page) {
     let row = ROWS.iter().find(|row| row.fault == fault).unwrap();
     if row.alert != NOTHING {
-        let expression = expression(row.alert);
+        let expression = monitoring::expression(row.alert);
         let mut values = Vec::new();
         until(&format!("{fault}: the alert {}", row.alert), async || {
             values = evaluate(&expression, before, &page(process).await);

@@ -1,17 +1,16 @@
 //! Faults of clocks, and what is out of date. `libfaketime` sets the clock of the program.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use super::{Page, page, seen};
 use crate::harness::Process;
+use crate::harness::faketime::clock_library;
 use crate::tls::tls_server::set_up_for;
 
 /// The environment of a program whose clock differs by this from that of the machine.
 fn clock(offset: &str) -> [String; 3] {
-    let libraries = std::fs::read_dir("/usr/lib").unwrap().map(|directory| directory.unwrap().path());
-    let mut found = libraries.map(|directory| directory.join("faketime/libfaketime.so.1")).filter(|file| file.exists());
-    let library: PathBuf = found.next().expect("libfaketime (Debian: apt-get install faketime)");
+    let library = clock_library().expect("libfaketime (Debian: apt-get install faketime)");
     let monotonic = "FAKETIME_DONT_FAKE_MONOTONIC=1".to_owned();
     [format!("LD_PRELOAD={}", library.display()), format!("FAKETIME={offset}"), monotonic]
 }
