@@ -3,11 +3,9 @@
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
 use cpss_registry::proto::v1::import_row::Command;
-use cpss_registry::server::config::Flags;
 use prost::Message as _;
 use prost::bytes::Bytes;
 
-use crate::harness::keys::RECIPIENT;
 use crate::harness::requests::{
     answered, bill, change_name, date, facts_of_provider, facts_of_specialist, name, new_request_id, periods, qualify,
     register_provider, register_specialist, start_job, suspend,
@@ -59,8 +57,7 @@ fn of<M: prost::Message>(messages: impl IntoIterator<Item = M>) -> Vec<Bytes> {
 
 impl World {
     pub async fn built() -> World {
-        let flags = Flags { backup_recipients: Some(RECIPIENT.to_owned()), ..Flags::default() };
-        let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, flags).await;
+        let server = TestServer::start_with_backups(TODAY).await;
         let client = server.client();
         let register = |id: String| {
             let provider = v1::RegisterProviderRequest { provider_id: id, ..register_provider("Example Center") };
@@ -107,17 +104,16 @@ impl World {
         self.server.bytes_listener().with("x-dev-caller", role)
     }
 
-    /// The messages of a call with the worst message of its kind: after the opening message, several times in a row.
+    /// A stream of requests with the worst message of its kind: after the opening message, several times in a row.
     pub fn opened(&self, method: &str, role: &str, message: &Bytes) -> Vec<Bytes> {
         let opening = match method.split_once('/').unwrap().1 {
-            name if name.starts_with("Stream") && name != "StreamBackup" => {
+            "ReconcileRoster" => roster_options(role).encode_to_vec(),
+            "ImportRecords" => row(Command::RegisterSpecialist(register_specialist("Ada", "Example"))).encode_to_vec(),
+            _ => {
                 use v1::stream_verify_credentials_request::Kind;
                 let options = Some(Kind::Options(v1::StreamOptions::default()));
                 v1::StreamVerifyCredentialsRequest { kind: options }.encode_to_vec()
             }
-            "ReconcileRoster" => roster_options(role).encode_to_vec(),
-            "ImportRecords" => row(Command::RegisterSpecialist(register_specialist("Ada", "Example"))).encode_to_vec(),
-            _ => return vec![message.clone()],
         };
         let messages = std::iter::repeat_n(message.clone(), IN_A_ROW);
         [Bytes::from(opening)].into_iter().chain(messages).collect()

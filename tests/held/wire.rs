@@ -1,6 +1,6 @@
 //! The worst messages of a type: the maximum number of values, the longest texts, unknown fields, and random bytes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cpss_registry::proto;
 use fastrand::Rng;
@@ -30,6 +30,8 @@ pub struct Shapes {
     messages: HashMap<String, DescriptorProto>,
     /// The request type of each method.
     requests: HashMap<String, String>,
+    /// The methods that take a stream of requests.
+    streamed: HashSet<String>,
 }
 
 /// Appends a length-delimited field.
@@ -47,7 +49,7 @@ fn filled(piece: &[u8], size: usize) -> Vec<u8> {
 impl Shapes {
     pub fn of_the_contract() -> Shapes {
         let descriptors = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
-        let (mut messages, mut requests) = (HashMap::new(), HashMap::new());
+        let (mut messages, mut requests, mut streamed) = (HashMap::new(), HashMap::new(), HashSet::new());
         for file in descriptors.file {
             for message in &file.message_type {
                 messages.insert(format!(".{}.{}", file.package(), message.name()), message.clone());
@@ -55,11 +57,19 @@ impl Shapes {
             for service in &file.service {
                 for method in &service.method {
                     let name = format!("{}/{}", service.name(), method.name());
+                    if method.client_streaming() {
+                        streamed.insert(name.clone());
+                    }
                     requests.insert(name, method.input_type().to_owned());
                 }
             }
         }
-        Shapes { messages, requests }
+        Shapes { messages, requests, streamed }
+    }
+
+    /// True if a method takes a stream of requests.
+    pub fn is_streamed(&self, method: &str) -> bool {
+        self.streamed.contains(method)
     }
 
     /// The worst messages for a method's request, each with a description.

@@ -1,7 +1,6 @@
 //! A disk that is lost while a copy follows the log.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -9,9 +8,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::{json_of, run, text};
+use crate::harness::ops::metric;
 use crate::harness::requests::register_specialist;
 use crate::harness::{Process, TODAY, block_until, until};
-use crate::harness::ops::get;
 
 /// A command that is killed when this is dropped.
 struct Shipping(Child);
@@ -43,11 +42,13 @@ impl Drop for Shipping {
     }
 }
 
-/// A metric of a server.
-async fn metric(ops: SocketAddr, name: &str) -> Option<f64> {
-    let (_, page) = get(ops, "/metrics").await;
-    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned));
-    line.map(|value| value.parse().unwrap())
+/// Waits until the copy says that it has everything up to a revision.
+async fn has_everything(data: &Path, head: u64) {
+    let noted = async || {
+        let note = fs::read_to_string(data.join("SHIPPED")).unwrap_or_default();
+        note.trim_end().ends_with(&format!(" {head}"))
+    };
+    until(&format!("a copy up to {head}"), noted).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -90,24 +91,32 @@ async fn a_lost_disk_loses_seconds_and_the_lag_is_reported() {
     process.stop();
 }
 
-#[test]
-fn a_copy_goes_on_after_a_restart_of_either_and_ends_when_told() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_copy_goes_on_after_a_restart_of_either_and_ends_when_told() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, target] = ["data", "shipped"].map(|name| scratch.path().join(name));
     let generated = ["generate", "--specialists", "50", "--through", "2026-02-27", "--data-dir", text(&data)];
     json_of(&generated);
     let shipping = Shipping::to(&target, &data);
-    block_until("the first note", || data.join("SHIPPED").exists());
+    until("the first note", async || data.join("SHIPPED").exists()).await;
     // The copy does not keep a server from starting.
-    let process = Process::spawn(&data, TODAY);
-    process.listening();
+    let (process, client) = Process::start(&data, TODAY);
     assert_eq!(shipping.terminate().code(), Some(0));
+    let while_nothing_copies = client.report(register_specialist("Ambrose", "Example-Alone")).await.revision;
+    let shipping = Shipping::to(&target, &data);
+    has_everything(&data, while_nothing_copies).await;
     process.stop();
+    let (process, client) = Process::start(&data, TODAY);
+    let after_both = client.report(register_specialist("Ambrose", "Example-Again")).await.revision;
+    has_everything(&data, after_both).await;
+    process.stop();
+    assert_eq!(shipping.terminate().code(), Some(0));
+    let head = |flag: &str, at: &Path| json_of(&["check", flag, text(at)])["head"].clone();
+    assert_eq!(head("--backup", &target), after_both);
+    assert_eq!(head("--data-dir", &data), after_both);
     let once = run(&["log", "ship", text(&target), "--data-dir", text(&data), "--once"]);
     assert_eq!(once.code, 0, "{}", once.err);
-    let head =
-        |directory: &Path| json_of(&["check", directory_flag(directory, &target), text(directory)])["head"].clone();
-    assert_eq!(head(&target), head(&data));
+    assert_eq!(head("--backup", &target), head("--data-dir", &data));
     let inside = run(&["log", "ship", text(&data.join("x")), "--data-dir", text(&data), "--once"]);
     assert!(inside.code == 2 && inside.err.contains("name separate directories"), "{}", inside.err);
 }
@@ -146,8 +155,4 @@ fn a_first_copy_that_takes_its_time_is_ended_by_a_signal() {
         held.is_ok()
     });
     assert_eq!(shipping.terminate().signal(), Some(rustix::process::Signal::TERM.as_raw()));
-}
-
-fn directory_flag(directory: &Path, backup: &Path) -> &'static str {
-    if directory == backup { "--backup" } else { "--data-dir" }
 }

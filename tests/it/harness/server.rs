@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
+use super::keys::RECIPIENT;
 use super::{BytesListener, Client, soon};
 
 /// A registry that serves until it is stopped or dropped.
@@ -47,6 +48,12 @@ impl TestServer {
     /// Like [`TestServer::start_on`], with the audit file outside the data directory.
     pub async fn start_audited(data: TempDir, today: &str, audit_file: Option<&Path>) -> TestServer {
         TestServer::start_as(data, today, Flags { audit_file: text(audit_file), ..Flags::default() }).await
+    }
+
+    /// Like [`TestServer::start`], with backups over the network, which [`IDENTITY`](super::keys::IDENTITY) decrypts.
+    pub async fn start_with_backups(today: &str) -> TestServer {
+        let flags = Flags { backup_recipients: Some(RECIPIENT.to_owned()), ..Flags::default() };
+        TestServer::start_as(tempfile::tempdir().unwrap(), today, flags).await
     }
 
     /// Like [`TestServer::start_on`], with more flags.

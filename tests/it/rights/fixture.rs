@@ -1,14 +1,13 @@
 //! Two providers with their staff, and a request of every method about any of them.
 
 use cpss_registry::proto::v1;
-use cpss_registry::server::config::Flags;
 use prost::Message as _;
 use prost::bytes::Bytes;
+use tonic::Status;
 
-use crate::harness::keys::RECIPIENT;
 use crate::harness::requests::*;
 use crate::harness::scenes::{EFFECTIVE_FROM, HIRED, QUALIFIED_FROM};
-use crate::harness::{Client, TODAY, TestServer};
+use crate::harness::{Client, Refusal as _, TODAY, TestServer, until};
 
 /// A person with one job, and the provider that reported it.
 #[derive(Clone, Debug)]
@@ -36,8 +35,7 @@ pub struct Fixture {
 
 impl Fixture {
     pub async fn built() -> Fixture {
-        let flags = Flags { backup_recipients: Some(RECIPIENT.to_owned()), ..Flags::default() };
-        let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, flags).await;
+        let server = TestServer::start_with_backups(TODAY).await;
         let north = row(&server.client(), "north", "Rosalind", "Example-Northey").await;
         let south = row(&server.client(), "south", "Ottoline", "Example-Southey").await;
         Fixture { server, north, south }
@@ -316,4 +314,18 @@ fn record(name: &str, row: &Row) -> Vec<Bytes> {
         "ListChanges" => of(v1::ListChangesRequest { credential_numbers: numbers(), ..Default::default() }),
         _ => panic!("no request for {name}"),
     }
+}
+
+/// Calls a method, again as long as the client's backup before has not ended. A walk leaves a backup before its end, and the
+/// server notices that only when it sends the next part.
+pub async fn in_turn(method: &str, call: impl AsyncFn() -> Result<Vec<Bytes>, Status>) -> Result<Vec<Bytes>, Status> {
+    let mut answer = None;
+    until("the end of the backup before", async || {
+        let called = call().await;
+        let is_refused = called.as_ref().is_err_and(|status| status.reason() == "TOO_MANY");
+        answer = Some(called);
+        !(is_refused && method == "OperationsService/StreamBackup")
+    })
+    .await;
+    answer.unwrap()
 }

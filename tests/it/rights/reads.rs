@@ -2,7 +2,6 @@
 //! descriptor set defines which methods only read; exceptions are listed here with reasons.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use cpss_registry::proto::v1::watch_changes_response::Event;
 use cpss_registry::proto::{SERVICES, v1};
@@ -11,7 +10,7 @@ use prost::bytes::Bytes;
 use serde_json::Value;
 use tonic::{Code, Status};
 
-use super::fixture::{Fixture, Row, call};
+use super::fixture::{Fixture, Row, call, in_turn};
 use crate::harness::Messages as _;
 use crate::harness::requests::end_job;
 
@@ -106,15 +105,8 @@ async fn every_read_of_people_is_in_the_audit_before_it_is_answered() {
             _ => "auditor",
         };
         let bytes = bytes.clone().with("x-dev-caller", reader);
-        // The stream before was left before its end, and a client takes one backup at a time.
-        let mut over_bytes = audited(&fixture, (reader, &method), bytes.answer(&method, messages())).await;
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while over_bytes.0.as_ref().is_err_and(|error| error.code() == Code::ResourceExhausted)
-            && Instant::now() < deadline
-        {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            over_bytes = audited(&fixture, (reader, &method), bytes.answer(&method, messages())).await;
-        }
+        let answer = in_turn(&method, async || bytes.answer(&method, messages()).await);
+        let over_bytes = audited(&fixture, (reader, &method), answer).await;
         for ((answer, lines), without_line) in [over_grpc, over_bytes].into_iter().zip(&mut without_line) {
             assert!(!answer.unwrap().is_empty(), "{method}");
             if lines.is_empty() {

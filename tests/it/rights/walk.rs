@@ -4,7 +4,7 @@
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
-use super::fixture::{Fixture, Row, call};
+use super::fixture::{Fixture, Row, call, in_turn};
 use crate::harness::raw::methods;
 use crate::harness::{BytesListener, Client, Refusal as _};
 
@@ -97,7 +97,7 @@ const CALLERS: &[(&str, &str)] = &[
 ];
 
 async fn outcome(caller: &impl WayIn, method: &str, row: &Row, named: &str) -> Result<Vec<Bytes>, Status> {
-    let answers = caller.answers(method, call(method, row, named)).await;
+    let answers = in_turn(method, async || caller.answers(method, call(method, row, named)).await).await;
     if let Err(status) = &answers {
         assert!(!status.reason().is_empty());
     }
