@@ -4,9 +4,9 @@
 #
 #     CPSS_DISK_CUTS=100 tests/faults/run.sh target/debug/cpss-registry [NAMES-OF-TESTS]
 #
-# CPSS_DISK_CUTS is the number of power cuts (default: 4). Needs strace, libfaketime, and root or a user namespace: file systems are
-# mounted in a separate mount namespace, which ends with this script. A missing prerequisite is an error, except loop
-# devices: without them, the tests of power cuts and of a frozen disk are skipped with a message.
+# CPSS_DISK_CUTS is the number of power cuts (default: 4). Needs strace, libfaketime, and root or a user namespace: file
+# systems are mounted in a separate mount namespace, which ends with this script. A missing prerequisite is an error, except
+# loop devices: without them, the tests of power cuts, and of a frozen or a read-only disk, are skipped with a message.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 binary=$(realpath "${1:?usage: run.sh PATH-OF-CPSS-REGISTRY [NAMES-OF-TESTS]}")
@@ -19,7 +19,8 @@ missing() {
 }
 
 command -v strace >/dev/null || missing "strace is not installed (Debian: apt-get install strace)"
-[[ -n $(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') ]] || missing "libfaketime is not installed (Debian: apt-get install faketime)"
+[[ -n $(compgen -G '/usr/lib/*/faketime/libfaketime.so.1') ]] ||
+    missing "libfaketime is not installed (Debian: apt-get install faketime)"
 strace -qq -o /dev/null true 2>/dev/null || missing "strace may not trace here: the kernel or the container forbids ptrace"
 
 # Build before entering the namespace, in which this user is root.
@@ -44,7 +45,8 @@ export CPSS_BINARY=$binary size_mib tests
         echo "faults: the small disk is ext4 on a loop device"
         mkfs.ext4 -q -m 0 "$work/image"
     elif mount -t tmpfs -o "size=${size_mib}m" small "$work/disk"; then
-        echo "faults: the small disk is tmpfs: there is no loop device for ext4, and NO TEST OF POWER CUTS OR A FROZEN DISK"
+        echo "faults: the small disk is tmpfs: there is no loop device for ext4, and" \
+            "NO TEST OF POWER CUTS, A FROZEN OR A READ-ONLY DISK"
         skipped=(--skip faults::power --skip faults::frozen --skip read_only)
     else
         echo "faults: no small file system can be mounted here, neither ext4 nor tmpfs" >&2

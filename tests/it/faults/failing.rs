@@ -18,8 +18,18 @@ const WRITES: &str = "ms.dmh.credential.v1.CredentialService";
 /// of strace.
 pub fn with_fault(data_dir: &Path, fault: &str) -> Vec<String> {
     let segment = data_dir.join("log/00000000000000000001.log");
-    let words =
-        ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-e", "trace=pwrite64,fdatasync", "-o", "/dev/null", "-P"];
+    let words = [
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "--seccomp-bpf",
+        "-e",
+        "trace=pread64,pwrite64,fdatasync",
+        "-o",
+        "/dev/null",
+        "-P",
+    ];
     let words = words.iter().map(ToString::to_string);
     words.chain([segment.display().to_string(), "-e".into(), format!("inject={fault}")]).collect()
 }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use super::failing::{some_history, with_fault};
+use super::table::{page, seen};
 use crate::contract::health::asked_on;
-use crate::harness::requests::register_specialist;
-use crate::harness::{Client, Process, TODAY, until};
-use crate::service_manager::Manager;
 use crate::harness::ops::get;
+use crate::harness::requests::register_specialist;
+use crate::harness::{Client, Process, TODAY, block_until, until};
+use crate::service_manager::Manager;
 
 /// The shortest time after which a thread counts as stuck.
 pub const SOON: [&str; 2] = ["--stuck-after-seconds", "3"];
@@ -23,7 +24,8 @@ const LONG: Duration = Duration::from_secs(600);
 pub struct Held(Child);
 
 impl Held {
-    /// Holds a thread of this name when it next makes this call, before the kernel runs it or after.
+    /// Holds a thread of this name when it next makes this call, before the kernel runs it or after. Waits until `strace`
+    /// traces the thread.
     pub fn thread(process: u32, name: &str, call: &str, when: &str) -> Held {
         let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|thread| thread.unwrap().path());
         // A thread may end meanwhile.
@@ -35,7 +37,11 @@ impl Held {
         let inject = format!("inject={call}:delay_{when}={}", LONG.as_micros());
         let mut strace = Command::new("strace");
         strace.args(["-qq", "-o", "/dev/null", "-p", &id, "-e", &format!("trace={call}"), "-e", &inject]);
-        Held(strace.stdout(Stdio::null()).spawn().unwrap())
+        let held = Held(strace.stdout(Stdio::null()).spawn().unwrap());
+        let is_traced =
+            |status: String| status.lines().any(|line| line.starts_with("TracerPid:") && line != "TracerPid:\t0");
+        block_until("strace", || is_traced(fs::read_to_string(thread.join("status")).unwrap()));
+        held
     }
 }
 
@@ -55,44 +61,39 @@ async fn until_livez_is(process: &Process, expected: &str) {
     until(&format!("{expected} of /livez"), async || livez(process).await.0.contains(expected)).await;
 }
 
-/// Every probe says that this thread is stuck, and then that it moves again.
-async fn is_seen(process: &Process, thread: &str, call: &str, when: &str) {
-    until_livez_is(process, "200").await;
+/// Every probe says that this thread is stuck, as the table of faults does, and then that it moves again.
+async fn is_seen(fault: &str, thread: &str, call: &str, when: &str) {
+    let (data, _) = some_history().await;
+    let process = Process::spawn_with(data.path(), TODAY, &SOON);
+    process.listening();
+    until_livez_is(&process, "200").await;
+    let before = page(&process).await;
     let held = Held::thread(process.id(), thread, call, when);
-    until_livez_is(process, "503").await;
+    until_livez_is(&process, "503").await;
     let why = format!("stuck: the thread `{thread}` has not moved for 3 s while work waits for it\n");
-    assert_eq!(livez(process).await.1, why);
+    assert_eq!(livez(&process).await.1, why);
     assert_eq!(asked_on(process.ops(), "liveness").await, ServingStatus::NotServing);
     let (_, checks) = get(process.ops(), "/readyz?verbose").await;
     assert!(checks.contains("\nliveness: failed: the thread `"), "{checks}");
-    let (_, page) = get(process.ops(), "/metrics").await;
-    assert!(page.contains(&format!("cpss_thread_stuck{{thread=\"{thread}\"}} 1\n")), "{page}");
-    process.wait_for_log("event=\"thread_stuck\"");
+    seen(fault, &process, &before).await;
     drop(held);
-    until_livez_is(process, "200").await;
+    until_livez_is(&process, "200").await;
     assert_eq!(asked_on(process.ops(), "liveness").await, ServingStatus::Serving);
     process.wait_for_log("event=\"thread_moves\"");
+    process.stop();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
 async fn a_worker_that_does_not_move_fails_livez() {
-    let (data, _) = some_history().await;
-    let process = Process::spawn_with(data.path(), TODAY, &SOON);
-    process.listening();
-    is_seen(&process, "worker", "epoll_wait", "enter").await;
-    process.stop();
+    is_seen("a worker does not move", "worker", "epoll_wait", "enter").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs strace: tests/faults/run.sh"]
 async fn a_writer_that_does_not_move_fails_livez() {
-    let (data, _) = some_history().await;
-    let process = Process::spawn_with(data.path(), TODAY, &SOON);
-    process.listening();
     // It waits for a message, and is held when one has come.
-    is_seen(&process, "writer", "futex", "exit").await;
-    process.stop();
+    is_seen("the writer does not move", "writer", "futex", "exit").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

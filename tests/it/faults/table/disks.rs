@@ -55,8 +55,7 @@ async fn a_sync_fails() {
 #[ignore = "needs strace: tests/faults/run.sh"]
 async fn a_read_of_the_log_fails_at_the_start() {
     let (data, _) = some_history().await;
-    let mut fault = with_fault(data.path(), "pread64:error=EIO:when=1+");
-    fault.iter_mut().filter(|word| word.starts_with("trace=")).for_each(|word| *word = "trace=pread64".to_owned());
+    let fault = with_fault(data.path(), "pread64:error=EIO:when=1+");
     let process = Process::spawn_under(&fault, data.path(), TODAY, &[]);
     seen("a read of the log fails at the start", &process, &Page::default()).await;
     process.kill();

@@ -1,7 +1,5 @@
 //! Too much at once: more commands than the writer takes, and a client that does not read its feed.
 
-use std::time::Duration;
-
 use cpss_registry::proto::v1;
 use tokio::task::JoinSet;
 use tonic::transport::Endpoint;
@@ -24,10 +22,8 @@ async fn the_queue_of_the_writer_is_full() {
     let address = process.listening();
     let before = page(&process).await;
     let held = Held::thread(process.id(), "writer", "futex", "exit");
-    // The writer is held once it has taken a command.
-    tokio::time::sleep(Duration::from_secs(1)).await;
     let mut calls = JoinSet::new();
-    // One client alone may not fill the queue of 4,096 commands. Who names no role is a third one.
+    // One client alone may not fill the queue of 4,096 commands. A call without a role counts as a third client.
     let connected = || Client::connect(address);
     let clients = || [connected(), connected().calling_as("registrar"), connected().calling_as("certifier")];
     for client in clients().into_iter().chain(clients()) {

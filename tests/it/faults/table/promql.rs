@@ -107,14 +107,12 @@ impl Reader<'_> {
         for (operator, holds) in [("==", f64::eq as fn(&f64, &f64) -> bool), ("<", f64::lt), (">", f64::gt)] {
             if self.take(operator) {
                 let other = self.sum();
-                let Series(kept) = pairs(&value, &other) else { panic!("a comparison of numbers") };
                 let Series(left) = value else { panic!("a number is compared") };
                 // What holds keeps its value.
-                let holds = |(labels, _): &(Labels, f64)| {
-                    let other = right_of(&other, labels);
-                    other.is_some_and(|other| left.iter().any(|(own, value)| own == labels && holds(value, &other)))
+                let holds = |(labels, value): &(Labels, f64)| {
+                    right_of(&other, labels).is_some_and(|other| holds(value, &other))
                 };
-                return Series(kept.into_iter().filter(holds).collect());
+                return Series(left.into_iter().filter(holds).collect());
             }
         }
         value
@@ -239,11 +237,6 @@ fn right_of(other: &Value, labels: &Labels) -> Option<f64> {
         Number(number) => Some(*number),
         Series(series) => series.iter().find(|(own, _)| own == labels).map(|(_, value)| *value),
     }
-}
-
-/// The series on the left that have a partner on the right.
-fn pairs(one: &Value, other: &Value) -> Value {
-    combine(one, other, |one, _| one)
 }
 
 fn combine(one: &Value, other: &Value, of: impl Fn(f64, f64) -> f64) -> Value {
