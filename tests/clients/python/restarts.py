@@ -1,7 +1,10 @@
 """Calls a registry until SIGTERM, with the retry policy of a service config: no call may fail, however often
 the registry is restarted meanwhile, and every write is recorded exactly once. Needs a registry served with `--dev`.
 
-    python restarts.py --endpoint 127.0.0.1:50051 --service-config ../service-config.json
+    python restarts.py --endpoint 127.0.0.1:50051 --service-config ../service-config.json --kills kills
+
+Whoever kills the registry appends the time to the file of --kills, in seconds since 1970, before and after each kill. A call
+may be cut off in the midst of its response only by a kill.
 """
 
 import argparse
@@ -27,8 +30,9 @@ NOT_ON_FILE = {"credential_number": "CPS-0000-0000-1"}
 class Load:
     """Threads that call, and what became of their calls."""
 
-    def __init__(self, registry):
+    def __init__(self, registry, kills):
         self.registry = registry
+        self.kills = kills
         self.stopped = threading.Event()
         self.lock = threading.Lock()
         self.calls = 0
@@ -51,14 +55,21 @@ class Load:
 
     def repeated_if_cut_off(self, method, fields):
         """Calls once more if the registry was killed in the midst of a response, which gRPC does not repeat."""
+        began = time.time()
         try:
             return self.registry.call(method, fields)
         except Refusal as refused:
-            if refused.code is not grpc.StatusCode.UNAVAILABLE or refused.details:
+            if refused.code is not grpc.StatusCode.UNAVAILABLE or refused.details or not self.met_a_kill(began):
                 raise
         with self.lock:
             self.cut_off += 1
         return self.registry.call(method, fields)
+
+    def met_a_kill(self, began):
+        """Returns whether the registry was killed while a call that began then was under way."""
+        times = self.kills.read_text(encoding="utf-8").split()
+        is_under_way = len(times) % 2 == 1
+        return is_under_way or (bool(times) and began <= float(times[-1]))
 
     def read(self):
         while not self.stopped.is_set():
@@ -93,10 +104,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", required=True)
     parser.add_argument("--service-config", required=True, type=pathlib.Path)
+    parser.add_argument("--kills", required=True, type=pathlib.Path)
     arguments = parser.parse_args()
     options = [("grpc.service_config", arguments.service_config.read_text(encoding="utf-8"))]
     with grpc.insecure_channel(arguments.endpoint, options=options) as channel:
-        load = Load(Registry(channel))
+        load = Load(Registry(channel), arguments.kills)
         signal.signal(signal.SIGTERM, lambda *_: load.stopped.set())
         load.run()
         facts = {fact for _, fact in load.written}

@@ -18,11 +18,19 @@ serve=(--dev --no-sample --today 2026-03-02 --data-dir "$work/data")
 
 start "${serve[@]}"
 listen=$address
-"$python" -B "$here/restarts.py" --endpoint "$address" --service-config "$here/../service-config.json" &
+: >"$work/kills"
+"$python" -B "$here/restarts.py" --endpoint "$address" --service-config "$here/../service-config.json" \
+    --kills "$work/kills" &
 client=$!
 for ((count = 0; count < restarts; count++)); do
     sleep "$pause_seconds"
-    if ((count % 3 == 2)); then kill_at_once; else stop; fi
+    if ((count % 3 == 2)); then
+        date +%s.%N >>"$work/kills"
+        kill_at_once
+        date +%s.%N >>"$work/kills"
+    else
+        stop
+    fi
     start "${serve[@]}"
 done
 sleep "$pause_seconds"
