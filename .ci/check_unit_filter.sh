@@ -32,10 +32,20 @@ with open(sys.argv[2], "wb", buffering=0) as heard:
         heard.write(manager.recv(4096))
 ' "$NOTIFY_SOCKET" "$work/heard" &
 manager=$!
-until [[ -S $NOTIFY_SOCKET ]]; do sleep 0.1; done
+trap 'kill "$manager" 2>/dev/null || true; cleanup' EXIT
+until [[ -S $NOTIFY_SOCKET ]]; do
+    kill -0 "$manager" || exit 1
+    sleep 0.1
+done
 start --config "$work/registry/config.toml"
 stop
+# The manager may read what waits for it after the end of the service.
+for ((tick = 0; tick < 50; tick++)); do
+    grep -q '^STOPPING=1$' "$work/heard" && break
+    sleep 0.1
+done
 kill "$manager"
+trap cleanup EXIT
 unset NOTIFY_SOCKET
 for state in READY=1 STOPPING=1; do
     grep -q "^$state$" "$work/heard" || fail "it does not report $state to the service manager"
