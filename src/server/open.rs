@@ -43,10 +43,10 @@ pub(super) async fn open(config: &Config) -> Result<Opened, ServeError> {
                 wait_for_log(access, &error, &waiting).await?;
             }
             (Err(ServeError::Open(error @ OpenError::OlderSemantics { .. })), Some(access)) => {
-                if refuses_semantics(config, access).await {
-                    return Err(error.into());
+                adopts_semantics = may_adopt_semantics(config.adopt_semantics, access, error, &waiting).await?;
+                if !adopts_semantics {
+                    tokio::time::sleep(WAITING).await;
                 }
-                adopts_semantics = may_adopt_semantics(access, &error, &waiting).await;
             }
             (opened, _) => break opened?,
         }
@@ -86,23 +86,34 @@ fn log_waiting(waiting: &Incident, cause: &str, error: &(dyn Error + 'static)) {
     }
 }
 
-/// True if the operator has not agreed to the semantics of this release, neither in the configuration nor with
-/// `adopt-semantics`. If the database is not reached, that is not known yet.
-async fn refuses_semantics(config: &Config, access: &LogAccess) -> bool {
-    !config.adopt_semantics && replica::adopted_semantics(access).await.is_ok_and(|adopted| adopted < SEMANTICS_VERSION)
-}
-
-/// True if the semantics of this release may be adopted: every replica that runs is of this release. Otherwise it waits
-/// for a while.
-async fn may_adopt_semantics(access: &LogAccess, error: &OpenError, waiting: &Incident) -> bool {
+/// Adopts the semantics of this release in the database, and returns true, if the operator has agreed to them and every
+/// replica that runs is of this release. Returns false if that is not so yet, or if the database is not reached. If the
+/// operator has not agreed, neither in the configuration (`agreed`) nor with `adopt-semantics`, returns the error.
+async fn may_adopt_semantics(
+    agreed: bool,
+    access: &LogAccess,
+    error: OpenError,
+    waiting: &Incident,
+) -> Result<bool, OpenError> {
+    if !agreed {
+        match replica::adopted_semantics(access).await {
+            Ok(adopted) if adopted < SEMANTICS_VERSION => return Err(error),
+            Ok(_) => {}
+            // Not known yet. The next question would adopt them, if only this one failed.
+            Err(unreached) => {
+                log_waiting(waiting, &unreached.cause_text(), &unreached);
+                return Ok(false);
+            }
+        }
+    }
     let replicas = match replica::adopt_semantics(access).await {
-        Ok(none) if none.is_empty() => return true,
+        Ok(none) if none.is_empty() => return Ok(true),
         Ok(earlier) => earlier.join(", "),
         // If the database is not reached, it is not known which replicas run.
         Err(unreached) => unreached.cause_text(),
     };
     if let Some(times) = waiting.occurred_for(&replicas) {
-        let error = error as &dyn Error;
+        let error = &error as &dyn Error;
         let replicas = replicas.as_str();
         tracing::warn!(
             event = "waiting_for_replicas",
@@ -112,8 +123,7 @@ async fn may_adopt_semantics(access: &LogAccess, error: &OpenError, waiting: &In
             "waiting for replicas of an earlier release to stop"
         );
     }
-    tokio::time::sleep(WAITING).await;
-    false
+    Ok(false)
 }
 
 /// Ends the writer and closes the store.
@@ -211,4 +221,41 @@ fn log_progress(progress: Progress) {
         from_the_beginning,
         "folding the log"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::net::TcpListener;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::store::log::postgresql::{Durability, Settings};
+
+    #[tokio::test]
+    async fn a_replica_that_cannot_ask_whether_the_operator_agreed_does_not_try_to_adopt() {
+        // A database that ends every connection, and counts them.
+        let database = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgresql://r@{}/registry?sslmode=disable", database.local_addr().unwrap());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let served = tokio::spawn(async move {
+            while let Ok((connection, _)) = database.accept().await {
+                counted.fetch_add(1, Ordering::AcqRel);
+                drop(connection);
+            }
+        });
+        let patience = Duration::from_secs(60);
+        let settings = Settings::parse(&url, None, None, "one", Durability::Standby, patience).unwrap();
+        let access = LogAccess { settings, registry: Uuid::nil(), request_key: [0; 32] };
+        let may_adopt = async |agreed: bool| {
+            let error = OpenError::OlderSemantics { known: SEMANTICS_VERSION - 1, version: SEMANTICS_VERSION };
+            let waits = matches!(may_adopt_semantics(agreed, &access, error, &Incident::new()).await, Ok(false));
+            (waits, asked.swap(0, Ordering::AcqRel))
+        };
+        assert_eq!(may_adopt(false).await, (true, 1), "the question whether the operator agreed, and no other");
+        assert_eq!(may_adopt(true).await, (true, 1), "the operator agreed in the configuration");
+        served.abort();
+    }
 }
