@@ -84,3 +84,11 @@ impl Registry {
         }
     }
 }
+
+#[cfg(test)]
+impl Registry {
+    /// Keeps the watchers locked until the returned value is dropped, like a worker that is stuck with them.
+    pub fn lock_watchers(&self) -> impl Sized {
+        self.shared.watchers.lock()
+    }
+}

@@ -39,10 +39,11 @@ use super::vital::Alive;
 use crate::grpc::health::HealthBoard;
 use crate::grpc::http2::form::CallsOnly;
 use crate::registry::{Registry, WritesOff};
+use crate::store::disk::{Disk as _, RealDisk};
 use crate::store::log::LogOptions;
 use crate::surface::CallsUnderWay;
 use crate::telemetry::access::AccessLog;
-use crate::telemetry::audit::Audit;
+use crate::telemetry::audit::{Audit, Usage};
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::traces::Traces;
 
@@ -83,6 +84,20 @@ struct Disks {
     log: LogOptions,
 }
 
+/// The space on the disk of the data, in bytes.
+struct DataDisk {
+    free: u64,
+    /// How much must stay free.
+    reserve: u64,
+}
+
+impl Disks {
+    fn data(&self) -> io::Result<DataDisk> {
+        let space = RealDisk.space(&self.data_dir)?;
+        Ok(DataDisk { free: space.available, reserve: self.log.reserve(space.total) })
+    }
+}
+
 /// The parts of a server that answers calls.
 pub(super) struct Running {
     pub audit: Audit,
@@ -111,6 +126,10 @@ impl Ops {
         }
     }
 
+    fn is_draining(&self) -> bool {
+        self.running.get().is_some_and(|running| *running.draining.borrow())
+    }
+
     /// The routes of the port.
     fn routes(self) -> Routes {
         let (live, ready) = (self.clone(), self.clone());
@@ -128,6 +147,12 @@ impl Ops {
         let text = text.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
     }
+}
+
+/// Why the audit's share of the disk will soon be used up. `None` if it will not.
+fn share_used_up(usage: &Usage) -> Option<String> {
+    let days = usage.days_left()?;
+    Some(format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes"))
 }
 
 /// The running ops port. It is served during the drain as well.

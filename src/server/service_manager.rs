@@ -32,6 +32,11 @@ impl ServiceManager {
         ServiceManager { watchdog: watchdog.filter(|_| socket.is_some()), socket }
     }
 
+    /// True if there is one.
+    pub(super) fn listens(&self) -> bool {
+        self.socket.is_some()
+    }
+
     /// How often the service manager must hear that the process lives: twice as often as it looks.
     pub(super) fn watchdog_period(&self) -> Option<Duration> {
         self.watchdog.map(|period| period / 2)

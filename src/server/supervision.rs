@@ -1,7 +1,6 @@
 //! Watches over the process: finds out whether a thread is stuck, and keeps health and the service manager informed.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::liveness::PERIOD;
@@ -16,19 +15,30 @@ const EXTEND_EVERY: Duration = Duration::from_secs(20);
 /// How often the service manager hears of a new head, if nothing else changes.
 const HEAD_EVERY: Duration = Duration::from_secs(10);
 
+/// What a server is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    #[default]
+    Opening,
+    Serving,
+    Ending,
+}
+
 /// The life of a server.
-const OPENING: u8 = 0;
-const SERVING: u8 = 1;
-const ENDING: u8 = 2;
+#[derive(Debug, Default)]
+struct Life {
+    phase: Phase,
+    /// The outcome of the last reload, in words. Empty: there was none.
+    reloaded: String,
+}
 
 /// Watches over a server. Clones watch over the same one.
 #[derive(Clone)]
 pub(super) struct Supervision {
     ops: Ops,
     manager: ServiceManager,
-    phase: Arc<AtomicU8>,
-    /// The outcome of the last reload, in words. Empty: there was none.
-    reloaded: Arc<Mutex<String>>,
+    /// Held while a message is sent that depends on it, so that none comes after a later one.
+    life: Arc<Mutex<Life>>,
 }
 
 /// What was last reported.
@@ -46,31 +56,33 @@ impl Supervision {
     /// Watches over a server that is about to open its registry, until the returned task is dropped.
     pub(super) fn begin(ops: &Ops) -> (Supervision, AbortOnDrop) {
         let manager = ServiceManager::of_environment();
-        let (phase, reloaded) = (Arc::new(AtomicU8::new(OPENING)), Arc::default());
-        let supervision = Supervision { ops: ops.clone(), manager, phase, reloaded };
+        let supervision = Supervision { ops: ops.clone(), manager, life: Arc::default() };
         let watched = supervision.clone();
         (supervision, AbortOnDrop::spawn(restarted("supervision", move || watched.clone().keep())))
     }
 
     /// Notes that the server accepts calls.
     pub(super) fn is_ready(&self) {
-        self.phase.store(SERVING, Ordering::Release);
-        self.manager.ready(&self.status());
+        let mut life = self.life();
+        life.phase = Phase::Serving;
+        self.manager.ready(&self.status(&life));
     }
 
     /// Notes that the server drains and ends. If the process goes on with another one, the service manager must not take
     /// that for its end.
     pub(super) fn ends(&self, process_goes_on: bool) {
-        self.phase.store(ENDING, Ordering::Release);
+        let mut life = self.life();
+        life.phase = Phase::Ending;
         if !process_goes_on {
-            self.manager.stopping(&self.status());
+            self.manager.stopping(&self.status(&life));
         }
     }
 
     /// Notes that a reload begins. Returns false if the service manager expects none, because the server does not accept
     /// calls.
     pub(super) fn reload_begins(&self) -> bool {
-        let is_expected = self.phase() == SERVING;
+        let life = self.life();
+        let is_expected = life.phase == Phase::Serving;
         if is_expected {
             self.manager.reloading();
         }
@@ -79,31 +91,35 @@ impl Supervision {
 
     /// Notes the outcome of a reload that the service manager expects.
     pub(super) fn reload_ended(&self, outcome: &str) {
-        outcome.clone_into(&mut self.reloaded.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.phase() == SERVING {
-            self.manager.ready(&self.status());
+        let mut life = self.life();
+        outcome.clone_into(&mut life.reloaded);
+        if life.phase == Phase::Serving {
+            self.manager.ready(&self.status(&life));
         }
     }
 
-    fn phase(&self) -> u8 {
-        self.phase.load(Ordering::Acquire)
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the server is doing, without its head.
-    fn state(&self) -> String {
-        let reloaded = self.reloaded.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.phase() {
-            OPENING => "opening the registry".to_owned(),
-            SERVING if reloaded.is_empty() => self.ops.summary(),
-            SERVING => format!("{}; last reload: {reloaded}", self.ops.summary()),
-            _ => "draining".to_owned(),
+    fn state(&self, life: &Life) -> String {
+        match life.phase {
+            Phase::Opening => "opening the registry".to_owned(),
+            Phase::Serving if life.reloaded.is_empty() => self.ops.summary(),
+            Phase::Serving => format!("{}; last reload: {}", self.ops.summary(), life.reloaded),
+            Phase::Ending => "draining".to_owned(),
         }
     }
 
     /// The same with the head and its epoch.
-    fn status(&self) -> String {
-        let state = self.state();
-        self.ops.registry.load().as_ref().map_or(state.clone(), |registry| format!("{state}; {}", head(registry)))
+    fn status(&self, life: &Life) -> String {
+        self.with_head(&self.state(life))
+    }
+
+    fn with_head(&self, state: &str) -> String {
+        let registry = self.ops.registry.load();
+        registry.as_ref().map_or(state.to_owned(), |registry| format!("{state}; {}", head(registry)))
     }
 
     async fn keep(self) {
@@ -128,14 +144,19 @@ impl Supervision {
             self.manager.lives();
             reported.lived_at = Some(now);
         }
-        if self.phase() != SERVING && is_due(reported.extended_at, EXTEND_EVERY) {
+        if !self.manager.listens() {
+            return;
+        }
+        let life = self.life();
+        if life.phase != Phase::Serving && is_due(reported.extended_at, EXTEND_EVERY) {
             self.manager.extend();
             reported.extended_at = Some(now);
         }
-        let (state, status) = (self.state(), self.status());
+        let state = self.state(&life);
+        let status = self.with_head(&state);
         if state != reported.state || status != reported.status && is_due(reported.status_at, HEAD_EVERY) {
             self.manager.status(&status);
-            *reported = Reported { state, status, status_at: Some(now), ..std::mem::take(reported) };
+            (reported.state, reported.status, reported.status_at) = (state, status, Some(now));
         }
     }
 }

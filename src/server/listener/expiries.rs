@@ -7,6 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::certificates::Expiries;
 
+/// A certificate or a token that expires sooner than this should be renewed.
+pub(in crate::server) const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
 /// How long an expired certificate of a client is reported. Its client is then taken to be gone.
 const REPORTED_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 

@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 use self::certificates::Certificates;
-pub(super) use self::expiries::CertificateExpiries;
+pub(super) use self::expiries::{CertificateExpiries, EXPIRES_SOON};
 use self::handshakes::Handshakes;
 pub(super) use self::reload::{Loaded, ReloadRequests, Watch};
 use super::connection::{Connection, UNAUTHENTICATED_TIMEOUT, Unauthenticated, Wire};

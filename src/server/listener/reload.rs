@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 use super::Tls;
 use super::authorities::AuthorityRoll;
 use super::certificates::{Certificates, Expiries};
-use super::expiries::CertificateExpiries;
+use super::expiries::{CertificateExpiries, EXPIRES_SOON};
 use crate::auth::Identities;
 use crate::registry::clock;
 use crate::server::ServeError;
@@ -24,9 +24,6 @@ use crate::telemetry::metrics::{Metrics, Reloaded};
 
 /// The interval at which the files are checked.
 const PERIOD: Duration = Duration::from_secs(1);
-
-/// A certificate that expires sooner than this should be renewed.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The interval at which the expiry is checked.
 const EXPIRY_CHECK_PERIOD: SignedDuration = SignedDuration::from_hours(24);

@@ -1,20 +1,15 @@
 //! Runs the checks of the server.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{Ops, Running};
+use super::{DataDisk, Ops, Running, share_used_up};
 use crate::registry::{Cause, LogReport, Registry, Report, Rung, clock};
+use crate::server::listener::EXPIRES_SOON;
 use crate::store::disk::{Disk as _, RealDisk};
 use crate::telemetry::checks::{Check, Checked, Checks, Status};
 
 /// How long a line of the audit may wait to be written.
 const AUDIT_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// A certificate that expires sooner than this should be renewed.
-const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-
-/// Why checks of the registry fail before it is open, and after it was closed.
-const NOT_OPEN: &str = "the registry is not open";
 
 /// What the checks are run against.
 struct State<'a> {
@@ -32,7 +27,8 @@ impl Ops {
         Checks::new(move || ops.status())
     }
 
-    /// What works, in words: whether questions are answered and commands are recorded, and why not.
+    /// What works, in words: whether questions are answered and commands are recorded, and why not. It takes no lock that
+    /// a worker holds, since a stuck worker may hold it for good.
     pub(in crate::server) fn summary(&self) -> String {
         let registry = self.registry.load_full();
         let state = self.state(registry.as_deref());
@@ -41,20 +37,19 @@ impl Ops {
         format!("{questions}{writes}")
     }
 
+    /// The state for the checks of questions and of writes. The others need the reports of the registry, too.
     fn state<'a>(&'a self, registry: Option<&'a Registry>) -> State<'a> {
-        State {
-            ops: self,
-            registry,
-            report: registry.map(Registry::report),
-            log: registry.and_then(Registry::log_report),
-            running: self.running.get(),
-        }
+        State { ops: self, registry, report: None, log: None, running: self.running.get() }
     }
 
     /// Runs every check.
     fn status(&self) -> Status {
         let registry = self.registry.load_full();
-        let state = self.state(registry.as_deref());
+        let state = State {
+            report: registry.as_deref().map(Registry::report),
+            log: registry.as_deref().and_then(Registry::log_report),
+            ..self.state(registry.as_deref())
+        };
         let checks = Check::ALL.iter().map(|check| Checked { check: *check, failure: state.failure(*check) });
         Status { is_ready: self.health.serving().questions, checks: checks.collect() }
     }
@@ -82,16 +77,14 @@ impl State<'_> {
             Check::LogHead => self.log_head(),
             Check::LogStandby => self.trouble(|cause| matches!(cause, Cause::DurabilityReduced { .. })),
             Check::Log => self.trouble(|_| true),
-            Check::Drain => self.is_draining().then(|| "the server is ending".to_owned()),
+            Check::Drain => self.ops.is_draining().then(|| "the server is ending".to_owned()),
         }
     }
 
-    fn is_draining(&self) -> bool {
-        self.running.is_some_and(|running| *running.draining.borrow())
-    }
-
+    /// Why checks of the registry fail before it is open, and after it was closed.
     fn not_open(&self) -> String {
-        if self.is_draining() { "the registry is closed".to_owned() } else { NOT_OPEN.to_owned() }
+        let why = if self.ops.is_draining() { "the registry is closed" } else { "the registry is not open" };
+        why.to_owned()
     }
 
     /// The result of a check of an open registry.
@@ -105,7 +98,7 @@ impl State<'_> {
         }
         let Some(registry) = self.registry else { return Some(self.not_open()) };
         let rung = registry.rung();
-        let why = if self.is_draining() {
+        let why = if self.ops.is_draining() {
             "the server is ending".to_owned()
         } else if !rung.answers() {
             rung.to_string()
@@ -124,7 +117,7 @@ impl State<'_> {
         if self.registry.is_none() {
             return Some(self.not_open());
         }
-        if self.is_draining() {
+        if self.ops.is_draining() {
             return Some("the server is ending".to_owned());
         }
         let why = self.ops.writes_off.load_full();
@@ -132,11 +125,9 @@ impl State<'_> {
     }
 
     fn data_disk(&self) -> Option<String> {
-        match RealDisk.space(&self.ops.disks.data_dir) {
+        match self.ops.disks.data() {
             Err(error) => Some(format!("its free space cannot be read: {error}")),
-            Ok(space) => {
-                let reserve = self.ops.disks.log.reserve(space.total);
-                let free = space.available;
+            Ok(DataDisk { free, reserve }) => {
                 (free < reserve).then(|| format!("{free} bytes are free, and the reserve is {reserve} bytes"))
             }
         }
@@ -152,8 +143,7 @@ impl State<'_> {
             }
             Ok(_) => {}
         }
-        let days = running.audit.usage().days_left();
-        days.map(|days| format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes"))
+        share_used_up(&running.audit.usage())
     }
 
     fn audit_queue(&self) -> Option<String> {
@@ -192,5 +182,30 @@ impl State<'_> {
         }
         let trouble = self.log.as_ref()?.trouble.as_ref()?;
         is_one(&trouble.cause).then(|| trouble.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::registry::{Opened, Options};
+    use crate::server::config::{Config, Flags};
+
+    #[test]
+    fn what_works_is_known_while_a_worker_is_stuck_with_the_watchers() {
+        let ops = Ops::new(&Config::read(&Flags { dev: true, ..Flags::default() }).unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options::of_a_test(directory.path(), None);
+        let Opened { registry, .. } = Registry::open(options, &mut |_| {}).unwrap();
+        let registry = Arc::new(registry);
+        ops.registry.store(Some(Arc::clone(&registry)));
+        let _stuck = registry.lock_watchers();
+        let (answer, answered) = mpsc::channel();
+        std::thread::spawn(move || answer.send(ops.summary()));
+        let summary = answered.recv_timeout(Duration::from_secs(60)).expect("it waits for no worker");
+        assert!(summary.starts_with("not ready: the state was not checked yet"), "{summary}");
     }
 }

@@ -3,9 +3,8 @@
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, StatusCode, Uri};
 
-use super::Ops;
+use super::{Ops, share_used_up};
 use crate::registry::{Registry, Rung};
-use crate::telemetry::audit::Usage;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -46,8 +45,8 @@ impl Ops {
         let Ok(status) = tokio::task::spawn_blocking(move || checks.run()).await else {
             return response(false, TEXT, "the checks failed\n".to_owned());
         };
-        let accepts = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
-        if accepts.into_iter().any(|accept| accept.contains(JSON)) {
+        let mut accepts = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+        if accepts.any(|accept| accept.contains(JSON)) {
             return response(status.is_ready, JSON, format!("{}\n", status.json()));
         }
         let first = if status.is_ready { "ok" } else { "not ready" };
@@ -57,7 +56,8 @@ impl Ops {
     fn ready(&self) -> Response {
         let of_log = self.registry.load().as_ref().map_or(String::new(), |registry| state_of_log(registry));
         if self.health.serving().questions {
-            let of_audit = self.running.get().map_or(String::new(), |running| warning(&running.audit.usage()));
+            let of_audit = self.running.get().and_then(|running| share_used_up(&running.audit.usage()));
+            let of_audit = of_audit.map_or(String::new(), |why| format!("{why}\n"));
             response(true, TEXT, format!("ok\n{of_audit}{of_log}"))
         } else {
             response(false, TEXT, format!("not ready\n{of_log}"))
@@ -77,12 +77,4 @@ fn state_of_log(registry: &Registry) -> String {
     let trouble = registry.log_report().and_then(|report| report.trouble);
     let trouble = trouble.map(|trouble| format!("writes are refused: {trouble}\n"));
     format!("{}{}", rung.unwrap_or_default(), trouble.unwrap_or_default())
-}
-
-/// Warns that the audit's share of the disk will soon be used up. Empty if it will not.
-fn warning(usage: &Usage) -> String {
-    match usage.days_left() {
-        Some(days) => format!("the audit's share of the disk will be used up in {days} days: raise audit_max_bytes\n"),
-        None => String::new(),
-    }
 }

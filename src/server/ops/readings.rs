@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Ops, Running, process};
+use super::{DataDisk, Ops, Running, process};
 use crate::registry::{Cause, CommitFailure, LogReport, Registry, Report, SEMANTICS_VERSION, WritesOff, clock};
 use crate::server::build::commit;
 use crate::server::liveness::{WORKER, WRITER};
@@ -59,7 +59,7 @@ impl Ops {
         readings.add(&list::ANSWERS, serving.questions);
         readings.add(&list::WRITES, serving.writes);
         readings.one_of(&list::THREAD_STUCK, &[WRITER, WORKER], self.liveness.stuck());
-        let is_draining = self.running.get().is_some_and(|running| *running.draining.borrow());
+        let is_draining = self.is_draining();
         let is_refused_by_disk = matches!(self.writes_off.load().as_deref(), Some(WritesOff::Disk));
         for cause in CAUSES {
             let is_off = match cause {
@@ -77,14 +77,13 @@ impl Ops {
 
     /// True if the disk of the data has less free space than its reserve.
     fn is_disk_full(&self) -> bool {
-        let space = RealDisk.space(&self.disks.data_dir);
-        space.is_ok_and(|space| space.available < self.disks.log.reserve(space.total))
+        self.disks.data().is_ok_and(|disk| disk.free < disk.reserve)
     }
 
     fn add_disks(&self, readings: &mut Readings) {
-        if let Ok(space) = RealDisk.space(&self.disks.data_dir) {
-            readings.labeled(&list::DISK_FREE, &["data"], space.available);
-            readings.labeled(&list::DISK_RESERVE, &["data"], self.disks.log.reserve(space.total));
+        if let Ok(DataDisk { free, reserve }) = self.disks.data() {
+            readings.labeled(&list::DISK_FREE, &["data"], free);
+            readings.labeled(&list::DISK_RESERVE, &["data"], reserve);
         }
         if let (Ok(space), Some(running)) = (RealDisk.space(&self.disks.audit_dir), self.running.get()) {
             let usage = running.audit.usage();
@@ -103,8 +102,8 @@ impl Ops {
     fn add_connections(&self, readings: &mut Readings) {
         readings.labeled(&list::CONNECTIONS_OPEN, &["known"], self.connections.known());
         readings.labeled(&list::CONNECTIONS_OPEN, &["unknown"], self.connections.unknown());
-        let authorities = self.expiries.authorities();
         readings.add(&list::CONNECTIONS_AGED, self.connections.aged());
+        let authorities = self.expiries.authorities();
         let expiries = [
             ("server", self.expiries.server()),
             ("authority", authorities.map(|(first, _)| first)),
