@@ -46,3 +46,16 @@ impl Caller {
         }
     }
 }
+
+/// A role as named in the list of clients. The registry itself is no client.
+pub fn role_word(role: &Role) -> &'static str {
+    match role {
+        Role::Registry => "registry",
+        Role::Registrar | Role::RegistrarAndCertifier => "registrar",
+        Role::Certifier => "certifier",
+        Role::Provider(_) => "provider",
+        Role::Payer => "payer",
+        Role::Auditor => "auditor",
+        Role::Operator => "operator",
+    }
+}

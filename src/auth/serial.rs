@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use x509_parser::prelude::{FromDer as _, X509Certificate};
-
 use super::hex;
 
 /// The maximum length of a serial number in bytes (RFC 5280, 4.1.2.2).
@@ -18,12 +16,6 @@ impl Serial {
     pub fn of_bytes(bytes: &[u8]) -> Serial {
         let first = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
         Serial(bytes.get(first..).unwrap_or_default().into())
-    }
-
-    /// Reads the serial number of a DER certificate. None if it is not a certificate.
-    pub fn of_certificate(der: &[u8]) -> Option<Serial> {
-        let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        Some(Serial::of_bytes(certificate.raw_serial()))
     }
 
     /// Parses hexadecimal digits, in pairs with or without colons between them, as shown by `openssl x509 -serial` and

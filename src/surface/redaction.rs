@@ -12,9 +12,9 @@ use tonic::{Request, Status};
 use super::encode::Holder;
 use super::request_id::RequestId;
 use super::{encode, status, unreadable};
-use crate::auth::{Caller, Fields, Method, Right, Rows};
+use crate::auth::{Caller, Fields, Method, Right, Rows, role_word};
 use crate::domain::day::Day;
-use crate::domain::fact::{Reporter, Role};
+use crate::domain::fact::Reporter;
 use crate::domain::id::{CredentialNumber, ProviderId};
 use crate::domain::record::{Change, Foreseen};
 use crate::domain::sets::Designations;
@@ -366,19 +366,6 @@ impl CallContext {
         let (Resource::Employments(jobs), Some(own)) = (&receipt.resource, self.own()) else { return false };
         let is_known = |job: &Job| job.provider == *own && job.fact.revision <= receipt.revision;
         jobs.iter().any(|reported| !reported.person.jobs.iter().any(is_known))
-    }
-}
-
-/// Returns the role's name in the list of clients.
-fn role_word(role: &Role) -> &'static str {
-    match role {
-        Role::Registry => "registry",
-        Role::Registrar | Role::RegistrarAndCertifier => "registrar",
-        Role::Certifier => "certifier",
-        Role::Provider(_) => "provider",
-        Role::Payer => "payer",
-        Role::Auditor => "auditor",
-        Role::Operator => "operator",
     }
 }
 

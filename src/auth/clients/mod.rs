@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 
 pub use self::renewing::with_new_token;
-pub use self::revoking::{NotRevoked, check_revocable, with_revoked};
+pub use self::revoking::{NotChanged, check_revocable, with_revoked};
 use super::Caller;
 use super::peer::Certificate;
 use super::serial::Serial;

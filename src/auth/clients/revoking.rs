@@ -1,13 +1,15 @@
 //! Revokes a certificate: adds its serial number to the client's row, and leaves the rest of the list as it is.
 
+use std::ops::Range;
+
 use toml::Spanned;
 
 use super::reading::{File, Row};
 use crate::auth::serial::Serial;
 
-/// The certificate was not revoked.
+/// The list was not changed: no certificate was revoked, and no token replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotRevoked {
+pub enum NotChanged {
     /// The list has no such client.
     #[error("has no client with this name")]
     NotOnList,
@@ -23,28 +25,35 @@ pub enum NotRevoked {
 }
 
 /// Fails if a client has no certificate that could be revoked. The list must be valid.
-pub fn check_revocable(list: &str, client: &str) -> Result<(), NotRevoked> {
+pub fn check_revocable(list: &str, client: &str) -> Result<(), NotChanged> {
     row_with_certificates(&read(list)?, client).map(drop)
 }
 
-pub(super) fn read(list: &str) -> Result<File, NotRevoked> {
-    toml::from_str(list).map_err(|_| NotRevoked::Unreadable)
+pub(super) fn read(list: &str) -> Result<File, NotChanged> {
+    toml::from_str(list).map_err(|_| NotChanged::Unreadable)
+}
+
+/// The place at the end of the line of a value, after a comment.
+pub(super) fn line_end(list: &str, value: &Range<usize>) -> Range<usize> {
+    let rest = list.get(value.end..).unwrap_or_default();
+    let end = value.end + rest.find('\n').unwrap_or(rest.len());
+    end..end
 }
 
 /// Returns the row of a client.
-pub(super) fn row_of<'f>(file: &'f File, client: &str) -> Result<&'f Row, NotRevoked> {
+pub(super) fn row_of<'f>(file: &'f File, client: &str) -> Result<&'f Row, NotChanged> {
     let mut rows = file.client.iter().map(Spanned::get_ref);
-    rows.find(|row| row.name.get_ref() == client).ok_or(NotRevoked::NotOnList)
+    rows.find(|row| row.name.get_ref() == client).ok_or(NotChanged::NotOnList)
 }
 
 /// Returns the row of a client, and the URI in its certificates.
-fn row_with_certificates<'f>(file: &'f File, client: &str) -> Result<(&'f Row, &'f Spanned<String>), NotRevoked> {
+fn row_with_certificates<'f>(file: &'f File, client: &str) -> Result<(&'f Row, &'f Spanned<String>), NotChanged> {
     let row = row_of(file, client)?;
-    Ok((row, row.san_uri.as_ref().ok_or(NotRevoked::ShowsToken)?))
+    Ok((row, row.san_uri.as_ref().ok_or(NotChanged::ShowsToken)?))
 }
 
 /// Returns the list with one more revoked certificate of a client. The list must be valid.
-pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String, NotRevoked> {
+pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String, NotChanged> {
     let file = read(list)?;
     let (row, uri) = row_with_certificates(&file, client)?;
     let known = row.revoked.as_ref().map(Spanned::get_ref).into_iter().flatten();
@@ -57,11 +66,7 @@ pub fn with_revoked(list: &str, client: &str, serial: &Serial) -> Result<String,
     let array = serials.iter().map(|serial| format!("\"{serial}\"")).collect::<Vec<_>>().join(", ");
     let (at, key) = match &row.revoked {
         Some(revoked) => (revoked.span(), ""),
-        None => {
-            let rest = list.get(uri.span().end..).unwrap_or_default();
-            let end = uri.span().end + rest.find('\n').unwrap_or(rest.len());
-            (end..end, "\nrevoked = ")
-        }
+        None => (line_end(list, &uri.span()), "\nrevoked = "),
     };
     let mut list = list.to_owned();
     list.replace_range(at, &format!("{key}[{array}]"));
@@ -90,9 +95,9 @@ mod tests {
 
     #[test]
     fn a_client_without_certificates_has_none_to_revoke() {
-        assert_eq!(check_revocable(LIST, "t"), Err(NotRevoked::ShowsToken));
+        assert_eq!(check_revocable(LIST, "t"), Err(NotChanged::ShowsToken));
         assert_eq!(check_revocable(LIST, "hr"), Ok(()));
-        assert_eq!(with_revoked(LIST, "t", &serial("01")), Err(NotRevoked::ShowsToken));
-        assert_eq!(with_revoked(LIST, "h", &serial("01")), Err(NotRevoked::NotOnList));
+        assert_eq!(with_revoked(LIST, "t", &serial("01")), Err(NotChanged::ShowsToken));
+        assert_eq!(with_revoked(LIST, "h", &serial("01")), Err(NotChanged::NotOnList));
     }
 }

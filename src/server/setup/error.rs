@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{CA, SERVER};
-use crate::auth::clients::NotRevoked;
+use crate::auth::clients::NotChanged;
 use crate::registry::OpenError;
 use crate::server::replica::ReplicaError;
 use crate::store::IdentityError;
@@ -82,7 +82,10 @@ pub enum SetupError {
         path: PathBuf,
     },
     /// The key belongs to none of the authorities.
-    #[error("{path} is the key of none of the authorities in ca.crt: copy the key of the newest one there")]
+    #[error(
+        "{path} is the key of none of the authorities in ca.crt: copy the key of the newest one there; if --rotate-ca \
+         begin was interrupted, run it again"
+    )]
     KeyOfNoAuthority {
         /// The file.
         path: PathBuf,
@@ -163,7 +166,7 @@ pub enum SetupError {
         /// The list.
         path: PathBuf,
         /// The reason.
-        reason: NotRevoked,
+        reason: NotChanged,
     },
     /// The list of clients is invalid, or would be with the new client.
     #[error("{path}:{mistake}")]

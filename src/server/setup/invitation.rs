@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use super::{CLIENTS, CONFIG, SetupError, bad_list, files, quoted};
-use crate::auth::clients::Clients;
+use super::{CLIENTS, CONFIG, SetupError, files, quoted, read_list};
 use crate::auth::method;
 use crate::server::config::{Config, Flags};
 
@@ -35,7 +34,7 @@ pub enum FirstCall {
 /// Returns how a client of the list calls the server.
 pub fn invitation(directory: &Path, client: &str) -> Result<Invitation, SetupError> {
     let path = directory.join(CLIENTS);
-    let clients = Clients::read(&files::read(&path)?).map_err(|mistakes| bad_list(&path, mistakes))?;
+    let clients = read_list(&path)?;
     let Some(role) = clients.role_of(client) else {
         return Err(SetupError::NotOnList { path, client: client.to_owned() });
     };

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::issued::Signer;
 use super::rotation::{authorities, issued};
-use super::{CLIENTS, SetupError, absolute, bad_list, files};
-use crate::auth::clients::{Clients, Entry, Shown};
-use crate::domain::fact::Role;
+use super::{CLIENTS, SetupError, absolute, read_list};
+use crate::auth::clients::{Entry, Shown};
+use crate::auth::role_word;
 
 /// A client of the list. It has no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +56,7 @@ const SHOWN_DIGITS: usize = 16;
 /// Reads the clients of a directory, by name.
 pub fn list_clients(directory: &Path, now: Timestamp) -> Result<Vec<ListedClient>, SetupError> {
     let directory = absolute(directory)?;
-    let path = directory.join(CLIENTS);
-    let clients = Clients::read(&files::read(&path)?).map_err(|mistakes| bad_list(&path, mistakes))?;
+    let clients = read_list(&directory.join(CLIENTS))?;
     let trusted = authorities(&directory)?;
     let listed = clients.entries().into_iter().map(|entry| listed(&directory, &entry, &trusted, now));
     listed.collect()
@@ -67,7 +66,7 @@ fn listed(directory: &Path, entry: &Entry<'_>, trusted: &[Signer], now: Timestam
     let caller = entry.caller;
     let mut client = ListedClient {
         name: caller.client.clone(),
-        role: role(&caller.role),
+        role: role_word(&caller.role),
         provider: caller.own_provider().map(|id| id.as_str().to_owned()),
         shows: "token",
         state: ClientState::Admitted,
@@ -108,16 +107,4 @@ fn listed(directory: &Path, entry: &Entry<'_>, trusted: &[Signer], now: Timestam
         }
     }
     Ok(client)
-}
-
-/// A role as named in the list.
-fn role(role: &Role) -> &'static str {
-    match role {
-        Role::Registrar | Role::RegistrarAndCertifier | Role::Registry => "registrar",
-        Role::Certifier => "certifier",
-        Role::Provider(_) => "provider",
-        Role::Payer => "payer",
-        Role::Auditor => "auditor",
-        Role::Operator => "operator",
-    }
 }

@@ -35,7 +35,7 @@ pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
 pub use self::revocation::{Serial, revoke};
 pub use self::rotation::{Rotation, begin_rotation, finish_rotation};
 pub use self::shared_log::{SharedLogSetup, join};
-use crate::auth::clients::{Clients, Mistake};
+use crate::auth::clients::Clients;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
 
@@ -279,7 +279,7 @@ fn add_with_certificate(
     authority: &Authority,
 ) -> Result<Credentials, SetupError> {
     let uri = uri_of(&client.name);
-    let list = with_client(directory, client, "san_uri", &uri)?;
+    let list = with_client(directory, client, &format!("san_uri = {}", quoted(&uri)))?;
     let pair = authority.sign(&Subject::Client { name: &client.name, uri: &uri }, clock::now(), client.days)?;
     let credentials = write_pair(directory, &client.name, &pair)?;
     enter(directory, &list, credentials)
@@ -296,27 +296,33 @@ fn enter(directory: &Path, list: &str, credentials: Credentials) -> Result<Crede
     written.map(|()| credentials)
 }
 
-/// Returns the list with another client. The new list must be valid before anything is created.
-fn with_client(directory: &Path, client: &NewClient, shows: &str, what: &str) -> Result<String, SetupError> {
+/// Returns the list with another client, whose row has the lines `shows`. The new list must be valid before anything is
+/// created.
+fn with_client(directory: &Path, client: &NewClient, shows: &str) -> Result<String, SetupError> {
     let path = directory.join(CLIENTS);
     let mut list = files::read(&path)?;
     let provider = client.provider_id.iter().map(|id| format!("provider_id = {}\n", quoted(id)));
     list.push_str(&format!(
-        "\n[[client]]\nname = {}\n{shows} = {}\nrole = {}\n{}",
+        "\n[[client]]\nname = {}\n{shows}\nrole = {}\n{}",
         quoted(&client.name),
-        quoted(what),
         quoted(&client.role),
         provider.collect::<String>()
     ));
-    match Clients::read(&list) {
-        Ok(_) => Ok(list),
-        Err(mistakes) => Err(bad_list(&path, mistakes)),
-    }
+    check_list(&path, &list)?;
+    Ok(list)
 }
 
-fn bad_list(path: &Path, mistakes: Vec<Mistake>) -> SetupError {
-    let mistake = mistakes.into_iter().next().map(|mistake| mistake.to_string()).unwrap_or_default();
-    SetupError::BadList { path: path.to_owned(), mistake }
+/// Reads the list of clients in a file.
+fn read_list(path: &Path) -> Result<Clients, SetupError> {
+    check_list(path, &files::read(path)?)
+}
+
+/// Reads a list of clients that is in a file, or will be.
+fn check_list(path: &Path, list: &str) -> Result<Clients, SetupError> {
+    Clients::read(list).map_err(|mistakes| {
+        let mistake = mistakes.first().map(ToString::to_string).unwrap_or_default();
+        SetupError::BadList { path: path.to_owned(), mistake }
+    })
 }
 
 /// Quotes a text for TOML, whose strings are like those of JSON.

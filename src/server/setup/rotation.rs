@@ -1,13 +1,13 @@
 //! Replaces the authority without an outage. For a while there are two: `ca.crt` has both certificates, and `ca.key` is
 //! the key of the newer one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::authority::Authority;
 use super::files::{self, Readers};
 use super::issued::{Issued, Signer};
-use super::{CA, CLIENTS, SERVER, SetupError, absolute, bad_list, lock};
-use crate::auth::clients::{Clients, Shown};
+use super::{CA, CLIENTS, SERVER, SetupError, absolute, lock, read_list};
+use crate::auth::clients::Shown;
 use crate::registry::clock;
 
 /// The authorities after a step of the rotation, and those that it has dropped.
@@ -73,16 +73,17 @@ pub(super) fn authorities(directory: &Path) -> Result<Vec<Signer>, SetupError> {
 /// The certificate with this name in a directory. None if there is none.
 pub(super) fn issued(directory: &Path, name: &str) -> Result<Option<Issued>, SetupError> {
     let path = directory.join(format!("{name}.crt"));
-    if !path.exists() {
-        return Ok(None);
-    }
-    Issued::read(&files::read(&path)?).map(Some).ok_or(SetupError::NotACertificate { path })
+    if path.exists() { certificate_in(path).map(Some) } else { Ok(None) }
+}
+
+/// The certificate in a file.
+pub(super) fn certificate_in(path: PathBuf) -> Result<Issued, SetupError> {
+    Issued::read(&files::read(&path)?).ok_or(SetupError::NotACertificate { path })
 }
 
 /// The server and the clients with certificates.
 fn holders(directory: &Path) -> Result<Vec<String>, SetupError> {
-    let path = directory.join(CLIENTS);
-    let clients = Clients::read(&files::read(&path)?).map_err(|mistakes| bad_list(&path, mistakes))?;
+    let clients = read_list(&directory.join(CLIENTS))?;
     let certified = clients.entries().into_iter().filter(|entry| matches!(entry.shows, Shown::Certificate { .. }));
     let names = certified.map(|entry| entry.caller.client.clone());
     Ok(std::iter::once(SERVER.to_owned()).chain(names).collect())

@@ -5,17 +5,16 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 
 use super::files::{self, Readers};
-use super::{CLIENTS, Credentials, NewClient, SetupError, bad_list, enter, with_client};
-use crate::auth::clients::{Clients, with_new_token};
+use super::{CLIENTS, Credentials, NewClient, SetupError, check_list, enter, with_client};
+use crate::auth::clients::with_new_token;
 use crate::auth::token::Digest;
 use crate::registry::clock;
 
 /// Creates a client's token, and adds the client to the list with the token's digest.
 pub(super) fn add(directory: &Path, client: &NewClient) -> Result<Credentials, SetupError> {
     let token = new_token()?;
-    let list = with_client(directory, client, "token_sha256", &Digest::of(&token).to_hex())?;
-    let list = with_new_token(&list, &client.name, Digest::of(&token), expiry(client.days));
-    let list = list.ok().flatten().ok_or_else(|| not_on_list(directory, &client.name))?;
+    let (digest, expires) = (Digest::of(&token).to_hex(), expiry(client.days));
+    let list = with_client(directory, client, &format!("token_sha256 = \"{digest}\"\nexpires = {expires:.0}"))?;
     let path = directory.join(format!("{}.token", client.name));
     files::write_new(&path, format!("{token}\n"), Readers::Owner)?;
     enter(directory, &list, Credentials::Token { token: path })
@@ -26,8 +25,9 @@ pub(super) fn renew(directory: &Path, name: &str, days: u32) -> Result<Option<Cr
     let path = directory.join(CLIENTS);
     let token = new_token()?;
     let list = with_new_token(&files::read(&path)?, name, Digest::of(&token), expiry(days));
-    let Some(list) = list.map_err(|_| not_on_list(directory, name))? else { return Ok(None) };
-    Clients::read(&list).map_err(|mistakes| bad_list(&path, mistakes))?;
+    let not_on_list = |_| SetupError::NotOnList { path: path.clone(), client: name.to_owned() };
+    let Some(list) = list.map_err(not_on_list)? else { return Ok(None) };
+    check_list(&path, &list)?;
     let file = directory.join(format!("{name}.token"));
     files::replace(&file, &format!("{token}\n"), Readers::Owner)?;
     files::replace(&path, &list, Readers::Anyone)?;
@@ -43,8 +43,4 @@ fn new_token() -> Result<String, SetupError> {
 /// When a token expires that is valid for this many days.
 fn expiry(days: u32) -> Timestamp {
     clock::now() + SignedDuration::from_hours(24 * i64::from(days))
-}
-
-fn not_on_list(directory: &Path, client: &str) -> SetupError {
-    SetupError::NotOnList { path: directory.join(CLIENTS), client: client.to_owned() }
 }
