@@ -115,15 +115,7 @@ impl Certificate {
         instant: impl FnOnce(i64) -> Instant,
     ) -> Result<Certificate, NotACertificate> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| NotACertificate)?;
-        let names = certificate.subject_alternative_name().map_err(|_| NotACertificate)?;
-        let (mut uris, mut hosts) = (Vec::new(), Vec::new());
-        for name in names.iter().flat_map(|names| names.value.general_names.iter()) {
-            match name {
-                GeneralName::URI(uri) => uris.push((*uri).to_owned()),
-                GeneralName::DNSName(host) => hosts.push((*host).to_owned()),
-                _ => {}
-            }
-        }
+        let (uris, hosts) = names(&certificate)?;
         let expires = instant(certificate.validity().not_after.timestamp());
         let serial = Serial::of_bytes(certificate.raw_serial());
         Ok(Certificate { uris, hosts, serial, expires, authority })
@@ -133,6 +125,28 @@ impl Certificate {
     pub fn name(&self) -> Option<&str> {
         self.uris.first().or(self.hosts.first()).map(String::as_str)
     }
+
+    /// The name in a DER certificate whose chain was not verified: what its peer claims. None if it has none, or is not
+    /// a certificate.
+    pub fn claimed_name(der: &[u8]) -> Option<String> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let (uris, hosts) = names(&certificate).ok()?;
+        uris.into_iter().chain(hosts).next()
+    }
+}
+
+/// The URIs and the host names among the subject's alternative names.
+fn names(certificate: &X509Certificate<'_>) -> Result<(Vec<String>, Vec<String>), NotACertificate> {
+    let names = certificate.subject_alternative_name().map_err(|_| NotACertificate)?;
+    let (mut uris, mut hosts) = (Vec::new(), Vec::new());
+    for name in names.iter().flat_map(|names| names.value.general_names.iter()) {
+        match name {
+            GeneralName::URI(uri) => uris.push((*uri).to_owned()),
+            GeneralName::DNSName(host) => hosts.push((*host).to_owned()),
+            _ => {}
+        }
+    }
+    Ok((uris, hosts))
 }
 
 impl Peer {

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
@@ -17,19 +16,17 @@ use tokio_rustls::rustls::{
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::certificate_error::CertificateError;
+use super::validity;
 use crate::auth::peer::{Authority, Certificate};
 use crate::registry::clock;
 use crate::registry::incident::Incident;
 use crate::telemetry::caller::CertificateName;
 
-/// The authorities that are trusted. Clones share them.
-#[derive(Clone, Debug, Default)]
-pub struct Authorities(Arc<Trusted>);
-
+/// The authorities that are trusted.
 #[derive(Debug, Default)]
-struct Trusted {
+pub struct Authorities {
     each: Vec<One>,
-    /// The clients whose certificates of an earlier authority were reported.
+    /// The clients whose certificates of an earlier authority were reported, by the URI in them.
     reported: Mutex<HashSet<Box<str>>>,
 }
 
@@ -51,7 +48,7 @@ impl Authorities {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Authorities, CertificateError> {
         let each = certificates.into_iter().map(|der| One::of(path, der, provider)).collect::<Result<_, _>>()?;
-        Ok(Authorities(Arc::new(Trusted { each, reported: Mutex::default() })))
+        Ok(Authorities { each, reported: Mutex::default() })
     }
 
     /// Returns what verifies the certificates of all of them.
@@ -60,13 +57,13 @@ impl Authorities {
         path: &Path,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ClientCertVerifier>, CertificateError> {
-        let verifier = verifier_of(path, self.0.each.iter().map(|one| &one.der), provider)?;
+        let verifier = verifier_of(path, self.each.iter().map(|one| &one.der), provider)?;
         Ok(Arc::new(NamingVerifier(verifier)))
     }
 
     /// When the first of them expires, and when the last.
     pub(super) fn expiries(&self) -> Option<(Timestamp, Timestamp)> {
-        let ends = || self.0.each.iter().map(|one| one.valid.1);
+        let ends = || self.each.iter().map(|one| one.valid.1);
         ends().min().zip(ends().max())
     }
 
@@ -74,26 +71,27 @@ impl Authorities {
     pub(super) fn signer_of(&self, chain: &[CertificateDer<'_>]) -> Option<&Arc<Authority>> {
         let (leaf, intermediates) = chain.split_first()?;
         let now = UnixTime::since_unix_epoch(clock::now().as_duration().unsigned_abs());
-        let one = match &*self.0.each {
+        let one = match &*self.each {
             [only] => Some(only),
             several => several.iter().find(|one| one.verifier.verify_client_cert(leaf, intermediates, now).is_ok()),
         };
         one.map(|one| &one.authority)
     }
 
-    /// Reports a client, once, whose certificate is of another authority than the newest.
-    pub(super) fn report_earlier(&self, client: &str, authority: &Authority) {
+    /// Reports a client whose certificate is of another authority than the newest: once after each load of the
+    /// certificates.
+    pub(super) fn report_earlier(&self, uri: &str, authority: &Authority) {
         // Of two that are equally new, the first.
-        let newest = self.0.each.iter().rev().max_by_key(|one| one.valid.0);
+        let newest = self.each.iter().rev().max_by_key(|one| one.valid.0);
         if newest.is_none_or(|one| std::ptr::eq(&*one.authority, authority)) {
             return;
         }
-        let mut reported = self.0.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.insert(client.into()) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if reported.insert(uri.into()) {
             let authority = authority.name();
             tracing::info!(
                 event = "earlier_authority_used",
-                client,
+                uri,
                 authority,
                 "a client uses a certificate of an authority that is being replaced"
             );
@@ -104,11 +102,9 @@ impl Authorities {
 impl One {
     fn of(path: &Path, der: CertificateDer<'static>, provider: &Arc<CryptoProvider>) -> Result<One, CertificateError> {
         let verifier = verifier_of(path, [&der], provider)?;
-        let unreadable = || CertificateError::NotACertificate { path: path.to_owned() };
-        let (_, certificate) = X509Certificate::from_der(&der).map_err(|_| unreadable())?;
-        let instant = |seconds: i64| Timestamp::from_second(seconds).map_err(|_| unreadable());
-        let validity = certificate.validity();
-        let valid = (instant(validity.not_before.timestamp())?, instant(validity.not_after.timestamp())?);
+        let unreadable = |_| CertificateError::NotACertificate { path: path.to_owned() };
+        let (_, certificate) = X509Certificate::from_der(&der).map_err(unreadable)?;
+        let valid = validity::of(&certificate);
         let authority = Arc::new(Authority::trusted(&certificate.subject().to_string()));
         Ok(One { der, valid, verifier, authority })
     }
@@ -137,21 +133,19 @@ pub(super) struct AuthorityRoll(Vec<(CertificateDer<'static>, Arc<Authority>)>);
 
 impl AuthorityRoll {
     /// Gives each authority the state that it had before, if it was trusted before.
-    pub(super) fn recall(&mut self, read: Authorities) -> Authorities {
-        let Ok(mut trusted) = Arc::try_unwrap(read.0) else { return Authorities::default() };
-        for one in &mut trusted.each {
+    pub(super) fn recall(&mut self, read: &mut Authorities) {
+        for one in &mut read.each {
             match self.0.iter().find(|(der, _)| *der == one.der) {
                 Some((_, known)) => one.authority = Arc::clone(known),
                 None => self.0.push((one.der.clone(), Arc::clone(&one.authority))),
             }
         }
-        Authorities(Arc::new(trusted))
     }
 
     /// Trusts these authorities and no others.
     pub(super) fn trust_only(&self, now: &Authorities) {
         for (der, authority) in &self.0 {
-            let is_trusted = now.0.each.iter().any(|one| one.der == *der);
+            let is_trusted = now.each.iter().any(|one| one.der == *der);
             if authority.is_trusted() && !is_trusted {
                 let authority = authority.name();
                 tracing::info!(event = "authority_dropped", authority, "an authority is no longer trusted");
@@ -214,9 +208,7 @@ impl ClientCertVerifier for NamingVerifier {
 /// Logs a refused certificate. Of each name at most one line a minute is logged, and of few names.
 fn log_refused_certificate(leaf: &CertificateDer<'_>, error: &Error) {
     static REFUSED: Incident = Incident::new();
-    let unknown = Arc::new(Authority::trusted("-"));
-    let certificate = Certificate::read(leaf, unknown, |_| Instant::now()).ok();
-    let claimed = CertificateName::of(certificate.as_ref().and_then(Certificate::name).unwrap_or("-"));
+    let claimed = CertificateName::of(Certificate::claimed_name(leaf).as_deref().unwrap_or("-"));
     if let Some(times) = REFUSED.occurred_for(claimed.as_str()) {
         let (claimed, error) = (claimed.as_str(), error as &dyn std::error::Error);
         tracing::info!(

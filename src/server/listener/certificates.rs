@@ -17,6 +17,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::authorities::Authorities;
 pub use super::certificate_error::CertificateError;
+use super::validity;
 use crate::server::file_modes::{others_may_use, writable_by_others};
 
 /// The maximum size of a file, in bytes.
@@ -34,7 +35,7 @@ pub struct CertificateFiles {
 }
 
 /// Certificates that were read and are consistent.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Certificates {
     /// The TLS configuration for handshakes.
     pub tls: Arc<ServerConfig>,
@@ -147,12 +148,47 @@ fn valid_to(path: &Path, chain: &[CertificateDer<'_>], now: Timestamp) -> Result
     let unreadable = || CertificateError::NotACertificate { path: path.to_owned() };
     let leaf = chain.first().ok_or_else(unreadable)?;
     let (_, leaf) = X509Certificate::from_der(leaf).map_err(|_| unreadable())?;
-    let instant = |seconds: i64| Timestamp::from_second(seconds).map_err(|_| unreadable());
-    let validity = leaf.validity();
-    let (from, to) = (instant(validity.not_before.timestamp())?, instant(validity.not_after.timestamp())?);
+    let (from, to) = validity::of(&leaf);
     if (from..to).contains(&now) {
         Ok(to)
     } else {
         Err(CertificateError::NotValidNow { path: path.to_owned(), from, to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+
+    use super::validity::timestamp;
+    use super::*;
+
+    #[test]
+    fn certificates_that_never_expire_are_used() {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // 99991231235959Z, which means that it has no end (RFC 5280, 4.1.2.5).
+        params.not_after = rcgen::date_time_ymd(9999, 12, 31) + std::time::Duration::from_secs(24 * 60 * 60 - 1);
+        let key = KeyPair::generate().unwrap();
+        let signed = params.self_signed(&key).unwrap();
+        let (_, read) = X509Certificate::from_der(signed.der()).unwrap();
+        assert_eq!(read.validity().not_after.timestamp(), 253_402_300_799);
+        assert!(Timestamp::from_second(read.validity().not_after.timestamp()).is_err(), "it needs the bound");
+        assert_eq!(
+            (timestamp(i64::MIN), timestamp(7), timestamp(i64::MAX)),
+            (Timestamp::MIN, Timestamp::constant(7, 0), Timestamp::MAX)
+        );
+
+        let scratch = tempfile::tempdir().unwrap();
+        let write = |name: &str, content: &str| {
+            let path = scratch.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            path
+        };
+        let (certificate, key) = (write("it.crt", &signed.pem()), write("it.key", &key.serialize_pem()));
+        let files = CertificateFiles { client_ca: Some(certificate.clone()), certificate, key };
+        let Expiries { server, client_ca } = files.read(crate::registry::clock::now()).unwrap().expiries;
+        assert_eq!((server, client_ca), (Timestamp::MAX, Some((Timestamp::MAX, Timestamp::MAX))));
     }
 }

@@ -10,6 +10,7 @@ pub mod certificates;
 mod expiries;
 mod handshakes;
 mod reload;
+pub(super) mod validity;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +18,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -181,9 +181,9 @@ impl Listener {
         let peer = Peer::new(address, certificate);
         self.identities.recognize(&peer, &self.quotas);
         if let Some(certificate) = peer.certificate().filter(|_| peer.is_known())
-            && let (Some(uri), Ok(expires)) = (certificate.uris.first(), Timestamp::from_second(expires))
+            && let Some(uri) = certificate.uris.first()
         {
-            self.expiries.shown(uri, expires);
+            self.expiries.shown(uri, validity::timestamp(expires));
             authorities.report_earlier(uri, &certificate.authority);
         }
         Ok((Wire::Tls(Box::new(stream)), peer))

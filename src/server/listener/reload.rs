@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Tls;
 use super::authorities::AuthorityRoll;
-use super::certificates::{Certificates, Expiries};
+use super::certificates::Expiries;
 use super::expiries::{CertificateExpiries, EXPIRES_SOON};
 use crate::auth::Identities;
 use crate::registry::clock;
@@ -44,14 +44,14 @@ pub(in crate::server) struct Watch {
     metrics: Arc<Metrics>,
     reported: CertificateExpiries,
     roll: AuthorityRoll,
-    tokens: TokenExpiries,
+    certificate_checks: Daily,
+    token_checks: Daily,
     requested: mpsc::Receiver<oneshot::Sender<Loaded>>,
     /// Where a reload is requested.
     pub requests: ReloadRequests,
     certificates: FileState,
     clients: FileState,
-    expiry: Expiry,
-    /// When the certificates that were read first expire.
+    /// When the certificates in use expire.
     pub expiries: Expiries,
     /// The current TLS configuration and list of clients.
     pub tls: Tls,
@@ -94,7 +94,8 @@ impl Watch {
         let (requests, requested) = mpsc::channel(1);
         let certificates = FileState::loaded(look(files.certificates.paths()));
         let mut roll = AuthorityRoll::default();
-        let read = in_use(files.certificates.read(clock::now())?, &mut roll);
+        let mut read = files.certificates.read(clock::now())?;
+        roll.recall(&mut read.authorities);
         reported.loaded(read.expiries);
         let clients = FileState::loaded(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
@@ -102,20 +103,19 @@ impl Watch {
         identities.expire(clock::now());
         reported.listed(first_expiry(&identities));
         let (files, metrics) = (files.clone(), Arc::clone(metrics));
-        let expiry = Expiry::of(read.expiries.server);
-        let (expiries, reported, tokens) = (read.expiries, reported.clone(), TokenExpiries::default());
+        let (expiries, reported) = (read.expiries, reported.clone());
         let tls = Arc::new(ArcSwap::from_pointee(read));
         Ok(Watch {
             files,
             metrics,
             reported,
             roll,
-            tokens,
+            certificate_checks: Daily::default(),
+            token_checks: Daily::default(),
             requested,
             requests,
             certificates,
             clients,
-            expiry,
             expiries,
             tls,
             identities,
@@ -149,9 +149,16 @@ impl Watch {
                 loaded.clients = self.load_clients();
             }
             let now = clock::now();
-            self.expiry.warn(now);
+            if self.certificate_checks.is_due(now) {
+                warn_of_certificate(self.expiries.server, now);
+            }
             self.identities.expire(now);
-            self.tokens.warn(&self.identities, now);
+            if self.token_checks.is_due(now) {
+                self.identities
+                    .token_expiries()
+                    .iter()
+                    .for_each(|(client, expires)| warn_of_token(client, *expires, now));
+            }
             // Who requested it may be gone.
             request.map(|reply| reply.send(loaded).ok());
         }
@@ -163,15 +170,17 @@ impl Watch {
         let is_loaded = read.is_ok();
         self.metrics.reloaded(Reloaded::Certificates, is_loaded);
         match read {
-            Ok(certificates) => {
-                let certificates = Arc::new(in_use(certificates, &mut self.roll));
+            Ok(mut certificates) => {
+                self.roll.recall(&mut certificates.authorities);
+                let certificates = Arc::new(certificates);
                 let expires = certificates.expiries.server;
                 self.tls.store(Arc::clone(&certificates));
                 // After that: a handshake that began with the earlier ones goes by what is trusted now.
                 self.roll.trust_only(&certificates.authorities);
                 tracing::info!(event = "certificates_loaded", %expires, "loaded the certificates");
                 self.reported.loaded(certificates.expiries);
-                self.expiry = Expiry::of(expires);
+                self.expiries = certificates.expiries;
+                self.certificate_checks = Daily::default();
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
@@ -197,7 +206,7 @@ impl Watch {
                 match replaced {
                     Ok(()) => {
                         self.reported.listed(first_expiry(&self.identities));
-                        self.tokens = TokenExpiries::default();
+                        self.token_checks = Daily::default();
                         tracing::info!(event = "clients_loaded", clients = count, "loaded the list of clients");
                     }
                     Err(refused) => {
@@ -224,82 +233,67 @@ impl Watch {
     }
 }
 
-/// The certificates as they are used: what was known of their authorities before stays.
-fn in_use(read: Certificates, roll: &mut AuthorityRoll) -> Certificates {
-    let Certificates { tls, authorities, expiries } = read;
-    Certificates { tls, authorities: roll.recall(authorities), expiries }
-}
-
 /// When the first token on the list expires.
 fn first_expiry(identities: &Identities) -> Option<Timestamp> {
     identities.token_expiries().into_iter().map(|(_, expires)| expires).min()
 }
 
-/// The tokens of the list in use. They are checked when the list is loaded, and every day after that.
+/// When expiries were last checked: at once after a load, and every day after that.
 #[derive(Default)]
-struct TokenExpiries {
+struct Daily {
     checked_at: Option<Timestamp>,
 }
 
-impl TokenExpiries {
-    fn warn(&mut self, identities: &Identities, now: Timestamp) {
-        if self.checked_at.is_some_and(|at| now.duration_since(at).abs() < EXPIRY_CHECK_PERIOD) {
-            return;
+impl Daily {
+    /// True if a check is due now, which is then noted.
+    fn is_due(&mut self, now: Timestamp) -> bool {
+        let is_due = self.checked_at.is_none_or(|at| now.duration_since(at).abs() >= EXPIRY_CHECK_PERIOD);
+        if is_due {
+            self.checked_at = Some(now);
         }
-        self.checked_at = Some(now);
-        for (client, expires) in identities.token_expiries() {
-            let left = expires.duration_since(now);
-            if left <= SignedDuration::ZERO {
-                tracing::warn!(event = "token_expired", client, %expires, "the token of a client has expired");
-            } else if left < EXPIRES_SOON {
-                tracing::warn!(event = "token_expires_soon", client, %expires, "the token of a client expires soon");
-            }
-        }
+        is_due
     }
 }
 
-/// The expiry of the certificate in use. It is checked when the certificate is loaded, and every day after that.
-struct Expiry {
-    expires: Timestamp,
-    checked_at: Option<Timestamp>,
-}
-
-/// A warning about the expiry.
+/// A warning about an expiry.
 #[derive(Debug, PartialEq, Eq)]
 enum ExpiryWarning {
     Soon,
     Already,
 }
 
-impl Expiry {
-    fn of(expires: Timestamp) -> Expiry {
-        Expiry { expires, checked_at: None }
+/// The warning about something that expires then.
+fn warning(expires: Timestamp, now: Timestamp) -> Option<ExpiryWarning> {
+    match expires.duration_since(now) {
+        left if left <= SignedDuration::ZERO => Some(ExpiryWarning::Already),
+        left if left < EXPIRES_SOON => Some(ExpiryWarning::Soon),
+        _ => None,
     }
+}
 
-    /// Returns the warning, if one is due now.
-    fn look(&mut self, now: Timestamp) -> Option<ExpiryWarning> {
-        if self.checked_at.is_some_and(|at| now.duration_since(at).abs() < EXPIRY_CHECK_PERIOD) {
-            return None;
+/// Warns of the expiry of the certificate of the server.
+fn warn_of_certificate(expires: Timestamp, now: Timestamp) {
+    match warning(expires, now) {
+        Some(ExpiryWarning::Soon) => {
+            tracing::warn!(event = "certificate_expires_soon", %expires, "the server certificate expires soon");
         }
-        self.checked_at = Some(now);
-        match self.expires.duration_since(now) {
-            left if left <= SignedDuration::ZERO => Some(ExpiryWarning::Already),
-            left if left < EXPIRES_SOON => Some(ExpiryWarning::Soon),
-            _ => None,
+        Some(ExpiryWarning::Already) => {
+            tracing::error!(event = "certificate_expired", %expires, "the server certificate has expired: renew it");
         }
+        None => {}
     }
+}
 
-    fn warn(&mut self, now: Timestamp) {
-        let expires = self.expires;
-        match self.look(now) {
-            Some(ExpiryWarning::Soon) => {
-                tracing::warn!(event = "certificate_expires_soon", %expires, "the server certificate expires soon");
-            }
-            Some(ExpiryWarning::Already) => {
-                tracing::error!(event = "certificate_expired", %expires, "the server certificate has expired: renew it");
-            }
-            None => {}
+/// Warns of the expiry of the token of a client.
+fn warn_of_token(client: &str, expires: Timestamp, now: Timestamp) {
+    match warning(expires, now) {
+        Some(ExpiryWarning::Soon) => {
+            tracing::warn!(event = "token_expires_soon", client, %expires, "the token of a client expires soon");
         }
+        Some(ExpiryWarning::Already) => {
+            tracing::warn!(event = "token_expired", client, %expires, "the token of a client has expired");
+        }
+        None => {}
     }
 }
 
@@ -326,11 +320,15 @@ mod tests {
     #[test]
     fn the_expiry_is_checked_when_a_certificate_is_loaded_and_every_day() {
         let hours = |hours: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
-        let mut expiry = Expiry::of(hours(20 * 24));
-        let warnings: Vec<_> = (0..22 * 24).filter_map(|hour| Some((hour / 24, expiry.look(hours(hour))?))).collect();
+        let look = |checks: &mut Daily, expires: Timestamp, now: Timestamp| {
+            checks.is_due(now).then(|| warning(expires, now)).flatten()
+        };
+        let (mut checks, expires) = (Daily::default(), hours(20 * 24));
+        let warnings = (0..22 * 24).filter_map(|hour| Some((hour / 24, look(&mut checks, expires, hours(hour))?)));
+        let warnings: Vec<_> = warnings.collect();
         let expected =
             (7..20).map(|day| (day, ExpiryWarning::Soon)).chain([20, 21].map(|day| (day, ExpiryWarning::Already)));
         assert_eq!(warnings, expected.collect::<Vec<_>>());
-        assert_eq!(Expiry::of(hours(24)).look(hours(0)), Some(ExpiryWarning::Soon), "at once");
+        assert_eq!(look(&mut Daily::default(), hours(24), hours(0)), Some(ExpiryWarning::Soon), "at once");
     }
 }

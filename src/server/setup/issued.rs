@@ -10,6 +10,7 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::auth::serial::Serial;
+use crate::server::listener::validity;
 
 /// The length of a line in PEM.
 const PEM_LINE: usize = 64;
@@ -51,7 +52,7 @@ impl Signer {
 
     fn of(der: &CertificateDer<'static>) -> Option<Signer> {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
-        let validity = certificate.validity();
+        let (from, expires) = validity::of(&certificate);
         let key_id = certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
             ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
             _ => None,
@@ -59,8 +60,8 @@ impl Signer {
         let signer = Signer {
             public_key: certificate.public_key().raw.to_vec(),
             name: certificate.subject().to_string(),
-            from: Timestamp::from_second(validity.not_before.timestamp()).ok()?,
-            expires: Timestamp::from_second(validity.not_after.timestamp()).ok()?,
+            from,
+            expires,
             subject: certificate.subject().as_raw().to_vec(),
             key_id,
             der: der.clone(),
@@ -96,7 +97,7 @@ impl Issued {
             });
         Some(Issued {
             serial: Serial::of_bytes(certificate.raw_serial()),
-            expires: Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()?,
+            expires: validity::of(&certificate).1,
             fingerprint: Sha256::digest(&der).iter().map(|byte| format!("{byte:02x}")).collect(),
             issuer: certificate.issuer().as_raw().to_vec(),
             authority_key_id,
