@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 pub(super) const PERIOD: Duration = Duration::from_secs(1);
 
 /// The most that one look counts. If the looks themselves stop for longer, the whole process was stopped.
-const LONGEST_COUNTED: Duration = Duration::from_secs(5);
+const LONGEST_COUNTED: Duration = Duration::from_millis(1500);
+
+/// The least time after which a thread may count as stuck. A worker may miss one look, and another after a pause of the
+/// whole process.
+pub(super) const LEAST_LIMIT: Duration = PERIOD.saturating_mul(3);
 
 /// The names of the threads.
 pub(super) const WRITER: &str = "writer";
@@ -121,7 +125,11 @@ mod tests {
 
     impl Rig {
         fn new() -> Rig {
-            let (liveness, seen) = (Liveness::new(LIMIT), Arc::new(Mutex::new(None)));
+            Rig::with_limit(LIMIT)
+        }
+
+        fn with_limit(limit: Duration) -> Rig {
+            let (liveness, seen) = (Liveness::new(limit), Arc::new(Mutex::new(None)));
             let shown = Arc::clone(&seen);
             liveness.watch("writer", move || *shown.lock().unwrap());
             let rig = Rig { liveness, seen, now: Instant::now() };
@@ -176,7 +184,19 @@ mod tests {
         rig.after(1);
         rig.now += 10 * LIMIT;
         assert_eq!(rig.after(1), None, "the whole process was stopped");
-        assert_eq!(rig.after(593), None);
-        assert_eq!(rig.after(2), Some("writer"));
+        // The look after the pause counted one second and a half.
+        assert_eq!(rig.after(598), None);
+        assert_eq!(rig.after(1), Some("writer"));
+    }
+
+    #[test]
+    fn with_the_least_limit_a_pause_of_the_process_is_no_alarm() {
+        let mut rig = Rig::with_limit(LEAST_LIMIT);
+        rig.set(1, true);
+        rig.after(1);
+        assert_eq!(rig.after(1), None, "a worker shows once a second that it moves, and one look may miss it");
+        rig.now += 10 * LEAST_LIMIT;
+        assert_eq!(rig.after(1), None, "the whole process was stopped");
+        assert_eq!(rig.after(1), Some("writer"), "it does not move");
     }
 }

@@ -228,11 +228,12 @@ mod tests {
     async fn a_worker_that_blocks_is_found_stuck_and_one_that_only_waits_is_not() {
         let (vital, cut, limit) = (Vital::new(), watch::Sender::new(()), Duration::from_secs(600));
         let (release, blocked) = std::sync::mpsc::channel::<()>();
-        let liveness = Liveness::new(limit);
+        let (liveness, strict) = (Liveness::new(limit), Liveness::new(2 * liveness::PERIOD));
         let worker = Worker::start(|_| std::future::pending(), cut.subscribe(), vital.part("worker")).unwrap();
         drop(worker.runtime.spawn(liveness.worker()));
+        drop(worker.runtime.spawn(strict.worker()));
         let mut now = Instant::now();
-        let mut looks = |count: u64, pause: Duration| {
+        let mut looks = |liveness: &Liveness, count: u64, pause: Duration| {
             for _ in 0..count {
                 thread::sleep(pause);
                 now += liveness::PERIOD;
@@ -240,18 +241,18 @@ mod tests {
             }
             liveness.stuck()
         };
-        // It shows that it moves, far more often than it has to.
-        assert_eq!(looks(3, liveness::PERIOD * 2), None);
+        // It shows that it moves between any two looks. Two that miss that would find it stuck.
+        assert_eq!(looks(&strict, 3, liveness::PERIOD * 2), None);
         let (begun, begins) = std::sync::mpsc::channel();
         drop(worker.runtime.spawn(async move {
             begun.send(()).unwrap();
             blocked.recv().ok();
         }));
         begins.recv().unwrap();
-        looks(1, Duration::ZERO);
-        assert_eq!(looks(590, Duration::ZERO), None);
-        assert_eq!(looks(10, Duration::ZERO), Some("worker"));
+        looks(&liveness, 1, Duration::ZERO);
+        assert_eq!(looks(&liveness, 590, Duration::ZERO), None);
+        assert_eq!(looks(&liveness, 10, Duration::ZERO), Some("worker"));
         drop(release);
-        assert_eq!(looks(2, liveness::PERIOD * 2), None, "it moves again");
+        assert_eq!(looks(&liveness, 2, liveness::PERIOD * 2), None, "it moves again");
     }
 }

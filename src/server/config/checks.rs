@@ -1,17 +1,13 @@
 //! Checks across values: values that must agree, and files that must be readable and consistent.
 
-use std::time::Duration;
-
 use super::reading::Reading;
 use super::{Access, Config, Flags, clients};
 use crate::registry::clock;
 use crate::rules;
+use crate::server::liveness::LEAST_LIMIT;
 
 /// The maximum number of questions that are counted at once: those of one batch.
 const MAX_ITEMS: u32 = 1000;
-
-/// The least time after which a thread may count as stuck.
-const LEAST_STUCK: Duration = Duration::from_secs(3);
 
 impl Reading {
     /// Runs all checks across values.
@@ -27,9 +23,9 @@ impl Reading {
         if config.questions_per_second.is_some() && burst.is_some_and(|burst| burst.get() < MAX_ITEMS) {
             self.mistake(self.place_of("questions_burst"), format!("less than {MAX_ITEMS}, the items of one batch"));
         }
-        if config.stuck_after_seconds < LEAST_STUCK {
+        if config.stuck_after_seconds < LEAST_LIMIT {
             let message =
-                format!("less than {} seconds: a thread shows once a second that it moves", LEAST_STUCK.as_secs());
+                format!("less than {} seconds: a thread shows once a second that it moves", LEAST_LIMIT.as_secs());
             self.mistake(self.place_of("stuck_after_seconds"), message);
         }
         self.check_access(config, flags);
