@@ -38,22 +38,34 @@ impl Reload {
 
     async fn keep_up(&mut self) {
         while self.hangup.recv().await.is_some() {
-            let is_expected = self.supervision.reload_begins();
-            let mut rejected = Vec::new();
-            if !logging::reload(&self.flags) {
-                rejected.push("settings of the log");
-            }
-            // While the server opens its registry, this waits until it accepts calls.
-            let Loaded { certificates, clients } = self.reload_files().await;
-            if !certificates {
-                rejected.push("certificates");
-            }
-            if !clients {
-                rejected.push("list of clients");
-            }
-            if is_expected {
-                self.supervision.reload_ended(&outcome(&rejected));
-            }
+            self.reload().await;
+        }
+    }
+
+    async fn reload(&self) {
+        let is_expected = self.supervision.reload_begins();
+        let mut rejected = Vec::new();
+        if !logging::reload(&self.flags) {
+            rejected.push("settings of the log");
+        }
+        if !is_expected {
+            return self.reload_files_later();
+        }
+        let Loaded { certificates, clients } = self.reload_files().await;
+        if !certificates {
+            rejected.push("certificates");
+        }
+        if !clients {
+            rejected.push("list of clients");
+        }
+        self.supervision.reload_ended(&outcome(&rejected));
+    }
+
+    /// While the server opens its registry, which may take long, requests a reload for when it accepts calls. One request
+    /// is enough.
+    fn reload_files_later(&self) {
+        if let Some(files) = &self.files {
+            drop(files.try_send(oneshot::channel().0));
         }
     }
 
@@ -76,7 +88,28 @@ fn outcome(rejected: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::server::ops::Ops;
+
+    #[tokio::test]
+    async fn while_the_registry_is_opened_a_reload_of_the_files_is_left_for_later_and_the_next_is_heard() {
+        let flags = Flags { dev: true, ..Flags::default() };
+        let (supervision, _watching) = Supervision::begin(&Ops::new(&Config::read(&flags).unwrap()));
+        let (files, mut requested) = mpsc::channel(1);
+        let hangup = signal(SignalKind::hangup()).unwrap();
+        // The settings of the log, which all tests share, stay as they are: these flags have a mistake.
+        let flags = Flags { config: Some("/nonexistent/config.toml".to_owned()), ..Flags::default() };
+        let reload = Reload { flags, hangup, supervision, files: Some(files) };
+        for _ in 0..3 {
+            tokio::time::timeout(Duration::from_secs(60), reload.reload()).await.expect("it does not wait");
+        }
+        assert!(requested.try_recv().is_ok(), "the files are read once the server accepts calls");
+        assert!(requested.try_recv().is_err(), "once is enough");
+    }
 
     #[test]
     fn the_outcome_names_what_was_rejected() {
