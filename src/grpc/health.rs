@@ -54,8 +54,10 @@ impl HealthBoard {
 
     /// Reports that nothing is served any more, and ends every watch.
     pub fn end(&self) {
-        self.current
-            .send_modify(|board| *board = Board { is_last: true, is_stuck: board.is_stuck, ..Board::default() });
+        self.current.send_modify(|board| {
+            board.serving = Serving::default();
+            board.is_last = true;
+        });
     }
 
     /// Sets whether a thread is stuck, also after [`HealthBoard::end`].

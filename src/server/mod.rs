@@ -38,7 +38,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 
@@ -223,8 +222,8 @@ pub async fn run(
     watched.begin().await;
     listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
     started::log(&config, &registry, Ports { grpc: address, ops: ops_address }, watch.as_ref().map(|it| it.expiries));
-    let watch = watch.map(|watch| tokio::spawn(watch.keep()));
-    let health_task = tokio::spawn(restarted("health", move || watched.clone().keep()));
+    let watch = watch.map(|watch| AbortOnDrop::spawn(watch.keep()));
+    let health_task = AbortOnDrop::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
     supervision.is_ready();
     let scrub = start_background_reads(&registry);
@@ -240,10 +239,9 @@ pub async fn run(
     }
     supervision.ends(early.as_ref().is_some_and(goes_on));
     health.end();
-    health_task.abort();
+    drop(health_task);
     stop.send_replace(true);
-    drop((reload, upkeep, scrub));
-    watch.inspect(JoinHandle::abort);
+    drop((reload, upkeep, scrub, watch));
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;

@@ -37,6 +37,7 @@ pub(super) struct Ports {
 pub(super) fn log(config: &Config, registry: &Registry, ports: Ports, expiries: Option<Expiries>) {
     let head = registry.head();
     let epoch = head.history.epoch_of(head.revision).map(|epoch| epoch.id);
+    let client_ca = expiries.and_then(|expiries| expiries.client_ca);
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
@@ -51,7 +52,7 @@ pub(super) fn log(config: &Config, registry: &Registry, ports: Ports, expiries: 
         is_dev = config.dev,
         limits = limits(config),
         certificate_expires = expiries.map(|expiries| tracing::field::display(expiries.server)),
-        client_ca_expires = expiries.and_then(|expiries| expiries.client_ca).map(|(first, _)| tracing::field::display(first)),
+        client_ca_expires = client_ca.map(|(first, _)| tracing::field::display(first)),
         "the service started"
     );
 }

@@ -73,7 +73,7 @@ pub(crate) async fn serve<S>(
     let connection = TokioIo::new(FrameGuard::new(connection, peer.clone()));
     let http = builder(&calls).serve_connection(connection, with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
-    let (mut is_stopping, mut aged) = (false, pin!(age.reached()));
+    let (mut is_stopping, mut is_aged, mut aged) = (false, false, pin!(age.reached()));
     let mut drained = pin!(drained(&peer));
     let mut unread = Unread::new(peer.clone());
     let ended = poll_fn(|cx| {
@@ -81,7 +81,8 @@ pub(crate) async fn serve<S>(
             is_stopping = true;
             http.as_mut().graceful_shutdown();
         }
-        if !peer.is_aged() && aged.as_mut().poll(cx).is_ready() {
+        if !is_aged && aged.as_mut().poll(cx).is_ready() {
+            is_aged = true;
             peer.age(age.grace);
             http.as_mut().graceful_shutdown();
         }

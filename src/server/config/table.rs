@@ -1,9 +1,9 @@
 //! The table of the configuration: one row per key of the file and per flag of `serve`.
 //!
 //! A row has the documentation, the name, the type with its [`Value`], the default, and the flag with the name of its
-//! value, and the value that it has alone (`or`). The first paragraph of the documentation is the flag's `--help`. The whole documentation goes into the
-//! example file. `with --dev` gives the default of a development server. `Set` and `Unset` give the value that the
-//! example file shows for a key without a default, in effect or as a comment.
+//! value, and the value that it has alone (`or`). The first paragraph of the documentation is the flag's `--help`. The
+//! whole documentation goes into the example file. `with --dev` gives the default of a development server. `Set` and
+//! `Unset` give the value that the example file shows for a key without a default, in effect or as a comment.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
