@@ -105,7 +105,8 @@ def served(binary):
     """Returns the metrics page of a new server that has answered a question."""
     with tempfile.TemporaryDirectory() as directory:
         data, log = f"{directory}/data", pathlib.Path(directory, "log")
-        command = [binary, "serve", "--dev", "--data-dir", data, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]
+        command = [binary, "serve", "--dev", "--data-dir", data, "--listen", "127.0.0.1:0"]
+        command += ["--http-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"]
         with log.open("w") as output:
             server = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         try:

@@ -2,13 +2,14 @@
 //!
 //! Modules in reading order: [`domain`] (the rules of the program), [`rules`] (the published rule sets as data),
 //! [`store`] (the log and the index), [`registry`] (the use cases), [`surface`] (the operations of the API, independent
-//! of the transport), [`auth`], [`telemetry`], [`grpc`] (the listener's protocol), [`server`] (which assembles
-//! everything), [`cli`] (the command line).
+//! of the transport), [`auth`], [`telemetry`], [`transport`] (HTTP on a connection), [`grpc`] and [`http`] (the protocols of
+//! the listeners), [`server`] (which assembles everything), [`cli`] (the command line).
 
 pub mod auth;
 pub mod cli;
 pub mod domain;
 pub mod grpc;
+pub mod http;
 pub mod proto;
 pub mod registry;
 pub mod rules;
@@ -16,3 +17,4 @@ pub mod server;
 pub mod store;
 pub mod surface;
 pub mod telemetry;
+pub mod transport;

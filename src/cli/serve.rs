@@ -1,6 +1,5 @@
 //! `serve`: runs the service until it is stopped.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
@@ -10,9 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::failure::Failure;
 use super::{Outcome, config, print, print_json};
-use crate::server;
 use crate::server::config::{Config, Flags};
 use crate::server::logging;
+use crate::server::{self, Listening};
 
 /// Run the service: prints `listening on ADDR` once it accepts calls. SIGTERM drains it; a second SIGTERM stops it at
 /// once
@@ -63,17 +62,17 @@ impl Serve {
             signaled
         });
         let served = loop {
-            let mut address = config.listen;
+            let (mut address, mut http_address) = (config.listen, config.http_listen);
             let serving = server::run(config.clone(), &mut signals, |listening| {
-                address = listening.address;
-                self.print_listening(address);
+                (address, http_address) = (listening.address, listening.http);
+                self.print_listening(&listening);
             });
             match serving.await {
                 Err(error) if error.is_other_epoch() => {
                     if is_stopped.load(Ordering::Acquire) {
                         break Ok(());
                     }
-                    config.listen = address;
+                    (config.listen, config.http_listen) = (address, http_address);
                 }
                 ended => break ended,
             }
@@ -81,11 +80,13 @@ impl Serve {
         served.map_err(|error| Failure::of("cannot serve", &error).with_usage(error.is_wrong_place()))
     }
 
-    fn print_listening(&self, address: SocketAddr) {
+    fn print_listening(&self, listening: &Listening) {
+        let Listening { address, http, .. } = listening;
         let said = if self.json {
-            print_json(&serde_json::json!({ "listening_on": address }))
+            print_json(&serde_json::json!({ "listening_on": address, "http_listening_on": http }))
         } else {
-            print(&format!("listening on {address}\n"))
+            let http = http.map(|http| format!("listening on {http} (HTTP)\n")).unwrap_or_default();
+            print(&format!("listening on {address}\n{http}"))
         };
         // A failure to print must not stop the service.
         drop(said);

@@ -5,8 +5,8 @@
 //! large.
 
 mod deadline;
+pub(crate) mod form;
 pub mod health;
-pub(crate) mod http2;
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -23,7 +23,6 @@ use tower::Service;
 
 use self::deadline::deadline;
 use self::health::HealthBoard;
-use self::http2::form;
 use crate::proto::DESCRIPTORS;
 use crate::surface::{Answering, LARGEST_PLAIN, Limited, LimitsLayer, Surface, explained};
 

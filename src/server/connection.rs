@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -27,12 +27,32 @@ const UNAUTHENTICATED_BYTES: usize = 128 * 1024;
 /// How many bytes are read from one connection before the others get their turn.
 const READ_AT_ONCE: usize = 8 * 1024;
 
+/// What a listener speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// gRPC, over HTTP/2.
+    Grpc,
+    /// HTTP/1.1 or HTTP/2.
+    Http,
+}
+
+/// The names of the protocols in a TLS handshake.
+pub(super) const HTTP2: &[u8] = b"h2";
+pub(super) const HTTP1: &[u8] = b"http/1.1";
+
+/// How HTTP/2 begins. No method of HTTP/1.1 does.
+const PREFACE: &[u8; 4] = b"PRI ";
+
+/// The pause before another look, if fewer bytes than that have come, which is rare.
+const PEEK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Held by each connection of a worker, so that the worker's connections can be counted.
 pub(super) type WorkerSlot = Arc<()>;
 
 /// A connection on which the server speaks HTTP/2.
 pub(super) struct Connection {
     wire: Wire,
+    protocol: Protocol,
     peer: Peer,
     unauthenticated: Option<Unauthenticated>,
     /// Bytes read since the other connections had their turn.
@@ -78,6 +98,7 @@ impl Unauthenticated {
 impl Connection {
     pub(super) fn new(
         wire: Wire,
+        protocol: Protocol,
         peer: Peer,
         unauthenticated: Unauthenticated,
         (permit, mut counted): (OwnedSemaphorePermit, Counted),
@@ -87,12 +108,42 @@ impl Connection {
         if unauthenticated.is_none() {
             counted.known();
         }
-        Connection { wire, unauthenticated, peer, read: 0, counted, _permits: (permit, worker_slot) }
+        Connection { wire, protocol, unauthenticated, peer, read: 0, counted, _permits: (permit, worker_slot) }
     }
 
     /// Who is connected.
     pub(in crate::server) fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// What its listener speaks.
+    pub(in crate::server) fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// True if the peer speaks HTTP/2. In plaintext, that shows in the first bytes that it sends.
+    pub(in crate::server) async fn is_http2(&mut self) -> io::Result<bool> {
+        match &self.wire {
+            Wire::Tls(stream) => Ok(stream.get_ref().1.alpn_protocol() == Some(HTTP2)),
+            Wire::Plain(_) => loop {
+                if let Some(is_http2) = poll_fn(|cx| self.poll_preface(cx)).await? {
+                    return Ok(is_http2);
+                }
+                tokio::time::sleep(PEEK_PAUSE).await;
+            },
+        }
+    }
+
+    /// Returns whether the connection begins like HTTP/2, or `None` if too little of it has come. Takes no bytes.
+    fn poll_preface(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<bool>>> {
+        if self.must_close(cx) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let Wire::Plain(stream) = &self.wire else { return Poll::Ready(Ok(Some(false))) };
+        let mut begin = [0; PREFACE.len()];
+        let come = ready!(stream.poll_peek(cx, &mut ReadBuf::new(&mut begin)))?;
+        let is_alike = come > 0 && begin.get(..come) == PREFACE.get(..come);
+        Poll::Ready(Ok((!is_alike || come == PREFACE.len()).then_some(is_alike)))
     }
 
     /// True if the connection must be closed because no authenticated client has called on it.

@@ -42,6 +42,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::transport::server::TcpIncoming;
 
 use self::config::{Config, Mistake};
+use self::connection::Protocol;
 use self::health::Health;
 use self::listener::certificates::CertificateError;
 use self::listener::{Listener, Watch};
@@ -53,12 +54,12 @@ use self::sinks::Sinks;
 use self::started::Ports;
 use self::supervision::Supervision;
 use self::vital::{AbortOnDrop, Vital, restarted};
-use self::workers::{Threads, Workers};
+use self::workers::{Listeners, Workers};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
 use crate::grpc::GrpcListener;
-use crate::grpc::http2::ConnectionAge;
+use crate::http::{self, HttpListener};
 use crate::registry::backup::Backups;
 use crate::registry::scrub::{Pace, Scrub};
 use crate::registry::{OpenError, Opened, Registry, WriterFailed};
@@ -115,6 +116,9 @@ pub enum ServeError {
         /// The cause.
         source: sample::SampleError,
     },
+    /// The descriptors of the contract cannot be read.
+    #[error("cannot read the descriptors of the contract")]
+    Descriptors(#[source] prost_reflect::DescriptorError),
     /// The descriptors of the contract cannot be served by reflection.
     #[error("cannot serve the descriptors of the contract")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -169,6 +173,8 @@ impl ServeError {
 pub struct Listening {
     /// The address of the gRPC port.
     pub address: SocketAddr,
+    /// The address of the HTTP port, if there is one.
+    pub http: Option<SocketAddr>,
     /// The operations, for another listener of the same server. The server closes its registry cleanly only after this
     /// is dropped.
     pub surface: Surface,
@@ -192,6 +198,10 @@ pub async fn run(
     let ops_server = OpsServer::start(ops.clone(), incoming(ops_listener), vital.part("ops port"));
 
     let (socket, address) = listen(config.listen).await?;
+    let (http_socket, http_address) = match config.http_listen {
+        Some(address) => listen(address).await.map(|(socket, address)| (Some(socket), Some(address)))?,
+        None => (None, None),
+    };
     tokio::pin!(signals);
     let Opened { registry, writer } = tokio::select! {
         opened = open::open(&config) => opened?,
@@ -213,15 +223,23 @@ pub async fn run(
     let (calls, draining) = (limits.calls.clone(), stop.subscribe());
     // Set once, here.
     ops.running.set(Running { audit: audit.clone(), access, traces, calls, draining }).ok();
-    let (workers, threads) = start_workers(&ops, config.connection_age(), &audit, &admission, &limits, &stop, &vital)?;
-    let listening = Listening { address, surface: Surface::new(&audit, &admission, &limits) };
+    let listeners = listeners(&config, &ops, &audit, &admission, &limits)?;
+    let age = config.connection_age();
+    let (workers, threads) =
+        Workers::start(listeners, age, &stop, &ops.liveness, || vital.part("worker")).map_err(ServeError::Listener)?;
+    let listening = Listening { address, http: http_address, surface: Surface::new(&audit, &admission, &limits) };
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
     let (board, writes_off) = (health.clone(), ops.writes_off);
     let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board, writes_off };
     watched.begin().await;
+    if let Some(socket) = http_socket {
+        let listener = Listener { protocol: Protocol::Http, ..listener.clone() };
+        listener.open(socket, workers.clone(), vital.part("HTTP listener")).map_err(ServeError::Listener)?;
+    }
     listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
-    started::log(&config, &registry, Ports { grpc: address, ops: ops_address }, watch.as_ref().map(|it| it.expiries));
+    let ports = Ports { grpc: address, http: http_address, ops: ops_address };
+    started::log(&config, &registry, ports, watch.as_ref().map(|it| it.expiries));
     let watch = watch.map(|watch| AbortOnDrop::spawn(watch.keep()));
     let health_task = AbortOnDrop::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
@@ -316,28 +334,35 @@ fn configured_listener(config: &Config, ops: &Ops) -> Result<(Listener, Option<W
     let (connections, expiries) = (ops.connections.clone(), ops.expiries.clone());
     let Some(access) = config.access() else {
         let identities = Identities::Dev;
-        return Ok((Listener { tls: None, identities, quotas, metrics, connections, expiries }, None));
+        return Ok((
+            Listener { protocol: Protocol::Grpc, tls: None, identities, quotas, metrics, connections, expiries },
+            None,
+        ));
     };
     let watch = Watch::begin(&access, &metrics, &expiries)?;
     let (tls, identities) = (Some(Arc::clone(&watch.tls)), watch.identities.clone());
-    let listener = Listener { tls, identities, quotas, metrics, connections, expiries };
+    let listener = Listener { protocol: Protocol::Grpc, tls, identities, quotas, metrics, connections, expiries };
     Ok((listener, Some(watch)))
 }
 
-/// Starts one worker thread per core.
-fn start_workers(
+/// Creates the services of one worker thread per core.
+fn listeners(
+    config: &Config,
     ops: &Ops,
-    age: ConnectionAge,
     audit: &Audit,
     admission: &Arc<Admission>,
     limits: &LimitsLayer,
-    stop: &watch::Sender<bool>,
-    vital: &Vital,
-) -> Result<(Workers, Threads), ServeError> {
+) -> Result<Vec<Listeners>, ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let listener = |_| GrpcListener::new(Surface::new(audit, admission, limits), &ops.health, limits);
-    let listeners = (0..cores).map(listener).collect::<Result<_, _>>().map_err(ServeError::Reflection)?;
-    Workers::start(listeners, age, stop, &ops.liveness, || vital.part("worker")).map_err(ServeError::Listener)
+    let origins = http::Origins { configured: config.http_origins.0.clone(), is_dev: config.dev };
+    let shared = http::Shared::new(origins).map_err(ServeError::Descriptors)?;
+    let listeners = |_| {
+        let surface = Surface::new(audit, admission, limits);
+        let http = HttpListener::new(surface.clone(), &shared);
+        let grpc = GrpcListener::new(surface, &ops.health, limits).map_err(ServeError::Reflection)?;
+        Ok(Listeners { grpc, http })
+    };
+    (0..cores).map(listeners).collect()
 }
 
 /// Opens the days that begin, and publishes what other processes record.

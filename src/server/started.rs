@@ -30,6 +30,7 @@ const LIMITS: [&str; 16] = [
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ports {
     pub(super) grpc: SocketAddr,
+    pub(super) http: Option<SocketAddr>,
     pub(super) ops: SocketAddr,
 }
 
@@ -47,6 +48,7 @@ pub(super) fn log(config: &Config, registry: &Registry, ports: Ports, expiries: 
         head_revision = head.revision.0,
         open_day = %head.today,
         listen = %ports.grpc,
+        http_listen = ports.http.map(tracing::field::display),
         ops_listen = %ports.ops,
         data_dir = %config.data_dir.display(),
         is_dev = config.dev,

@@ -15,15 +15,24 @@ use tokio::runtime::{Builder, EnterGuard, Handle};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::connection::{Connection, WorkerSlot};
+use super::connection::{Connection, Protocol, WorkerSlot};
 use super::liveness::Liveness;
 use super::vital::Alive;
-use crate::grpc::http2::ConnectionAge;
-use crate::grpc::{self, GrpcListener};
+use crate::grpc::GrpcListener;
+use crate::http::HttpListener;
 use crate::surface::CallsUnderWay;
+use crate::transport::ConnectionAge;
+use crate::transport::{http1, http2};
 
 /// The maximum number of blocking threads that a worker has for disk reads. Further reads wait.
 const MAX_BLOCKING: usize = 32;
+
+/// The services of a worker, by what its connections speak.
+#[derive(Clone)]
+pub(super) struct Listeners {
+    pub(super) grpc: GrpcListener,
+    pub(super) http: HttpListener,
+}
 
 /// The workers of a server. Clones refer to the same workers.
 #[derive(Clone)]
@@ -49,17 +58,17 @@ impl Workers {
     /// Starts one worker per listener. They accept connections until `stop` turns true. Each worker holds a value of
     /// `alive` while it runs.
     pub(super) fn start(
-        listeners: Vec<GrpcListener>,
+        listeners: Vec<Listeners>,
         age: ConnectionAge,
         stop: &watch::Sender<bool>,
         liveness: &Liveness,
         alive: impl Fn() -> Alive,
     ) -> io::Result<(Workers, Threads)> {
         let ((runs, running), cut) = (mpsc::channel(1), watch::Sender::new(()));
-        let start = |listener| {
+        let start = |listeners| {
             let stop = stop.subscribe();
             let held = (alive(), runs.clone());
-            let worker = Worker::start(move |incoming| serve(incoming, listener, age, stop), cut.subscribe(), held)?;
+            let worker = Worker::start(move |incoming| serve(incoming, listeners, age, stop), cut.subscribe(), held)?;
             drop(worker.runtime.spawn(liveness.worker()));
             Ok(worker)
         };
@@ -145,19 +154,30 @@ impl Threads {
     }
 }
 
+/// Serves a connection by its protocol.
+async fn serve_one(mut connection: Connection, listeners: Listeners, age: ConnectionAge, stop: watch::Receiver<bool>) {
+    let peer = connection.peer().clone();
+    if connection.protocol() == Protocol::Grpc {
+        return http2::serve(connection, peer, listeners.grpc, age, stop).await;
+    }
+    match connection.is_http2().await {
+        Ok(true) => http2::serve(connection, peer, listeners.http, age, stop).await,
+        Ok(false) => http1::serve(connection, peer, listeners.http, age, stop).await,
+        // It ended, or was closed, before it said anything.
+        Err(_) => {}
+    }
+}
+
 async fn serve(
     mut incoming: mpsc::Receiver<Connection>,
-    listener: GrpcListener,
+    listeners: Listeners,
     age: ConnectionAge,
     mut stop: watch::Receiver<bool>,
 ) {
     let stops = stop.clone();
     let mut stopped = pin!(stop.wait_for(|stop| *stop));
     let mut connections = JoinSet::new();
-    let begin = |connection: Connection| {
-        let peer = connection.peer().clone();
-        grpc::http2::serve(connection, peer, listener.clone(), age, stops.clone())
-    };
+    let begin = |connection: Connection| serve_one(connection, listeners.clone(), age, stops.clone());
     loop {
         tokio::select! {
             Some(connection) = incoming.recv() => drop(connections.spawn(begin(connection))),

@@ -3,7 +3,6 @@
 //! The services exchange messages in gRPC frames: one byte that says whether the message is compressed (never, here),
 //! four bytes of length, and the message. Listeners do not see the frames.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -43,7 +42,7 @@ impl Call<'_> {
     /// Converts the call into a request to the services.
     pub(super) fn request<M>(&self, messages: M) -> Request<Body>
     where
-        M: Stream<Item = Bytes> + Send + 'static,
+        M: Stream<Item = Result<Bytes, Status>> + Send + 'static,
     {
         let mut request = Request::new(Body::new(Framed { messages }));
         *request.method_mut() = Method::POST;
@@ -71,13 +70,13 @@ pin_project! {
     }
 }
 
-impl<M: Stream<Item = Bytes>> http_body::Body for Framed<M> {
+impl<M: Stream<Item = Result<Bytes, Status>>> http_body::Body for Framed<M> {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Status;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let message = ready!(self.project().messages.poll_next(cx));
-        Poll::Ready(message.map(|message| Ok(Frame::data(framed(&message)))))
+        Poll::Ready(message.map(|message| message.map(|message| Frame::data(framed(&message)))))
     }
 }
 
@@ -99,6 +98,7 @@ pub struct Answers {
     /// Bytes that were received but not returned yet.
     received: Bytes,
     is_over: bool,
+    request_id: Option<HeaderValue>,
 }
 
 impl Answers {
@@ -108,8 +108,16 @@ impl Answers {
         let is_over = refused.is_some();
         match refused.filter(|status| status.code() != Code::Ok) {
             Some(refusal) => Err(refusal),
-            None => Ok(Answers { body: response.into_body(), received: Bytes::new(), is_over }),
+            None => {
+                let request_id = response.headers().get(&REQUEST_ID).cloned();
+                Ok(Answers { body: response.into_body(), received: Bytes::new(), is_over, request_id })
+            }
         }
+    }
+
+    /// The id of the request: the value of the header `x-request-id`.
+    pub fn request_id(&self) -> Option<&HeaderValue> {
+        self.request_id.as_ref()
     }
 
     /// Processes the next frame.
@@ -161,6 +169,8 @@ fn first_message(received: &mut Bytes) -> Option<Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use futures_util::StreamExt as _;
 
     use super::*;

@@ -37,10 +37,10 @@ impl Surface {
     }
 
     /// Answers a call. `messages` are the encoded request messages of the method, and the result contains the encoded
-    /// responses: one of each unless the method streams.
+    /// responses: one of each unless the method streams. A message that is an error ends the call with that status.
     pub async fn call<M>(&self, call: Call<'_>, messages: M) -> Result<Answers, Status>
     where
-        M: Stream<Item = Bytes> + Send + 'static,
+        M: Stream<Item = Result<Bytes, Status>> + Send + 'static,
     {
         let deadline = call.deadline;
         let Ok(response) = self.clone().answer(call.request(messages), deadline).await;

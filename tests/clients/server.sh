@@ -25,7 +25,7 @@ fail() {
 # Starts the registry with these flags and waits until it accepts calls. Sets `address`.
 start() {
     : >"$work/log" # there before the first look at it, whichever process is quicker
-    "$binary" serve "$@" --listen "$listen" --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
+    "$binary" serve "$@" --listen "$listen" --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
     server=$!
     for ((tick = 0; tick < start_seconds * 10; tick++)); do
         address=$(sed -n 's/^listening on \([^ ]*\).*/\1/p' "$work/log" | head -n 1)

@@ -101,7 +101,7 @@ async fn one(
     let (listener, method) = (listener.clone(), method.to_owned());
     let call = async move {
         let call = Call { method: &method, headers: &listener.headers, peer: None, deadline: None };
-        if let Ok(answers) = listener.surface.call(call, messages).await {
+        if let Ok(answers) = listener.surface.call(call, messages.map(Ok)).await {
             let mut answers = Box::pin(answers.take(ANSWERS));
             // A feed does not end: the messages received so far are enough.
             while let Ok(Some(Ok(_))) = tokio::time::timeout(Duration::from_millis(200), answers.next()).await {}

@@ -45,10 +45,10 @@ const EXAMPLE: &str = "\
 Example:
   cpss-registry restore-drill /mnt/backup/cpss-2026-03-02
 
-The answers are compared with the standings that the backup itself has on record, and with any flag of the connection
-also with those of a server as of the same revision, asked as registrar or auditor. The time to recover is that of the
-restore and of the start. The scratch directory holds personal data while the drill runs. SIGTERM and Ctrl-C end the
-drill, and remove the directory, once the restore, the check, or the start is through.";
+The answers are compared with the standings that the backup itself has on record, and with --endpoint or --profile also
+with those of a server as of the same revision, asked as registrar or auditor. The time to recover is that of the restore
+and of the start. The scratch directory holds personal data while the drill runs. SIGTERM and Ctrl-C end the drill, and
+remove the directory, once the restore, the check, or the start is through.";
 
 #[derive(Serialize)]
 struct Report {

@@ -29,10 +29,10 @@ pub use self::value::{Bytes, Percent, Share};
 use super::listener::certificates::CertificateFiles;
 use crate::auth::misses::MissLimits;
 use crate::auth::quotas::Limits;
-use crate::grpc::http2::ConnectionAge;
 use crate::registry::clock;
 use crate::store::holds_registry;
 use crate::telemetry::audit::{self, Keep, Place};
+use crate::transport::ConnectionAge;
 
 /// The files that decide who may call.
 #[derive(Clone, Debug, PartialEq, Eq)]

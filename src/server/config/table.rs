@@ -17,7 +17,7 @@ use super::derive::{configuration, name};
 use super::key::{Example, Key, summary};
 use super::log_values::{DatabaseUrl, LogEngine, ReplicaId, RollCall};
 use super::reading::Reading;
-use super::value::{Bytes, Form, Percent, Share, Value};
+use super::value::{Bytes, Form, HttpOrigins, Percent, Share, Value};
 use crate::domain::day::Day;
 use crate::domain::id::Revision;
 use crate::store::backup::Recipients;
@@ -35,6 +35,19 @@ configuration! {
         /// It serves grpc.health.v1, /livez, /readyz and /metrics, in plaintext and without personal data. Keep it off
         /// any network that clients reach.
         ops_listen: SocketAddr = loopback(9090), flag "ops-listen" "ADDR";
+
+        /// The address of the HTTP port, which serves the contract as JSON; port 0 picks a free one
+        ///
+        /// It speaks HTTP/1.1 and HTTP/2, with the certificates and the clients of the gRPC port. Unset: there is no such
+        /// port.
+        http_listen: Option<SocketAddr> = None, with --dev Some(loopback(8080)), flag "http-listen" "ADDR",
+            Unset "127.0.0.1:8443";
+
+        /// The web pages of other origins that may call the HTTP port from a browser, separated by spaces
+        ///
+        /// Unset: none, only pages of the server itself.
+        http_origins: HttpOrigins = HttpOrigins::default(), flag "http-origins" "ORIGINS",
+            Unset "https://portal.example.gov";
 
         /// The server's certificate, followed by the chain to its authority (PEM)
         ///

@@ -140,6 +140,31 @@ impl Value for Recipients {
     }
 }
 
+/// Origins of web pages, such as `https://portal.example.gov`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpOrigins(pub Vec<String>);
+
+impl Value for HttpOrigins {
+    fn read(text: &str) -> Result<Self, String> {
+        let is_origin = |origin: &str| {
+            let uri = origin.parse::<http::Uri>().ok();
+            uri.is_some_and(|uri| {
+                let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme));
+                let whole = scheme.zip(uri.authority()).map(|(scheme, authority)| format!("{scheme}://{authority}"));
+                whole.is_some_and(|whole| whole == origin)
+            })
+        };
+        match text.split_whitespace().find(|origin| !is_origin(origin)) {
+            Some(wrong) => Err(format!("`{wrong}` is not an origin, such as https://portal.example.gov")),
+            None => Ok(HttpOrigins(text.split_whitespace().map(str::to_owned).collect())),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.join(" "))
+    }
+}
+
 /// A share of a disk, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share(pub u64);

@@ -24,7 +24,8 @@ async fn connect(time: Duration) -> (TcpStream, Connection, ConnectionSet, Peer)
     let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
     let permit = (permit, ConnectionCounts::default().add());
     let (wire, unauthenticated) = (Wire::Plain(taken.unwrap().0), Unauthenticated::new(time, set.add()));
-    let connection = Connection::new(wire, peer.clone(), unauthenticated, permit, WorkerSlot::default());
+    let connection =
+        Connection::new(wire, Protocol::Http, peer.clone(), unauthenticated, permit, WorkerSlot::default());
     (other.unwrap(), connection, set, peer)
 }
 

@@ -18,6 +18,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::authorities::Authorities;
 pub use super::certificate_error::CertificateError;
 use super::validity;
+use crate::server::connection::{HTTP1, HTTP2};
 use crate::server::file_modes::{others_may_use, writable_by_others};
 
 /// The maximum size of a file, in bytes.
@@ -39,6 +40,8 @@ pub struct CertificateFiles {
 pub struct Certificates {
     /// The TLS configuration for handshakes.
     pub tls: Arc<ServerConfig>,
+    /// The same for the HTTP port, where clients may also speak HTTP/1.1.
+    pub http_tls: Arc<ServerConfig>,
     /// The authorities of client certificates.
     pub authorities: Authorities,
     /// When they expire.
@@ -83,12 +86,14 @@ impl CertificateFiles {
             }
         };
         let mut tls = builder.with_single_cert(chain, key).map_err(unusable)?;
-        tls.alpn_protocols = vec![b"h2".to_vec()];
+        tls.alpn_protocols = vec![HTTP2.to_vec()];
         // Every connection presents its certificate. A resumed session would not, and gRPC connections live so long
         // that resumption gains nothing.
         tls.session_storage = Arc::new(NoServerSessionStorage {});
         tls.send_tls13_tickets = 0;
-        Ok(Certificates { tls: Arc::new(tls), authorities, expiries })
+        let mut http_tls = tls.clone();
+        http_tls.alpn_protocols = [HTTP2, HTTP1].map(<[u8]>::to_vec).into();
+        Ok(Certificates { tls: Arc::new(tls), http_tls: Arc::new(http_tls), authorities, expiries })
     }
 
     /// The paths of all files.

@@ -26,7 +26,7 @@ use self::certificates::Certificates;
 pub(super) use self::expiries::{CertificateExpiries, EXPIRES_SOON};
 use self::handshakes::Handshakes;
 pub(super) use self::reload::{Loaded, ReloadRequests, Watch};
-use super::connection::{Connection, UNAUTHENTICATED_TIMEOUT, Unauthenticated, Wire};
+use super::connection::{Connection, Protocol, UNAUTHENTICATED_TIMEOUT, Unauthenticated, Wire};
 use super::connection_counts::{ConnectionCounts, Counted};
 use super::connection_set::{ConnectionSet, Slot};
 use super::workers::{Worker, Workers};
@@ -50,9 +50,10 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// The certificates for handshakes. They are replaced when their files change.
 pub(super) type Tls = Arc<ArcSwap<Certificates>>;
 
-/// The configuration of the listener.
+/// The configuration of a listener.
 #[derive(Clone)]
 pub(super) struct Listener {
+    pub protocol: Protocol,
     /// None on a development server, which speaks plaintext.
     pub tls: Option<Tls>,
     pub identities: Identities,
@@ -141,7 +142,8 @@ impl Listener {
         };
         match handshake {
             Ok(Ok((wire, peer))) => {
-                worker.hand_over(Connection::new(wire, peer, unauthenticated, permit, worker.slot())).await;
+                let slot = worker.slot();
+                worker.hand_over(Connection::new(wire, self.protocol, peer, unauthenticated, permit, slot)).await;
             }
             Ok(Err(error)) => {
                 self.metrics.handshake_failed(failure(&error));
@@ -167,7 +169,8 @@ impl Listener {
             }
             return Ok((Wire::Plain(stream), peer));
         };
-        let Certificates { tls, authorities, .. } = &*tls.load_full();
+        let Certificates { tls, http_tls, authorities, .. } = &*tls.load_full();
+        let tls = if self.protocol == Protocol::Http { http_tls } else { tls };
         let stream = TlsAcceptor::from(Arc::clone(tls)).accept(stream).await?;
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let shown = chain.first().zip(authorities.signer_of(chain));
@@ -252,6 +255,7 @@ mod tests {
 
     fn plain() -> Listener {
         Listener {
+            protocol: Protocol::Grpc,
             tls: None,
             identities: Identities::Dev,
             quotas: Quotas::default(),

@@ -97,6 +97,8 @@ impl http_body::Body for BodyLimit {
                 self.pace.waited();
                 return polled;
             }
+            // The listener refuses a message that it cannot read.
+            Poll::Ready(Some(Err(refusal))) if !refusal.details().is_empty() => return polled,
             Poll::Ready(Some(Err(_))) => {
                 if let Some(peer) = self.peer.take() {
                     peer.canceled();

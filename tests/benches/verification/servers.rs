@@ -23,7 +23,8 @@ impl Server {
     pub fn registry(data_dir: &Path, today: &str) -> Result<Server, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
         command
-            .args(["serve", "--dev", "--no-sample", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+            .args(["serve", "--dev", "--no-sample", "--listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"])
+            .args(["--ops-listen", "127.0.0.1:0"])
             .args(["--today", today])
             .arg("--data-dir")
             .arg(data_dir);

@@ -26,7 +26,7 @@ const WRAPPER: &str = r#"#!/bin/sh
 case " $* " in *" --endpoint "* | *" --help "*) exec "$PROGRAM" "$@" ;; esac
 if [ "$1" = serve ]; then
     case " $* " in *" --listen "*) ;; *) set -- "$@" --listen 127.0.0.1:0 ;; esac
-    exec "$PROGRAM" "$@" --ops-listen 127.0.0.1:0
+    exec "$PROGRAM" "$@" --ops-listen 127.0.0.1:0 --http-listen 127.0.0.1:0
 fi
 case $1 in backup | restore-drill) exec "$PROGRAM" "$@" ;; esac
 if "$PROGRAM" "$@" --help | grep -q -- --endpoint; then set -- "$@" --endpoint "http://127.0.0.1:$PORT"; fi

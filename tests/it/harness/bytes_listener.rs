@@ -24,6 +24,6 @@ impl BytesListener {
     pub async fn answer(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
         let most = messages.len();
         let call = Call { method, headers: &self.headers, peer: None, deadline: None };
-        self.surface.call(call, tokio_stream::iter(messages)).await?.take(most).try_collect().await
+        self.surface.call(call, tokio_stream::iter(messages.into_iter().map(Ok))).await?.take(most).try_collect().await
     }
 }

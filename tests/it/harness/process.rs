@@ -76,7 +76,15 @@ impl Process {
         let words: Vec<_> = under.iter().chain([&binary]).collect();
         let mut child = Command::new(words[0])
             .args(&words[1..])
-            .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", &ops.to_string()])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--http-listen",
+                "127.0.0.1:0",
+                "--ops-listen",
+                &ops.to_string(),
+            ])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -124,6 +124,7 @@ fn config(data_dir: &Path, today: &str, flags: Flags) -> Config {
     let any_port = Some("127.0.0.1:0".to_owned());
     let flags = Flags {
         listen: any_port.clone(),
+        http_listen: any_port.clone(),
         ops_listen: any_port,
         data_dir: Some(data_dir.to_str().unwrap().to_owned()),
         dev: true,

@@ -128,7 +128,7 @@ async fn a_call_ends_at_its_deadline_and_an_unknown_method_is_refused() {
     let late = surface.call(of("VerificationService/StreamVerifyCredentials"), silent).await.unwrap_err();
     assert_eq!(late.code(), Code::DeadlineExceeded);
     for wrong in ["VerificationService/Verify", "verify", "", "no method/at all", "../grpc.health.v1.Health/Check"] {
-        let nothing = futures_util::stream::iter([Bytes::new()]);
+        let nothing = futures_util::stream::iter([Ok(Bytes::new())]);
         let call = Call { deadline: None, ..of(wrong) };
         assert_eq!(surface.call(call, nothing).await.unwrap_err().code(), Code::Unimplemented, "{wrong}");
     }
@@ -170,7 +170,7 @@ async fn a_caller_is_known_by_certificate_or_token_over_every_listener() {
         };
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), shown.map(read));
         let call = Call { method: VERIFY, headers: &headers, peer: Some(&peer), deadline: None };
-        let answered = listener.surface.call(call, tokio_stream::iter([question.clone()])).await;
+        let answered = listener.surface.call(call, tokio_stream::iter([Ok(question.clone())])).await;
         let first = match answered {
             Ok(mut answers) => answers.next().await.unwrap().err(),
             Err(refused) => Some(refused),

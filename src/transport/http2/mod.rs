@@ -2,8 +2,6 @@
 //!
 //! This replaces tonic's server, which uses a task and six layers per call that are not needed here.
 
-mod age;
-pub(crate) mod form;
 mod frame_guard;
 mod inline_executor;
 mod unread;
@@ -15,7 +13,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,10 +20,11 @@ use tokio::sync::watch;
 use tonic::body::Body;
 use tower::Service;
 
-pub use self::age::ConnectionAge;
 use self::frame_guard::FrameGuard;
 use self::inline_executor::InlineExecutor;
 use self::unread::Unread;
+use super::age::ConnectionAge;
+use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::CALLS_PER_CONNECTION;
 
@@ -136,25 +134,4 @@ fn builder(calls: &InlineExecutor) -> Builder<InlineExecutor> {
         .max_pending_accept_reset_streams(RESETS_BEFORE_ACCEPT)
         .max_local_error_reset_streams(RESETS_BY_FAULT);
     builder
-}
-
-/// Adds the peer of the connection to each request.
-struct WithPeer<S> {
-    services: S,
-    peer: Peer,
-}
-
-impl<S> hyper::service::Service<Request<Incoming>> for WithPeer<S>
-where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
-{
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(self.peer.clone());
-        self.services.clone().call(request)
-    }
 }

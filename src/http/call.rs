@@ -1,0 +1,146 @@
+//! A request for a method of the contract.
+
+use std::time::Duration;
+
+use http::header::CONTENT_ENCODING;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use http_body_util::BodyExt as _;
+use prost::bytes::{Bytes, BytesMut};
+use tokio::time::Instant;
+use tokio_stream::Stream;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::codec::{Codec, Unknown};
+use super::contract::{Contract, Method};
+use super::{HttpListener, Shared};
+use crate::auth::peer::Peer;
+use crate::surface::{Answers, Call, Surface, status};
+
+static TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
+static VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
+
+/// A request for a method, and what answers it.
+pub(super) struct Exchange {
+    surface: Surface,
+    shared: std::sync::Arc<Shared>,
+    pub(super) method: Method,
+    pub(super) head: Parts,
+    /// The unknown fields of the request.
+    pub(super) unknown: Unknown,
+}
+
+impl Exchange {
+    pub(super) fn new(listener: &HttpListener, method: &Method, head: Parts) -> Exchange {
+        Exchange {
+            surface: listener.surface.clone(),
+            shared: std::sync::Arc::clone(&listener.shared),
+            method: method.clone(),
+            head,
+            unknown: Unknown::default(),
+        }
+    }
+
+    /// The descriptors of the contract.
+    pub(super) fn contract(&self) -> &Contract {
+        &self.shared.contract
+    }
+
+    /// Checks the headers of the protocol. Returns how long the caller waits.
+    pub(super) fn checked(&self, encoding: &HeaderName) -> Result<Option<Duration>, Status> {
+        let headers = &self.head.headers;
+        if headers.get(&VERSION).is_some_and(|version| version != "1") {
+            return Err(status::invalid_field(VERSION.as_str(), "only version 1 is spoken"));
+        }
+        for encoding in [encoding, &CONTENT_ENCODING] {
+            if headers.get(encoding).is_some_and(|encoding| encoding != "identity") {
+                return Err(status::unimplemented("send the message without compression (identity)"));
+            }
+        }
+        deadline(headers)
+    }
+
+    /// Calls the method with these messages.
+    pub(super) async fn call<M>(&self, messages: M, deadline: Option<Duration>) -> Result<Answers, Status>
+    where
+        M: Stream<Item = Result<Bytes, Status>> + Send + 'static,
+    {
+        let peer: Option<&Peer> = self.head.extensions.get();
+        let call = Call { method: &self.method.name, headers: &self.head.headers, peer, deadline };
+        self.surface.call(call, messages).await
+    }
+
+    /// The single message of a body.
+    pub(super) fn message(&self, body: Body, codec: Codec) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
+        let (method, unknown) = (self.method.clone(), self.unknown.clone());
+        futures_util::stream::once(async move { codec.read(whole(body, method.largest).await?, &method, &unknown) })
+    }
+}
+
+/// The whole body, if it is at most this large.
+async fn whole(mut body: Body, most: usize) -> Result<Bytes, Status> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            if whole.len() + data.len() > most {
+                return Err(too_large(most));
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(whole.freeze())
+}
+
+/// The refusal of a message that is too large.
+pub(super) fn too_large(most: usize) -> Status {
+    status::too_large(format!("a message of this method may have at most {most} bytes as it is sent"))
+}
+
+/// How long the caller waits, if it says so.
+fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
+    let Some(value) = headers.get(&TIMEOUT) else { return Ok(None) };
+    let digits = value
+        .to_str()
+        .ok()
+        .filter(|text| (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let millis = digits.and_then(|digits| digits.parse().ok()).map(Duration::from_millis);
+    millis
+        .map(Some)
+        .ok_or_else(|| status::invalid_field(TIMEOUT.as_str(), "not a number of milliseconds of up to ten digits"))
+}
+
+/// Waits for the next response, but not longer than until the caller gives up.
+pub(super) async fn next(answers: &mut Answers, until: Option<Instant>) -> Option<Result<Bytes, Status>> {
+    use tokio_stream::StreamExt as _;
+    match until {
+        None => answers.next().await,
+        Some(until) => tokio::time::timeout_at(until, answers.next())
+            .await
+            .unwrap_or_else(|_| Some(Err(status::deadline_exceeded()))),
+    }
+}
+
+/// The responses of a call, as they are sent: `write` writes one, and `end` the end, with the refusal if there is one.
+pub(super) fn parts<W, E>(
+    answers: Answers,
+    until: Option<Instant>,
+    write: W,
+    end: E,
+) -> impl Stream<Item = Bytes> + Send
+where
+    W: FnMut(Bytes) -> Result<Bytes, Status> + Send,
+    E: Fn(Option<&Status>) -> Bytes + Send,
+{
+    futures_util::stream::unfold(Some((answers, write, end)), move |state| async move {
+        let (mut answers, mut write, end) = state?;
+        let part = match next(&mut answers, until).await {
+            None => return Some((end(None), None)),
+            Some(part) => part.and_then(&mut write),
+        };
+        Some(match part {
+            Ok(part) => (part, Some((answers, write, end))),
+            Err(refusal) => (end(Some(&refusal)), None),
+        })
+    })
+}

@@ -1,0 +1,14 @@
+//! Messages of the contract as JSON, by their descriptors: the canonical form of protobuf in and out. Input may also
+//! write dates as `"2026-03-01"` and the values of enums without their prefix.
+
+mod object;
+mod reader;
+mod reading;
+mod scalar;
+mod writer;
+
+pub(super) use self::reader::from_json;
+pub(super) use self::writer::to_json;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! JSON lines: one response in a line, or one element of a batch.
+
+use http::header::CONTENT_ENCODING;
+use http::{Response, StatusCode};
+use prost::bytes::Bytes;
+use prost_reflect::{DynamicMessage, MessageDescriptor};
+use serde_json::Value;
+use tokio::time::Instant;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::call::{Exchange, parts};
+use super::codec::Codec;
+use super::connect::one;
+use super::media::{JSON_LINES, Media};
+use super::pieces::{Form, pieces};
+use super::{error, reply};
+use crate::surface::{Answers, status};
+
+/// Answers a call in lines.
+pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
+    let begun = Instant::now();
+    match called(&exchange, body).await {
+        Err(refusal) => reply::refused(&refusal, exchange.contract()),
+        Ok((answers, deadline)) => {
+            let id = answers.request_id().cloned();
+            let until = deadline.map(|deadline| begun + deadline);
+            let answered = if exchange.method.gives_stream {
+                Ok(streamed(&exchange, answers, until))
+            } else {
+                batch(&exchange.method.output, answers).await
+            };
+            let mut response = answered.unwrap_or_else(|refusal| reply::refused(&refusal, exchange.contract()));
+            reply::with_id(id.as_ref(), response.headers_mut());
+            reply::with_unknown(exchange.unknown.named(), response.headers_mut());
+            response
+        }
+    }
+}
+
+async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<std::time::Duration>), Status> {
+    use tokio_stream::StreamExt as _;
+    let deadline = exchange.checked(&CONTENT_ENCODING)?;
+    let answers = if Media::of(&exchange.head.headers) == Some(Media::JsonLines) {
+        if !exchange.method.takes_stream {
+            return Err(status::invalid_field("content-type", "this method takes one message: send application/json"));
+        }
+        let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
+        let messages = pieces(body, Form::Lines, method.largest);
+        let messages = messages.map(move |message| Codec::Json.read(message?, &method, &unknown));
+        exchange.call(messages, deadline).await?
+    } else {
+        let message = exchange.message(body, Codec::Json);
+        exchange.call(message, deadline).await?
+    };
+    Ok((answers, deadline))
+}
+
+/// Each response in a line. A refusal is the last line.
+fn streamed(exchange: &Exchange, answers: Answers, until: Option<Instant>) -> Response<Body> {
+    let (output, pool) = (exchange.method.output.clone(), exchange.contract().pool().clone());
+    let write = move |message| Codec::Json.write(message, &output).map(line);
+    let end = move |refusal: Option<&Status>| match refusal {
+        None => Bytes::new(),
+        Some(refusal) => line(error::ended(refusal, &pool).into()),
+    };
+    reply::streamed(JSON_LINES, parts(answers, until, write, end))
+}
+
+fn line(json: Bytes) -> Bytes {
+    [&json[..], b"\n"].concat().into()
+}
+
+/// The elements of the list in a response in a line each. Its other fields, if it has any, are a line before them.
+async fn batch(output: &MessageDescriptor, mut answers: Answers) -> Result<Response<Body>, Status> {
+    let encoded = one(&mut answers).await?;
+    let whole = DynamicMessage::decode(output.clone(), &*encoded).map_err(|_| status::internal())?;
+    let whole = serde_json::to_value(whole).map_err(|_| status::internal())?;
+    let Value::Object(mut fields) = whole else { return Err(status::internal()) };
+    let list = output.fields().find(|field| field.is_list() && field.kind().as_message().is_some());
+    let elements = list.and_then(|list| fields.remove(list.json_name()));
+    let mut lines = Vec::with_capacity(4 * encoded.len());
+    let mut add = |value: &Value| {
+        // Writing to memory never fails.
+        serde_json::to_writer(&mut lines, value).unwrap_or_default();
+        lines.push(b'\n');
+    };
+    if !fields.is_empty() {
+        add(&Value::Object(fields));
+    }
+    if let Some(Value::Array(elements)) = elements {
+        elements.iter().for_each(&mut add);
+    }
+    Ok(reply::whole(StatusCode::OK, JSON_LINES, lines))
+}

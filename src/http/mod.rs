@@ -1,0 +1,147 @@
+//! The HTTP listener: the contract as JSON over HTTP/1.1 and HTTP/2, by the Connect protocol, as JSON lines, and as
+//! server-sent events.
+//!
+//! It is generic over the descriptors of the contract: no method has code of its own here. Calls go to the [`Surface`],
+//! as those of every listener.
+
+mod browser;
+mod call;
+mod codec;
+mod connect;
+mod contract;
+mod error;
+mod events;
+mod json;
+mod lines;
+mod media;
+mod pieces;
+mod reply;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::header::ACCEPT;
+use http::{Method as Verb, Request, Response, StatusCode};
+use prost_reflect::DescriptorError;
+use tonic::body::Body;
+use tower::Service;
+
+pub(crate) use self::browser::Origins;
+use self::call::Exchange;
+use self::contract::Contract;
+use self::media::{Accepted, Media};
+use crate::surface::Surface;
+
+/// What all HTTP listeners of a process share: the descriptors, and which web pages may call.
+pub(crate) struct Shared {
+    contract: Contract,
+    origins: Origins,
+}
+
+impl Shared {
+    /// Reads the descriptors.
+    pub(crate) fn new(origins: Origins) -> Result<Arc<Shared>, DescriptorError> {
+        Ok(Arc::new(Shared { contract: Contract::new()?, origins }))
+    }
+}
+
+/// The service that answers the requests of a connection.
+#[derive(Clone)]
+pub(crate) struct HttpListener {
+    surface: Surface,
+    shared: Arc<Shared>,
+}
+
+impl HttpListener {
+    /// Creates a listener that calls this surface.
+    pub(crate) fn new(surface: Surface, shared: &Arc<Shared>) -> HttpListener {
+        HttpListener { surface, shared: Arc::clone(shared) }
+    }
+
+    async fn answer(self, request: Request<Body>) -> Response<Body> {
+        let origin = match self.shared.origins.check(&request) {
+            Ok(origin) => origin,
+            Err(why) => {
+                self.surface.turned_away(&request, StatusCode::FORBIDDEN);
+                return browser::harden(reply::refusal(StatusCode::FORBIDDEN, why), None);
+            }
+        };
+        let response = match (origin.as_ref(), request.method()) {
+            (Some(_), &Verb::OPTIONS) => browser::preflight(),
+            _ => self.called(request).await,
+        };
+        browser::harden(response, origin.as_ref())
+    }
+
+    /// Answers a request by its path, its method, and its content type.
+    async fn called(self, request: Request<Body>) -> Response<Body> {
+        let refuse = |status, why: &str| {
+            self.surface.turned_away(&request, status);
+            reply::refusal(status, why)
+        };
+        let Some(method) = self.shared.contract.method(request.uri().path()) else {
+            return refuse(StatusCode::NOT_FOUND, "the contract has no such method or service");
+        };
+        if request.method() == Verb::GET {
+            if !method.may_get {
+                return reply::allowing(
+                    "POST",
+                    refuse(
+                        StatusCode::METHOD_NOT_ALLOWED,
+                        "send a POST: what this method asks must not stand in a URL",
+                    ),
+                );
+            }
+            return connect::get(Exchange::new(&self, method, request.into_parts().0)).await;
+        }
+        if request.method() != Verb::POST {
+            let allowed = if method.may_get { "GET, POST" } else { "POST" };
+            return reply::allowing(allowed, refuse(StatusCode::METHOD_NOT_ALLOWED, "send a POST"));
+        }
+        let sent = Media::of(request.headers());
+        let wanted = Accepted::of(request.headers().get_all(ACCEPT));
+        let exchange = |head| Exchange::new(&self, method, head);
+        match (sent, wanted) {
+            (Some(Media::Json | Media::JsonLines), Accepted::JsonLines) => {
+                let (head, body) = request.into_parts();
+                lines::answer(exchange(head), body).await
+            }
+            (Some(Media::Json), Accepted::Events) if events::can_serve(method) => {
+                let (head, body) = request.into_parts();
+                events::answer(exchange(head), body).await
+            }
+            (Some(Media::Json | Media::Proto), _) if method.is_unary() => {
+                let (head, body) = request.into_parts();
+                connect::unary(exchange(head), body).await
+            }
+            (Some(Media::ConnectJson | Media::ConnectProto), _) if !method.is_unary() => {
+                let (head, body) = request.into_parts();
+                connect::stream(exchange(head), body).await
+            }
+            _ => {
+                let right = media::right_for(method);
+                reply::posting(
+                    right,
+                    refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &format!("send one of the content types {right}")),
+                )
+            }
+        }
+    }
+}
+
+impl Service<Request<Body>> for HttpListener {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let listener = self.clone();
+        Box::pin(async move { Ok(listener.answer(request).await) })
+    }
+}

@@ -1,0 +1,138 @@
+//! Cuts the body of a request into messages as they come: envelopes, or lines.
+
+use http_body_util::BodyExt as _;
+use prost::bytes::{Buf as _, Bytes, BytesMut};
+use tokio_stream::Stream;
+use tonic::Status;
+use tonic::body::Body;
+
+use super::call::too_large;
+use crate::surface::status;
+
+/// How messages follow each other in a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// One byte of flags and four bytes of length before each.
+    Envelopes,
+    /// A line feed after each, except perhaps the last.
+    Lines,
+}
+
+/// The number of bytes before a message in an envelope.
+const PREFIX: usize = 5;
+
+/// The messages in a body, of at most `most` bytes each. Only what is asked for is read.
+pub(super) fn pieces(body: Body, form: Form, most: usize) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+    futures_util::stream::try_unfold(
+        (body, BytesMut::new(), false),
+        move |(mut body, mut read, mut is_over)| async move {
+            loop {
+                let piece = match form {
+                    Form::Envelopes => first_envelope(&mut read, is_over, most)?,
+                    Form::Lines => first_line(&mut read, is_over, most)?,
+                };
+                if let Some(piece) = piece {
+                    return Ok(Some((piece, (body, read, is_over))));
+                }
+                if is_over {
+                    return Ok(None);
+                }
+                match body.frame().await {
+                    None => is_over = true,
+                    Some(frame) => read.extend_from_slice(&frame?.into_data().unwrap_or_default()),
+                }
+            }
+        },
+    )
+}
+
+/// Takes the first envelope, if it is complete.
+fn first_envelope(read: &mut BytesMut, is_over: bool, most: usize) -> Result<Option<Bytes>, Status> {
+    let incomplete =
+        || if is_over && !read.is_empty() { Err(malformed("the body ends within an envelope")) } else { Ok(None) };
+    let Some([flags, length @ ..]) = read.first_chunk::<PREFIX>() else { return incomplete() };
+    match flags {
+        0 => {}
+        1 => return Err(malformed("a compressed envelope, but no compression was agreed on")),
+        _ => return Err(malformed("an envelope with flags that a request does not have")),
+    }
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+    if length > most {
+        return Err(too_large(most));
+    }
+    if read.len() < PREFIX + length {
+        return incomplete();
+    }
+    read.advance(PREFIX);
+    Ok(Some(read.split_to(length).freeze()))
+}
+
+/// Takes the first line that is not blank, if it is complete.
+fn first_line(read: &mut BytesMut, is_over: bool, most: usize) -> Result<Option<Bytes>, Status> {
+    loop {
+        let (line, rest) = match read.iter().position(|byte| *byte == b'\n') {
+            Some(at) => (at, at + 1),
+            None if is_over && !read.is_empty() => (read.len(), read.len()),
+            None if read.len() > most => return Err(too_large(most)),
+            None => return Ok(None),
+        };
+        if line > most {
+            return Err(too_large(most));
+        }
+        let mut taken = read.split_to(rest).freeze();
+        taken.truncate(line);
+        if !taken.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Some(taken));
+        }
+    }
+}
+
+fn malformed(why: &str) -> Status {
+    status::invalid_field("body", why)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::TryStreamExt as _;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    async fn cut(bytes: &[u8], sizes: usize, form: Form) -> Result<Vec<Bytes>, String> {
+        let frames: Vec<_> = bytes
+            .chunks(sizes)
+            .map(|piece| Ok::<_, Status>(http_body::Frame::data(Bytes::copy_from_slice(piece))))
+            .collect();
+        let body = Body::new(StreamBody::new(tokio_stream::iter(frames)));
+        pieces(body, form, 100).try_collect().await.map_err(|status| status.message().to_owned())
+    }
+
+    #[tokio::test]
+    async fn messages_are_complete_however_the_body_is_split() {
+        let envelopes = b"\0\0\0\0\x02{}\0\0\0\0\0\0\0\0\0\x03abc";
+        let lines = b"{}\n\r\n\nabc\r\n{\"a\":1}";
+        for size in [1, 2, 5, 6, 100] {
+            assert_eq!(cut(envelopes, size, Form::Envelopes).await.unwrap(), ["{}", "", "abc"], "{size}");
+            assert_eq!(cut(lines, size, Form::Lines).await.unwrap(), ["{}", "abc\r", "{\"a\":1}"], "{size}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_malformed_or_too_large_is_refused() {
+        let long = [b'a'; 101];
+        for (bytes, expected) in [
+            (&b"\0\0\0\0\x02{"[..], "ends within an envelope"),
+            (b"\0\0", "ends within an envelope"),
+            (b"\x01\0\0\0\0", "compressed"),
+            (b"\x02\0\0\0\0", "flags"),
+            (b"\0\0\0\0\xff", "at most 100 bytes"),
+        ] {
+            let refused = cut(bytes, 3, Form::Envelopes).await.unwrap_err();
+            assert!(refused.contains(expected), "{refused}");
+        }
+        for (size, bytes) in [(1, &long[..]), (200, &[&long[..], b"\n"].concat())] {
+            assert!(cut(bytes, size, Form::Lines).await.unwrap_err().contains("at most 100 bytes"));
+        }
+        assert_eq!(cut(&long[1..], 200, Form::Lines).await.unwrap().len(), 1);
+    }
+}

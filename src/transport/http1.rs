@@ -1,0 +1,112 @@
+//! HTTP/1.1 on a connection: one request at a time.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+use tonic::body::Body;
+use tower::Service;
+
+use super::age::ConnectionAge;
+use super::with_peer::WithPeer;
+use crate::auth::peer::Peer;
+
+/// How long a connection waits for the head of the next request, which includes the time between two requests. Common
+/// clients close idle connections earlier.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// The maximum size of what is read ahead of a request, head included.
+const BUFFER: usize = 64 * 1024;
+
+/// Serves the requests of a connection until the peer closes it or is cut off. After `stop`, and when the connection is
+/// too old, answers the request in progress and closes.
+pub(crate) async fn serve<S>(
+    connection: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    services: S,
+    age: ConnectionAge,
+    mut stop: watch::Receiver<bool>,
+) where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
+{
+    let with_peer = WithPeer { services, peer: peer.clone() };
+    let connection = TokioIo::new(Watched { connection, peer: peer.clone() });
+    let http = Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER)
+        .serve_connection(connection, with_peer);
+    let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
+    let (mut is_stopping, mut is_aged, mut aged) = (false, false, pin!(age.reached()));
+    let ended = poll_fn(|cx| {
+        if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
+            is_stopping = true;
+            http.as_mut().graceful_shutdown();
+        }
+        if !is_aged && aged.as_mut().poll(cx).is_ready() {
+            is_aged = true;
+            peer.age(age.grace);
+            http.as_mut().graceful_shutdown();
+        }
+        let polled = http.as_mut().poll(cx);
+        if polled.is_pending() && peer.is_cut_off().is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        polled
+    });
+    if let Err(error) = ended.await {
+        tracing::debug!(event = "connection_broken", error = &error as &dyn std::error::Error, "connection broke");
+    }
+}
+
+/// A connection that tells its peer whether writing blocks.
+struct Watched<C> {
+    connection: C,
+    peer: Peer,
+}
+
+impl<C: AsyncRead + Unpin> AsyncRead for Watched<C> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_read(cx, into)
+    }
+}
+
+impl<C: AsyncWrite + Unpin> AsyncWrite for Watched<C> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.connection).poll_write(cx, bytes);
+        self.peer.block(polled.is_pending());
+        polled
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.connection).poll_write_vectored(cx, slices);
+        self.peer.block(polled.is_pending());
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.connection).poll_flush(cx);
+        self.peer.block(polled.is_pending());
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(cx)
+    }
+}
