@@ -12,12 +12,13 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
+use super::over_http::{Codec, OverHttp, Transport};
 use super::wait::soon;
 
 /// A client of a registry. Clones share the connection.
 #[derive(Clone)]
 pub struct Client {
-    channel: Channel,
+    channel: Transport,
     metadata: Metadata,
 }
 
@@ -43,7 +44,7 @@ impl Interceptor for Metadata {
 }
 
 /// The transport of the generated clients.
-pub type Service = InterceptedService<Channel, Metadata>;
+pub type Service = InterceptedService<Transport, Metadata>;
 
 /// A request of the contract with a single response.
 pub trait Call: Clone + Send + Sync + 'static {
@@ -85,6 +86,12 @@ impl Client {
 
     /// A client on a channel.
     pub fn on(channel: Channel) -> Client {
+        Client { channel: Transport::Grpc(channel), metadata: Metadata::default() }
+    }
+
+    /// A client of the HTTP port at an address.
+    pub fn over_http(address: SocketAddr, codec: Codec) -> Client {
+        let channel = Transport::Http(Box::new(OverHttp::new(address, codec)));
         Client { channel, metadata: Metadata::default() }
     }
 

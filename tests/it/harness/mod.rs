@@ -2,7 +2,7 @@
 //!
 //! [`TestServer`] is a registry in this process. [`Process`] is a registry in its own process, for tests that kill it.
 //! Both give a [`Client`], which sends any request of the contract, as any caller, on any day; [`TestServer`] also
-//! gives a [`BytesListener`]. [`library`] opens a registry without a server. [`requests`] has a function for each
+//! gives a [`BytesListener`]. [`over_http`] calls the HTTP port by the same clients. [`library`] opens a registry without a server. [`requests`] has a function for each
 //! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each.
 //! [`markdown`] reads the documents. [`promised`] extracts the bytes of an answer that must be reproducible.
 //! [`refusal`] reads errors like a careful client. [`ops`] reads the pages of the ops listener. [`faketime`] finds another
@@ -16,6 +16,7 @@ pub mod library;
 pub mod log;
 pub mod markdown;
 pub mod ops;
+pub mod over_http;
 pub mod process;
 pub mod promised;
 pub mod proxy;
@@ -34,6 +35,7 @@ use tempfile::TempDir;
 
 pub use self::bytes_listener::BytesListener;
 pub use self::client::{Accepted, Call, Client, Mutation};
+pub use self::over_http::Codec;
 pub use self::process::{Process, serve_failures};
 pub use self::promised::Promised;
 pub use self::refusal::Refusal;

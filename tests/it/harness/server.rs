@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use super::keys::RECIPIENT;
-use super::{BytesListener, Client, soon};
+use super::{BytesListener, Client, Codec, soon};
 
 /// A registry that serves until it is stopped or dropped.
 pub struct TestServer {
@@ -72,6 +72,16 @@ impl TestServer {
     /// A client that is both registrar and certifier.
     pub fn client(&self) -> Client {
         self.client.clone()
+    }
+
+    /// The same caller over the HTTP port.
+    pub fn over_http(&self, codec: Codec) -> Client {
+        Client::over_http(self.http(), codec)
+    }
+
+    /// The address of the HTTP port.
+    pub fn http(&self) -> SocketAddr {
+        self.running.as_ref().unwrap().listening.http.unwrap()
     }
 
     /// The same caller on a listener that takes bytes.

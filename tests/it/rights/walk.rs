@@ -1,12 +1,14 @@
 //! Every method of the descriptor set × every role × no identity, the wrong role, the right role, and the right role on
 //! someone else's row. No method, role or listener is excepted.
 
+use std::fs;
+
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
 use super::fixture::{Fixture, Row, call, in_turn};
 use crate::harness::raw::methods;
-use crate::harness::{BytesListener, Client, Refusal as _};
+use crate::harness::{BytesListener, Client, Codec, Refusal as _, files_below, root};
 
 /// A listener under test.
 trait WayIn: Sized {
@@ -136,6 +138,41 @@ async fn every_method_by_every_role_on_own_rows_and_on_others() {
     let fixture = Fixture::built().await;
     walk(&fixture, &fixture.server.client()).await;
     fixture.server.stop().await;
+}
+
+#[tokio::test]
+async fn every_method_by_every_role_as_json_over_http() {
+    let fixture = Fixture::built().await;
+    walk(&fixture, &fixture.server.over_http(Codec::Json)).await;
+    fixture.server.stop().await;
+}
+
+#[tokio::test]
+async fn every_method_by_every_role_encoded_over_http() {
+    let fixture = Fixture::built().await;
+    walk(&fixture, &fixture.server.over_http(Codec::Proto)).await;
+    fixture.server.stop().await;
+}
+
+/// The rooms of `src` whose listeners the walk goes through.
+const LISTENERS: [&str; 2] = ["grpc", "http"];
+
+#[test]
+fn the_walk_goes_through_every_listener() {
+    let mut listeners: Vec<_> = files_below(&root().join("src"))
+        .into_iter()
+        .filter_map(|file| {
+            let text = fs::read_to_string(&file).ok()?;
+            let room =
+                file.strip_prefix(root().join("src")).ok()?.components().next()?.as_os_str().to_str()?.to_owned();
+            // Only what holds a surface can call it. The server makes the surfaces.
+            let has_surface = text.contains("use crate::surface::") && text.contains("Surface");
+            (has_surface && !["server", "surface"].contains(&&*room)).then_some(room)
+        })
+        .collect();
+    listeners.sort_unstable();
+    listeners.dedup();
+    assert_eq!(listeners, LISTENERS, "add the new listener to the walk");
 }
 
 #[tokio::test]

@@ -28,9 +28,11 @@ mod send;
 mod text;
 mod world;
 
+use std::sync::Arc;
+
 use tokio::task::JoinSet;
 
-use self::world::World;
+use self::world::{Way, World};
 
 /// Defines a test for each file.
 macro_rules! themes {
@@ -66,7 +68,7 @@ themes! {
     time,
 }
 
-/// Plays all scenarios of a file and reports every failed line.
+/// Plays all scenarios of a file over gRPC and over HTTP, and reports every failed line.
 async fn run(theme: &'static str, file: &str) {
     let mut playing = JoinSet::new();
     let (mut lines, mut failures, scenarios) = (0, Vec::new(), text::scenarios(file));
@@ -74,11 +76,15 @@ async fn run(theme: &'static str, file: &str) {
     // All at once: each has its own registry, which waits for its disk.
     for scenario in scenarios {
         lines += scenario.lines.len();
-        playing.spawn(async move { (World::play(theme, &scenario.lines).await, scenario.title) });
+        let scenario = Arc::new(scenario);
+        for way in Way::ALL {
+            let scenario = Arc::clone(&scenario);
+            playing.spawn(async move { (World::play(way, theme, &scenario.lines).await, way, scenario) });
+        }
     }
     while let Some(played) = playing.join_next().await {
-        let (failed, title) = played.expect("a panicking scenario prints its line");
-        failures.extend(failed.into_iter().map(|failure| format!("{failure}\n    in: {title}")));
+        let (failed, way, scenario) = played.expect("a panicking scenario prints its line");
+        failures.extend(failed.into_iter().map(|failure| format!("{failure}\n    in: {} ({way:?})", scenario.title)));
     }
     failures.sort();
     println!("{theme}: {lines} lines");

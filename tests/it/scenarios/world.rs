@@ -12,7 +12,7 @@ use super::question::{Answered, Moment, Question, question};
 use super::send::{Outcome, Sent};
 use super::text::{Clauses, Line};
 use crate::harness::requests::new_request_id;
-use crate::harness::{Client, Refusal as _, TODAY, TestServer};
+use crate::harness::{Client, Codec, Refusal as _, TODAY, TestServer};
 
 /// The prefixes of a command or a question.
 #[derive(Default)]
@@ -40,8 +40,20 @@ struct Accepted {
     bytes: Vec<u8>,
 }
 
+/// How the registry is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Grpc,
+    Http(Codec),
+}
+
+impl Way {
+    pub const ALL: [Way; 3] = [Way::Grpc, Way::Http(Codec::Json), Way::Http(Codec::Proto)];
+}
+
 /// A scenario in execution.
 pub struct World {
+    way: Way,
     server: TestServer,
     today: String,
     names: Names,
@@ -65,10 +77,10 @@ impl Drop for At<'_> {
 
 impl World {
     /// Plays a scenario on an empty registry. Returns the failures.
-    pub async fn play(theme: &str, lines: &[Line]) -> Vec<String> {
+    pub async fn play(way: Way, theme: &str, lines: &[Line]) -> Vec<String> {
         let today =
             lines.iter().find_map(|line| line.text.strip_prefix("today 2").map(|_| &line.text[6..])).unwrap_or(TODAY);
-        let mut world = World::begin(today).await;
+        let mut world = World::begin(way, today).await;
         let mut failures = Vec::new();
         for line in lines.iter().filter(|line| !line.text.starts_with("today 2")) {
             world.line = line.number;
@@ -91,8 +103,9 @@ impl World {
         failures
     }
 
-    async fn begin(today: &str) -> World {
+    async fn begin(way: Way, today: &str) -> World {
         World {
+            way,
             server: TestServer::start(today).await,
             today: today.to_owned(),
             names: Names::default(),
@@ -110,7 +123,11 @@ impl World {
     }
 
     fn client(&self, caller: Option<&str>) -> Client {
-        let client = self.server.client().on_day(&self.today);
+        let client = match self.way {
+            Way::Grpc => self.server.client(),
+            Way::Http(codec) => self.server.over_http(codec),
+        };
+        let client = client.on_day(&self.today);
         caller.map_or(client.clone(), |caller| client.calling_as(caller))
     }
 
