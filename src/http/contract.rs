@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use prost::bytes::Bytes;
 use prost_reflect::{DescriptorError, DescriptorPool, MessageDescriptor};
 
+use super::json::{Fault, from_json};
 use crate::proto::{self, DESCRIPTORS, SERVICES};
 
 /// The maximum size of a message in JSON. It has a few times the length of the encoded message, whose size the surface
@@ -14,8 +16,8 @@ const LARGEST_LARGE: usize = 2 * 1024 * 1024;
 /// The fields of a request that is not about persons, providers or numbers of either.
 const IMPERSONAL: [&str; 2] = ["as_of", "known_at"];
 
-/// The methods by their paths.
-pub(super) struct Contract {
+/// The methods of the contract by their paths, with the types of their messages.
+pub struct Contract {
     pool: DescriptorPool,
     methods: HashMap<&'static str, Method>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Method {
 
 impl Contract {
     /// Reads the descriptors of the contract.
-    pub(super) fn new() -> Result<Contract, DescriptorError> {
+    pub fn new() -> Result<Contract, DescriptorError> {
         let pool = DescriptorPool::decode(DESCRIPTORS)?;
         let mut methods = HashMap::new();
         for method in SERVICES.iter().flat_map(|service| service.methods) {
@@ -59,6 +61,12 @@ impl Contract {
     /// The types of all messages.
     pub(super) fn pool(&self) -> &DescriptorPool {
         &self.pool
+    }
+
+    /// Reads a request of the method with this path from JSON, without sending it. `None` if there is no such method.
+    pub fn read_json(&self, path: &str, json: &[u8]) -> Option<Result<Bytes, Fault>> {
+        let method = self.method(path)?;
+        Some(from_json(json, &method.input).map(|read| read.message))
     }
 
     /// The method with this path.

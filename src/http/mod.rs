@@ -30,7 +30,8 @@ use tower::Service;
 
 pub(crate) use self::browser::Origins;
 use self::call::Exchange;
-use self::contract::Contract;
+pub use self::contract::Contract;
+pub use self::json::Fault;
 use self::media::{Accepted, Media};
 use crate::surface::Surface;
 

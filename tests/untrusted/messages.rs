@@ -19,16 +19,25 @@ pub struct Messages {
     texts: Vec<String>,
     /// The types of the requests.
     pub requests: Vec<String>,
+    /// The paths of the methods that take them.
+    pub paths: Vec<String>,
 }
 
 impl Messages {
     pub fn of_the_contract() -> Messages {
         let descriptors = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
         let mut by_name = HashMap::new();
-        let mut requests = Vec::new();
+        let (mut requests, mut paths) = (Vec::new(), Vec::new());
         for file in descriptors.file {
-            for message in file.message_type {
-                by_name.insert(format!(".{}.{}", file.package.as_deref().unwrap_or_default(), message.name()), message);
+            for message in &file.message_type {
+                by_name.insert(
+                    format!(".{}.{}", file.package.as_deref().unwrap_or_default(), message.name()),
+                    message.clone(),
+                );
+            }
+            for service in &file.service {
+                let path = |method: &str| format!("/{}.{}/{method}", file.package(), service.name());
+                paths.extend(service.method.iter().map(|method| path(method.name())));
             }
             requests.extend(file.service.into_iter().flat_map(|service| service.method).map(|method| {
                 let input = method.input_type();
@@ -56,7 +65,7 @@ impl Messages {
         texts.push(SpecialistId::from_number(8).to_string());
         texts.push(EmploymentId::from_number(9).to_string());
         texts.push("é".repeat(3000));
-        Messages { by_name, texts, requests }
+        Messages { by_name, texts, requests, paths }
     }
 
     /// A message of a type of the contract.

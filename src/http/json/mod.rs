@@ -7,6 +7,7 @@ mod reading;
 mod scalar;
 mod writer;
 
+pub use self::reader::Fault;
 pub(super) use self::reader::from_json;
 pub(super) use self::writer::to_json;
 

@@ -11,7 +11,7 @@ use super::reading::Reading;
 
 /// A place in the text that does not fit the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::http) struct Fault {
+pub struct Fault {
     /// The path of the field, such as `item.as_of`, or `body` if the text is not JSON.
     pub place: String,
     /// What is wrong, and what would be right.
