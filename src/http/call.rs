@@ -5,8 +5,7 @@ use std::time::Duration;
 use http::header::CONTENT_ENCODING;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use http_body_util::BodyExt as _;
-use prost::bytes::{Bytes, BytesMut};
+use prost::bytes::Bytes;
 use tokio::time::Instant;
 use tokio_stream::Stream;
 use tonic::Status;
@@ -14,6 +13,7 @@ use tonic::body::Body;
 
 use super::codec::{Codec, Unknown};
 use super::contract::{Contract, Method};
+use super::received::Received;
 use super::{HttpListener, Shared};
 use crate::auth::peer::Peer;
 use crate::surface::{Answers, Call, Surface, status};
@@ -71,25 +71,28 @@ impl Exchange {
         self.surface.call(call, messages).await
     }
 
+    /// The bytes of a body, as they come.
+    pub(super) fn received(&self, body: Body) -> Received {
+        Received::new(body, self.head.extensions.get().cloned())
+    }
+
     /// The single message of a body.
     pub(super) fn message(&self, body: Body, codec: Codec) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
         let (method, unknown) = (self.method.clone(), self.unknown.clone());
-        futures_util::stream::once(async move { codec.read(whole(body, method.largest).await?, &method, &unknown) })
+        let received = self.received(body);
+        futures_util::stream::once(async move { codec.read(whole(received, method.largest).await?, &method, &unknown) })
     }
 }
 
 /// The whole body, if it is at most this large.
-async fn whole(mut body: Body, most: usize) -> Result<Bytes, Status> {
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
-            if whole.len() + data.len() > most {
-                return Err(too_large(most));
-            }
-            whole.extend_from_slice(&data);
+async fn whole(mut received: Received, most: usize) -> Result<Bytes, Status> {
+    while !received.is_over {
+        received.more().await?;
+        if received.bytes.len() > most {
+            return Err(too_large(most));
         }
     }
-    Ok(whole.freeze())
+    Ok(received.bytes.freeze())
 }
 
 /// The refusal of a message that is too large.

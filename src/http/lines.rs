@@ -46,7 +46,7 @@ async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<std:
             return Err(status::invalid_field("content-type", "this method takes one message: send application/json"));
         }
         let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
-        let messages = pieces(body, Form::Lines, method.largest);
+        let messages = pieces(exchange.received(body), Form::Lines, method.largest);
         let messages = messages.map(move |message| Codec::Json.read(message?, &method, &unknown));
         exchange.call(messages, deadline).await?
     } else {

@@ -15,6 +15,7 @@ mod json;
 mod lines;
 mod media;
 mod pieces;
+mod received;
 mod reply;
 
 use std::convert::Infallible;

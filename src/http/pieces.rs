@@ -1,12 +1,11 @@
 //! Cuts the body of a request into messages as they come: envelopes, or lines.
 
-use http_body_util::BodyExt as _;
 use prost::bytes::{Buf as _, Bytes, BytesMut};
 use tokio_stream::Stream;
 use tonic::Status;
-use tonic::body::Body;
 
 use super::call::too_large;
+use super::received::Received;
 use crate::surface::status;
 
 /// How messages follow each other in a body.
@@ -22,28 +21,22 @@ pub(super) enum Form {
 const PREFIX: usize = 5;
 
 /// The messages in a body, of at most `most` bytes each. Only what is asked for is read.
-pub(super) fn pieces(body: Body, form: Form, most: usize) -> impl Stream<Item = Result<Bytes, Status>> + Send {
-    futures_util::stream::try_unfold(
-        (body, BytesMut::new(), false),
-        move |(mut body, mut read, mut is_over)| async move {
-            loop {
-                let piece = match form {
-                    Form::Envelopes => first_envelope(&mut read, is_over, most)?,
-                    Form::Lines => first_line(&mut read, is_over, most)?,
-                };
-                if let Some(piece) = piece {
-                    return Ok(Some((piece, (body, read, is_over))));
-                }
-                if is_over {
-                    return Ok(None);
-                }
-                match body.frame().await {
-                    None => is_over = true,
-                    Some(frame) => read.extend_from_slice(&frame?.into_data().unwrap_or_default()),
-                }
+pub(super) fn pieces(received: Received, form: Form, most: usize) -> impl Stream<Item = Result<Bytes, Status>> + Send {
+    futures_util::stream::try_unfold(received, move |mut received| async move {
+        loop {
+            let piece = match form {
+                Form::Envelopes => first_envelope(&mut received.bytes, received.is_over, most)?,
+                Form::Lines => first_line(&mut received.bytes, received.is_over, most)?,
+            };
+            if let Some(piece) = piece {
+                return Ok(Some((piece, received)));
             }
-        },
-    )
+            if received.is_over {
+                return Ok(None);
+            }
+            received.more().await?;
+        }
+    })
 }
 
 /// Takes the first envelope, if it is complete.
@@ -95,6 +88,7 @@ fn malformed(why: &str) -> Status {
 mod tests {
     use futures_util::TryStreamExt as _;
     use http_body_util::StreamBody;
+    use tonic::body::Body;
 
     use super::*;
 
@@ -104,7 +98,7 @@ mod tests {
             .map(|piece| Ok::<_, Status>(http_body::Frame::data(Bytes::copy_from_slice(piece))))
             .collect();
         let body = Body::new(StreamBody::new(tokio_stream::iter(frames)));
-        pieces(body, form, 100).try_collect().await.map_err(|status| status.message().to_owned())
+        pieces(Received::new(body, None), form, 100).try_collect().await.map_err(|status| status.message().to_owned())
     }
 
     #[tokio::test]

@@ -55,7 +55,7 @@ pub(in crate::http) async fn stream(exchange: Exchange, body: Body) -> Response<
 /// The messages of the body.
 fn messages(exchange: &Exchange, body: Body, media: Media) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
     let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
-    let messages = pieces(body, Form::Envelopes, method.largest);
+    let messages = pieces(exchange.received(body), Form::Envelopes, method.largest);
     messages.map(move |message| media.codec().read(message?, &method, &unknown))
 }
 

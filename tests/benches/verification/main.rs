@@ -6,8 +6,8 @@
 //! medians over the rounds, and ratios of medians.
 //!
 //! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], the load patterns; [`questions`], the
-//! questions; [`echo`], [`etcd`] and [`servers`], the servers; [`secure`], mTLS; [`change`] and [`sync_writer`], load
-//! by writes; [`table`], the output.
+//! questions; [`echo`], [`etcd`] and [`servers`], the servers; [`secure`], mTLS; [`json`], the HTTP port; [`change`] and
+//! [`sync_writer`], load by writes; [`table`], the output.
 
 #![allow(missing_docs, reason = "a program, not a library")]
 #![allow(
@@ -23,6 +23,7 @@ mod change;
 mod echo;
 mod etcd;
 mod frames;
+mod json;
 mod load;
 mod questions;
 mod rate;
@@ -257,6 +258,9 @@ async fn run(sizes: &Sizes, made: &Made) -> Result<(), Failure> {
     if sizes.may_have("etcd") {
         beside_etcd(sizes, &registry, some, &mut table).await?;
     }
+    if sizes.may_have("JSON") {
+        beside_json(sizes, &registry, some, &mut table).await?;
+    }
     drop(registry);
     if sizes.may_have("mTLS") {
         let place = Place::new(&made.data)?;
@@ -325,6 +329,27 @@ async fn beside_etcd(sizes: &Sizes, registry: &Server, goods: &[Good], table: &m
                 load::closed(target, method, exchanges, connections, sizes.lasting).await
             };
             let name = format!("etcd Range beside verify, unary, {connections} connections");
+            in_turn(sizes, &name, 1, &servers, table, run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Compares gRPC with JSON over HTTP/1.1 on the same server. The columns of the echo server are those of gRPC.
+async fn beside_json(sizes: &Sizes, registry: &Server, goods: &[Good], table: &mut Table) -> Result<(), Failure> {
+    let http = registry.http.ok_or("the registry has no HTTP port")?;
+    let asked = goods.iter().map(|good| questions::verify(good, None)).collect();
+    let judge = |at: usize, answer: &[u8]| questions::judge_verify(Answerer::Registry, &goods[at], answer);
+    let grpc = load::learn(&registry.target, VERIFY, asked, judge).await?;
+    let json = json::learn(http, VERIFY, &grpc).await?;
+    let servers = [(registry, (false, grpc)), (registry, (true, json))];
+    for _ in 0..sizes.rounds {
+        for connections in [1, 8, 64] {
+            let run = async |target: &Target, (is_json, exchanges): &(bool, Arc<[Exchange]>)| match is_json {
+                true => json::closed(http, exchanges, connections, sizes.lasting).await,
+                false => load::closed(target, VERIFY, exchanges, connections, sizes.lasting).await,
+            };
+            let name = format!("gRPC beside JSON, verify, unary, {connections} connections");
             in_turn(sizes, &name, 1, &servers, table, run).await?;
         }
     }

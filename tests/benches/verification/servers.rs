@@ -14,6 +14,8 @@ use super::wire::{Failure, Target};
 pub struct Server {
     child: Child,
     pub target: Target,
+    /// The address of the HTTP port, if there is one.
+    pub http: Option<SocketAddr>,
     /// The time from its start until it accepted calls.
     pub opened_in: Duration,
 }
@@ -28,7 +30,7 @@ impl Server {
             .args(["--today", today])
             .arg("--data-dir")
             .arg(data_dir);
-        Server::start(command)
+        Server::start(command, true)
     }
 
     /// The registry with the configuration of a place, and the largest share for one client.
@@ -39,26 +41,26 @@ impl Server {
             .args(["serve", "--calls-per-second", much, "--calls-burst", much, "--connections-per-client", "1000"])
             .arg("--config")
             .arg(place.config());
-        Server::start(command)?.seen_by(place)
+        Server::start(command, false)?.seen_by(place)
     }
 
     /// The echo server with these constants.
     pub fn echo(constants: &Path) -> Result<Server, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--echo").arg(constants);
-        Server::start(command)
+        Server::start(command, false)
     }
 
     /// The echo server with the certificates of a place.
     pub fn secure_echo(constants: &Path, place: &Place) -> Result<Server, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("--echo").arg(constants).arg(place.directory());
-        Server::start(command)?.seen_by(place)
+        Server::start(command, false)?.seen_by(place)
     }
 
     /// A process that serves, or will soon.
     pub fn at(child: Child, target: Target) -> Server {
-        Server { child, target, opened_in: Duration::ZERO }
+        Server { child, target, http: None, opened_in: Duration::ZERO }
     }
 
     fn seen_by(mut self, place: &Place) -> Result<Server, Failure> {
@@ -66,17 +68,19 @@ impl Server {
         Ok(self)
     }
 
-    fn start(mut command: Command) -> Result<Server, Failure> {
+    fn start(mut command: Command, has_http: bool) -> Result<Server, Failure> {
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let mut lines = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
-        let address: SocketAddr = loop {
-            let line = lines.next().ok_or("the server ended before it listened")??;
-            if let Some(address) = line.strip_prefix("listening on ") {
-                break address.parse()?;
-            }
-        };
-        Ok(Server { child, target: Target { address, tls: None }, opened_in: started.elapsed() })
+        let lines = BufReader::new(child.stdout.take().ok_or("no standard output")?).lines();
+        let mut addresses = lines.map_while(Result::ok).filter_map(|line| {
+            let address = line.strip_prefix("listening on ")?.split(' ').next()?;
+            address.parse().ok()
+        });
+        let mut next = || addresses.next().ok_or("the server ended before it listened");
+        let address = next()?;
+        let opened_in = started.elapsed();
+        let http = if has_http { Some(next()?) } else { None };
+        Ok(Server { child, target: Target { address, tls: None }, http, opened_in })
     }
 
     /// The CPU time used so far.

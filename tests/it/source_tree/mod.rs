@@ -86,7 +86,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "http",
-        enters: &["surface", "auth::peer", "proto"],
+        enters: &["surface", "auth::memory", "auth::peer", "auth::quotas", "proto"],
         uses: AllBut(&["sled", "clap", "toml", "rustix"]),
         why: "http is a listener: it implements the protocol, and gets checked responses from the surface",
     },
