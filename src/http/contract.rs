@@ -141,11 +141,16 @@ mod tests {
                     "{} is of a kind that the reader does not have",
                     field.full_name()
                 );
-                let is_written = match field.kind() {
-                    Kind::Float | Kind::Sint32 | Kind::Sint64 => false,
-                    Kind::Fixed32 | Kind::Fixed64 | Kind::Sfixed32 | Kind::Sfixed64 => false,
-                    _ => true,
-                };
+                let is_written = !matches!(
+                    field.kind(),
+                    Kind::Float
+                        | Kind::Sint32
+                        | Kind::Sint64
+                        | Kind::Fixed32
+                        | Kind::Fixed64
+                        | Kind::Sfixed32
+                        | Kind::Sfixed64
+                );
                 assert!(is_written, "{} is a number of a kind that the reader does not have", field.full_name());
                 open.extend(field.kind().as_message().cloned());
             }

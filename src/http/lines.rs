@@ -59,16 +59,16 @@ async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<std:
 /// Each response in a line. A refusal is the last line.
 fn streamed(exchange: &Exchange, answers: Answers, until: Option<Instant>) -> Response<Body> {
     let (output, pool) = (exchange.method.output.clone(), exchange.contract().pool().clone());
-    let write = move |message| Codec::Json.write(message, &output).map(line);
+    let write = move |message| Codec::Json.write(message, &output).map(|json| line(&json));
     let end = move |refusal: Option<&Status>| match refusal {
         None => Bytes::new(),
-        Some(refusal) => line(error::ended(refusal, &pool).into()),
+        Some(refusal) => line(error::ended(refusal, &pool).as_bytes()),
     };
     reply::streamed(JSON_LINES, parts(answers, until, write, end))
 }
 
-fn line(json: Bytes) -> Bytes {
-    [&json[..], b"\n"].concat().into()
+fn line(json: &[u8]) -> Bytes {
+    [json, b"\n"].concat().into()
 }
 
 /// The elements of the list in a response in a line each. Its other fields, if it has any, are a line before them.

@@ -1,8 +1,7 @@
 //! Media types: in which form a message is sent, and in which one the caller wants the answer.
 
 use http::HeaderMap;
-use http::HeaderValue;
-use http::header::{CONTENT_TYPE, GetAll};
+use http::header::{ACCEPT, CONTENT_TYPE};
 
 use super::codec::Codec;
 use super::contract::Method;
@@ -89,9 +88,10 @@ pub(super) enum Accepted {
 
 impl Accepted {
     /// Reads the header `accept`.
-    pub(super) fn of(accept: GetAll<'_, HeaderValue>) -> Accepted {
+    pub(super) fn of(headers: &HeaderMap) -> Accepted {
         let named = |media: &str| {
-            let mut texts = accept.iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
+            let mut texts =
+                headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
             texts.any(|text| text.split(';').next().is_some_and(|text| text.trim().eq_ignore_ascii_case(media)))
         };
         if named(JSON_LINES) {

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use http::header::ACCEPT;
 use http::{Method as Verb, Request, Response, StatusCode};
 use prost_reflect::DescriptorError;
 use tonic::body::Body;
@@ -103,7 +102,7 @@ impl HttpListener {
             return reply::allowing(allowed, refuse(StatusCode::METHOD_NOT_ALLOWED, "send a POST"));
         }
         let sent = Media::of(request.headers());
-        let wanted = Accepted::of(request.headers().get_all(ACCEPT));
+        let wanted = Accepted::of(request.headers());
         let exchange = |head| Exchange::new(&self, method, head);
         match (sent, wanted) {
             (Some(Media::Json | Media::JsonLines), Accepted::JsonLines) => {

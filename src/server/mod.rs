@@ -27,6 +27,7 @@ pub mod scratch;
 mod service_manager;
 pub mod setup;
 mod sinks;
+mod sockets;
 mod started;
 mod supervision;
 mod vital;
@@ -51,10 +52,10 @@ use self::ops::{Ops, OpsServer, Running};
 use self::reload::Reload;
 use self::replica::ReplicaError;
 use self::sinks::Sinks;
-use self::started::Ports;
+use self::sockets::{Sockets, listen};
 use self::supervision::Supervision;
 use self::vital::{AbortOnDrop, Vital, restarted};
-use self::workers::{Listeners, Workers};
+use self::workers::{Listeners, Threads, Workers};
 use crate::auth::Identities;
 use crate::auth::quotas::Quotas;
 use crate::domain::day::Day;
@@ -197,11 +198,8 @@ pub async fn run(
     let (ops_listener, ops_address) = listen(config.ops_listen).await?;
     let ops_server = OpsServer::start(ops.clone(), incoming(ops_listener), vital.part("ops port"));
 
-    let (socket, address) = listen(config.listen).await?;
-    let (http_socket, http_address) = match config.http_listen {
-        Some(address) => listen(address).await.map(|(socket, address)| (Some(socket), Some(address)))?,
-        None => (None, None),
-    };
+    let sockets = Sockets::bind(&config, ops_address).await?;
+    let ports = sockets.ports;
     tokio::pin!(signals);
     let Opened { registry, writer } = tokio::select! {
         opened = open::open(&config) => opened?,
@@ -223,22 +221,15 @@ pub async fn run(
     let (calls, draining) = (limits.calls.clone(), stop.subscribe());
     // Set once, here.
     ops.running.set(Running { audit: audit.clone(), access, traces, calls, draining }).ok();
-    let listeners = listeners(&config, &ops, &audit, &admission, &limits)?;
-    let age = config.connection_age();
-    let (workers, threads) =
-        Workers::start(listeners, age, &stop, &ops.liveness, || vital.part("worker")).map_err(ServeError::Listener)?;
-    let listening = Listening { address, http: http_address, surface: Surface::new(&audit, &admission, &limits) };
+    let (workers, threads) = start_workers(&config, &ops, &audit, &admission, &limits, &stop, &vital)?;
+    let surface = Surface::new(&audit, &admission, &limits);
+    let listening = Listening { address: ports.grpc, http: ports.http, surface };
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
     let (board, writes_off) = (health.clone(), ops.writes_off);
     let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board, writes_off };
     watched.begin().await;
-    if let Some(socket) = http_socket {
-        let listener = Listener { protocol: Protocol::Http, ..listener.clone() };
-        listener.open(socket, workers.clone(), vital.part("HTTP listener")).map_err(ServeError::Listener)?;
-    }
-    listener.open(socket, workers, vital.part("listener")).map_err(ServeError::Listener)?;
-    let ports = Ports { grpc: address, http: http_address, ops: ops_address };
+    sockets.open(listener, workers, &vital)?;
     started::log(&config, &registry, ports, watch.as_ref().map(|it| it.expiries));
     let watch = watch.map(|watch| AbortOnDrop::spawn(watch.keep()));
     let health_task = AbortOnDrop::spawn(restarted("health", move || watched.clone().keep()));
@@ -345,14 +336,16 @@ fn configured_listener(config: &Config, ops: &Ops) -> Result<(Listener, Option<W
     Ok((listener, Some(watch)))
 }
 
-/// Creates the services of one worker thread per core.
-fn listeners(
+/// Starts one worker thread per core, with the services of every port.
+fn start_workers(
     config: &Config,
     ops: &Ops,
     audit: &Audit,
     admission: &Arc<Admission>,
     limits: &LimitsLayer,
-) -> Result<Vec<Listeners>, ServeError> {
+    stop: &watch::Sender<bool>,
+    vital: &Vital,
+) -> Result<(Workers, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let origins = http::Origins { configured: config.http_origins.0.clone(), is_dev: config.dev };
     let shared = http::Shared::new(origins).map_err(ServeError::Descriptors)?;
@@ -362,7 +355,9 @@ fn listeners(
         let grpc = GrpcListener::new(surface, &ops.health, limits).map_err(ServeError::Reflection)?;
         Ok(Listeners { grpc, http })
     };
-    (0..cores).map(listeners).collect()
+    let listeners = (0..cores).map(listeners).collect::<Result<_, ServeError>>()?;
+    let alive = || vital.part("worker");
+    Workers::start(listeners, config.connection_age(), stop, &ops.liveness, alive).map_err(ServeError::Listener)
 }
 
 /// Opens the days that begin, and publishes what other processes record.
@@ -380,13 +375,6 @@ fn close(store: Store) {
             "the index was not closed cleanly: the next start folds it again"
         );
     }
-}
-
-/// Listens on an address. Returns the address with its port, if it leaves the choice of the port to the system.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let bound = TcpListener::bind(address).await.and_then(|listener| Ok((listener.local_addr()?, listener)));
-    let (bound, listener) = bound.map_err(|source| ServeError::Listen { address, source })?;
-    Ok((listener, bound))
 }
 
 fn incoming(listener: TcpListener) -> TcpIncoming {

@@ -71,7 +71,7 @@ impl Ship {
                     match note.keep_shipped(data_dir) {
                         Ok(()) => drop(unnoted.resolve()),
                         Err(error) => {
-                            tell(&unnoted, &format!("the server will not report the age of the copy: {error}\n"))
+                            tell(&unnoted, &format!("the server will not report the age of the copy: {error}\n"));
                         }
                     }
                     if self.once {

@@ -126,94 +126,97 @@ fn dates_enums_names_and_numbers_may_be_written_in_more_than_one_way() {
     }
 }
 
+/// A message, a text, the place of its fault, and what is said of it.
+const FAULTS: &[(&str, &str, &str, &str)] = &[
+    (
+        "VerifyCredentialRequest",
+        r#"{"item":{"asOf":"Rosalind"}}"#,
+        "item.as_of",
+        "expected a date, such as \"2026-03-01\"",
+    ),
+    (
+        "VerifyCredentialRequest",
+        r#"{"item":{"asOf":"2026-02-30"}}"#,
+        "item.as_of",
+        "expected a date, such as \"2026-03-01\"",
+    ),
+    (
+        "VerifyCredentialRequest",
+        r#"{"item":{"asOf":"20260301"}}"#,
+        "item.as_of",
+        "expected a date, such as \"2026-03-01\"",
+    ),
+    (
+        "VerifyCredentialRequest",
+        r#"{"item":{"asOf":{"year":"Rosalind"}}}"#,
+        "item.as_of.year",
+        "expected a whole number from -2147483648 to 2147483647",
+    ),
+    (
+        "VerifyCredentialRequest",
+        r#"{"item":{"asOf":{"year":2147483648}}}"#,
+        "item.as_of.year",
+        "expected a whole number from -2147483648 to 2147483647",
+    ),
+    ("VerifyCredentialRequest", r#"{"item":{"credentialNumber":5}}"#, "item.credential_number", "expected a text"),
+    ("VerifyCredentialRequest", r#"{"item":[]}"#, "item", "expected an object"),
+    ("VerifyCredentialRequest", r#"[]"#, "body", "expected an object"),
+    ("VerifyCredentialRequest", r#""Rosalind""#, "body", "expected an object"),
+    ("VerifyCredentialRequest", r#"{"item":{},"item":{}}"#, "item", "given twice"),
+    ("VerifyCredentialRequest", r#"{"item":{"as_of":"2026-03-01","asOf":null}}"#, "item.as_of", "given twice"),
+    ("BatchVerifyCredentialsRequest", r#"{"items":{}}"#, "items", "expected a list"),
+    (
+        "BatchVerifyCredentialsRequest",
+        r#"{"items":[{},{"asOf":1}]}"#,
+        "items[1].as_of",
+        "expected a date, such as \"2026-03-01\"",
+    ),
+    ("BatchVerifyCredentialsRequest", r#"{"items":[null]}"#, "items[0]", "expected an object"),
+    (
+        "ListRuleSetsRequest",
+        r#"{"knownAt":{"revision":-1}}"#,
+        "known_at.revision",
+        "expected a whole number from 0, or one in quotes",
+    ),
+    (
+        "ListRuleSetsRequest",
+        r#"{"knownAt":{"revision":1.5}}"#,
+        "known_at.revision",
+        "expected a whole number from 0, or one in quotes",
+    ),
+    (
+        "ListRuleSetsRequest",
+        r#"{"knownAt":{"revision":1e300}}"#,
+        "known_at.revision",
+        "expected a whole number from 0, or one in quotes",
+    ),
+    (
+        "ListRuleSetsRequest",
+        r#"{"knownAt":{"time":"noon"}}"#,
+        "known_at.time",
+        "expected a time, such as \"2026-03-01T12:00:00Z\"",
+    ),
+    (
+        "ListRuleSetsRequest",
+        r#"{"knownAt":{"revision":1,"time":"2026-03-01T12:00:00Z"}}"#,
+        "known_at.time",
+        "must not be combined with revision",
+    ),
+    ("StreamBackupRequest", "", "body", "the body is empty: send at least {}"),
+    ("StreamBackupRequest", "{", "body", "the JSON ends too early, at line 1, column 1"),
+    ("StreamBackupRequest", "{}{}", "body", "not valid JSON at line 1, column 3"),
+    (
+        "VerifyCredentialRequest",
+        "{\"item\":\n{\"credentialNumber\":\"\\ud800\"}}",
+        "body",
+        "not valid JSON at line 2, column 28",
+    ),
+];
+
 #[test]
 fn an_error_names_the_place_and_repeats_no_value() {
-    for (name, text, place, description) in [
-        (
-            "VerifyCredentialRequest",
-            r#"{"item":{"asOf":"Rosalind"}}"#,
-            "item.as_of",
-            "expected a date, such as \"2026-03-01\"",
-        ),
-        (
-            "VerifyCredentialRequest",
-            r#"{"item":{"asOf":"2026-02-30"}}"#,
-            "item.as_of",
-            "expected a date, such as \"2026-03-01\"",
-        ),
-        (
-            "VerifyCredentialRequest",
-            r#"{"item":{"asOf":"20260301"}}"#,
-            "item.as_of",
-            "expected a date, such as \"2026-03-01\"",
-        ),
-        (
-            "VerifyCredentialRequest",
-            r#"{"item":{"asOf":{"year":"Rosalind"}}}"#,
-            "item.as_of.year",
-            "expected a whole number from -2147483648 to 2147483647",
-        ),
-        (
-            "VerifyCredentialRequest",
-            r#"{"item":{"asOf":{"year":2147483648}}}"#,
-            "item.as_of.year",
-            "expected a whole number from -2147483648 to 2147483647",
-        ),
-        ("VerifyCredentialRequest", r#"{"item":{"credentialNumber":5}}"#, "item.credential_number", "expected a text"),
-        ("VerifyCredentialRequest", r#"{"item":[]}"#, "item", "expected an object"),
-        ("VerifyCredentialRequest", r#"[]"#, "body", "expected an object"),
-        ("VerifyCredentialRequest", r#""Rosalind""#, "body", "expected an object"),
-        ("VerifyCredentialRequest", r#"{"item":{},"item":{}}"#, "item", "given twice"),
-        ("VerifyCredentialRequest", r#"{"item":{"as_of":"2026-03-01","asOf":null}}"#, "item.as_of", "given twice"),
-        ("BatchVerifyCredentialsRequest", r#"{"items":{}}"#, "items", "expected a list"),
-        (
-            "BatchVerifyCredentialsRequest",
-            r#"{"items":[{},{"asOf":1}]}"#,
-            "items[1].as_of",
-            "expected a date, such as \"2026-03-01\"",
-        ),
-        ("BatchVerifyCredentialsRequest", r#"{"items":[null]}"#, "items[0]", "expected an object"),
-        (
-            "ListRuleSetsRequest",
-            r#"{"knownAt":{"revision":-1}}"#,
-            "known_at.revision",
-            "expected a whole number from 0, or one in quotes",
-        ),
-        (
-            "ListRuleSetsRequest",
-            r#"{"knownAt":{"revision":1.5}}"#,
-            "known_at.revision",
-            "expected a whole number from 0, or one in quotes",
-        ),
-        (
-            "ListRuleSetsRequest",
-            r#"{"knownAt":{"revision":1e300}}"#,
-            "known_at.revision",
-            "expected a whole number from 0, or one in quotes",
-        ),
-        (
-            "ListRuleSetsRequest",
-            r#"{"knownAt":{"time":"noon"}}"#,
-            "known_at.time",
-            "expected a time, such as \"2026-03-01T12:00:00Z\"",
-        ),
-        (
-            "ListRuleSetsRequest",
-            r#"{"knownAt":{"revision":1,"time":"2026-03-01T12:00:00Z"}}"#,
-            "known_at.time",
-            "must not be combined with revision",
-        ),
-        ("StreamBackupRequest", "", "body", "the body is empty: send at least {}"),
-        ("StreamBackupRequest", "{", "body", "the JSON ends too early, at line 1, column 1"),
-        ("StreamBackupRequest", "{}{}", "body", "not valid JSON at line 1, column 3"),
-        (
-            "VerifyCredentialRequest",
-            "{\"item\":\n{\"credentialNumber\":\"\\ud800\"}}",
-            "body",
-            "not valid JSON at line 2, column 28",
-        ),
-    ] {
-        assert_eq!(fault(name, text), (place.to_owned(), description.to_owned()), "{text}");
+    for (name, text, place, description) in FAULTS {
+        assert_eq!(fault(name, text), ((*place).to_owned(), (*description).to_owned()), "{text}");
     }
     let (place, description) = fault("ListProvidersRequest", r#"{"facilityType":"ROSALIND"}"#);
     assert!(place == "facility_type" && description.starts_with("not a value of FacilityType: "), "{description}");
