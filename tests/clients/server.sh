@@ -1,5 +1,5 @@
 # Functions for the scripts of client stories, which source this file with `binary` and `story` set. They start a registry
-# on a free port, or at `listen`, and stop it with SIGTERM, or kill it.
+# on free ports, or at `listen` and `http_listen`, and stop it with SIGTERM, or kill it.
 # shellcheck shell=bash
 start_seconds=60
 stop_seconds=30
@@ -7,7 +7,9 @@ stop_seconds=30
 work=$(mktemp -d)
 server=
 address=
+http_address=
 listen=127.0.0.1:0
+http_listen=127.0.0.1:0
 cleanup() {
     if [[ -n $server ]]; then
         kill -KILL "$server" 2>/dev/null || true
@@ -22,14 +24,16 @@ fail() {
     exit 1
 }
 
-# Starts the registry with these flags and waits until it accepts calls. Sets `address`.
+# Starts the registry with these flags and waits until it accepts calls. Sets `address` and `http_address`.
 start() {
     : >"$work/log" # there before the first look at it, whichever process is quicker
-    "$binary" serve "$@" --listen "$listen" --http-listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >>"$work/log" 2>&1 </dev/null &
+    "$binary" serve "$@" --listen "$listen" --http-listen "$http_listen" --ops-listen 127.0.0.1:0 \
+        >>"$work/log" 2>&1 </dev/null &
     server=$!
     for ((tick = 0; tick < start_seconds * 10; tick++)); do
-        address=$(sed -n 's/^listening on \([^ ]*\).*/\1/p' "$work/log" | head -n 1)
-        [[ -n $address ]] && return
+        address=$(sed -n 's/^listening on \([^ ]*\)$/\1/p' "$work/log")
+        http_address=$(sed -n 's/^listening on \([^ ]*\) (HTTP)$/\1/p' "$work/log")
+        [[ -n $address && -n $http_address ]] && return
         kill -0 "$server" 2>/dev/null || fail "the server ended before it was listening"
         sleep 0.1
     done

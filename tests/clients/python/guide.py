@@ -24,6 +24,7 @@ from ms.dmh.credential.v1 import (
 )
 
 RETRIES = (pathlib.Path(__file__).parent.parent / "service-config.json").read_text(encoding="utf-8")
+OPTIONS = [("grpc.service_config", RETRIES), ("grpc.keepalive_time_ms", 30_000)]
 NOT_ON_FILE = "CPS-0000-0000-0"
 
 
@@ -33,7 +34,7 @@ def with_certificate(endpoint, authority, certificate, key):
         private_key=pathlib.Path(key).read_bytes(),
         certificate_chain=pathlib.Path(certificate).read_bytes(),
     )
-    return grpc.secure_channel(endpoint, credentials, [("grpc.service_config", RETRIES)])
+    return grpc.secure_channel(endpoint, credentials, OPTIONS)
 
 
 def with_token(endpoint, authority, token):
@@ -41,7 +42,7 @@ def with_token(endpoint, authority, token):
         grpc.ssl_channel_credentials(root_certificates=pathlib.Path(authority).read_bytes()),
         grpc.access_token_call_credentials(token),
     )
-    return grpc.secure_channel(endpoint, credentials, [("grpc.service_config", RETRIES)])
+    return grpc.secure_channel(endpoint, credentials, OPTIONS)
 
 
 def verify(channel, number, min_token=""):
@@ -74,20 +75,23 @@ def register(channel, given_name, family_name, birth_date, request_id):
 
 
 def details(error):
-    """The reason of a grpc.RpcError, the faulty fields, and the seconds to wait before the next try."""
+    """What `explained` returns, of a grpc.RpcError."""
+    metadata = dict(error.trailing_metadata() or ())
+    return explained(status_pb2.Status.FromString(metadata.get("grpc-status-details-bin", b"")))
+
+
+def explained(status):
+    """The reason of an error, the faulty fields, and the seconds to wait before the next try."""
     reason, fields, wait = "", {}, None
-    for key, value in error.trailing_metadata() or ():
-        if key != "grpc-status-details-bin":
-            continue
-        for detail in status_pb2.Status.FromString(value).details:
-            info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-            retry = error_details_pb2.RetryInfo()
-            if detail.Unpack(info):
-                reason = info.reason
-            elif detail.Unpack(bad):
-                fields = {fault.field: fault.description for fault in bad.field_violations}
-            elif detail.Unpack(retry):
-                wait = retry.retry_delay.ToTimedelta().total_seconds()
+    for detail in status.details:
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        retry = error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            reason = info.reason
+        elif detail.Unpack(bad):
+            fields = {fault.field: fault.description for fault in bad.field_violations}
+        elif detail.Unpack(retry):
+            wait = retry.retry_delay.ToTimedelta().total_seconds()
     return reason, fields, wait
 
 

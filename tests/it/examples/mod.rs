@@ -1,8 +1,8 @@
 //! Every example of every `--help` and of every document runs as it stands.
 //!
 //! What differs from the text: directories of the machine are in a scratch directory and belong to this user, servers
-//! listen on free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf, jq,
-//! protoc, python3 and sqlite3: a test of their own runs them in `.ci/run`. Commands that build or test the project are not
+//! listen on free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf, curl,
+//! jq, protoc, python3 and sqlite3: a test of their own runs them in `.ci/run`. Commands that build or test the project are not
 //! run, but what they name must exist.
 
 mod commands_of_the_project;
@@ -19,7 +19,7 @@ use self::sandbox::{Sandbox, program};
 use crate::harness::{markdown, read};
 
 /// What an example may use beside the program and a shell.
-const OTHER_PROGRAMS: [&str; 6] = ["buf", "call", "jq", "protoc", "python3", "sqlite3"];
+const OTHER_PROGRAMS: [&str; 7] = ["buf", "call", "curl", "jq", "protoc", "python3", "sqlite3"];
 
 /// The pages whose examples need a database: tests/postgresql runs them.
 const NEED_A_DATABASE: [&str; 13] = [
@@ -64,10 +64,16 @@ fn need_an_installation() -> Vec<String> {
     followed.split('"').skip(1).step_by(2).map(|page| format!("deploy/{page}")).collect()
 }
 
+/// Whether `tests/clients/first_day.sh` follows a page.
+fn is_of_a_client(name: &str) -> bool {
+    name.starts_with("tests/clients/")
+}
+
 fn all_pages() -> Vec<Page> {
     let pages = help_pages().into_iter().chain(documents());
     let installed = need_an_installation();
-    let is_elsewhere = |name: &String| NEED_A_DATABASE.contains(&name.as_str()) || installed.contains(name);
+    let is_elsewhere =
+        |name: &String| NEED_A_DATABASE.contains(&name.as_str()) || installed.contains(name) || is_of_a_client(name);
     let pages: Vec<Page> = pages.filter(|page| !is_elsewhere(&page.name)).collect();
     assert!(pages.len() > 14, "{} pages", pages.len());
     pages
@@ -95,7 +101,20 @@ fn pages_that_the_install_test_follows_have_examples() {
 }
 
 #[test]
-#[ignore = "needs buf, jq, protoc, python3 and sqlite3: .ci/run has them"]
+fn ci_follows_the_page_of_every_client() {
+    let pages = documents().into_iter().filter(|page| is_of_a_client(&page.name)).collect::<Vec<_>>();
+    assert!(pages.len() >= 5, "{pages:?}");
+    assert!(
+        pages.iter().all(|page| page.name.split('/').count() == 4 && page.name.ends_with("/README.md")),
+        "{pages:?}"
+    );
+    let ci = read(".ci/run");
+    let follows = "for readme in tests/clients/*/README.md; do\n    tests/clients/first_day.sh ";
+    assert!(ci.contains(follows), "{ci}");
+}
+
+#[test]
+#[ignore = "needs buf, curl, jq, protoc, python3 and sqlite3: .ci/run has them"]
 fn every_example_that_needs_other_programs_works() {
     let mut needed = BTreeSet::new();
     for page in all_pages().iter().filter(|page| page.examples.iter().any(needs_other_programs)) {

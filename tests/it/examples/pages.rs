@@ -7,7 +7,7 @@ use super::sandbox::program;
 use crate::harness::markdown::{self, Document};
 
 /// Programs that documents call with flags of their own.
-const OTHER_PROGRAMS: [&str; 2] = ["cargo", "sha256sum"];
+const OTHER_PROGRAMS: [&str; 3] = ["cargo", "curl", "sha256sum"];
 
 /// A page with examples.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ fn page(document: &Document) -> Page {
             "sh" => examples.extend(commands(&document.name, block.lines.into_iter())),
             "console" => examples.extend(conversation(&document.name, &block.lines)),
             // Diagrams, code that another test runs or finds in a file, and settings of other programs.
-            "" | "text" | "python" | "java" | "sql" | "yaml" => {}
+            "" | "text" | "python" | "java" | "go" | "js" | "json" | "sql" | "yaml" => {}
             other => panic!("{}: a block of {other} is neither run nor known to be none", document.name),
         }
     }

@@ -58,6 +58,7 @@ pub fn program() -> Command {
 pub struct Sandbox {
     scratch: TempDir,
     port: u16,
+    http_port: u16,
     /// What was defined by the examples so far.
     definitions: String,
     running: Vec<Running>,
@@ -86,7 +87,8 @@ impl Sandbox {
         let scratch = tempfile::tempdir().unwrap();
         let (is_help, running) = (page.is_help, Vec::new());
         let (definitions, revision, fact) = (String::new(), None, None);
-        let mut sandbox = Sandbox { scratch, port: 0, definitions, running, is_help, revision, fact, steps: 0 };
+        let (port, http_port) = (0, 0);
+        let mut sandbox = Sandbox { scratch, port, http_port, definitions, running, is_help, revision, fact, steps: 0 };
         for directory in ["bin", "etc", "var/lib", "mnt/backup", "work", "home"] {
             fs::create_dir_all(sandbox.root().join(directory)).unwrap();
         }
@@ -212,14 +214,13 @@ impl Sandbox {
                 }
             }
             let begun = content(&out);
-            if is_endless && let Some(begun) = begun.lines().find(|line| has_begun(line)) {
-                if let Some((_, port)) = begun.rsplit_once(':').filter(|_| begun.starts_with("listening on ")) {
-                    self.port = port.trim().parse().unwrap();
-                }
+            if is_endless && let Some(ports) = ports(&begun) {
+                (self.port, self.http_port) = ports;
                 // A server goes on for the examples that follow; a mirror ends, so that they can use its file.
-                if begun.starts_with("listening on ") {
-                    self.running.push(child);
-                }
+                self.running.push(child);
+                return;
+            }
+            if is_endless && begun.lines().any(|line| line.contains("up to date")) {
                 return;
             }
             if Instant::now() > deadline {
@@ -274,7 +275,7 @@ impl Sandbox {
             here = here.replace(directory, &format!("{}{directory}", self.root().display()));
         }
         if self.port != 0 {
-            here = here.replace(":50051", &format!(":{}", self.port));
+            here = here.replace(":50051", &format!(":{}", self.port)).replace(":8080", &format!(":{}", self.http_port));
         }
         if let Some(revision) = &self.revision {
             here = here.replace("--known-at 104", &format!("--known-at {revision}"));
@@ -307,8 +308,13 @@ fn is_endless(command: &str) -> bool {
     }
 }
 
-fn has_begun(line: &str) -> bool {
-    line.starts_with("listening on ") || line.contains("up to date")
+/// The ports of a server that has begun: of gRPC, and of HTTP.
+fn ports(printed: &str) -> Option<(u16, u16)> {
+    let mut addresses = printed.lines().filter_map(|line| line.strip_prefix("listening on "));
+    let grpc = addresses.next()?;
+    let http = addresses.next()?.strip_suffix(" (HTTP)")?;
+    let port = |address: &str| address.rsplit_once(':')?.1.parse().ok();
+    Some((port(grpc)?, port(http)?))
 }
 
 /// Whether a command may answer no.

@@ -29,7 +29,9 @@ pub struct Block<'a> {
 pub fn all() -> Vec<Document> {
     let mut paths = vec![root().join("README.md")];
     let below = DIRECTORIES.iter().flat_map(|directory| files_below(&root().join(directory)));
-    let is_installed = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "node_modules");
+    let is_installed = |path: &PathBuf| {
+        path.components().any(|part| ["node_modules", ".venv"].iter().any(|it| part.as_os_str() == *it))
+    };
     paths.extend(
         below.filter(|path| path.extension().is_some_and(|extension| extension == "md") && !is_installed(path)),
     );

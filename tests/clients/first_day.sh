@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# The first day of a client: follows the README of a client of tests/clients against a registry with TLS, line by line. The
+# client's directory and the contract are copied, so that nothing is there but what the README has made.
+#
+#     tests/clients/first_day.sh target/debug/cpss-registry go
+#
+# What differs from the README: the address of the registry. The registry is the sample, as `init` serves it.
+#
+# * verify: the holder of the credential is confirmed.
+# * claims: 10,000 rows get their answers, and those with a fault their errors.
+# * end: a report with a fault is refused, and names the field. The other one is made while the registry is away, and is
+#   recorded once, although the line is run twice.
+# * watch: prints every record once and in order, although the registry and the client are restarted meanwhile.
+set -euo pipefail
+binary=$(realpath "${1:?usage: first_day.sh PATH-OF-CPSS-REGISTRY CLIENT}")
+name=${2:?usage: first_day.sh PATH-OF-CPSS-REGISTRY CLIENT}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+story="first day of $name"
+# shellcheck source=tests/clients/server.sh
+source "$here/server.sh"
+
+claim_count=10000
+client_seconds=120
+registry=$work/registry
+said=$work/client
+client=
+
+# What a client starts in the background ends with it.
+stop_client() {
+    [[ -z $client ]] && return
+    kill -KILL -- "-$client" 2>/dev/null || true
+    { wait "$client" || true; } 2>/dev/null
+    client=
+}
+trap 'stop_client; cleanup' EXIT
+
+# Packages are installed by root.
+apt-get() {
+    if [[ $(id -u) -eq 0 ]]; then command apt-get "$@"; else sudo apt-get "$@"; fi
+}
+
+# The sample, with certificates and a token of its first employer.
+prepare_registry() {
+    start --dev --data-dir "$work/data"
+    stop
+    "$binary" init "$registry" --data-dir "$work/data" >/dev/null
+    "$binary" init "$registry" --client hr --role provider --provider region-1-cmhc --token >/dev/null
+}
+
+# The machine: a home, and a part of the repository.
+prepare_machine() {
+    local top=$work/machine/cpss-registry
+    mkdir -p "$work/machine/home" "$top/tests/clients"
+    cp -r "$here/../../proto" "$top/"
+    cp "$here/service-config.json" "$top/tests/clients/"
+    (cd "$here" && git ls-files -z -c -o --exclude-standard "$name" | tar --null -T - -c) | tar -x -C "$top/tests/clients"
+    cp "$registry"/{ca.crt,hr.token} "$top/tests/clients/$name/"
+    write_claims >"$top/tests/clients/$name/claims.csv"
+    export HOME=$work/machine/home
+    unset NODE_PATH PYTHONPATH CLASSPATH GOPATH GOFLAGS GO111MODULE VIRTUAL_ENV
+    cd "$top"
+}
+
+write_claims() {
+    awk -v count="$claim_count" -v day="$(date -d '-20 days' +%F)" 'BEGIN {
+        print "credential_number,provider_id,date_of_service,units"
+        for (row = 1; row <= count; row++)
+            printf "%s,region-1-cmhc,%s,4\n", row % 3 ? "CPS-28MS-MN2K-Z" : "CPS-PQDT-NJDN-7",
+                row % 1000 == 7 ? "1850-01-01" : day
+    }'
+}
+
+expected_answers() {
+    awk -v count="$claim_count" 'BEGIN {
+        for (row = 1; row <= count; row++)
+            print row, row % 1000 == 7 ? "INVALID_ARGUMENT" : row % 3 ? "VERDICT_CONFIRMED" : "VERDICT_NOT_CONFIRMED"
+    }'
+}
+
+# Makes a call as the registrar.
+as_registrar() {
+    curl --silent --show-error --fail-with-body --noproxy '*' --cacert "$registry/ca.crt" --cert "$registry/registrar.crt" \
+        --key "$registry/registrar.key" --json "$2" "https://localhost:${http_address##*:}/ms.dmh.credential.v1.$1"
+}
+
+head_revision() {
+    as_registrar VerificationService/VerifyCredential '{"item": {"credentialNumber": "CPS-28MS-MN2K-Z"}}' |
+        sed 's/.*"knownAtRevision":"\([0-9]*\)".*/\1/'
+}
+
+# A record that is not about the client's staff.
+record_something() {
+    as_registrar CredentialService/RegisterSpecialist '{"requestId": "'"$(cat /proc/sys/kernel/random/uuid)"'",
+        "name": {"givenName": "Amparo", "familyName": "Example-Stone"}, "birthDate": "1980-05-17"}' >/dev/null
+}
+
+give_up() {
+    echo "$story: $1: $line" >&2
+    tail -n 20 "$said.out" "$said.err" >&2
+    fail "$1"
+}
+
+# Starts a line of the client as a group of its own.
+begin() {
+    setsid bash -c "$line" >>"$said.out" 2>>"$said.err" </dev/null &
+    client=$!
+}
+
+# Waits for the client. Sets `status`.
+finish() {
+    for ((tick = 0; tick < client_seconds * 10; tick++)); do
+        kill -0 "$client" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -0 "$client" 2>/dev/null && give_up "still running after $client_seconds s"
+    status=0
+    wait "$client" || status=$?
+    client=
+}
+
+# Runs a line of the client to its end. What it prints is in "$said.out" and "$said.err".
+run_line() {
+    : >"$said.out"
+    : >"$said.err"
+    begin
+    finish
+}
+
+follow_verify() {
+    run_line
+    [[ $status -eq 0 ]] && grep -q '^VERDICT_CONFIRMED' "$said.out" || give_up "not confirmed"
+}
+
+follow_claims() {
+    run_line
+    [[ $status -eq 0 ]] || give_up "the claims failed"
+    awk '{ print $1, $2 }' "$said.out" | cmp - <(expected_answers) >&2 || give_up "not the answers to the claims"
+    grep -q '^1007 INVALID_ARGUMENT .*date_of_service' "$said.out" || give_up "the faulty row has no explanation"
+    tail -n 1 "$said.err"
+}
+
+follow_refusal() {
+    run_line
+    [[ $status -eq 1 ]] || give_up "ended with $status instead of 1"
+    grep -q '^INVALID_ARGUMENT' "$said.err" && grep -q 'last_day: not a day' "$said.err" || give_up "the error is not explained"
+}
+
+follow_end() {
+    local revision
+    revision=$(($(head_revision) + 1))
+    stop
+    : >"$said.out"
+    : >"$said.err"
+    begin
+    sleep 2
+    start --config "$registry/config.toml"
+    finish
+    [[ $status -eq 0 && $(<"$said.out") == "revision $revision" ]] || give_up "not recorded after the outage"
+    run_line
+    [[ $status -eq 0 && $(<"$said.out") == "revision $revision" ]] || give_up "the same report again is not the same record"
+}
+
+await_head() {
+    local revision
+    revision=$(head_revision)
+    for ((tick = 0; tick < client_seconds * 10; tick++)); do
+        grep -q "^revision $revision:" "$said.out" && return
+        kill -0 "$client" 2>/dev/null || give_up "the watch ended"
+        sleep 0.1
+    done
+    give_up "the watch has not come to revision $revision"
+}
+
+follow_watch() {
+    local known=0 # what another program of the README has seen
+    [[ ! -e position ]] || known=$(sed 's#.*/##' position)
+    : >"$said.out"
+    : >"$said.err"
+    begin
+    await_head
+    stop
+    start --config "$registry/config.toml"
+    record_something
+    await_head
+    stop_client
+    record_something
+    begin
+    await_head
+    stop_client
+    sed -n 's/^revision \([0-9]*\):.*/\1/p' "$said.out" | cmp - <(seq $((known + 1)) "$(head_revision)") >&2 ||
+        give_up "not every record once and in order"
+}
+
+# Follows a line: what the client has to show depends on its command.
+follow() {
+    line=${1//registry.example.org:8443/localhost:${http_address##*:}}
+    line=${line//registry.example.org:50051/localhost:${address##*:}}
+    local command
+    for command in verify claims end watch; do
+        [[ " $line " == *" $command "* ]] || continue
+        [[ $command == end && $line == *1850* ]] && command=refusal
+        "follow_$command"
+        followed+=" $command"
+        return
+    done
+    eval "$line" </dev/null || give_up "the line failed"
+}
+
+prepare_registry
+prepare_machine
+start --config "$registry/config.toml"
+listen=$address
+http_listen=$http_address
+followed=
+mapfile -t lines < <(awk '/^```/ { shown = $0 == "```sh"; next } shown' "$here/$name/README.md")
+: >"$said.out"
+: >"$said.err"
+for each in "${lines[@]}"; do
+    follow "$each"
+done
+stop
+for command in verify claims refusal end watch; do
+    [[ " $followed " == *" $command "* ]] || fail "the README does not $command"
+done
+echo "$story:$followed"

@@ -1,0 +1,3 @@
+module cpss-client
+
+go 1.19
