@@ -33,7 +33,7 @@ use self::call::Exchange;
 pub use self::contract::Contract;
 pub use self::json::Fault;
 use self::media::{Accepted, Media};
-use crate::surface::Surface;
+use crate::surface::{HEADERS_BYTES, Surface, headers_bytes};
 
 /// What all HTTP listeners of a process share: the descriptors, and which web pages may call.
 pub(crate) struct Shared {
@@ -62,6 +62,11 @@ impl HttpListener {
     }
 
     async fn answer(self, request: Request<Body>) -> Response<Body> {
+        if headers_bytes(request.headers()) > HEADERS_BYTES {
+            let (status, why) = (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large");
+            self.surface.turned_away(&request, status);
+            return browser::harden(reply::refusal(status, why), None);
+        }
         let origin = match self.shared.origins.check(&request) {
             Ok(origin) => origin,
             Err(why) => {

@@ -160,7 +160,13 @@ async fn serve_one(mut connection: Connection, listeners: Listeners, age: Connec
     if connection.protocol() == Protocol::Grpc {
         return http2::serve(connection, peer, listeners.grpc, age, stop).await;
     }
-    match connection.is_http2().await {
+    let mut stopped = stop.clone();
+    let is_http2 = tokio::select! {
+        is_http2 = connection.is_http2() => is_http2,
+        // The server drains, and the connection has no call.
+        _ = stopped.wait_for(|stop| *stop) => return,
+    };
+    match is_http2 {
         Ok(true) => http2::serve(connection, peer, listeners.http, age, stop).await,
         Ok(false) => http1::serve(connection, peer, listeners.http, age, stop).await,
         // It ended, or was closed, before it said anything.

@@ -53,7 +53,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tonic::Status;
 
-pub(crate) use self::admission::{Admission, explained};
+pub(crate) use self::admission::{Admission, HEADERS_BYTES, explained, headers_bytes};
 pub use self::call::{Answers, Call};
 pub(crate) use self::entry::Answering;
 pub use self::entry::Surface;

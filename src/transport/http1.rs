@@ -16,6 +16,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::age::ConnectionAge;
+use super::drained::drained;
 use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
 
@@ -46,6 +47,7 @@ pub(crate) async fn serve<S>(
         .serve_connection(connection, with_peer);
     let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
     let (mut is_stopping, mut is_aged, mut aged) = (false, false, pin!(age.reached()));
+    let mut drained = pin!(drained(&peer));
     let ended = poll_fn(|cx| {
         if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
             is_stopping = true;
@@ -57,7 +59,7 @@ pub(crate) async fn serve<S>(
             http.as_mut().graceful_shutdown();
         }
         let polled = http.as_mut().poll(cx);
-        if polled.is_pending() && peer.is_cut_off().is_some() {
+        if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && drained.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Ok(()));
         }
         polled

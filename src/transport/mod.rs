@@ -2,6 +2,7 @@
 //! listeners.
 
 mod age;
+mod drained;
 pub mod http1;
 pub mod http2;
 mod with_peer;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::time::Timeout;
 use tonic::Status;
@@ -43,7 +43,7 @@ pub(super) static DEV_TODAY: HeaderName = HeaderName::from_static("x-dev-today")
 pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The maximum size of a call's headers, as HTTP/2 counts it.
-pub(super) const HEADERS_BYTES: usize = 16 * 1024;
+pub(crate) const HEADERS_BYTES: usize = 16 * 1024;
 
 /// The memory that a header field takes beyond what HTTP/2 counts: its entry in a map that grows by doubling.
 const FIELD_BYTES: usize = 160;
@@ -283,10 +283,14 @@ fn refuse_dev_metadata(headers: &HeaderMap) -> Result<(), Status> {
     }
 }
 
-/// Refuses headers above the size limit, as HTTP/2 counts it. Returns the memory that they take.
+/// The size of headers, as HTTP/2 counts it.
+pub(crate) fn headers_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+}
+
+/// Refuses headers above the size limit. Returns the memory that they take.
 fn refuse_large(headers: &HeaderMap) -> Result<usize, Status> {
-    let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 32;
-    let bytes = headers.iter().map(size).sum::<usize>();
+    let bytes = headers_bytes(headers);
     if bytes <= HEADERS_BYTES {
         return Ok(bytes + headers.len() * FIELD_BYTES);
     }

@@ -24,6 +24,7 @@ use self::frame_guard::FrameGuard;
 use self::inline_executor::InlineExecutor;
 use self::unread::Unread;
 use super::age::ConnectionAge;
+use super::drained::drained;
 use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::CALLS_PER_CONNECTION;
@@ -49,11 +50,6 @@ const RESETS_BEFORE_ACCEPT: usize = 4 * CALLS_PER_CONNECTION.get() as usize;
 
 /// The number of streams that may fail by a protocol error of the peer before its connection ends.
 const RESETS_BY_FAULT: usize = 256;
-
-/// During a drain, how long a connection stays open whose peer awaits no answer but does not close it, and how often
-/// that is checked.
-const DRAIN_GRACE: Duration = Duration::from_secs(1);
-const DRAIN_CHECK_PERIOD: Duration = Duration::from_millis(100);
 
 /// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, and when the connection is too
 /// old, takes no more calls and finishes those in progress.
@@ -105,19 +101,6 @@ pub(crate) async fn serve<S>(
     }
     if let Err(error) = ended {
         tracing::debug!(event = "connection_broken", error = &error as &dyn std::error::Error, "connection broke");
-    }
-}
-
-/// Waits until the peer of a draining connection has had its time, and awaits no answer.
-async fn drained(peer: &Peer) {
-    tokio::time::sleep(DRAIN_GRACE).await;
-    loop {
-        let awaited = peer.awaits_answers();
-        // A response that was just given must still be sent.
-        tokio::time::sleep(DRAIN_CHECK_PERIOD).await;
-        if !awaited && !peer.awaits_answers() {
-            return;
-        }
     }
 }
 

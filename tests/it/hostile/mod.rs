@@ -177,6 +177,7 @@ async fn the_others_are_answered_and_memory_is_bounded() {
 }
 
 mod floods;
+mod http;
 mod ops;
 mod refusals;
 mod unidentified;

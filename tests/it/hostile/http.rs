@@ -1,0 +1,106 @@
+//! The HTTP port against requests that are too large, malformed, unfinished, or not requests at all.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{TODAY, TestServer};
+
+const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+const BATCH: &str = "/ms.dmh.credential.v1.VerificationService/BatchVerifyCredentials";
+
+/// The largest JSON of a plain call, and of one of many items.
+const LARGEST_PLAIN: usize = 128 * 1024;
+const LARGEST_LARGE: usize = 2 * 1024 * 1024;
+
+/// Sends bytes on a new connection, and returns what is answered until the server closes it.
+async fn answer(server: &TestServer, request: &[u8]) -> String {
+    let mut connection = TcpStream::connect(server.http()).await.unwrap();
+    // The server may answer and close before it has read everything.
+    connection.write_all(request).await.ok();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(20), connection.read_to_end(&mut answer)).await;
+    let shown = String::from_utf8_lossy(&request[..request.len().min(120)]).into_owned();
+    assert!(read.is_ok(), "{shown:?}: the connection stays open after {:?}", String::from_utf8_lossy(&answer));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n");
+    format!("{head}{headers}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn status(answer: &str) -> &str {
+    answer.split(' ').nth(1).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_refused_with_its_limit() {
+    let server = TestServer::start(TODAY).await;
+    for (path, largest) in [(VERIFY, LARGEST_PLAIN), (BATCH, LARGEST_LARGE)] {
+        let padded = |bytes: usize| format!("{{}}{}", " ".repeat(bytes - 2));
+        assert_ne!(status(&answer(&server, &post(path, "", &padded(largest))).await), "429", "{path}");
+        let refused = answer(&server, &post(path, "", &padded(largest + 1))).await;
+        assert_eq!(status(&refused), "429", "{refused}");
+        let limit = format!("a message of this method may have at most {largest} bytes");
+        assert!(refused.contains(&limit) && refused.contains("TOO_LARGE"), "{refused}");
+        // The same without a length beforehand, and without an end.
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n");
+        let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000)).repeat(largest / 0x10000 + 1);
+        let endless = format!("{head}connection: close\r\ntransfer-encoding: chunked\r\n\r\n{chunk}");
+        assert_eq!(status(&answer(&server, endless.as_bytes()).await), "429", "{path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_a_request_is_answered_or_closed_and_others_are_served() {
+    let server = TestServer::start(TODAY).await;
+    let head =
+        format!("POST {VERIFY} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n");
+    let large = format!("{head}x-padding: {}\r\n\r\n", "a".repeat(20_000));
+    for (request, expected) in [
+        (large, "431"),
+        (format!("{head}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}"), "400"),
+        (format!("{head}content-length: -1\r\n\r\n{{}}"), "400"),
+        (format!("{head}transfer-encoding: gzip\r\n\r\n{{}}"), "400"),
+        (format!("{head} folded: a\r\n\r\n"), "400"),
+        (format!("{head}x-padding: {}\r\n\r\n", "a".repeat(200_000)), "431"),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), "400"),
+        ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}".to_owned(), "400"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nwhat is this".to_owned(), ""),
+    ] {
+        let answered = answer(&server, request.as_bytes()).await;
+        let shown: String = request.chars().take(120).collect();
+        let is_frame = expected.is_empty() && !answered.starts_with("HTTP/1.1");
+        assert!(status(&answered) == expected || is_frame, "{shown:?}: {answered:?}");
+    }
+    // Both lengths: the chunks are what counts, or the request is refused; it is never read as two.
+    let both = format!("{head}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+    assert_eq!(answer(&server, both.as_bytes()).await.matches("HTTP/1.1 ").count(), 1);
+    assert_eq!(status(&answer(&server, &post(VERIFY, "", "{}")).await), "400");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn unfinished_requests_hold_up_nobody_and_no_drain() {
+    let server = TestServer::start(TODAY).await;
+    let mut held = Vec::new();
+    let half = post(VERIFY, "", "{\"item\":{}}");
+    for end in [0, 1, 3, 20, half.len() - 5] {
+        for _ in 0..20 {
+            let mut connection = TcpStream::connect(server.http()).await.unwrap();
+            connection.write_all(&half[..end]).await.unwrap();
+            held.push(connection);
+        }
+    }
+    let refused = answer(&server, &half).await;
+    assert!(status(&refused) == "400" && refused.contains("item"), "{refused}");
+    // Those whose head is complete have a call in progress, which a drain waits for.
+    held.truncate(80);
+    let begun = Instant::now();
+    server.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(15), "the drain waited {:?}", begun.elapsed());
+}
