@@ -16,7 +16,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::age::ConnectionAge;
-use super::drained::drained;
+use super::ending::Ending;
 use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
 
@@ -34,7 +34,7 @@ pub(crate) async fn serve<S>(
     peer: Peer,
     services: S,
     age: ConnectionAge,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
 {
@@ -45,28 +45,16 @@ pub(crate) async fn serve<S>(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER)
         .serve_connection(connection, with_peer);
-    let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
-    let (mut is_stopping, mut is_aged, mut aged) = (false, false, pin!(age.reached()));
-    let mut drained = pin!(drained(&peer));
+    let (mut http, mut ending) = (pin!(http), Ending::new(&peer, age, stop));
     let ended = poll_fn(|cx| {
-        if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
-            is_stopping = true;
-            http.as_mut().graceful_shutdown();
-        }
-        if !is_aged && aged.as_mut().poll(cx).is_ready() {
-            is_aged = true;
-            peer.age(age.grace);
+        if ending.must_finish(cx) {
             http.as_mut().graceful_shutdown();
         }
         let polled = http.as_mut().poll(cx);
-        if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && drained.as_mut().poll(cx).is_ready()) {
-            return Poll::Ready(Ok(()));
-        }
-        polled
+        ending.or_closed(polled, cx)
     });
-    if let Err(error) = ended.await {
-        tracing::debug!(event = "connection_broken", error = &error as &dyn std::error::Error, "connection broke");
-    }
+    let ended = ended.await;
+    ending.log(ended);
 }
 
 /// A connection that tells its peer whether writing blocks.

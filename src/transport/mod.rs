@@ -2,7 +2,7 @@
 //! listeners.
 
 mod age;
-mod drained;
+mod ending;
 pub mod http1;
 pub mod http2;
 mod with_peer;

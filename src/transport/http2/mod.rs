@@ -9,7 +9,6 @@ mod unread;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -24,7 +23,7 @@ use self::frame_guard::FrameGuard;
 use self::inline_executor::InlineExecutor;
 use self::unread::Unread;
 use super::age::ConnectionAge;
-use super::drained::drained;
+use super::ending::Ending;
 use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::CALLS_PER_CONNECTION;
@@ -58,7 +57,7 @@ pub(crate) async fn serve<S>(
     peer: Peer,
     services: S,
     age: ConnectionAge,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
 {
@@ -66,18 +65,10 @@ pub(crate) async fn serve<S>(
     let with_peer = WithPeer { services, peer: peer.clone() };
     let connection = TokioIo::new(FrameGuard::new(connection, peer.clone()));
     let http = builder(&calls).serve_connection(connection, with_peer);
-    let (mut http, mut stopped) = (pin!(http), pin!(stop.wait_for(|stop| *stop)));
-    let (mut is_stopping, mut is_aged, mut aged) = (false, false, pin!(age.reached()));
-    let mut drained = pin!(drained(&peer));
+    let (mut http, mut ending) = (pin!(http), Ending::new(&peer, age, stop));
     let mut unread = Unread::new(peer.clone());
     let ended = poll_fn(|cx| {
-        if !is_stopping && stopped.as_mut().poll(cx).is_ready() {
-            is_stopping = true;
-            http.as_mut().graceful_shutdown();
-        }
-        if !is_aged && aged.as_mut().poll(cx).is_ready() {
-            is_aged = true;
-            peer.age(age.grace);
+        if ending.must_finish(cx) {
             http.as_mut().graceful_shutdown();
         }
         let before = calls.answered();
@@ -85,23 +76,10 @@ pub(crate) async fn serve<S>(
         // The responses wake the connection, which then sends all of them at once.
         calls.begin(|| peer.is_cut_off().is_none());
         unread.count(before, calls.answered());
-        if polled.is_pending() && (peer.is_cut_off().is_some() || is_stopping && drained.as_mut().poll(cx).is_ready()) {
-            return Poll::Ready(Ok(()));
-        }
-        polled
+        ending.or_closed(polled, cx)
     });
     let ended = ended.await;
-    match peer.is_cut_off() {
-        // Unauthenticated connections must not fill the log.
-        Some(why) if peer.is_known() => {
-            tracing::info!(event = "connection_cut_off", %peer, "connection closed: {why}");
-        }
-        Some(why) => tracing::debug!(event = "connection_cut_off", %peer, "connection closed: {why}"),
-        None => {}
-    }
-    if let Err(error) = ended {
-        tracing::debug!(event = "connection_broken", error = &error as &dyn std::error::Error, "connection broke");
-    }
+    ending.log(ended);
 }
 
 fn builder(calls: &InlineExecutor) -> Builder<InlineExecutor> {
