@@ -8,7 +8,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Ping, RecvStream, SendStream};
 use prost::Message as _;
 use prost::bytes::Bytes;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
@@ -20,7 +20,7 @@ use tonic_health::pb::health_client::HealthClient;
 use super::harness::ops::get;
 use super::harness::raw::PACKAGE;
 use super::harness::requests::{bill, register_specialist, verify};
-use super::harness::{Client, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, soon, until};
+use super::harness::{Client, Codec, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, soon, until};
 use super::hostile::frames::hello;
 
 /// The maximum time for something that must happen soon. A server that waits drains for 20 seconds.
@@ -125,8 +125,14 @@ async fn every_long_call_ends_with_draining_soon_after_sigterm() {
     let data = tempfile::tempdir().unwrap();
     let (process, registry) = Process::start(data.path(), TODAY);
     let ops = Client::connect(process.ops());
-    let lasting = questions(&registry).into_iter().chain(others(&registry, &ops));
-    let lasting: Vec<_> = lasting.collect();
+    let http = Client::over_http(process.http(), Codec::Json);
+    let mut feed = http.change();
+    let feed = hold("a feed as JSON", async move { feed.watch_changes(v1::WatchChangesRequest::default()).await });
+    let lasting = questions(&registry).into_iter().chain(questions(&http)).chain(others(&registry, &ops));
+    let lasting: Vec<_> = lasting.chain([feed]).collect();
+    let events = tokio::spawn(events(process.http()));
+    // An idle connection of HTTP/1.1 does not hold up the end.
+    let idle = TcpStream::connect(process.http()).await.unwrap();
     // Clients that cannot be notified: one does not read, one is gone.
     let narrow = Endpoint::from_shared(format!("http://{}", process.listening())).unwrap();
     let narrow = narrow.initial_stream_window_size(1024).connect().await.unwrap();
@@ -141,12 +147,28 @@ async fn every_long_call_ends_with_draining_soon_after_sigterm() {
         let end = tokio::time::timeout(SOON, end).await.unwrap_or_else(|_| panic!("{what} goes on")).unwrap();
         assert_eq!(end.code_and_reason(), (Code::Unavailable, "DRAINING".to_owned()), "{what}");
     }
+    let events = events.await.unwrap();
+    let last = events.rsplit("\n\n").find(|event| event.contains("data: ")).unwrap_or_default();
+    assert!(last.contains("event: error\n") && last.contains("\"DRAINING\""), "{events}");
     println!("drain: all ended after {:?}", begun.elapsed());
     let (status, said) = process.wait();
     println!("drain: the process ended after {:?}", begun.elapsed());
     assert!(status.success() && !said.contains("calls were cut off"), "{status}: {said}");
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
-    drop((unread, gone));
+    drop((unread, gone, idle));
+}
+
+/// Everything that is sent of the feed as events over HTTP/1.1.
+async fn events(address: SocketAddr) -> String {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST /{PACKAGE}.ChangeService/WatchChanges HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut sent = String::new();
+    soon("the end of the events", connection.read_to_string(&mut sent)).await.unwrap();
+    sent
 }
 
 /// A call with an incomplete request.

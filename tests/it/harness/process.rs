@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -17,8 +17,8 @@ use super::{Client, PATIENCE, block_until, block_until_within};
 /// A running process. It is killed when this is dropped.
 pub struct Process {
     child: Child,
-    listening: mpsc::Receiver<SocketAddr>,
-    address: OnceCell<SocketAddr>,
+    listening: mpsc::Receiver<[SocketAddr; 2]>,
+    addresses: OnceCell<[SocketAddr; 2]>,
     ops: SocketAddr,
     stderr: PathBuf,
     _ops_port: TcpSocket,
@@ -91,8 +91,8 @@ impl Process {
             .stderr(File::create(&stderr).unwrap())
             .spawn()
             .unwrap();
-        let listening = listen_for_address(child.stdout.take().unwrap());
-        Process { child, listening, address: OnceCell::new(), ops, stderr, _ops_port: ops_port, _scratch: scratch }
+        let listening = listen_for_addresses(child.stdout.take().unwrap());
+        Process { child, listening, addresses: OnceCell::new(), ops, stderr, _ops_port: ops_port, _scratch: scratch }
     }
 
     /// Starts the process, waits until it accepts calls, and returns a client.
@@ -109,8 +109,17 @@ impl Process {
 
     /// Like [`Process::listening`], with a longer timeout.
     pub fn listening_within(&self, patience: Duration) -> SocketAddr {
+        self.addresses_within(patience)[0]
+    }
+
+    /// The address of the HTTP port. Waits for it.
+    pub fn http(&self) -> SocketAddr {
+        self.addresses_within(PATIENCE)[1]
+    }
+
+    fn addresses_within(&self, patience: Duration) -> [SocketAddr; 2] {
         let wait = || self.listening.recv_timeout(patience);
-        *self.address.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; its log: {}", self.log())))
+        *self.addresses.get_or_init(|| wait().unwrap_or_else(|_| panic!("it does not listen; its log: {}", self.log())))
     }
 
     /// The id of the process.
@@ -214,20 +223,19 @@ fn reserve_port() -> TcpSocket {
     socket
 }
 
-/// Reads standard output to its end, and sends the address in it.
-fn listen_for_address(stdout: ChildStdout) -> mpsc::Receiver<SocketAddr> {
+/// Reads standard output to its end, and sends the addresses in it: those of the gRPC port and of the HTTP port.
+fn listen_for_addresses(stdout: ChildStdout) -> mpsc::Receiver<[SocketAddr; 2]> {
     let (sender, listening) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut lines = BufReader::new(stdout);
-        let mut line = String::new();
-        while lines.read_line(&mut line).is_ok_and(|bytes| bytes > 0) {
-            if let Some(address) = line.trim().strip_prefix("listening on ") {
-                sender.send(address.parse().unwrap()).ok();
-                break;
-            }
-            line.clear();
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let mut addresses = lines.filter_map(|line| {
+            let address = line.strip_prefix("listening on ")?.trim_end_matches(" (HTTP)").to_owned();
+            Some(address.parse().unwrap())
+        });
+        if let (Some(grpc), Some(http)) = (addresses.next(), addresses.next()) {
+            sender.send([grpc, http]).ok();
         }
-        drop(lines.read_to_end(&mut Vec::new()));
+        addresses.for_each(drop);
     });
     listening
 }
