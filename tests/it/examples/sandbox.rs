@@ -229,6 +229,9 @@ impl Sandbox {
             std::thread::sleep(Duration::from_millis(10));
         }
         let printed = content(&out);
+        if printed.starts_with("{\"code\":") {
+            failed("it is refused");
+        }
         if self.is_help && printed.contains("NOT_ON_FILE") {
             failed("it asks about what is not in the sample");
         }
