@@ -46,7 +46,7 @@ impl Ship {
         let data_dir = self.place.data_dir()?;
         lower_priority(BELOW_NORMAL);
         // The first copy may take hours. Until it is complete, a signal ends the process at once.
-        let ship = begin(&data_dir, &self.target)?;
+        let ship = self.begin(&data_dir)?;
         block_on(async {
             let ended = ended_by_signal()?;
             tokio::select! {
@@ -85,20 +85,19 @@ impl Ship {
             sleep(PERIOD.saturating_sub(looked.elapsed())).await;
         }
     }
-}
-
-/// Brings the copy to the head. Waits for a server that has not published its head yet.
-fn begin(data_dir: &Path, target: &Path) -> Result<backup::Ship, Failure> {
-    let waiting = Incident::new();
-    loop {
-        let mut progress = Progress::new();
-        match backup::Ship::begin(data_dir, target, &mut |step| progress.show(step)) {
-            Err(BackupError::NoPublishedHead) => {
-                tell(&waiting, "waiting for the server to publish its head\n");
+    /// Brings the copy to the head. Waits for a server that has not published its head yet, unless it copies once.
+    fn begin(&self, data_dir: &Path) -> Result<backup::Ship, Failure> {
+        let waiting = Incident::new();
+        loop {
+            let mut progress = Progress::new();
+            match backup::Ship::begin(data_dir, &self.target, &mut |step| progress.show(step)) {
+                Err(BackupError::NoPublishedHead) if !self.once => {
+                    tell(&waiting, "waiting for the server to publish its head\n");
+                }
+                begun => return begun.map_err(|error| failed(&error)),
             }
-            begun => return begun.map_err(|error| failed(&error)),
+            thread::sleep(PERIOD);
         }
-        thread::sleep(PERIOD);
     }
 }
 

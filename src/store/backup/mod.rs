@@ -80,8 +80,8 @@ pub enum BackupError {
     /// The log contains no record.
     #[error("the log contains no records yet")]
     NoRecords,
-    /// The running registry has not published how far its log is durable.
-    #[error("the registry that runs on the data directory has not published its head: try again once it serves")]
+    /// No server has published how far the log is durable, since the registry was created or restored.
+    #[error("no server has published the head of this registry yet: start one, and try again once it is ready")]
     NoPublishedHead,
     /// The target directory contains something else.
     #[error("{} is not empty and contains no backup: name another directory", .0.display())]

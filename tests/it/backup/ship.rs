@@ -17,19 +17,24 @@ struct Shipping(Child);
 
 impl Shipping {
     fn to(target: &Path, data: &Path) -> Shipping {
-        Shipping::saying(target, data, Stdio::inherit())
+        Shipping::saying(target, data, &[], Stdio::inherit())
     }
 
-    fn saying(target: &Path, data: &Path, err: impl Into<Stdio>) -> Shipping {
+    fn saying(target: &Path, data: &Path, flags: &[&str], err: impl Into<Stdio>) -> Shipping {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
-        command.args(["log", "ship", text(target), "--data-dir", text(data)]).stdin(Stdio::null());
+        command.args(["log", "ship", text(target), "--data-dir", text(data)]).args(flags).stdin(Stdio::null());
         Shipping(command.stdout(Stdio::null()).stderr(err).spawn().unwrap())
     }
 
     /// Ends it as a service manager does.
-    fn terminate(mut self) -> ExitStatus {
+    fn terminate(self) -> ExitStatus {
         let id = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.ended()
+    }
+
+    /// Waits until it ends.
+    fn ended(mut self) -> ExitStatus {
         block_until("the end", || self.0.try_wait().unwrap().is_some());
         self.0.wait().unwrap()
     }
@@ -126,7 +131,7 @@ fn a_disk_that_is_away_for_a_while_is_reported_and_so_is_its_return() {
     let scratch = tempfile::tempdir().unwrap();
     let [data, away, target, err] = ["data", "away", "shipped", "err"].map(|name| scratch.path().join(name));
     json_of(&["generate", "--specialists", "20", "--through", "2026-02-27", "--data-dir", text(&data)]);
-    let shipping = Shipping::saying(&target, &data, fs::File::create(&err).unwrap());
+    let shipping = Shipping::saying(&target, &data, &[], fs::File::create(&err).unwrap());
     block_until("the first note", || data.join("SHIPPED").exists());
     let says = |what: &str| fs::read_to_string(&err).unwrap().contains(what);
     fs::rename(&data, &away).unwrap();
@@ -155,4 +160,18 @@ fn a_first_copy_that_takes_its_time_is_ended_by_a_signal() {
         held.is_ok()
     });
     assert_eq!(shipping.terminate().signal(), Some(rustix::process::Signal::TERM.as_raw()));
+}
+
+#[test]
+fn one_copy_of_a_registry_that_was_not_served_yet_says_what_to_do() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, copy, restored, target, err] =
+        ["data", "copy", "restored", "shipped", "err"].map(|name| scratch.path().join(name));
+    json_of(&["generate", "--specialists", "20", "--through", "2026-02-27", "--data-dir", text(&data)]);
+    json_of(&["backup", text(&copy), "--data-dir", text(&data)]);
+    json_of(&["restore", text(&copy), "--data-dir", text(&restored)]);
+    let shipping = Shipping::saying(&target, &restored, &["--once"], fs::File::create(&err).unwrap());
+    assert_eq!(shipping.ended().code(), Some(1));
+    let said = fs::read_to_string(&err).unwrap();
+    assert!(said.contains("start one, and try again once it is ready"), "{said}");
 }
