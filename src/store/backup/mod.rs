@@ -92,6 +92,14 @@ pub enum BackupError {
         .0.display()
     )]
     OtherHistory(PathBuf),
+    /// Another process writes to the target: two backups at a time, or a log that is shipped there.
+    #[error("{holder} is writing to the backup {}: wait until it has ended, or name another directory", target.display())]
+    TargetInUse {
+        /// The target.
+        target: PathBuf,
+        /// The process, with its id if that is known.
+        holder: String,
+    },
     /// The backup and the data directory overlap, so they could be lost together.
     #[error(
         "the backup {} and the data directory {} are the same, or one is inside the other: name separate directories",

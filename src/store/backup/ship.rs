@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::apart::refuse_unless_apart;
 use super::manifest::{Listed, Manifest, Sha256Text};
 use super::rewrite::Tail;
-use super::take::{published_head, published_log, take};
+use super::take::{Taken, TargetLock, published_head, published_log, take};
 use super::verify::log_of_backup;
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
@@ -35,6 +35,8 @@ pub struct Ship {
     /// The files of the backup that no longer change.
     closed: Vec<Listed>,
     reached: Reached,
+    /// Held, not read.
+    _lock: TargetLock,
 }
 
 /// How far the last segment was copied.
@@ -64,7 +66,7 @@ impl Ship {
     pub fn begin(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Ship, BackupError> {
         refuse_unless_apart(target, data_dir)?;
         let log = published_log(&*log_engine(data_dir, LogOptions::default()), data_dir)?;
-        let manifest = take(data_dir, target, (&*log, true), on_step)?.manifest;
+        let (Taken { manifest, .. }, lock) = take(data_dir, target, (&*log, true), on_step)?;
         let copy = log_of_backup(target, &manifest)?;
         let part = copy.parts().last().copied().ok_or(BackupError::NoRecords)?;
         let mut batches = copy.batches(&part, None)?;
@@ -79,7 +81,7 @@ impl Ship {
         let reached = Reached { first: part.first, bytes: batches.offset(), hashed, tail, tip };
         let last = reached.path();
         let closed = files.into_iter().filter(|listed| listed.path != last).collect();
-        Ok(Ship { data_dir: data_dir.to_owned(), target: target.to_owned(), closed, reached })
+        Ok(Ship { data_dir: data_dir.to_owned(), target: target.to_owned(), closed, reached, _lock: lock })
     }
 
     /// The last revision in the copy.

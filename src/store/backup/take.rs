@@ -1,8 +1,9 @@
 //! Takes a backup, of a running or a stopped registry.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +15,7 @@ use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, MANIFEST, inspect, mark, request_key_in, require_current_format,
+    DataDir, DataDirError, FORMAT, Found, MANIFEST, inspect, lock, mark, request_key_in, require_current_format,
     sync_directory, unmark, write_durably,
 };
 use crate::store::disk::RealDisk;
@@ -48,8 +49,11 @@ const COMMAND: &str = "backup";
 pub fn backup(data_dir: &Path, target: &Path, on_step: &mut OnStep<'_>) -> Result<Taken, BackupError> {
     refuse_unless_apart(target, data_dir)?;
     let (log, lock) = log_of_data_dir(data_dir)?;
-    take(data_dir, target, (&*log, lock.is_none()), on_step)
+    take(data_dir, target, (&*log, lock.is_none()), on_step).map(|(taken, _)| taken)
 }
+
+/// Keeps other processes from writing to a backup as long as it lives.
+pub(super) type TargetLock = Arc<File>;
 
 /// Copies a log, with the keys of its data directory.
 pub(super) fn take(
@@ -57,9 +61,9 @@ pub(super) fn take(
     target: &Path,
     (log, is_online): (&dyn OfflineLog, bool),
     on_step: &mut OnStep<'_>,
-) -> Result<Taken, BackupError> {
+) -> Result<(Taken, TargetLock), BackupError> {
     let small = small_files(data_dir)?;
-    let earlier = prepare(target)?;
+    let (earlier, lock) = prepare(target)?;
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut copy = Copier { log, target, earlier, reading: Reading::new(), copied: 0, kept: 0 };
     let mut files = copy.small_files(small)?;
@@ -81,7 +85,7 @@ pub(super) fn take(
     let path = target.join(MANIFEST);
     write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
     unmark(target);
-    Ok(Taken { manifest, copied, kept, is_online })
+    Ok((Taken { manifest, copied, kept, is_online }, lock))
 }
 
 /// Locks a data directory as long as it lives.
@@ -110,34 +114,49 @@ pub(super) fn published_head(engine: &dyn LogEngine, data_dir: &Path) -> Result<
     engine.published_head().map_err(disk("read", &data_dir.join("log/head")))
 }
 
+/// Returns true if a directory contains a backup, and false if a first one can be written there.
+fn is_backup(target: &Path) -> Result<bool, BackupError> {
+    match inspect(target, MANIFEST)? {
+        Found::Complete => Ok(true),
+        Found::Unfinished(by) if by != COMMAND => Err(BackupError::TargetTaken(target.to_owned())),
+        Found::Foreign(_) => Err(BackupError::TargetTaken(target.to_owned())),
+        Found::Missing | Found::Empty | Found::Unfinished(_) => Ok(false),
+    }
+}
+
+/// Locks the target directory, which exists.
+fn lock_target(target: &Path) -> Result<TargetLock, BackupError> {
+    lock(target).map_err(|refused| match refused {
+        DataDirError::InUse { root, holder } => BackupError::TargetInUse { target: root, holder },
+        refused => refused.into(),
+    })
+}
+
 /// Prepares the target directory. Returns the manifest of an earlier backup in it.
-fn prepare(target: &Path) -> Result<Option<Manifest>, BackupError> {
+fn prepare(target: &Path) -> Result<(Option<Manifest>, TargetLock), BackupError> {
     let make = |directory: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-    let earlier = match inspect(target, MANIFEST)? {
-        Found::Complete => {
-            let earlier = Manifest::read(target);
-            let earlier = earlier.map_err(|source| VerifyError::Manifest { backup: target.to_owned(), source })?;
-            if earlier.record_format < FORMAT_VERSION {
-                keep_earlier_format(target, &earlier, COMMAND)?;
-                None
-            } else {
-                Some(earlier)
-            }
+    // Nothing is written into a directory with something else.
+    is_backup(target)?;
+    make(target).map_err(disk("made", target))?;
+    let lock = lock_target(target)?;
+    let mut earlier = None;
+    if is_backup(target)? {
+        let found = Manifest::read(target);
+        let found = found.map_err(|source| VerifyError::Manifest { backup: target.to_owned(), source })?;
+        if found.record_format < FORMAT_VERSION {
+            keep_earlier_format(target, &found, COMMAND)?;
+        } else {
+            earlier = Some(found);
         }
-        Found::Unfinished(by) if by != COMMAND => return Err(BackupError::TargetTaken(target.to_owned())),
-        Found::Foreign(_) => return Err(BackupError::TargetTaken(target.to_owned())),
-        Found::Missing | Found::Empty | Found::Unfinished(_) => {
-            make(target).map_err(disk("made", target))?;
-            mark(target, COMMAND)?;
-            None
-        }
-    };
+    } else {
+        mark(target, COMMAND)?;
+    }
     for directory in [target.join("keys"), target.join("log")] {
         make(&directory).map_err(disk("made", &directory))?;
     }
     let parent = target.parent().unwrap_or(target);
     sync_directory(parent).and_then(|()| sync_directory(target)).map_err(disk("made durable", target))?;
-    Ok(earlier)
+    Ok((earlier, lock))
 }
 
 /// The format and the keys of a data directory, with their bytes.

@@ -188,7 +188,7 @@ fn is_free_for(root: &Path, by: &str) -> Result<bool, DataDirError> {
 }
 
 /// Locks a directory against other processes.
-fn lock(root: &Path) -> Result<Arc<File>, DataDirError> {
+pub(super) fn lock(root: &Path) -> Result<Arc<File>, DataDirError> {
     let path = root.join(LOCK);
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let mut lock = lock.map_err(disk("locked", &path))?;

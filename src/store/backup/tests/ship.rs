@@ -48,6 +48,7 @@ fn a_copy_goes_on_where_another_process_left_it_at_any_byte() {
     let manifest = fs::read(scene.at("shipped/MANIFEST")).unwrap();
     go_on(&scene, HEAD + 4, HEAD + 9);
     ship.follow().unwrap();
+    drop(ship);
     let last = files(&scene.at("shipped/log")).pop().unwrap();
     let whole = fs::read(&last).unwrap();
     for cut in (0..=whole.len()).step_by(37) {
@@ -126,6 +127,7 @@ fn another_history_is_never_appended() {
     let before = fs::read(scene.at("shipped/MANIFEST")).unwrap();
     assert!(matches!(ship.follow(), Err(BackupError::Log(_))));
     assert_eq!(fs::read(scene.at("shipped/MANIFEST")).unwrap(), before);
+    drop(ship);
     let refused = Ship::begin(&scene.data(), &scene.at("shipped"), &mut |_| {}).err();
     assert!(matches!(refused, Some(BackupError::OtherHistory(_))), "{refused:?}");
 }
@@ -142,4 +144,29 @@ fn a_data_directory_that_is_gone_is_no_registry_with_nothing_new() {
     fs::rename(scene.at("elsewhere"), scene.data()).unwrap();
     ship.follow().unwrap();
     is_like_a_backup(&scene, "after");
+}
+
+#[test]
+fn one_process_at_a_time_writes_to_a_backup() {
+    let scene = Scene::new();
+    let mut ship = begun(&scene);
+    go_on(&scene, HEAD + 1, HEAD + 4);
+    let refused = backup(&scene.data(), &scene.at("shipped"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::TargetInUse { .. }), "{refused}");
+    let this = format!("process {} (", std::process::id());
+    assert!(refused.to_string().starts_with(&this), "{refused}");
+    ship.follow().unwrap();
+    is_like_a_backup(&scene, "after");
+    drop(ship);
+    backup(&scene.data(), &scene.at("shipped"), &mut |_| {}).unwrap();
+}
+
+#[test]
+fn nothing_is_written_into_a_directory_with_something_else() {
+    let scene = Scene::new();
+    fs::create_dir(scene.at("other")).unwrap();
+    fs::write(scene.at("other/letter"), "").unwrap();
+    let refused = backup(&scene.data(), &scene.at("other"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::TargetTaken(_)), "{refused}");
+    assert_eq!(files(&scene.at("other")).len(), 1);
 }
