@@ -37,6 +37,10 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// The fields that are not known of a report whose changes are hidden.
 const HIDDEN: [&str; 5] = ["change_count", "changes", "foreseen_change_count", "foreseen_changes", "specialist_count"];
 
+/// Why a preview is refused although the same command would be recorded.
+const PREVIEW_IS_A_READ: &str = "nothing was recorded: what it would change is a read of a person, which needs the \
+                                 audit; recording does not";
+
 /// The flags of every command that records something.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Recording {
@@ -97,7 +101,7 @@ impl Recording {
             let sending = Sending { request_id: &Uuid::new_v4().to_string(), validate_only: true };
             let receipt = match send(service.clone(), command, sending).await {
                 Ok(receipt) => receipt,
-                Err(status) => return Err(hints::refused(&service, command, &status).await),
+                Err(status) => return Err(preview_refused(&service, command, &status, confirmation).await),
             };
             let beside = &beside::lines(service.clone(), command, &receipt).await;
             if self.dry_run {
@@ -209,6 +213,20 @@ impl Recording {
 
 fn print_notes(notes: &[String]) {
     notes.iter().for_each(|note| print_aside(&format!("note: {note}\n")));
+}
+
+/// The failure of a preview, with what a person can do.
+async fn preview_refused(service: &Service, command: &Command, status: &Status, confirmation: Confirmation) -> Failure {
+    let failure = hints::refused(service, command, status).await;
+    let details = status.get_error_details();
+    let is_unaudited = details.error_info().is_some_and(|info| info.reason == "AUDIT_UNAVAILABLE");
+    match (is_unaudited, confirmation) {
+        (false, _) => failure,
+        (true, Confirmation::NotNeeded) => failure.with_remedy(PREVIEW_IS_A_READ),
+        (true, Confirmation::Asked) => failure
+            .with_remedy(PREVIEW_IS_A_READ)
+            .with_remedy("to record it without a preview: the same line with --yes"),
+    }
 }
 
 /// Refuses a line that was recorded before, but whose record is no longer in force.

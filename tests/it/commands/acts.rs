@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::Desk;
-use crate::harness::TODAY;
+use crate::harness::requests::verify;
+use crate::harness::{TODAY, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_act_is_shown_and_recorded_only_when_it_is_confirmed() {
@@ -37,6 +38,26 @@ async fn an_act_is_shown_and_recorded_only_when_it_is_confirmed() {
     }
     let facts = desk.run(&["history", &number, "--json"]).exits(0).json();
     assert_eq!(facts.last().unwrap()["kind"], "FACT_KIND_PERIOD_ENDED");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_audit_is_down_the_preview_says_that_recording_goes_on() {
+    let (desk, registry) = Desk::new();
+    let employer = registry.qualified_provider("Calhoun Example Center").await;
+    let number = registry.credentialed("Odalys", "Abernathy-Example", &[&employer]).await.number;
+    desk.profile("registrar", "");
+    let audit = desk.scratch.path().join("data/audit/reads.jsonl");
+    fs::remove_file(&audit).unwrap();
+    fs::create_dir(&audit).unwrap();
+    until("an audit that cannot be written", async || registry.call(verify(&number, None, None)).await.is_err()).await;
+    let suspend = ["act", "suspend", &number, "--basis", "ce-audit", "--first-day", "3/2/2026"];
+    let why = "what it would change is a read of a person, which needs the audit; recording does not";
+    let preview =
+        desk.run_with(&suspend, "y\n").exits(1).warns(why).warns("without a preview: the same line with --yes");
+    assert!(!preview.err.contains("request id"), "{preview:?}");
+    let dry = desk.run(&[&suspend[..], &["--dry-run", "--yes"]].concat()).exits(1).warns(why);
+    assert!(!dry.err.contains("--yes"), "{dry:?}");
+    desk.run(&[&suspend[..], &["--yes"]].concat()).exits(0).prints("Recorded as revision ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
