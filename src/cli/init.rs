@@ -274,9 +274,10 @@ impl Init {
             }
             Some(name) => format!(
                 "{name} may call once a running server has read {directory}/clients.toml, within two seconds. \
-                 The entry is:\n{}\n\
+                 The entry is:\n{}\n{}\
                  Call {} as {name}, with files that must be kept secret:\n{call}",
                 indented(&setup::row_of(&self.directory, name)?),
+                self.provider.as_deref().map(own_provider).unwrap_or_default(),
                 invitation.endpoint
             ),
             None => format!(
@@ -317,6 +318,14 @@ impl Init {
             }
         }
     }
+}
+
+/// What a client of a provider may do. The registry is not asked: another process may be serving it.
+fn own_provider(id: &str) -> String {
+    format!(
+        "It sees and reports the staff of the provider {id}. Until the registry has a provider with this id, its lists \
+         are empty and its reports are refused. `cpss-registry providers {id}` shows whether it has one.\n"
+    )
 }
 
 fn indented(lines: &str) -> String {

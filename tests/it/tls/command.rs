@@ -28,6 +28,8 @@ fn init_serve_verify_is_a_production_start() {
     let hr = ["--client", "hr", "--role", "provider", "--provider", "region-1-cmhc", "--token"];
     let made = run(&[&["init", directory], &hr[..]].concat());
     assert!(made.status.success(), "{}", said(&made));
+    let until = "Until the registry has a provider with this id, its lists are empty and its reports are refused.";
+    assert!(said(&made).contains(until), "{}", said(&made));
 
     let process = Process::serve(&["--config", &file("config.toml")]);
     let endpoint = format!("https://localhost:{}", process.listening().port());
