@@ -7,10 +7,11 @@ use super::listener::certificates::Expiries;
 use crate::registry::Registry;
 
 /// The keys of the configuration that limit something.
-const LIMITS: [&str; 16] = [
+const LIMITS: [&str; 17] = [
     "disk_reserve_bytes",
     "disk_reserve_percent",
     "drain_seconds",
+    "stuck_after_seconds",
     "audit_file_mib",
     "audit_keep_days",
     "audit_max_bytes",
