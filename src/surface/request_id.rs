@@ -31,7 +31,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct RequestId(pub(super) Uuid);
 
 impl RequestId {
-    /// Adds the id to the headers of an answer, and to its error details if it is a refusal.
+    /// Adds the id to the headers of an answer.
     pub(super) fn put_into(self, headers: &mut HeaderMap) {
         if let Ok(mut id) = HeaderValue::from_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer())) {
             // Every answer has another id. A sensitive value stays out of the header table of the connection, where it
@@ -39,7 +39,6 @@ impl RequestId {
             id.set_sensitive(true);
             headers.insert(&REQUEST_ID, id);
         }
-        self.put_into_details(headers);
     }
 
     /// Adds the id to the error details in headers or trailers, if there are any.
@@ -105,7 +104,7 @@ mod tests {
         let before = crate::surface::status::invalid_field("item.as_of", "required");
         let mut headers = HeaderMap::new();
         before.add_header(&mut headers).unwrap();
-        id.put_into(&mut headers);
+        id.put_into_details(&mut headers);
         let after = tonic::Status::from_header_map(&headers).unwrap();
         let [old, new] = [&before, &after].map(|status| rpc::Status::decode(status.details()).unwrap().details);
         assert_eq!(new[..old.len()], old);
@@ -114,6 +113,8 @@ mod tests {
         assert_eq!((after.code(), after.message()), (before.code(), before.message()));
 
         let mut headers = HeaderMap::new();
+        id.put_into_details(&mut headers);
+        assert!(headers.is_empty());
         id.put_into(&mut headers);
         assert_eq!(
             (headers.len(), headers["x-request-id"].to_str().unwrap()),

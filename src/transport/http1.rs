@@ -36,9 +36,9 @@ pub(crate) async fn serve<S>(
     age: ConnectionAge,
     stop: watch::Receiver<bool>,
 ) where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + 'static,
 {
-    let with_peer = WithPeer { services, peer: peer.clone() };
+    let with_peer = WithPeer::new(services, peer.clone());
     let connection = TokioIo::new(Watched { connection, peer: peer.clone() });
     let http = Builder::new()
         .timer(TokioTimer::new())

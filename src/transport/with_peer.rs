@@ -1,6 +1,7 @@
 //! Adds the peer of the connection to each request.
 
 use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -12,13 +13,20 @@ use crate::auth::peer::Peer;
 
 /// A service whose requests know their peer.
 pub(super) struct WithPeer<S> {
-    pub(super) services: S,
-    pub(super) peer: Peer,
+    /// Calls of a connection begin one after another. A lock that is free costs less than a copy for each call.
+    services: Mutex<S>,
+    peer: Peer,
+}
+
+impl<S> WithPeer<S> {
+    pub(super) fn new(services: S, peer: Peer) -> WithPeer<S> {
+        WithPeer { services: Mutex::new(services), peer }
+    }
 }
 
 impl<S> service::Service<Request<Incoming>> for WithPeer<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -27,6 +35,6 @@ where
     fn call(&self, request: Request<Incoming>) -> S::Future {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer.clone());
-        self.services.clone().call(request)
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).call(request)
     }
 }

@@ -77,13 +77,21 @@ impl TrackedCall {
     }
 
     /// Reports an answer when it is sent; a streaming answer when it ends.
-    pub(super) fn leave(mut self, response: Response<Body>) -> Response<Body> {
-        let mut response = explained(response);
+    pub(super) fn leave(mut self, mut response: Response<Body>) -> Response<Body> {
+        // A refusal has its status here, an answer in its trailers.
+        let has_status = response.headers().contains_key(&GRPC_STATUS);
+        if has_status {
+            response = explained(response);
+            self.request_id.put_into_details(response.headers_mut());
+        }
         self.request_id.put_into(response.headers_mut());
         if self.received.is_some() && !response.body().is_end_stream() {
             return response.map(|body| Body::new(CountedResponse { body, tracked: self }));
         }
-        self.report_code(response.headers());
+        match has_status {
+            true => self.report_code(response.headers()),
+            false => self.report(Outcome::Grpc(Code::Ok.into())),
+        }
         response
     }
 

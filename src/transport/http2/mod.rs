@@ -59,10 +59,10 @@ pub(crate) async fn serve<S>(
     age: ConnectionAge,
     stop: watch::Receiver<bool>,
 ) where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + 'static,
 {
     let calls = InlineExecutor::default();
-    let with_peer = WithPeer { services, peer: peer.clone() };
+    let with_peer = WithPeer::new(services, peer.clone());
     let connection = TokioIo::new(FrameGuard::new(connection, peer.clone()));
     let http = builder(&calls).serve_connection(connection, with_peer);
     let (mut http, mut ending) = (pin!(http), Ending::new(&peer, age, stop));
