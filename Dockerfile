@@ -33,8 +33,9 @@ COPY --from=build --chown=65532:65532 /out/data /etc/cpss-registry
 # nonroot, by number: Kubernetes checks runAsNonRoot against a number, and hosts may not know the name.
 USER 65532:65532
 VOLUME /var/lib/cpss-registry /etc/cpss-registry
-# 50051: the contract. 9090: health and metrics, without personal data. Do not expose 9090 to clients.
-EXPOSE 50051 9090
+# 50051: the contract over gRPC. 8443: as JSON over HTTP. 9090: health and metrics, without personal data. Do not expose 9090
+# to clients.
+EXPOSE 50051 8443 9090
 STOPSIGNAL SIGTERM
 # There is no shell to run a probe in, so the binary probes itself.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
@@ -43,4 +44,5 @@ ENTRYPOINT ["/usr/local/bin/cpss-registry"]
 # Run once; it fills both volumes and makes the registry:
 #   docker run --rm -v cpss-etc:/etc/cpss-registry -v cpss-data:/var/lib/cpss-registry cpss-registry \
 #       init /etc/cpss-registry --host registry.example.org --data-dir /var/lib/cpss-registry
-CMD ["serve", "--config", "/etc/cpss-registry/config.toml", "--listen", "0.0.0.0:50051", "--ops-listen", "0.0.0.0:9090"]
+CMD ["serve", "--config", "/etc/cpss-registry/config.toml", "--listen", "0.0.0.0:50051", "--http-listen", "0.0.0.0:8443", \
+     "--ops-listen", "0.0.0.0:9090"]

@@ -19,6 +19,8 @@ KUSTOMIZE = DEPLOY / "kustomize"
 BASE = KUSTOMIZE / "base"
 EXAMPLE = KUSTOMIZE / "overlays" / "example"
 REPLICAS = KUSTOMIZE / "overlays" / "replicas"
+# The ports of the container, and the keys of config.toml that open them.
+PORTS = {"grpc": "listen", "https": "http_listen", "ops": "ops_listen"}
 CERT_MANAGER = KUSTOMIZE / "overlays" / "cert-manager"
 CREATE = EXAMPLE / "create" / "job.yaml"
 # Kinds of others, whose schema is not there: the keys that they may have.
@@ -104,9 +106,16 @@ def check_agreement(config, documents):
     pod, _ = pod_of(documents)
     (container,) = pod["containers"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    for name, key in (("grpc", "listen"), ("ops", "ops_listen")):
+    for name, key in PORTS.items():
         if not config[key].endswith(f":{ports[name]}"):
             fail(f"the container's port {name} is {ports[name]}, but config.toml has {key} = {config[key]!r}")
+    served = {port["targetPort"]: port["port"] for port in documents["Service", "cpss-registry"]["spec"]["ports"]}
+    if served != {name: ports[name] for name in ("grpc", "https")}:
+        fail(f"the Service has the ports {served}, but the container has {ports}")
+    (exposed,) = re.findall(r"^EXPOSE (.*)$", (DEPLOY.parent / "Dockerfile").read_text(), re.MULTILINE)
+    if {int(port) for port in exposed.split()} != set(ports.values()):
+        fail(f"the Dockerfile exposes {exposed}, but the container has {ports}")
+    check_ports_of_the_guide(ports)
     for probe, path in (("startupProbe", "/livez"), ("livenessProbe", "/livez"), ("readinessProbe", "/readyz")):
         if container[probe]["httpGet"] != {"path": path, "port": "ops"}:
             fail(f"the {probe} does not ask {path} of the ops port")
@@ -121,6 +130,14 @@ def check_agreement(config, documents):
     example = tomllib.loads((DEPLOY / "config.example.toml").read_text())
     if int(stop.split("=")[1]) <= example["drain_seconds"]:
         fail("TimeoutStopSec must be longer than drain_seconds")
+
+
+def check_ports_of_the_guide(ports):
+    """Checks that the table of ports in README.md has each key with its port."""
+    table = (DEPLOY / "README.md").read_text().split("\n## Ports\n")[1].split("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\d+) \|", table, re.MULTILINE))
+    if rows != {key: str(ports[name]) for name, key in PORTS.items()}:
+        fail(f"the table of ports in deploy/README.md has {rows}, but the container has {ports}")
 
 
 def check_schedule(documents):

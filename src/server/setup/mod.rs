@@ -42,6 +42,9 @@ use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};
 /// The first client. It can record everything that a registrar may record.
 pub const FIRST_CLIENT: &str = "registrar";
 
+/// The address of the HTTP port that a configuration proposes.
+const HTTP_LISTEN: &str = "0.0.0.0:8443";
+
 const CONFIG: &str = "config.toml";
 const CLIENTS: &str = "clients.toml";
 const CA: &str = "ca";
@@ -348,9 +351,13 @@ fn configuration(directory: &Path, setup: &Setup, data_dir: &Path, registry: Uui
     let data_dir = quoted(&data_dir.display().to_string());
     format!(
         "# Configuration of `cpss-registry serve --config FILE`; `cpss-registry config` shows the values in effect.\n\
-         listen = {}\nops_listen = {}\ntls_cert = {}\ntls_key = {}\nclient_ca = {}\nclients = {}\n\
+         listen = {}\n\
+         # The contract as JSON over HTTP, with the same certificates and clients. This line opens the port:\n\
+         # http_listen = {}\n\
+         ops_listen = {}\ntls_cert = {}\ntls_key = {}\nclient_ca = {}\nclients = {}\n\
          data_dir = {data_dir}\nregistry = \"{registry}\"\n",
         quoted(&setup.listen),
+        quoted(HTTP_LISTEN),
         quoted(&setup.ops_listen),
         path("server.crt"),
         path("server.key"),

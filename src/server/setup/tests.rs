@@ -50,6 +50,17 @@ fn a_setup_can_be_served_and_its_secrets_are_readable_by_the_owner_only() {
 }
 
 #[test]
+fn the_http_port_is_closed_until_its_line_is_put_in_force() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("registry");
+    set_up(&directory, &setup()).unwrap();
+    assert_eq!(config(&directory).unwrap().http_listen, None);
+    let written = files::read(&directory.join(CONFIG)).unwrap();
+    std::fs::write(directory.join(CONFIG), written.replace("# http_listen", "http_listen")).unwrap();
+    assert_eq!(config(&directory).unwrap().http_listen, Some(HTTP_LISTEN.parse().unwrap()));
+}
+
+#[test]
 fn nothing_is_overwritten_and_a_refusal_leaves_nothing_behind() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path();
@@ -80,7 +91,7 @@ fn inconsistent_files_are_refused_with_their_place() {
     std::fs::write(first.join(CLIENTS), list.replace("role = \"registrar\"", "role = \"king\"")).unwrap();
     let mistakes = config(&first).unwrap_err();
     assert!(
-        mistakes[0].contains("config.toml:4: ") && mistakes[0].contains("is not the key of the certificate in "),
+        mistakes[0].contains("config.toml:6: ") && mistakes[0].contains("is not the key of the certificate in "),
         "{mistakes:?}"
     );
     assert!(mistakes[1].contains("clients.toml:15: `king` is not a role"), "{mistakes:?}");
