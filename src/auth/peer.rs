@@ -68,6 +68,8 @@ struct PeerState {
     /// The number of requests before the connection was authenticated, and the permits of those that are open.
     unauthenticated: AtomicUsize,
     unauthenticated_open: Arc<Semaphore>,
+    /// The bytes of answers that anyone may have.
+    granted: AtomicUsize,
 }
 
 /// Why a connection must be cut off.
@@ -162,6 +164,7 @@ impl Peer {
             is_blocked: AtomicBool::new(false),
             unauthenticated: AtomicUsize::new(0),
             unauthenticated_open: Arc::new(Semaphore::new(UNAUTHENTICATED_STREAMS)),
+            granted: AtomicUsize::new(0),
         }))
     }
 
@@ -199,6 +202,16 @@ impl Peer {
             self.cut_off(CutOff::Unauthenticated);
         }
         quotas.unauthenticated()
+    }
+
+    /// Counts the bytes of an answer that anyone may have. An unauthenticated connection gets them beyond its limit.
+    pub fn grant(&self, bytes: usize) {
+        self.0.granted.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The number of bytes that were granted.
+    pub fn granted(&self) -> usize {
+        self.0.granted.load(Ordering::Relaxed)
     }
 
     /// Takes one of the few permits for unauthenticated requests that stay open.

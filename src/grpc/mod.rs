@@ -80,7 +80,7 @@ impl Service<Request<Body>> for GrpcListener {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         if let Some(refusal) = form::refusal(&request) {
-            self.surface.turned_away(&request, refusal.status());
+            self.surface.answered(&request, refusal.status());
             return Either::Right(Either::Right(ready(Ok(refusal))));
         }
         if let Some(service) = other_service(self, request.uri().path()) {

@@ -7,10 +7,11 @@ use http::header::{
     REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use tonic::body::Body;
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+static SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The headers that pages of configured origins may send and read.
@@ -28,8 +29,9 @@ pub(crate) struct Origins {
 }
 
 impl Origins {
-    /// Checks where a request comes from. Returns its origin if that is a configured one, or why it is refused.
-    pub(super) fn check<B>(&self, request: &Request<B>) -> Result<Option<HeaderValue>, &'static str> {
+    /// Checks where a request comes from. Returns its origin if that is a configured one, or why it is refused. What
+    /// anyone may read (`is_open`), a link on any page may lead to.
+    pub(super) fn check<B>(&self, request: &Request<B>, is_open: bool) -> Result<Option<HeaderValue>, &'static str> {
         let headers = request.headers();
         let host = request.uri().authority().map(Authority::as_str);
         let host = host.or_else(|| headers.get(HOST).and_then(|host| host.to_str().ok()));
@@ -40,7 +42,10 @@ impl Origins {
         if let Some(origin) = origin.filter(|origin| self.configured.iter().any(|it| *it == **origin)) {
             return Ok(Some(origin.clone()));
         }
-        if headers.get(&SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
+        let is_foreign = headers.get(&SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none");
+        let is_link =
+            request.method() == Method::GET && headers.get(&SEC_FETCH_MODE).is_some_and(|mode| mode == "navigate");
+        if is_foreign && !(is_open && is_link) {
             return Err("a page of another site may not call: its origin is not in http_origins");
         }
         match origin.map(|origin| origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok())) {
@@ -69,10 +74,10 @@ pub(super) fn preflight() -> Response<Body> {
     response
 }
 
-/// Adds what every response has. `origin` is a configured one.
+/// Adds what every response has, unless it has another one. `origin` is a configured one.
 pub(super) fn harden(mut response: Response<Body>, origin: Option<&HeaderValue>) -> Response<Body> {
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers

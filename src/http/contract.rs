@@ -8,6 +8,9 @@ use prost_reflect::{DescriptorError, DescriptorPool, MessageDescriptor};
 use super::json::{Fault, from_json};
 use crate::proto::{self, DESCRIPTORS, SERVICES};
 
+/// The package of the contract.
+pub(super) const PACKAGE: &str = "ms.dmh.credential.v1";
+
 /// The maximum size of a message in JSON. It has a few times the length of the encoded message, whose size the surface
 /// limits.
 const LARGEST_PLAIN: usize = 128 * 1024;
@@ -67,6 +70,12 @@ impl Contract {
     pub fn read_json(&self, path: &str, json: &[u8]) -> Option<Result<Bytes, Fault>> {
         let method = self.method(path)?;
         Some(from_json(json, &method.input).map(|read| read.message))
+    }
+
+    /// All methods, in the order of the contract.
+    pub(super) fn methods(&self) -> impl Iterator<Item = &Method> {
+        let paths = SERVICES.iter().flat_map(|service| service.methods).map(|method| method.path);
+        paths.filter_map(|path| self.methods.get(path))
     }
 
     /// The method with this path.

@@ -67,7 +67,7 @@ fn described<'a>(detail: &'a prost_types::Any, pool: &DescriptorPool) -> Detail<
 }
 
 /// The name of a code.
-fn code(code: Code) -> &'static str {
+pub(super) fn code(code: Code) -> &'static str {
     match code {
         Code::Cancelled => "canceled",
         Code::InvalidArgument => "invalid_argument",

@@ -14,8 +14,10 @@ mod events;
 mod json;
 mod lines;
 mod media;
+mod open;
 mod pieces;
 mod received;
+mod reference;
 mod reply;
 
 use std::convert::Infallible;
@@ -33,18 +35,20 @@ use self::call::Exchange;
 pub use self::contract::Contract;
 pub use self::json::Fault;
 use self::media::{Accepted, Media};
+use self::open::Open;
 use crate::surface::{HEADERS_BYTES, Surface, headers_bytes};
 
-/// What all HTTP listeners of a process share: the descriptors, and which web pages may call.
+/// What all HTTP listeners of a process share: the descriptors, which web pages may call, and what anyone may read.
 pub(crate) struct Shared {
     contract: Contract,
     origins: Origins,
+    open: Open,
 }
 
 impl Shared {
     /// Reads the descriptors.
     pub(crate) fn new(origins: Origins) -> Result<Arc<Shared>, DescriptorError> {
-        Ok(Arc::new(Shared { contract: Contract::new()?, origins }))
+        Ok(Arc::new(Shared { contract: Contract::new()?, origins, open: Open::new() }))
     }
 }
 
@@ -64,18 +68,20 @@ impl HttpListener {
     async fn answer(self, request: Request<Body>) -> Response<Body> {
         if headers_bytes(request.headers()) > HEADERS_BYTES {
             let (status, why) = (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large");
-            self.surface.turned_away(&request, status);
+            self.surface.answered(&request, status);
             return browser::harden(reply::refusal(status, why), None);
         }
-        let origin = match self.shared.origins.check(&request) {
+        let open = open::content(request.uri().path());
+        let origin = match self.shared.origins.check(&request, open.is_some()) {
             Ok(origin) => origin,
             Err(why) => {
-                self.surface.turned_away(&request, StatusCode::FORBIDDEN);
+                self.surface.answered(&request, StatusCode::FORBIDDEN);
                 return browser::harden(reply::refusal(StatusCode::FORBIDDEN, why), None);
             }
         };
-        let response = match (origin.as_ref(), request.method()) {
-            (Some(_), &Verb::OPTIONS) => browser::preflight(),
+        let response = match (origin.as_ref(), request.method(), open) {
+            (Some(_), &Verb::OPTIONS, _) => browser::preflight(),
+            (_, _, Some(content)) => open::answer(&self, content, &request.map(drop)).await,
             _ => self.called(request).await,
         };
         browser::harden(response, origin.as_ref())
@@ -84,7 +90,7 @@ impl HttpListener {
     /// Answers a request by its path, its method, and its content type.
     async fn called(self, request: Request<Body>) -> Response<Body> {
         let refuse = |status, why: &str| {
-            self.surface.turned_away(&request, status);
+            self.surface.answered(&request, status);
             reply::refusal(status, why)
         };
         let Some(method) = self.shared.contract.method(request.uri().path()) else {

@@ -44,6 +44,8 @@ pub(super) fn refusal(status: StatusCode, why: &str) -> Response<Body> {
     let code = match status {
         StatusCode::NOT_FOUND => "unimplemented",
         StatusCode::FORBIDDEN => "permission_denied",
+        StatusCode::TOO_MANY_REQUESTS => "resource_exhausted",
+        StatusCode::INTERNAL_SERVER_ERROR => "internal",
         _ => "invalid_argument",
     };
     whole(status, media::JSON, json!({ "code": code, "message": why }).to_string())

@@ -20,8 +20,8 @@ use crate::auth::peer::Peer;
 /// How long a connection may stay open before a client of the list calls on it.
 pub(super) const UNAUTHENTICATED_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many bytes an unauthenticated connection may send, and how many may be sent to it. A first call, which
-/// authenticates the connection, takes about a hundredth of this.
+/// How many bytes an unauthenticated connection may send, and how many may be sent to it beside those that were granted
+/// to it. A first call, which authenticates the connection, takes about a hundredth of this.
 const UNAUTHENTICATED_BYTES: usize = 128 * 1024;
 
 /// How many bytes are read from one connection before the others get their turn.
@@ -86,11 +86,12 @@ impl Unauthenticated {
 
     /// Waits until the connection must be closed.
     pub(super) async fn expired(&mut self) {
-        poll_fn(|cx| self.poll_expired(cx)).await;
+        poll_fn(|cx| self.poll_expired(0, cx)).await;
     }
 
-    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let must_close = self.sent.max(self.received) > UNAUTHENTICATED_BYTES || self.slot.poll_closed(cx).is_ready();
+    fn poll_expired(&mut self, granted: usize, cx: &mut Context<'_>) -> Poll<()> {
+        let bytes = self.sent.max(self.received.saturating_sub(granted));
+        let must_close = bytes > UNAUTHENTICATED_BYTES || self.slot.poll_closed(cx).is_ready();
         if must_close || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
 }
@@ -152,7 +153,10 @@ impl Connection {
             self.unauthenticated = None;
             self.counted.known();
         }
-        self.unauthenticated.as_mut().is_some_and(|unauthenticated| unauthenticated.poll_expired(cx).is_ready())
+        let granted = self.peer.granted();
+        self.unauthenticated
+            .as_mut()
+            .is_some_and(|unauthenticated| unauthenticated.poll_expired(granted, cx).is_ready())
     }
 
     fn wire(self: Pin<&mut Self>) -> Pin<&mut Wire> {
@@ -160,13 +164,15 @@ impl Connection {
     }
 
     /// Counts the bytes written. An unauthenticated client receives little; if it does not read that, the connection
-    /// fails instead of waiting.
-    fn written(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// fails instead of waiting. It waits for what was granted, until its time is over.
+    fn written(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let granted = self.peer.granted();
         let Some(unauthenticated) = self.unauthenticated.as_mut().filter(|_| !self.peer.is_known()) else {
             return polled;
         };
         match &polled {
             Poll::Ready(Ok(bytes)) => unauthenticated.received += bytes,
+            Poll::Pending if granted > 0 && unauthenticated.poll_expired(granted, cx).is_pending() => {}
             Poll::Pending => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Ready(Err(_)) => {}
         }
@@ -251,7 +257,7 @@ impl AsyncWrite for Wire {
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = self.as_mut().wire().poll_write(cx, bytes);
-        self.written(polled)
+        self.written(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -260,7 +266,7 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = self.as_mut().wire().poll_write_vectored(cx, slices);
-        self.written(polled)
+        self.written(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {

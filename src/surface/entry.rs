@@ -52,8 +52,8 @@ impl Surface {
         enter(&self.admission, &self.audit, &mut self.services, request, deadline)
     }
 
-    /// Records a request that a listener refused with an HTTP status because it is not a call.
-    pub(crate) fn turned_away<B>(&self, request: &Request<B>, status: StatusCode) {
-        self.admission.turn_away(request, status);
+    /// Records a request that is not a call, and that a listener answered itself with an HTTP status.
+    pub(crate) fn answered<B>(&self, request: &Request<B>, status: StatusCode) {
+        self.admission.note(request, status);
     }
 }

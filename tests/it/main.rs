@@ -14,6 +14,7 @@ mod access;
 mod amendments;
 mod audit_trail;
 mod backup;
+mod browser;
 mod calendar;
 mod cascade;
 mod claims;

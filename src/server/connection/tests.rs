@@ -105,3 +105,35 @@ async fn a_connection_with_much_to_read_yields_to_the_others() {
     }
     assert!(turns >= 3, "{turns}");
 }
+
+#[tokio::test]
+async fn an_unauthenticated_connection_gets_what_was_granted_to_it_and_little_more() {
+    // More than all buffers on the way hold.
+    let granted = 64 * UNAUTHENTICATED_BYTES;
+    for more in [0, 2 * UNAUTHENTICATED_BYTES] {
+        let (mut other, mut connection, _set, peer) = connect(LONG).await;
+        peer.grant(granted);
+        let reading = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            drop(other.read_to_end(&mut bytes).await);
+            bytes.len()
+        });
+        let written = tokio::time::timeout(PATIENCE, connection.write_all(&vec![7; granted + more])).await;
+        written.expect("it ends").unwrap();
+        let mut next = [0; 1];
+        let read =
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll_read(cx, &mut ReadBuf::new(&mut next)))).await;
+        assert_eq!(matches!(read, Poll::Ready(Err(_))), more > 0, "{more}");
+        drop(connection);
+        assert_eq!(reading.await.unwrap(), granted + more);
+    }
+}
+
+#[tokio::test]
+async fn what_was_granted_waits_for_its_reader_until_the_timeout() {
+    let (_other, mut connection, _set, peer) = connect(Duration::from_millis(200)).await;
+    peer.grant(64 * UNAUTHENTICATED_BYTES);
+    let answer = vec![7; 64 * UNAUTHENTICATED_BYTES];
+    let written = tokio::time::timeout(PATIENCE, connection.write_all(&answer)).await.expect("it ends");
+    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+}

@@ -95,8 +95,8 @@ impl TrackedCall {
         response
     }
 
-    /// Reports a request that was refused because it is not a call.
-    pub(super) fn turn_away(mut self, status: StatusCode) {
+    /// Reports a request that is not a call.
+    pub(super) fn leave_as(mut self, status: StatusCode) {
         self.report(Outcome::Http(status.as_u16()));
     }
 

@@ -229,11 +229,11 @@ impl Admission {
         Arc::new(Admission { registry, operations, identities, shares, metrics, access, traces, request_ids })
     }
 
-    /// Records a request that a listener refused with an HTTP status because it is not a call.
-    pub(super) fn turn_away<B>(self: &Arc<Admission>, request: &Request<B>, status: StatusCode) {
+    /// Records a request that is not a call, and that a listener answered itself with an HTTP status.
+    pub(super) fn note<B>(self: &Arc<Admission>, request: &Request<B>, status: StatusCode) {
         // The HTTP status already says why. The connection closes itself when there were too many such requests.
         drop(unauthenticated(&self.shares, request.extensions().get()));
-        TrackedCall::new(self, request).turn_away(status);
+        TrackedCall::new(self, request).leave_as(status);
     }
 
     /// Returns the caller with its right, and the day to move to before the call is answered. Notes the caller.
