@@ -40,7 +40,7 @@ pub(super) fn html(comment: &str) -> String {
 }
 
 /// The text of a line that begins an item of a list.
-fn item<'a>(line: &'a str) -> Option<&'a str> {
+fn item(line: &str) -> Option<&str> {
     let line = line.trim_start();
     line.strip_prefix("* ").or_else(|| line.strip_prefix("- "))
 }

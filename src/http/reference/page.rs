@@ -55,7 +55,7 @@ fn contents(document: &Ordered) -> String {
         });
         let links: String = links.collect();
         // Writing to a string never fails.
-        write!(contents, "<p><a href=\"#{name}\">{name}</a></p><ul>{links}</ul>\n").unwrap_or_default();
+        writeln!(contents, "<p><a href=\"#{name}\">{name}</a></p><ul>{links}</ul>").unwrap_or_default();
     }
     contents + "<p><a href=\"#schemas\">Messages and enums</a></p></nav>\n"
 }
@@ -74,9 +74,9 @@ fn described(path: &str, operation: &Ordered) -> String {
     let answers = operation.at(&["responses", "200", "content"]).map_or(&[][..], Ordered::fields);
     let answer = answers.first().and_then(|(_, media)| media.get("schema"));
     // Writing to a string never fails.
-    write!(
+    writeln!(
         text,
-        "<p>Request: {}. Response: {}. Content types: {}; of the response: {}.</p>\n",
+        "<p>Request: {}. Response: {}. Content types: {}; of the response: {}.</p>",
         request.map(kind).unwrap_or_default(),
         answer.map(kind).unwrap_or_default(),
         types(body),
@@ -89,9 +89,9 @@ fn described(path: &str, operation: &Ordered) -> String {
         .map(|(status, error)| format!("<dt>{status}</dt><dd>{}</dd>", html(error.text("description"))))
         .collect();
     let rest = "<dt>others</dt><dd><p>See <a href=\"#Error\">Error</a>.</p></dd>";
-    write!(text, "<p>Errors by HTTP status:</p><dl>{errors}{rest}</dl>\n").unwrap_or_default();
+    writeln!(text, "<p>Errors by HTTP status:</p><dl>{errors}{rest}</dl>").unwrap_or_default();
     if let Some((media, sent)) = body.first() {
-        write!(text, "<pre>{}</pre>\n", escaped(&curl(path, media, sent))).unwrap_or_default();
+        writeln!(text, "<pre>{}</pre>", escaped(&curl(path, media, sent))).unwrap_or_default();
     }
     text
 }

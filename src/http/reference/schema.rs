@@ -182,7 +182,7 @@ fn is_required(comment: &str) -> bool {
 /// What a choice between fields is about, in words.
 fn choice_in_words(choice: &OneofDescriptor, comment: &str) -> String {
     let fields = choice.fields().map(|field| format!("`{}`", field.json_name())).collect::<Vec<_>>().join(", ");
-    let words = format!("At most one of {fields} may be set: {}", comment);
+    let words = format!("At most one of {fields} may be set: {comment}");
     words.trim_end_matches([':', ' ']).to_owned()
 }
 
