@@ -3,7 +3,8 @@
 //! Modules in reading order: [`domain`] (the rules of the program), [`rules`] (the published rule sets as data),
 //! [`store`] (the log and the index), [`registry`] (the use cases), [`surface`] (the operations of the API, independent
 //! of the transport), [`auth`], [`telemetry`], [`transport`] (HTTP on a connection), [`grpc`] and [`http`] (the protocols of
-//! the listeners), [`server`] (which assembles everything), [`cli`] (the command line).
+//! the listeners), [`webhooks`] (what is posted to clients), [`server`] (which assembles everything), [`cli`] (the command
+//! line).
 
 pub mod auth;
 pub mod cli;
@@ -18,3 +19,4 @@ pub mod store;
 pub mod surface;
 pub mod telemetry;
 pub mod transport;
+pub mod webhooks;

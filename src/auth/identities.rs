@@ -54,6 +54,9 @@ pub enum NotIdentified {
     /// A certificate and a token were both presented.
     #[error("present a certificate or a token, not both")]
     TwoIdentities,
+    /// The server itself calls for a client that is not on the list any more.
+    #[error("the client is no longer on the list")]
+    NotOnList,
     /// The development server's metadata names no caller.
     #[error(transparent)]
     BadDevCaller(#[from] BadDevCaller),
@@ -121,6 +124,9 @@ impl Identities {
             return Ok(dev_caller(headers.get(&DEV_CALLER).map(|value| value.to_str().unwrap_or_default()))?);
         };
         let clients = clients.load();
+        if let Some(client) = peer.and_then(Peer::client_within) {
+            return clients.named(client).map(Arc::clone).ok_or(NotIdentified::NotOnList);
+        }
         let certificate = peer.and_then(Peer::certificate);
         let mut tokens = headers.get_all(AUTHORIZATION).iter();
         let caller = match (certificate, tokens.next()) {
@@ -218,6 +224,20 @@ mod tests {
         identities.replace(list("urn:c")).unwrap();
         let refused = identities.caller(&HeaderMap::new(), Some(&peer), now);
         assert_eq!(refused, Err(NotIdentified::UnknownCertificate));
+    }
+
+    #[test]
+    fn a_call_of_the_server_itself_is_that_of_the_client_while_it_is_on_the_list() {
+        let identities = identities("urn:a");
+        let caller = |client: &str| {
+            let caller = identities.caller(&HeaderMap::new(), Some(&Peer::within(client)), Instant::now());
+            caller.map(|caller| caller.client.clone())
+        };
+        assert_eq!([caller("a"), caller("b")], [Ok("a".to_owned()), Ok("b".to_owned())]);
+        assert_eq!(caller("c"), Err(NotIdentified::NotOnList));
+        let rest = "[[client]]\nname = \"b\"\nsan_uri = \"urn:b\"\nrole = \"payer\"\n";
+        identities.replace(Clients::read(rest).unwrap()).unwrap();
+        assert_eq!(caller("a"), Err(NotIdentified::NotOnList));
     }
 
     #[test]

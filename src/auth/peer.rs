@@ -56,6 +56,8 @@ pub struct Peer(Arc<PeerState>);
 struct PeerState {
     address: SocketAddr,
     certificate: Option<Certificate>,
+    /// The client for which the server itself calls. Only the server makes such a peer.
+    within: Option<Box<str>>,
     /// The permit among its client's connections and that client's quota, once a client of the list has called on it.
     client: OnceLock<(Permit, Option<Arc<ClientQuota>>)>,
     /// The number of calls that it awaits an answer to, except long-lived calls.
@@ -154,9 +156,22 @@ fn names(certificate: &X509Certificate<'_>) -> Result<(Vec<String>, Vec<String>)
 impl Peer {
     /// Creates the peer at this address.
     pub fn new(address: SocketAddr, certificate: Option<Certificate>) -> Peer {
+        Peer::of(address, certificate, None)
+    }
+
+    /// The peer of the calls that the server itself makes for a client of the list, such as for its webhook. It is no
+    /// connection, and counts as none.
+    pub fn within(client: &str) -> Peer {
+        let peer = Peer::of(SocketAddr::from(([0, 0, 0, 0], 0)), None, Some(client.into()));
+        peer.admit_without_limit();
+        peer
+    }
+
+    fn of(address: SocketAddr, certificate: Option<Certificate>, within: Option<Box<str>>) -> Peer {
         Peer(Arc::new(PeerState {
             address,
             certificate,
+            within,
             client: OnceLock::new(),
             awaited: AtomicUsize::new(0),
             cut_off: OnceLock::new(),
@@ -171,6 +186,11 @@ impl Peer {
     /// Its certificate, if it presented one.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.0.certificate.as_ref()
+    }
+
+    /// The client for which the server itself calls.
+    pub(super) fn client_within(&self) -> Option<&str> {
+        self.0.within.as_deref()
     }
 
     /// True if a client of the list has been admitted on this connection.

@@ -31,6 +31,7 @@ mod sockets;
 mod started;
 mod supervision;
 mod vital;
+mod webhooks;
 mod workers;
 
 use std::net::SocketAddr;
@@ -224,6 +225,8 @@ pub async fn run(
     let (workers, threads) = start_workers(&config, &ops, &audit, &admission, &limits, &stop, &vital)?;
     let surface = Surface::new(&audit, &admission, &limits);
     let listening = Listening { address: ports.grpc, http: ports.http, surface };
+    let hooks = watch.as_ref().map(|watch| watch.webhooks.subscribe());
+    let hooks = hooks.map(|list| webhooks::start(&config, list, &listening.surface, &registry, &ops.webhooks));
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
     let (board, writes_off) = (health.clone(), ops.writes_off);
@@ -250,7 +253,7 @@ pub async fn run(
     health.end();
     drop(health_task);
     stop.send_replace(true);
-    drop((reload, upkeep, scrub, watch));
+    drop((reload, upkeep, scrub, watch, hooks));
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;

@@ -46,6 +46,7 @@ use crate::telemetry::access::AccessLog;
 use crate::telemetry::audit::{Audit, Usage};
 use crate::telemetry::metrics::{self, Metrics};
 use crate::telemetry::traces::Traces;
+use crate::webhooks::board::Board;
 
 /// The maximum number of connections.
 const MAX_CONNECTIONS: usize = 64;
@@ -72,6 +73,7 @@ pub(super) struct Ops {
     pub connections: ConnectionCounts,
     pub expiries: CertificateExpiries,
     pub liveness: Liveness,
+    pub webhooks: Board,
 }
 
 /// Where the data are, and how much of the disk must stay free.
@@ -123,6 +125,7 @@ impl Ops {
             connections: ConnectionCounts::default(),
             expiries: CertificateExpiries::default(),
             liveness: Liveness::new(config.stuck_after_seconds),
+            webhooks: Board::default(),
         }
     }
 

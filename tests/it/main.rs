@@ -76,4 +76,5 @@ mod tokens;
 mod traces;
 mod upgrade;
 mod walk;
+mod webhooks;
 mod year;

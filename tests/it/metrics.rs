@@ -15,8 +15,8 @@ use super::harness::{Client, NOT_ON_FILE, Process, TODAY, until};
 use super::tls::tls_server::{TlsServer, client, question};
 
 /// Metrics that have no series without what they are about: a token that expires, a log that replicas share, a miss, a
-/// backup, a copy that follows the log, and a collector of traces.
-const ABSENT: [&str; 13] = [
+/// backup, a copy that follows the log, a collector of traces, and a webhook.
+const ABSENT: [&str; 16] = [
     "cpss_token_expiry_timestamp_seconds",
     "cpss_log_head_confirmed_age_seconds",
     "cpss_log_trouble",
@@ -30,6 +30,9 @@ const ABSENT: [&str; 13] = [
     "cpss_ship_last_timestamp_seconds",
     "cpss_ship_lag_revisions",
     "cpss_spans_total",
+    "cpss_webhook_deliveries_total",
+    "cpss_webhook_lag_revisions",
+    "cpss_webhook_failing",
 ];
 
 /// Waits until a series has a value.

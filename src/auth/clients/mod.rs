@@ -10,6 +10,7 @@
 //! revoked = ["3a2f…"]                        # serial numbers of this client's revoked certificates
 //! misses_per_hour = 500                      # optional, for a provider or a payer
 //! expires = 2027-06-30T00:00:00Z             # optional, for a token
+//! webhook = { url = "https://…", secret_file = "…" }    # optional: where its changes are posted
 //! ```
 //!
 //! A list is accepted completely or not at all. On a running server, a list that would remove more than half of the
@@ -20,6 +21,7 @@ mod renewing;
 mod revoking;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -30,6 +32,7 @@ use jiff::Timestamp;
 
 pub use self::renewing::with_new_token;
 pub use self::revoking::{NotChanged, check_revocable, with_revoked};
+pub use self::webhook::WebhookEntry;
 use super::Caller;
 use super::peer::Certificate;
 use super::serial::Serial;
@@ -45,6 +48,7 @@ use crate::domain::fact::Role;
 pub struct Clients {
     by_uri: HashMap<Box<str>, Certified>,
     by_token: HashMap<Digest, Token>,
+    webhooks: Vec<WebhookEntry>,
     /// True if the list says that it may remove most of the clients of the previous list.
     may_remove_most: bool,
 }
@@ -183,6 +187,17 @@ impl Clients {
     /// The role of the client with this name.
     pub fn role_of(&self, name: &str) -> Option<&Role> {
         self.callers().find(|caller| caller.client == name).map(|caller| &caller.role)
+    }
+
+    /// The webhooks of the clients that have one.
+    pub fn webhooks(&self) -> &[WebhookEntry] {
+        &self.webhooks
+    }
+
+    /// Returns the client with this name.
+    pub(super) fn named(&self, name: &str) -> Option<&Arc<Caller>> {
+        let certified = self.by_uri.values().map(|certified| &certified.caller);
+        certified.chain(self.by_token.values().map(|token| &token.caller)).find(|caller| caller.client == name)
     }
 
     fn callers(&self) -> impl Iterator<Item = &Caller> {

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::webhook::WebhookRow;
 use super::{Certified, Clients, Mistake, Token};
-use crate::auth::Caller;
 use crate::auth::serial::Serial;
 use crate::auth::token::Digest;
+use crate::auth::{Caller, method};
 use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
 
@@ -23,6 +24,9 @@ const ROLES: &str = "registrar, certifier, provider, payer, auditor, operator";
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_URI: usize = 512;
+
+/// The method whose answers a webhook delivers.
+const WATCH: &str = "/ms.dmh.credential.v1.ChangeService/WatchChanges";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +48,7 @@ pub(super) struct Row {
     pub(super) revoked: Option<Spanned<Vec<Spanned<String>>>>,
     misses_per_hour: Option<Spanned<NonZeroU32>>,
     pub(super) expires: Option<Spanned<Datetime>>,
+    webhook: Option<Spanned<WebhookRow>>,
 }
 
 /// A list that is being parsed.
@@ -90,6 +95,9 @@ impl Reading<'_> {
         self.take_name(&row.name);
         let role = self.role(row, &at);
         let client = row.name.get_ref().clone();
+        if let (Some(webhook), Some(role)) = (&row.webhook, &role) {
+            self.take_webhook(webhook, &client, role);
+        }
         let misses_per_hour = role.as_ref().and_then(|role| self.misses_per_hour(row, role, &at));
         let caller = Arc::new(Caller { client, role: role.unwrap_or(Role::Auditor), misses_per_hour });
         match (&row.san_uri, &row.token_sha256) {
@@ -192,6 +200,16 @@ impl Reading<'_> {
             _ => {}
         }
         misses
+    }
+
+    fn take_webhook(&mut self, webhook: &Spanned<WebhookRow>, client: &str, role: &Role) {
+        if method(WATCH).is_none_or(|watch| watch.right(role).is_none()) {
+            self.mistake(&webhook.span(), "this role may not watch changes, so there is nothing to deliver");
+        }
+        match webhook.get_ref().of(client, self.line(webhook.span().start)) {
+            Ok(webhook) => self.clients.webhooks.push(webhook),
+            Err(wrong) => self.mistake(&webhook.span(), wrong),
+        }
     }
 
     fn take_uri(&mut self, uri: &Spanned<String>, certified: Certified) {

@@ -93,7 +93,7 @@ impl Reading {
             self.mistake(self.place_of("tls_cert"), with_source(&error));
         }
         match clients::read(&access.clients) {
-            Ok(clients) if clients.has_certificates() && access.certificates.client_ca.is_none() => {
+            Ok(list) if list.clients.has_certificates() && access.certificates.client_ca.is_none() => {
                 let message =
                     "lists clients with certificates, but client_ca, the authority of their certificates, is not set";
                 self.mistake(self.place_of("clients"), message);

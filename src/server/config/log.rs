@@ -1,7 +1,5 @@
 //! The table `log`: whether its keys agree, and the files that it names.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +8,9 @@ use uuid::Uuid;
 
 use super::log_values::{LogEngine, ReplicaId};
 use super::reading::Reading;
+use super::secret::secret;
 use super::{Config, Flags, Mistake, checks};
 use crate::registry::clock;
-use crate::server::file_modes::others_may_use;
 use crate::store::Key;
 use crate::store::log::postgresql::{Password, Settings, SettingsError, SharedLog};
 
@@ -183,20 +181,4 @@ pub fn password(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(bytes).map_err(|_| format!("{} is not a text in UTF-8", path.display()))?;
     let password = text.trim_end_matches(['\r', '\n']);
     if password.is_empty() { Err(format!("{} contains no password", path.display())) } else { Ok(password.to_owned()) }
-}
-
-/// Reads a secret of at most this many bytes. Refuses one that everyone on the machine can read.
-fn secret(path: &Path, most: usize) -> Result<Vec<u8>, String> {
-    let shown = path.display();
-    let unreadable = |error| format!("cannot read {shown}: {error}");
-    if others_may_use(path).map_err(unreadable)? {
-        return Err(format!(
-            "{shown} is a secret that everyone on this machine can read: run chmod 600 {shown}, and replace the secret, \
-             since somebody may have a copy of it"
-        ));
-    }
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).map_err(unreadable)?.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > most { Err(format!("{shown} is larger than {most} bytes")) } else { Ok(bytes) }
 }

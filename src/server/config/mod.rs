@@ -13,8 +13,10 @@ pub mod log;
 mod log_values;
 mod logging;
 mod reading;
+mod secret;
 mod table;
 mod value;
+mod webhooks;
 
 use std::fmt;
 use std::net::SocketAddr;

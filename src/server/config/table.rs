@@ -69,6 +69,12 @@ configuration! {
         /// the old ones in use. The log reports either result.
         clients: Option<PathBuf> = None, flag "clients" "FILE", Set "/etc/cpss-registry/clients.toml";
 
+        /// Deliver the webhooks that the list of clients names
+        ///
+        /// Where replicas share a log, say `false` in all but one. A replica that does not deliver notes where it would
+        /// have begun, so that it delivers everything since if it must take over.
+        deliver_webhooks: bool = true, flag "deliver-webhooks" "TRUE|FALSE";
+
         /// The data directory, which contains the record
         ///
         /// log/ is the record; index/ can be rebuilt from it. The directory must be on a local disk that honors fsync.

@@ -118,7 +118,8 @@ fn every_mistake_is_reported_at_once_with_its_place() {
     let directory = tempfile::tempdir().unwrap();
     let flags = Flags { open_days_through: some("2026-02-30"), no_sample: true, ..set_up(directory.path()) };
     let mistakes = read("mistakes.toml", content, flags).unwrap_err();
-    let keys = "the keys are listen, ops_listen, http_listen, http_origins, tls_cert, tls_key, client_ca, clients, data_dir, registry, \
+    let keys = "the keys are listen, ops_listen, http_listen, http_origins, tls_cert, tls_key, client_ca, clients, deliver_webhooks, \
+                data_dir, registry, \
                 rules_dir, disk_reserve_bytes, disk_reserve_percent, drain_seconds, adopt_semantics, \
                 stuck_after_seconds, open_days_through, backup_recipients, audit_file, audit_file_mib, \
                 audit_keep_days, audit_max_bytes, calls_per_second, calls_burst, questions_per_second, \

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::Tls;
@@ -18,9 +18,11 @@ use super::expiries::{CertificateExpiries, EXPIRES_SOON};
 use crate::auth::Identities;
 use crate::registry::clock;
 use crate::server::ServeError;
+use crate::server::config::clients::List;
 use crate::server::config::{Access, clients};
 use crate::server::vital::restarted;
 use crate::telemetry::metrics::{Metrics, Reloaded};
+use crate::webhooks::Webhooks;
 
 /// The interval at which the files are checked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -56,6 +58,8 @@ pub(in crate::server) struct Watch {
     /// The current TLS configuration and list of clients.
     pub tls: Tls,
     pub identities: Identities,
+    /// The webhooks of that list.
+    pub webhooks: watch::Sender<Webhooks>,
 }
 
 /// A file's metadata: modification time (seconds, nanoseconds), size, and inode. None if the file is missing.
@@ -99,7 +103,8 @@ impl Watch {
         reported.loaded(read.expiries);
         let clients = FileState::loaded(look([files.clients.as_path()]));
         let first = |mistakes: Vec<_>| mistakes.into_iter().next().map_or(ServeError::Broken, ServeError::Clients);
-        let identities = Identities::listed(clients::read(&files.clients).map_err(first)?);
+        let list = clients::read(&files.clients).map_err(first)?;
+        let (identities, webhooks) = (Identities::listed(list.clients), watch::Sender::new(list.webhooks));
         identities.expire(clock::now());
         reported.listed(first_expiry(&identities));
         let (files, metrics) = (files.clone(), Arc::clone(metrics));
@@ -119,6 +124,7 @@ impl Watch {
             expiries,
             tls,
             identities,
+            webhooks,
         })
     }
 
@@ -197,7 +203,7 @@ impl Watch {
     /// Returns false if it was rejected.
     fn load_clients(&mut self) -> bool {
         match clients::read(&self.files.clients) {
-            Ok(clients) => {
+            Ok(List { clients, webhooks }) => {
                 let count = clients.count();
                 clients.expire(clock::now());
                 let replaced = self.identities.replace(clients);
@@ -207,6 +213,7 @@ impl Watch {
                     Ok(()) => {
                         self.reported.listed(first_expiry(&self.identities));
                         self.token_checks = Daily::default();
+                        self.webhooks.send_replace(webhooks);
                         tracing::info!(event = "clients_loaded", clients = count, "loaded the list of clients");
                     }
                     Err(refused) => {

@@ -1,5 +1,7 @@
 //! What is read when the metrics are requested, by topic.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 
 use super::{DataDisk, Ops, Running, process};
@@ -31,6 +33,7 @@ impl Ops {
         }
         self.add_disks(&mut readings);
         self.add_connections(&mut readings);
+        self.add_webhooks(&mut readings, report.as_ref().map(|report| report.head.0));
         if let Some(running) = self.running.get() {
             add_running(&mut readings, running);
         }
@@ -78,6 +81,17 @@ impl Ops {
     /// True if the disk of the data has less free space than its reserve.
     fn is_disk_full(&self) -> bool {
         self.disks.data().is_ok_and(|disk| disk.free < disk.reserve)
+    }
+
+    fn add_webhooks(&self, readings: &mut Readings, head: Option<u64>) {
+        let now = Instant::now();
+        for (client, state) in self.webhooks.states() {
+            readings.labeled(&list::WEBHOOK_DELIVERIES, &[&client, "delivered"], state.delivered);
+            readings.labeled(&list::WEBHOOK_DELIVERIES, &[&client, "failed"], state.failed);
+            let lag = head.zip(state.revision).map(|(head, revision)| head.saturating_sub(revision));
+            readings.labeled(&list::WEBHOOK_LAG, &[&client], lag);
+            readings.labeled(&list::WEBHOOK_FAILING, &[&client], state.is_failing(now));
+        }
     }
 
     fn add_disks(&self, readings: &mut Readings) {

@@ -98,6 +98,7 @@ labels! {
     RELOADED = "files": "`certificates`, `clients`";
     OUTCOME = "outcome": "`loaded`, `rejected`";
     SPAN_OUTCOME = "outcome": "`exported`, `dropped`";
+    DELIVERY = "outcome": "`delivered`, `failed`";
     EPOCH = "epoch": "one: the epoch of the head";
     VERSION = "version": "one: the version of the program";
     COMMIT = "commit": "one: the commit that the program was built from, or `unknown`";
@@ -147,6 +148,9 @@ metrics! {
     HANDSHAKES_FAILED = Counter "cpss_handshakes_failed_total" [HANDSHAKE_CAUSE] "TLS handshakes that failed";
     WATCHERS = Gauge "cpss_watchers" [] "Open watches of changes";
     WATCHER_LAG = Gauge "cpss_watcher_lag_revisions" [] "Records that the slowest watch has not sent yet";
+    WEBHOOK_DELIVERIES = Counter "cpss_webhook_deliveries_total" [CLIENT, DELIVERY] "Posts to the receiver of a client that it confirmed, and attempts that failed";
+    WEBHOOK_LAG = Gauge "cpss_webhook_lag_revisions" [CLIENT] "Records that the receiver of a client has not confirmed yet";
+    WEBHOOK_FAILING = Gauge "cpss_webhook_failing" [CLIENT] "1 if nothing could be delivered to the receiver of a client for an hour, or it has said that it is gone, else 0";
     AUDIT_BYTES = Gauge "cpss_audit_bytes" [] "The size of the audit files";
     AUDIT_LIMIT_BYTES = Gauge "cpss_audit_limit_bytes" [] "The maximum size of the audit files";
     AUDIT_UNTIL_FULL = Gauge "cpss_audit_seconds_until_full" [] "Seconds until the audit has used up its share of the disk, at the rate of the last days; +Inf: never";

@@ -154,7 +154,7 @@ impl Process {
         line.unwrap().trim().to_owned()
     }
 
-    /// Kills the process with SIGKILL and waits for its end.
+    /// Like [`Process::end`], for a process that is not needed any more.
     pub fn kill(mut self) {
         self.end();
     }
@@ -202,7 +202,8 @@ impl Process {
         assert!(status.success(), "{status}: {said}");
     }
 
-    fn end(&mut self) {
+    /// Kills the process with SIGKILL, and waits for its end.
+    pub fn end(&mut self) {
         // It may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());

@@ -79,6 +79,14 @@ impl TlsServer {
         TlsServer { directory, process }
     }
 
+    /// Kills the process, and starts another on the same files, without the flags.
+    pub fn kill_and_start(&mut self) {
+        self.process.end();
+        let config = self.file("config.toml");
+        self.process = Process::serve(&["--config", config.to_str().unwrap()]);
+        self.process.listening();
+    }
+
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }

@@ -1,0 +1,269 @@
+//! The deliveries to one client: read the feed with the client's rights, post what changes something, note the position.
+//!
+//! After a failure everything begins again at the position that is noted: the client is identified again, and the record
+//! is read again, so that a receiver gets what the client may see at that time.
+
+use std::future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use prost::Message as _;
+use prost::bytes::Bytes;
+use tokio_stream::StreamExt as _;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::board::FAILING_AFTER;
+use super::body::{WriteError, Writer};
+use super::connection::{PostError, Receiver};
+use super::cursor::{Cursor, Position};
+use super::signature::signatures;
+use super::{Sender, Webhook, backoff, tls};
+use crate::auth::peer::Peer;
+use crate::proto::v1::watch_changes_response::Event;
+use crate::proto::v1::{ChangeMessage, ChangePosition, WatchChangesRequest, WatchChangesResponse};
+use crate::registry::incident::Incident;
+use crate::surface::{Answers, Call};
+
+/// The feed.
+const FEED: &str = "ChangeService/WatchChanges";
+
+/// What the requests of a webhook call themselves, here and at the receiver.
+static AGENT: HeaderValue = HeaderValue::from_static(concat!("cpss-registry-webhook/", env!("CARGO_PKG_VERSION")));
+
+/// Why deliveries cannot go on now.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The file with the position cannot be read or written.
+    #[error("the position cannot be read or written: {0}")]
+    Position(#[from] std::io::Error),
+    /// The feed ended.
+    #[error("the feed ended: {0}")]
+    Feed(String),
+    /// The history of the position goes on elsewhere, after this revision if it is known.
+    #[error("the history of the position is not continued here")]
+    OtherHistory(Option<u64>),
+    /// A message of the feed cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The authorities cannot be used, or the host is none.
+    #[error("no connection can be prepared: {0}")]
+    Prepare(String),
+    /// There is no answer.
+    #[error(transparent)]
+    Post(#[from] PostError),
+    /// The answer is not a success.
+    #[error("the receiver answered {}", .0.as_u16())]
+    Answered(StatusCode),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Failure {
+        let info = status.get_details_error_info().filter(|info| info.reason == "HISTORY_CHANGED");
+        match info.filter(|_| status.code() == Code::FailedPrecondition) {
+            Some(info) => {
+                Failure::OtherHistory(info.metadata.get("last_shared_revision").and_then(|text| text.parse().ok()))
+            }
+            None => Failure::Feed(status.message().to_owned()),
+        }
+    }
+}
+
+/// The deliveries to a client.
+pub(super) struct Delivery {
+    webhook: Webhook,
+    sender: Sender,
+    writer: Arc<Writer>,
+    /// What makes the calls, in place of a connection of the client.
+    peer: Peer,
+    cursor: Option<Cursor>,
+    receiver: Option<Receiver>,
+    /// The failures in a row.
+    failures: u32,
+    /// True if the failures were reported.
+    is_reported: bool,
+    troubles: Incident,
+}
+
+impl Delivery {
+    pub(super) fn new(webhook: Webhook, sender: Sender, writer: Arc<Writer>) -> Delivery {
+        let peer = Peer::within(&webhook.client);
+        let (cursor, receiver, troubles) = (None, None, Incident::new());
+        Delivery { webhook, sender, writer, peer, cursor, receiver, failures: 0, is_reported: false, troubles }
+    }
+
+    /// Delivers until this is dropped or the receiver says that it is gone.
+    pub(super) async fn run(mut self) {
+        self.sender.board.begun(&self.webhook.client);
+        loop {
+            let failure = match self.follow().await {
+                Ok(never) => match never {},
+                Err(failure) => failure,
+            };
+            // What was confirmed is not sent again only because of another failure.
+            if let Some(cursor) = &mut self.cursor {
+                cursor.keep().await.ok();
+            }
+            match failure {
+                Failure::Answered(StatusCode::GONE) => return self.gone(),
+                Failure::OtherHistory(last_shared) => self.change_history(last_shared).await,
+                failure => self.failed(&failure).await,
+            }
+        }
+    }
+
+    /// Delivers until something fails.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Failure> {
+        self.prepare().await?;
+        if !self.sender.delivers {
+            return future::pending().await;
+        }
+        let mut answers = self.watch().await?;
+        loop {
+            let message = answers.next().await.unwrap_or_else(|| Err(Status::unavailable("it ended")))?;
+            let response = WatchChangesResponse::decode(message).map_err(WriteError::from)?;
+            match response.event {
+                Some(Event::Message(message)) => self.deliver(&message).await?,
+                Some(Event::Progress(_)) => {
+                    self.works(0);
+                    if let Some(cursor) = &mut self.cursor {
+                        cursor.keep().await?;
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Opens the position, and prepares the connection.
+    async fn prepare(&mut self) -> Result<(), Failure> {
+        let client = &self.webhook.client;
+        if self.cursor.is_none() {
+            let cursor = Cursor::open(&self.sender.directory, client, || self.begin()).await?;
+            self.sender.board.at(client, cursor.position().revision);
+            self.cursor = Some(cursor);
+        }
+        if self.receiver.is_none() {
+            let authorities = self.webhook.authorities.clone();
+            let tls = tokio::task::spawn_blocking(|| tls::connector(authorities)).await;
+            let tls = tls.map_err(|error| Failure::Prepare(error.to_string()))?;
+            let tls = tls.map_err(|error| Failure::Prepare(error.to_string()))?;
+            let receiver = Receiver::new(self.webhook.url.clone(), tls, self.webhook.allow_local);
+            self.receiver = Some(receiver.ok_or_else(|| Failure::Prepare("the host is not a name".to_owned()))?);
+        }
+        Ok(())
+    }
+
+    /// Where the first delivery begins.
+    fn begin(&self) -> Position {
+        let from = self.webhook.from_revision.map(|revision| Position { epoch: String::new(), revision });
+        from.unwrap_or_else(|| (self.sender.head)())
+    }
+
+    /// Asks for the feed after the position, as the client.
+    async fn watch(&self) -> Result<Answers, Status> {
+        let position = self.cursor.as_ref().map(|cursor| cursor.position().clone());
+        let after = position.map(|Position { epoch, revision }| ChangePosition { epoch, revision });
+        let request = WatchChangesRequest { after, ..WatchChangesRequest::default() };
+        let request = tokio_stream::once(Ok(Bytes::from(request.encode_to_vec())));
+        let headers = HeaderMap::from_iter([(USER_AGENT, AGENT.clone())]);
+        let call = Call { method: FEED, headers: &headers, peer: Some(&self.peer), deadline: None };
+        self.sender.surface.call(call, request).await
+    }
+
+    /// Posts a message if it changes something, and then moves the position if it completes a record.
+    async fn deliver(&mut self, message: &ChangeMessage) -> Result<(), Failure> {
+        if !message.changes.is_empty() {
+            self.post(message).await?;
+            self.works(1);
+        }
+        if message.last_part
+            && let Some(cursor) = &mut self.cursor
+        {
+            cursor.move_to(Position { epoch: message.epoch.clone(), revision: message.revision }).await?;
+            self.sender.board.at(&self.webhook.client, message.revision);
+        }
+        Ok(())
+    }
+
+    async fn post(&mut self, message: &ChangeMessage) -> Result<(), Failure> {
+        let body = Bytes::from(self.writer.write(&message.encode_to_vec())?);
+        let id = format!("{}-{}-{}", message.epoch, message.revision, message.part);
+        let time = (self.sender.now)().as_second();
+        let signature = signatures(&self.webhook.secrets, &id, time, &body);
+        let signed = [("webhook-id", id), ("webhook-timestamp", time.to_string()), ("webhook-signature", signature)];
+        let mut headers =
+            vec![(CONTENT_TYPE, HeaderValue::from_static("application/json")), (USER_AGENT, AGENT.clone())];
+        for (name, value) in signed {
+            let value = HeaderValue::from_str(&value).map_err(|error| Failure::Prepare(error.to_string()))?;
+            headers.push((HeaderName::from_static(name), value));
+        }
+        let Some(receiver) = &mut self.receiver else { return Ok(()) };
+        let status = receiver.post(headers, body).await?;
+        if status.is_success() { Ok(()) } else { Err(Failure::Answered(status)) }
+    }
+
+    /// Something was delivered, or nothing is left to deliver.
+    fn works(&mut self, delivered: u64) {
+        let client = &self.webhook.client;
+        self.failures = 0;
+        self.sender.board.works(client, delivered, Instant::now());
+        if std::mem::take(&mut self.is_reported) {
+            tracing::info!(event = "webhook_recovered", client, "the webhook is delivered again");
+        }
+    }
+
+    /// Reports a failure, and waits.
+    async fn failed(&mut self, failure: &Failure) {
+        let client = &self.webhook.client;
+        let cause = failure.to_string();
+        if let Some(times) = self.troubles.occurred_for(&cause) {
+            tracing::warn!(event = "webhook_not_delivered", client, times, cause, "a webhook could not be delivered");
+        }
+        let lasts = self.sender.board.failed(client, Instant::now());
+        if lasts >= FAILING_AFTER && !self.is_reported {
+            self.is_reported = true;
+            let minutes = lasts.as_secs() / 60;
+            tracing::error!(
+                event = "webhook_failing",
+                client,
+                minutes,
+                cause,
+                "a webhook could not be delivered for more than an hour: attempts go on"
+            );
+        }
+        self.failures = self.failures.saturating_add(1);
+        // Without random bytes the wait is only longer.
+        let random = getrandom::u32().unwrap_or(u32::MAX);
+        tokio::time::sleep(backoff::wait(self.failures, random)).await;
+    }
+
+    fn gone(&self) {
+        let client = &self.webhook.client;
+        self.sender.board.gone(client);
+        tracing::error!(
+            event = "webhook_gone",
+            client,
+            "the receiver of a webhook answered 410: nothing more is delivered until the list of clients is loaded again"
+        );
+    }
+
+    /// Goes on where the two histories part, or at the head if that is not known.
+    async fn change_history(&mut self, last_shared: Option<u64>) {
+        let shared = last_shared.map(|revision| Position { epoch: String::new(), revision });
+        let position = shared.unwrap_or_else(|| (self.sender.head)());
+        tracing::warn!(
+            event = "webhook_history_changed",
+            client = self.webhook.client,
+            revision = position.revision,
+            "the history forked before the position of a webhook: the records after this revision are delivered"
+        );
+        if let Some(cursor) = &mut self.cursor
+            && let Err(error) = cursor.move_to(position).await
+        {
+            self.failed(&Failure::Position(error)).await;
+        }
+    }
+}
