@@ -7,7 +7,7 @@
 # What differs from the README: the address of the registry. The registry is the sample, as `init` serves it.
 #
 # * verify: the holder of the credential is confirmed.
-# * claims: 10,000 rows get their answers, and those with a fault their errors.
+# * claims: 10,000 rows get their answers, and those with a fault their errors; at most four batches are asked at a time.
 # * end: a report with a fault is refused, and names the field. The other one is made while the registry is away, and is
 #   recorded once, although the line is run twice.
 # * watch: prints every record once and in order, although the registry and the client are restarted meanwhile.
@@ -45,6 +45,8 @@ prepare_registry() {
     stop
     "$binary" init "$registry" --data-dir "$work/data" >/dev/null
     "$binary" init "$registry" --client hr --role provider --provider region-1-cmhc --token >/dev/null
+    # A client that sends more batches at a time is refused.
+    echo 'streams_per_client = 4' >>"$registry/config.toml"
 }
 
 # The machine: a home, and a part of the repository.
