@@ -200,7 +200,6 @@ pub async fn run(
     let ops_server = OpsServer::start(ops.clone(), incoming(ops_listener), vital.part("ops port"));
 
     let sockets = Sockets::bind(&config, ops_address).await?;
-    let ports = sockets.ports;
     tokio::pin!(signals);
     let Opened { registry, writer } = tokio::select! {
         opened = open::open(&config) => opened?,
@@ -224,7 +223,7 @@ pub async fn run(
     ops.running.set(Running { audit: audit.clone(), access, traces, calls, draining }).ok();
     let (workers, threads) = start_workers(&config, &ops, &audit, &admission, &limits, &stop, &vital)?;
     let surface = Surface::new(&audit, &admission, &limits);
-    let listening = Listening { address: ports.grpc, http: ports.http, surface };
+    let listening = Listening { address: sockets.ports.grpc, http: sockets.ports.http, surface };
     let hooks = watch.as_ref().map(|watch| watch.webhooks.subscribe());
     let hooks = hooks.map(|list| webhooks::start(&config, list, &listening.surface, &registry, &ops.webhooks));
     // `registry.close` needs every other handle to be dropped.
@@ -232,7 +231,7 @@ pub async fn run(
     let (board, writes_off) = (health.clone(), ops.writes_off);
     let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board, writes_off };
     watched.begin().await;
-    sockets.open(listener, workers, &vital)?;
+    let ports = sockets.open(listener, workers, &vital)?;
     started::log(&config, &registry, ports, watch.as_ref().map(|it| it.expiries));
     let watch = watch.map(|watch| AbortOnDrop::spawn(watch.keep()));
     let health_task = AbortOnDrop::spawn(restarted("health", move || watched.clone().keep()));

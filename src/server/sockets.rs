@@ -31,13 +31,14 @@ impl Sockets {
         Ok(Sockets { grpc, http, ports: Ports { grpc: grpc_address, http: http_address, ops } })
     }
 
-    /// Accepts connections, and hands them to the workers.
-    pub(super) fn open(self, listener: Listener, workers: Workers, vital: &Vital) -> Result<(), ServeError> {
+    /// Accepts connections, and hands them to the workers. Returns the addresses.
+    pub(super) fn open(self, listener: Listener, workers: Workers, vital: &Vital) -> Result<Ports, ServeError> {
         if let Some(http) = self.http {
             let listener = Listener { protocol: Protocol::Http, ..listener.clone() };
             listener.open(http, workers.clone(), vital.part("HTTP listener")).map_err(ServeError::Listener)?;
         }
-        listener.open(self.grpc, workers, vital.part("listener")).map_err(ServeError::Listener)
+        listener.open(self.grpc, workers, vital.part("listener")).map_err(ServeError::Listener)?;
+        Ok(self.ports)
     }
 }
 
