@@ -21,6 +21,9 @@ use crate::surface::{Answers, Call, Surface, status};
 static TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
 static VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
 
+/// The only encoding of messages that is spoken.
+pub(super) const IDENTITY: &str = "identity";
+
 /// A request for a method, and what answers it.
 pub(super) struct Exchange {
     surface: Surface,
@@ -47,28 +50,37 @@ impl Exchange {
         &self.shared.contract
     }
 
+    /// Calls the method with these messages. Returns its answers, and until when the caller waits for them. `encoding` is
+    /// the header that says how messages are compressed.
+    pub(super) async fn call<M>(&self, messages: M, encoding: &HeaderName) -> Result<(Answers, Option<Instant>), Status>
+    where
+        M: Stream<Item = Result<Bytes, Status>> + Send + 'static,
+    {
+        let begun = Instant::now();
+        let peer: Option<&Peer> = self.head.extensions.get();
+        let call = |deadline| Call { method: &self.method.name, headers: &self.head.headers, peer, deadline };
+        match self.checked(encoding) {
+            Ok(deadline) => {
+                let answers = self.surface.call(call(deadline), messages).await?;
+                Ok((answers, deadline.map(|deadline| begun + deadline)))
+            }
+            // As the message of a call, the refusal is given only to a known caller, and is in the access log.
+            Err(refusal) => Ok((self.surface.call(call(None), tokio_stream::once(Err(refusal))).await?, None)),
+        }
+    }
+
     /// Checks the headers of the protocol. Returns how long the caller waits.
-    pub(super) fn checked(&self, encoding: &HeaderName) -> Result<Option<Duration>, Status> {
+    fn checked(&self, encoding: &HeaderName) -> Result<Option<Duration>, Status> {
         let headers = &self.head.headers;
         if headers.get(&VERSION).is_some_and(|version| version != "1") {
             return Err(status::invalid_field(VERSION.as_str(), "only version 1 is spoken"));
         }
         for encoding in [encoding, &CONTENT_ENCODING] {
-            if headers.get(encoding).is_some_and(|encoding| encoding != "identity") {
-                return Err(status::unimplemented("send the message without compression (identity)"));
+            if headers.get(encoding).is_some_and(|encoding| encoding != IDENTITY) {
+                return Err(compressed());
             }
         }
         deadline(headers)
-    }
-
-    /// Calls the method with these messages.
-    pub(super) async fn call<M>(&self, messages: M, deadline: Option<Duration>) -> Result<Answers, Status>
-    where
-        M: Stream<Item = Result<Bytes, Status>> + Send + 'static,
-    {
-        let peer: Option<&Peer> = self.head.extensions.get();
-        let call = Call { method: &self.method.name, headers: &self.head.headers, peer, deadline };
-        self.surface.call(call, messages).await
     }
 
     /// The bytes of a body, as they come.
@@ -100,6 +112,11 @@ pub(super) fn too_large(most: usize) -> Status {
     status::too_large(format!("a message of this method may have at most {most} bytes as it is sent"))
 }
 
+/// The refusal of a message that is compressed.
+pub(super) fn compressed() -> Status {
+    status::unimplemented(format!("send the message without compression ({IDENTITY})"))
+}
+
 /// How long the caller waits, if it says so.
 fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let Some(value) = headers.get(&TIMEOUT) else { return Ok(None) };
@@ -108,9 +125,11 @@ fn deadline(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
         .ok()
         .filter(|text| (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()));
     let millis = digits.and_then(|digits| digits.parse().ok()).map(Duration::from_millis);
-    millis
-        .map(Some)
-        .ok_or_else(|| status::invalid_field(TIMEOUT.as_str(), "not a number of milliseconds of up to ten digits"))
+    match millis {
+        Some(Duration::ZERO) => Err(status::deadline_exceeded()),
+        Some(_) => Ok(millis),
+        None => Err(status::invalid_field(TIMEOUT.as_str(), "not a number of milliseconds of up to ten digits")),
+    }
 }
 
 /// Waits for the next response, but not longer than until the caller gives up.

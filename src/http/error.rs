@@ -104,3 +104,55 @@ pub(super) fn http_status(code: Code) -> StatusCode {
         Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::DESCRIPTORS;
+    use crate::surface::status;
+
+    /// The codes with their HTTP statuses, as the specification of the protocol lists them.
+    const CODES: [(Code, &str, u16); 16] = [
+        (Code::Cancelled, "canceled", 499),
+        (Code::Unknown, "unknown", 500),
+        (Code::InvalidArgument, "invalid_argument", 400),
+        (Code::DeadlineExceeded, "deadline_exceeded", 504),
+        (Code::NotFound, "not_found", 404),
+        (Code::AlreadyExists, "already_exists", 409),
+        (Code::PermissionDenied, "permission_denied", 403),
+        (Code::ResourceExhausted, "resource_exhausted", 429),
+        (Code::FailedPrecondition, "failed_precondition", 400),
+        (Code::Aborted, "aborted", 409),
+        (Code::OutOfRange, "out_of_range", 400),
+        (Code::Unimplemented, "unimplemented", 501),
+        (Code::Internal, "internal", 500),
+        (Code::Unavailable, "unavailable", 503),
+        (Code::DataLoss, "data_loss", 500),
+        (Code::Unauthenticated, "unauthenticated", 401),
+    ];
+
+    #[test]
+    fn every_code_has_its_name_and_its_http_status() {
+        let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+        for (code, name, http) in CODES {
+            let status = Status::new(code, "with \n \u{263a} \u{1f608}");
+            let written: serde_json::Value = serde_json::from_str(&text(&status, &pool)).unwrap();
+            assert_eq!(written, serde_json::json!({ "code": name, "message": status.message() }));
+            let end: serde_json::Value = serde_json::from_str(&ended(&status, &pool)).unwrap();
+            assert_eq!(end, serde_json::json!({ "error": written }));
+            assert_eq!(http_status(code).as_u16(), http, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_detail_is_there_twice() {
+        let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
+        let written: serde_json::Value =
+            serde_json::from_str(&text(&status::invalid_field("item", "required"), &pool)).unwrap();
+        let bad = written["details"].as_array().unwrap().iter().find(|it| it["type"] == "google.rpc.BadRequest");
+        let bad = bad.unwrap_or_else(|| panic!("{written}"));
+        assert_eq!(bad["debug"]["fieldViolations"][0]["field"], "item");
+        let encoded = STANDARD_NO_PAD.decode(bad["value"].as_str().unwrap()).unwrap();
+        assert_eq!(rpc::BadRequest::decode(&*encoded).unwrap().field_violations[0].description, "required");
+    }
+}

@@ -29,16 +29,10 @@ pub(super) fn can_serve(method: &Method) -> bool {
 
 /// Answers a watch with events. The id of an event is the position after a whole record.
 pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
-    let answers = match exchange.checked(&CONTENT_ENCODING) {
-        Err(refusal) => Err(refusal),
-        Ok(deadline) => {
-            let messages = resumed(exchange.message(body, Codec::Json), &exchange.head.headers);
-            exchange.call(messages, deadline).await
-        }
-    };
-    match answers {
+    let messages = resumed(exchange.message(body, Codec::Json), &exchange.head.headers);
+    match exchange.call(messages, &CONTENT_ENCODING).await {
         Err(refusal) => reply::refused(&refusal, exchange.contract()),
-        Ok(answers) => {
+        Ok((answers, until)) => {
             let id = answers.request_id().cloned();
             let (output, pool) = (exchange.method.output.clone(), exchange.contract().pool().clone());
             let write = move |message: Bytes| {
@@ -49,7 +43,7 @@ pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
                 None => Bytes::new(),
                 Some(refusal) => event("error", None, error::text(refusal, &pool).as_bytes()),
             };
-            let mut response = reply::streamed(EVENTS, parts(answers, None, write, end));
+            let mut response = reply::streamed(EVENTS, parts(answers, until, write, end));
             reply::with_id(id.as_ref(), response.headers_mut());
             reply::with_unknown(exchange.unknown.named(), response.headers_mut());
             response

@@ -19,12 +19,10 @@ use crate::surface::{Answers, status};
 
 /// Answers a call in lines.
 pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
-    let begun = Instant::now();
     match called(&exchange, body).await {
         Err(refusal) => reply::refused(&refusal, exchange.contract()),
-        Ok((answers, deadline)) => {
+        Ok((answers, until)) => {
             let id = answers.request_id().cloned();
-            let until = deadline.map(|deadline| begun + deadline);
             let answered = if exchange.method.gives_stream {
                 Ok(streamed(&exchange, answers, until))
             } else {
@@ -38,22 +36,20 @@ pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
     }
 }
 
-async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<std::time::Duration>), Status> {
+async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<Instant>), Status> {
     use tokio_stream::StreamExt as _;
-    let deadline = exchange.checked(&CONTENT_ENCODING)?;
-    let answers = if Media::of(&exchange.head.headers) == Some(Media::JsonLines) {
-        if !exchange.method.takes_stream {
-            return Err(status::invalid_field("content-type", "this method takes one message: send application/json"));
-        }
+    if Media::of(&exchange.head.headers) == Some(Media::JsonLines) {
         let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
+        if !method.takes_stream {
+            let refusal = status::invalid_field("content-type", "this method takes one message: send application/json");
+            return exchange.call(tokio_stream::once(Err(refusal)), &CONTENT_ENCODING).await;
+        }
         let messages = pieces(exchange.received(body), Form::Lines, method.largest);
         let messages = messages.map(move |message| Codec::Json.read(message?, &method, &unknown));
-        exchange.call(messages, deadline).await?
+        exchange.call(messages, &CONTENT_ENCODING).await
     } else {
-        let message = exchange.message(body, Codec::Json);
-        exchange.call(message, deadline).await?
-    };
-    Ok((answers, deadline))
+        exchange.call(exchange.message(body, Codec::Json), &CONTENT_ENCODING).await
+    }
 }
 
 /// Each response in a line. A refusal is the last line.

@@ -79,11 +79,16 @@ impl HttpListener {
                 return browser::harden(reply::refusal(StatusCode::FORBIDDEN, why), None);
             }
         };
-        let response = match (origin.as_ref(), request.method(), open) {
+        let is_head = request.method() == Verb::HEAD;
+        let mut response = match (origin.as_ref(), request.method(), open) {
             (Some(_), &Verb::OPTIONS, _) => browser::preflight(),
             (_, _, Some(content)) => open::answer(&self, content, &request.map(drop)).await,
             _ => self.called(request).await,
         };
+        if is_head {
+            // HTTP/1.1 leaves the body out by itself, and HTTP/2 does not.
+            *response.body_mut() = Body::empty();
+        }
         browser::harden(response, origin.as_ref())
     }
 
@@ -106,7 +111,13 @@ impl HttpListener {
                     ),
                 );
             }
-            return connect::get(Exchange::new(&self, method, request.into_parts().0)).await;
+            let Some(media) = connect::media(request.uri()) else {
+                return refuse(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "say in the query: encoding=json, or encoding=proto",
+                );
+            };
+            return connect::get(Exchange::new(&self, method, request.into_parts().0), media).await;
         }
         if request.method() != Verb::POST {
             let allowed = if method.may_get { "GET, POST" } else { "POST" };

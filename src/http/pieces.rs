@@ -46,7 +46,7 @@ fn first_envelope(read: &mut BytesMut, is_over: bool, most: usize) -> Result<Opt
     let Some([flags, length @ ..]) = read.first_chunk::<PREFIX>() else { return incomplete() };
     match flags {
         0 => {}
-        1 => return Err(malformed("a compressed envelope, but no compression was agreed on")),
+        1 => return Err(status::transport::compressed_without_encoding()),
         _ => return Err(malformed("an envelope with flags that a request does not have")),
     }
     let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);

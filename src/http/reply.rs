@@ -1,6 +1,6 @@
 //! Responses.
 
-use http::header::{ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
@@ -10,6 +10,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use super::call::IDENTITY;
 use super::contract::Contract;
 use super::{error, media};
 
@@ -39,14 +40,14 @@ where
     response
 }
 
-/// The refusal of a request that is not a call.
+/// The refusal of a request that is not a call. Its code is the one that the protocol infers from the HTTP status.
 pub(super) fn refusal(status: StatusCode, why: &str) -> Response<Body> {
     let code = match status {
         StatusCode::NOT_FOUND => "unimplemented",
         StatusCode::FORBIDDEN => "permission_denied",
         StatusCode::TOO_MANY_REQUESTS => "resource_exhausted",
         StatusCode::INTERNAL_SERVER_ERROR => "internal",
-        _ => "invalid_argument",
+        _ => "unknown",
     };
     whole(status, media::JSON, json!({ "code": code, "message": why }).to_string())
 }
@@ -68,10 +69,19 @@ pub(super) fn refused(status: &Status, contract: &Contract) -> Response<Body> {
     let body = error::text(status, contract.pool());
     let mut response = whole(error::http_status(status.code()), media::JSON, body);
     with_id_of(status, response.headers_mut());
+    with_encodings(status, &ACCEPT_ENCODING, response.headers_mut());
     if status.code() == Code::Unauthenticated {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
     }
     response
+}
+
+/// Names the encodings of messages that are spoken, if a call was refused because of another. `accept` is the header for
+/// them.
+pub(super) fn with_encodings(status: &Status, accept: &HeaderName, headers: &mut HeaderMap) {
+    if status.code() == Code::Unimplemented {
+        headers.insert(accept, HeaderValue::from_static(IDENTITY));
+    }
 }
 
 /// Adds the id of a refused call.

@@ -84,7 +84,7 @@ impl Contract {
         let message = tokio::select! {
             biased;
             _ = self.draining.wait_for(|draining| *draining) => return Err(status::draining()),
-            message = rows.message() => message.map_err(status::of_transport)?,
+            message = rows.message() => message.map_err(status::transport::of_transport)?,
         };
         let Some(message) = message else { return Ok(None) };
         message.row.ok_or_else(|| status::invalid_field("row", "required")).map(Some)

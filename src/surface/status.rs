@@ -4,6 +4,7 @@
 //! message repeats a name or a birth date.
 
 pub mod shared_log;
+pub mod transport;
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -23,9 +24,6 @@ use crate::surface::encode::WireEnum as _;
 
 /// The domain of every reason.
 pub const DOMAIN: &str = "credential.dmh.ms.gov";
-
-/// The header that lists the compressions that the server accepts.
-const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
 /// The total size of the listed faults. Details are sent in a header, and common clients limit headers to 8 KiB.
 const FAULTS_BYTES: usize = 4096;
@@ -359,35 +357,9 @@ pub fn no_such_method() -> Status {
     unimplemented("the contract has no such method or service")
 }
 
-/// Ends a request that its caller does not complete, because it canceled the call or disconnected. Nobody receives it.
-pub fn canceled_by_caller() -> Status {
-    // Not CANCELLED: tonic treats a request that ends with CANCELLED as complete.
-    Status::new(Code::Unknown, "the caller canceled the call")
-}
-
 /// The requested method or feature does not exist.
 pub fn unimplemented(message: impl Into<String>) -> Status {
     status(Code::Unimplemented, "UNIMPLEMENTED", message)
-}
-
-/// Converts a refusal by the transport, before any service, into one with the usual details.
-pub fn of_transport(refused: Status) -> Status {
-    if !refused.details().is_empty() {
-        return refused;
-    }
-    let mut status = match refused.code() {
-        Code::OutOfRange | Code::ResourceExhausted => too_large(refused.message()),
-        Code::Internal => status(Code::InvalidArgument, "MALFORMED", "cannot be decoded as a request of this method"),
-        Code::Unimplemented if refused.message().is_empty() => no_such_method(),
-        Code::Unimplemented => unimplemented(refused.message()),
-        Code::Unknown => status(Code::Cancelled, "CANCELLED", refused.message()),
-        _ => return refused,
-    };
-    // Keep the list of supported compressions.
-    if let Some(accepted) = refused.metadata().get(ACCEPT_ENCODING) {
-        status.metadata_mut().insert(ACCEPT_ENCODING, accepted.clone());
-    }
-    status
 }
 
 /// Returns the status as a message with code, text and details, for an item of a batch or a stream.

@@ -165,7 +165,7 @@ async fn next_arrived<Q: Questions>(
 
 /// Returns the item of a message after the first.
 fn item_of<Q: Questions>(message: Result<Q, Status>) -> Result<Q::Item, Status> {
-    match message.map_err(status::of_transport)?.read() {
+    match message.map_err(status::transport::of_transport)?.read() {
         Some(Incoming::Item(item)) => Ok(item),
         Some(Incoming::Options(_)) => Err(status::invalid_field("options", "allowed only in the first message")),
         None => Err(status::invalid_field("item", "required")),

@@ -16,6 +16,7 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::age::ConnectionAge;
+use super::early_answer::EarlyAnswer;
 use super::ending::Ending;
 use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
@@ -36,9 +37,9 @@ pub(crate) async fn serve<S>(
     age: ConnectionAge,
     stop: watch::Receiver<bool>,
 ) where
-    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + 'static,
 {
-    let with_peer = WithPeer::new(services, peer.clone());
+    let with_peer = WithPeer::new(EarlyAnswer(services), peer.clone());
     let connection = TokioIo::new(Watched { connection, peer: peer.clone() });
     let http = Builder::new()
         .timer(TokioTimer::new())

@@ -2,6 +2,7 @@
 //! listeners.
 
 mod age;
+mod early_answer;
 mod ending;
 pub mod http1;
 pub mod http2;

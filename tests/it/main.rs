@@ -20,6 +20,7 @@ mod cascade;
 mod claims;
 mod cold_start;
 mod commands;
+mod connect;
 mod connection_age;
 mod contract;
 mod drain;

@@ -4,6 +4,6 @@ mod get;
 mod stream;
 mod unary;
 
-pub(super) use self::get::get;
+pub(super) use self::get::{get, media};
 pub(super) use self::stream::stream;
 pub(super) use self::unary::{one, unary};

@@ -1,12 +1,10 @@
 //! Streams: messages in envelopes, of one byte of flags and four bytes of length each. The last envelope of the answer
 //! has the status of the call.
 
-use futures_util::StreamExt as _;
 use http::{HeaderName, Response, StatusCode};
 use prost::bytes::{BufMut as _, Bytes, BytesMut};
 use prost_reflect::DescriptorPool;
-use tokio::time::Instant;
-use tokio_stream::Stream;
+use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
 use tonic::body::Body;
 
@@ -14,8 +12,10 @@ use crate::http::call::{Exchange, parts};
 use crate::http::media::Media;
 use crate::http::pieces::{Form, pieces};
 use crate::http::{error, reply};
+use crate::surface::status;
 
 static ENCODING: HeaderName = HeaderName::from_static("connect-content-encoding");
+static ACCEPT_ENCODING: HeaderName = HeaderName::from_static("connect-accept-encoding");
 
 /// The flag of the last envelope.
 const END: u8 = 2;
@@ -23,20 +23,14 @@ const END: u8 = 2;
 /// Answers a call that streams.
 pub(in crate::http) async fn stream(exchange: Exchange, body: Body) -> Response<Body> {
     let media = Media::of(&exchange.head.headers).unwrap_or(Media::ConnectJson);
-    let begun = Instant::now();
-    let called = match exchange.checked(&ENCODING) {
-        Err(refusal) => Err(refusal),
-        Ok(deadline) => {
-            let messages = messages(&exchange, body, media);
-            let answers = exchange.call(messages, deadline).await;
-            answers.map(|answers| (answers, deadline.map(|deadline| begun + deadline)))
-        }
-    };
+    let messages = messages(&exchange, body, media);
+    let called = exchange.call(messages, &ENCODING).await;
     let pool = exchange.contract().pool().clone();
     match called {
         Err(refusal) => {
             let mut response = reply::whole(StatusCode::OK, media.name(), ended(Some(&refusal), &pool));
             reply::with_id_of(&refusal, response.headers_mut());
+            reply::with_encodings(&refusal, &ACCEPT_ENCODING, response.headers_mut());
             response
         }
         Ok((answers, until)) => {
@@ -55,8 +49,30 @@ pub(in crate::http) async fn stream(exchange: Exchange, body: Body) -> Response<
 /// The messages of the body.
 fn messages(exchange: &Exchange, body: Body, media: Media) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
     let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
+    let most = if method.takes_stream { usize::MAX } else { 1 };
     let messages = pieces(exchange.received(body), Form::Envelopes, method.largest);
-    messages.map(move |message| media.codec().read(message?, &method, &unknown))
+    let messages = messages.map(move |message| media.codec().read(message?, &method, &unknown));
+    exactly(most, messages)
+}
+
+/// The messages, or a refusal if there are more than `most`, or none where there must be one.
+fn exactly<M>(most: usize, messages: M) -> impl Stream<Item = Result<Bytes, Status>> + Send
+where
+    M: Stream<Item = Result<Bytes, Status>> + Send,
+{
+    let mut count = 0;
+    messages.map(Some).chain(tokio_stream::once(None)).filter_map(move |message| match message {
+        Some(Ok(_)) if count == most => Some(Err(not_one())),
+        Some(message) => {
+            count += 1;
+            Some(message)
+        }
+        None => (most == 1 && count == 0).then(|| Err(not_one())),
+    })
+}
+
+fn not_one() -> Status {
+    status::unimplemented("this method takes exactly one message")
 }
 
 fn envelope(flags: u8, message: &[u8]) -> Bytes {

@@ -40,8 +40,7 @@ async fn called<M>(exchange: &Exchange, message: M, codec: Codec) -> Result<(Byt
 where
     M: Stream<Item = Result<Bytes, Status>> + Send + 'static,
 {
-    let deadline = exchange.checked(&CONTENT_ENCODING)?;
-    let mut answers = exchange.call(message, deadline).await?;
+    let (mut answers, _) = exchange.call(message, &CONTENT_ENCODING).await?;
     let message = one(&mut answers).await?;
     Ok((codec.write(message, &exchange.method.output)?, answers))
 }

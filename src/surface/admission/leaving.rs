@@ -161,7 +161,7 @@ impl Drop for TrackedCall {
 pub(crate) fn explained(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(refused) if refused.code() != Code::Ok && refused.details().is_empty() => {
-            status::of_transport(refused).into_http()
+            status::transport::of_transport(refused).into_http()
         }
         _ => response,
     }

@@ -103,7 +103,7 @@ impl http_body::Body for BodyLimit {
                 if let Some(peer) = self.peer.take() {
                     peer.canceled();
                 }
-                return Poll::Ready(Some(Err(status::canceled_by_caller())));
+                return Poll::Ready(Some(Err(status::transport::canceled_by_caller())));
             }
             Poll::Ready(None) => return polled,
         };

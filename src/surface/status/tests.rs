@@ -3,6 +3,7 @@ use std::time::Instant;
 use jiff::SignedDuration;
 
 use super::shared_log::{log_trouble, log_unreachable};
+use super::transport::compressed_without_encoding;
 use super::*;
 use crate::domain::fact::Criterion;
 use crate::registry::{Cause, Trouble};
@@ -136,6 +137,7 @@ fn situations_have_the_codes_of_the_contract() {
         (internal(), Code::Internal, "INTERNAL", false),
         (unauthenticated("no token"), Code::Unauthenticated, "UNAUTHENTICATED", false),
         (permission_denied("payers ask"), Code::PermissionDenied, "PERMISSION_DENIED", false),
+        (compressed_without_encoding(), Code::Internal, "MALFORMED", false),
         (unimplemented("not here"), Code::Unimplemented, "UNIMPLEMENTED", false),
     ] {
         assert_eq!((status.code(), reason(&status).as_str()), (code, expected));

@@ -17,8 +17,12 @@ const QUOTED: [(&str, &str, &str); 4] = [
 ];
 
 /// The files that name the reasons of refusals.
-const REASONS_IN: [&str; 3] =
-    ["src/surface/status.rs", "src/surface/status/shared_log.rs", "src/domain/decide/rejection.rs"];
+const REASONS_IN: [&str; 4] = [
+    "src/surface/status.rs",
+    "src/surface/status/shared_log.rs",
+    "src/surface/status/transport.rs",
+    "src/domain/decide/rejection.rs",
+];
 
 /// The targets of the links of a document.
 fn links(document: &Document) -> Vec<String> {

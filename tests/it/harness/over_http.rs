@@ -84,7 +84,8 @@ pub fn pool() -> &'static DescriptorPool {
     POOL.get_or_init(|| DescriptorPool::decode(DESCRIPTORS).unwrap())
 }
 
-fn method(path: &str) -> MethodDescriptor {
+/// The method with this path.
+pub fn method(path: &str) -> MethodDescriptor {
     let name = path.trim_start_matches('/').replace('/', ".");
     let mut methods = pool().services().flat_map(|service| service.methods().collect::<Vec<_>>());
     methods.find(|method| method.full_name() == name).unwrap_or_else(|| panic!("the contract has no {name}"))
@@ -212,7 +213,8 @@ fn envelopes(body: Body) -> impl futures_util::Stream<Item = Result<(u8, Bytes),
     })
 }
 
-fn frame(message: &[u8]) -> Bytes {
+/// A message with the prefix that both protocols have.
+pub fn frame(message: &[u8]) -> Bytes {
     let mut frame = BytesMut::with_capacity(5 + message.len());
     frame.put_u8(0);
     frame.put_u32(u32::try_from(message.len()).unwrap());
@@ -246,7 +248,7 @@ fn with_id(mut status: Status, headers: &HeaderMap) -> Status {
 }
 
 /// The status in an error of the Connect protocol.
-fn status(error: &serde_json::Value) -> Status {
+pub fn status(error: &serde_json::Value) -> Status {
     let text = |of: &serde_json::Value, name: &str| of[name].as_str().unwrap_or_default().to_owned();
     let name = text(error, "code");
     let codes = (1..=16).map(Code::from_i32);
