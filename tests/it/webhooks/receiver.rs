@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cpss_registry::registry::clock;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rcgen::{CertificateParams, KeyPair};
 use sha2::Sha256;
@@ -194,8 +195,8 @@ fn header(head: &str, name: &str) -> String {
 fn check(head: &str, id: &str, body: &str) {
     assert!(head.starts_with("POST /hooks/cpss?of=registry HTTP/1.1\r\n"), "{head}");
     assert_eq!(header(head, "content-type"), "application/json");
-    let time: u64 = header(head, "webhook-timestamp").parse().unwrap();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let time: i64 = header(head, "webhook-timestamp").parse().unwrap();
+    let now = clock::now().as_second();
     assert!(now.abs_diff(time) < 300, "{time}");
     let mut mac = Hmac::<Sha256>::new_from_slice(&SECRET).unwrap();
     mac.update(format!("{id}.{time}.{body}").as_bytes());
