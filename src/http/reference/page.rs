@@ -91,13 +91,18 @@ fn described(path: &str, operation: &Ordered) -> String {
     let rest = "<dt>others</dt><dd><p>See <a href=\"#Error\">Error</a>.</p></dd>";
     writeln!(text, "<p>Errors by HTTP status:</p><dl>{errors}{rest}</dl>").unwrap_or_default();
     if let Some((media, sent)) = body.first() {
-        writeln!(text, "<pre>{}</pre>", escaped(&curl(path, media, sent))).unwrap_or_default();
+        writeln!(
+            text,
+            "<pre>{}</pre>",
+            escaped(&curl(path, media, sent, answers.first().is_some_and(|(first, _)| first == JSON_LINES)))
+        )
+        .unwrap_or_default();
     }
     text
 }
 
-/// The line that sends the example of a method.
-fn curl(path: &str, media: &str, sent: &Ordered) -> String {
+/// The line that sends the example of a method, which may answer in lines.
+fn curl(path: &str, media: &str, sent: &Ordered, in_lines: bool) -> String {
     let to = format!("-H \"Authorization: Bearer $TOKEN\" \"https://$REGISTRY{path}\"");
     let quoted = |example: &Ordered| {
         let json = serde_json::to_string(example).unwrap_or_default();
@@ -110,7 +115,8 @@ fn curl(path: &str, media: &str, sent: &Ordered) -> String {
         return format!("printf '%s\\n' {} |\n  curl --data-binary @- {types} {to}", lines.join(" "));
     }
     let example = sent.get("example").map(quoted).unwrap_or_default();
-    format!("curl --json {example} {to}")
+    let lines = if in_lines { format!("-N -H \"Accept: {JSON_LINES}\" ") } else { String::new() };
+    format!("curl --json {example} {lines}{to}")
 }
 
 /// The fields of a message, or the values of an enum.
