@@ -92,3 +92,62 @@ pub(super) fn harden(mut response: Response<Body>, origin: Option<&HeaderValue>)
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(origins: &Origins, host: &str, headers: &[(&str, &str)], is_open: bool) -> Result<bool, &'static str> {
+        let mut request = Request::get("/").header(HOST, host);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        origins.check(&request.body(()).unwrap(), is_open).map(|origin| origin.is_some())
+    }
+
+    #[test]
+    fn an_origin_is_the_host_or_a_configured_one() {
+        let configured = vec!["https://portal.example.gov".to_owned()];
+        let origins = Origins { configured, is_dev: false };
+        let check = |headers: &[_]| checked(&origins, "registry.example.gov:8443", headers, false);
+        assert_eq!(check(&[]), Ok(false));
+        assert_eq!(check(&[("origin", "https://registry.example.gov:8443")]), Ok(false));
+        assert_eq!(check(&[("origin", "https://portal.example.gov")]), Ok(true));
+        assert_eq!(check(&[("origin", "https://portal.example.gov"), ("sec-fetch-site", "cross-site")]), Ok(true));
+        for origin in ["https://registry.example.gov", "https://portal.example.gov:444", "null", ""] {
+            assert!(check(&[("origin", origin)]).is_err(), "{origin}");
+        }
+        for site in ["cross-site", "same-site", "unheard-of", ""] {
+            assert!(check(&[("sec-fetch-site", site)]).is_err(), "{site}");
+        }
+    }
+
+    #[test]
+    fn only_a_link_may_lead_from_another_site_and_only_to_what_is_open() {
+        let origins = Origins::default();
+        let link = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+        let check = |headers: &[_], is_open| checked(&origins, "registry.example.gov", headers, is_open);
+        assert_eq!(check(&link, true), Ok(false));
+        assert!(check(&link, false).is_err());
+        assert!(check(&[link[0], ("sec-fetch-mode", "no-cors")], true).is_err());
+        assert!(check(&[link[0], link[1], ("origin", "https://evil.example")], true).is_err());
+    }
+
+    #[test]
+    fn a_development_server_has_loopback_names_only() {
+        let origins = Origins { is_dev: true, ..Origins::default() };
+        for (host, is_own) in [
+            ("localhost:8080", true),
+            ("127.0.0.1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:8080", true),
+            ("localhost.evil.example", false),
+            ("evil.example:8080", false),
+            ("10.0.0.1", false),
+            ("[::]", false),
+            ("", false),
+        ] {
+            assert_eq!(checked(&origins, host, &[], true).is_ok(), is_own, "{host}");
+        }
+    }
+}

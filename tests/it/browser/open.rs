@@ -34,6 +34,24 @@ async fn the_reference_is_open_to_anyone() {
 }
 
 #[tokio::test]
+async fn a_connection_may_read_the_reference_more_than_once() {
+    let server = secured().await;
+    let mut stream = connect(&server.data_dir(), server.http(), None).await;
+    let mut bytes = vec![0; 64 * 1024];
+    for time in 1..=3 {
+        stream.write_all(b"GET /docs HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut page = Vec::new();
+        while !page.ends_with(b"</html>\n") {
+            let read = soon("the rest of the page", stream.read(&mut bytes)).await.unwrap_or(0);
+            assert!(read > 0, "it ended after {} bytes, reading for the {time}. time", page.len());
+            page.extend_from_slice(&bytes[..read]);
+        }
+    }
+    drop(stream);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_reader_that_has_the_bytes_gets_none() {
     let server = TestServer::start(TODAY).await;
     for path in ["/docs", "/openapi.json"] {
