@@ -116,7 +116,7 @@ fn page(document: &Document) -> Page {
             "sh" => examples.extend(commands(&document.name, block.lines.into_iter())),
             "console" => examples.extend(conversation(&document.name, &block.lines)),
             // Diagrams, code that another test runs or finds in a file, and settings of other programs.
-            "" | "text" | "python" | "java" | "go" | "js" | "json" | "sql" | "yaml" => {}
+            "" | "text" | "python" | "java" | "go" | "js" | "json" | "sql" | "toml" | "yaml" => {}
             other => panic!("{}: a block of {other} is neither run nor known to be none", document.name),
         }
     }
