@@ -20,21 +20,31 @@ pub const SOON: [&str; 2] = ["--stuck-after-seconds", "3"];
 /// Longer than any of these tests.
 const LONG: Duration = Duration::from_secs(600);
 
-/// A thread that is held at a system call until this is dropped.
+/// A thread whose system call is held, or fails, until this is dropped.
 pub struct Held(Child);
 
 impl Held {
-    /// Holds a thread of this name when it next makes this call, before the kernel runs it or after. Waits until `strace`
-    /// traces the thread.
+    /// Holds a thread of this name when it next makes this call, before the kernel runs it or after.
     pub fn thread(process: u32, name: &str, call: &str, when: &str) -> Held {
-        let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap().map(|thread| thread.unwrap().path());
+        Held::with(process, name, call, &format!("delay_{when}={}", LONG.as_micros()))
+    }
+
+    /// Lets this fault happen whenever a thread of this name makes this call. Waits until `strace` traces the thread.
+    pub fn with(process: u32, name: &str, call: &str, fault: &str) -> Held {
+        let tasks = format!("/proc/{process}/task");
         // A thread may end meanwhile.
         let is_named = |thread: &std::path::PathBuf| {
             fs::read_to_string(thread.join("comm")).is_ok_and(|found| found.trim() == name)
         };
-        let thread = threads.into_iter().find(is_named).unwrap_or_else(|| panic!("no thread is named {name}"));
+        let mut found = None;
+        block_until(&format!("a thread named {name}"), || {
+            let threads = fs::read_dir(&tasks).unwrap().map(|thread| thread.unwrap().path());
+            found = threads.into_iter().find(is_named);
+            found.is_some()
+        });
+        let thread = found.unwrap();
         let id = thread.file_name().unwrap().to_str().unwrap().to_owned();
-        let inject = format!("inject={call}:delay_{when}={}", LONG.as_micros());
+        let inject = format!("inject={call}:{fault}");
         let mut strace = Command::new("strace");
         strace.args(["-qq", "-o", "/dev/null", "-p", &id, "-e", &format!("trace={call}"), "-e", &inject]);
         let held = Held(strace.stdout(Stdio::null()).spawn().unwrap());

@@ -2,14 +2,19 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::process::Command;
+
+use cpss_registry::store::StoreOptions;
+use cpss_registry::store::log::LogOptions;
 
 use super::{Page, page, seen};
 use crate::faults::failing::{some_history, with_fault};
 use crate::faults::full::{Ballast, MIB, RESERVE, SmallRegistry};
 use crate::faults::power::{self, Disk};
+use crate::faults::stuck::Held;
 use crate::harness::requests::register_specialist;
-use crate::harness::{Client, Process, TODAY};
+use crate::harness::{Client, Process, TODAY, library};
 use crate::heal::GeneratedRegistry;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,6 +66,44 @@ async fn a_read_of_the_log_fails_at_the_start() {
     process.kill();
 }
 
+/// The day after [`TODAY`].
+const NEXT_DAY: &str = "2026-03-03";
+
+/// Closes the first segment of a log, so that it has all but the record of the next day.
+async fn close_segment(data: &Path) {
+    let log = LogOptions { segment_bytes: 1, ..LogOptions::default() };
+    library::close(library::open(data, NEXT_DAY, StoreOptions { log, ..StoreOptions::default() })).await;
+    assert_eq!(fs::read_dir(data.join("log")).unwrap().count(), 3, "two segments and the head");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs strace: tests/faults/run.sh"]
+async fn a_read_of_the_log_fails_while_serving() {
+    // The scrub reads a MiB a second. It is not done when the fault begins.
+    let place = GeneratedRegistry::generated(1500);
+    close_segment(place.data.path()).await;
+    let process = Process::spawn(place.data.path(), NEXT_DAY);
+    process.listening();
+    let fault = Held::with(process.id(), "scrub", "pread64", "error=EIO");
+    seen("a read of the log fails while serving", &process, &Page::default()).await;
+    process.wait_for_log("the disk cannot read the log, and writes are refused");
+    drop(fault);
+    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "one of the table of faults: tests/faults/run.sh"]
+async fn the_scrub_finds_damage() {
+    let (data, _) = some_history().await;
+    close_segment(data.path()).await;
+    flip_a_byte(&data.path().join("log/00000000000000000001.log"));
+    let process = Process::spawn(data.path(), NEXT_DAY);
+    process.listening();
+    seen("the scrub finds damage", &process, &Page::default()).await;
+    process.wait_for_log("the log is damaged, and writes are refused: restore the registry from a backup");
+    process.kill();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "one of the table of faults: tests/faults/run.sh"]
 async fn a_block_of_the_index_is_damaged() {
@@ -75,16 +118,19 @@ async fn a_block_of_the_index_is_damaged() {
     process.kill();
 }
 
+/// Damages a segment in its first frames, which are longer than this.
+fn flip_a_byte(segment: &Path) {
+    let segment = File::options().read(true).write(true).open(segment).unwrap();
+    let (mut byte, at) = ([0], 300);
+    segment.read_exact_at(&mut byte, at).unwrap();
+    segment.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "one of the table of faults: tests/faults/run.sh"]
 async fn a_segment_of_the_log_is_damaged() {
     let (data, _) = some_history().await;
-    let segment =
-        File::options().read(true).write(true).open(data.path().join("log/00000000000000000001.log")).unwrap();
-    // In the first frames, which are longer than this.
-    let (mut byte, at) = ([0], 300);
-    segment.read_exact_at(&mut byte, at).unwrap();
-    segment.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    flip_a_byte(&data.path().join("log/00000000000000000001.log"));
     let process = Process::spawn(data.path(), TODAY);
     seen("a segment of the log is damaged", &process, &Page::default()).await;
     assert_eq!(process.wait().0.code(), Some(1));

@@ -48,6 +48,8 @@ const ROWS: &[Row] = &[
     row("the disk becomes read-only", NOTHING, "CpssDown", "serve_failed", DOWN),
     row("a sync fails", NOTHING, "CpssDown", "serve_failed", DOWN),
     row("a read of the log fails at the start", NOTHING, "CpssDown", "serve_failed", DOWN),
+    row("a read of the log fails while serving", "cpss_scrub_damage 1", "CpssScrubDamage", "scrub_failed", "writes, scrub"),
+    row("the scrub finds damage", "cpss_scrub_damage 1", "CpssScrubDamage", "scrub_failed", "writes, scrub"),
     row("a block of the index is damaged", "cpss_index 0", "CpssWritesRefused", "index_failed", "writes, index"),
     row("a segment of the log is damaged", NOTHING, "CpssDown", "records_lost", DOWN),
     row("the clock is ahead", "cpss_writes_off{cause=\"calendar\"} 1", "CpssWritesRefused", "writes_held", "writes, calendar"),
