@@ -70,11 +70,11 @@ mod tests {
         let peer = Peer::new("127.0.0.1:1".parse().unwrap(), None);
         peer.admit(&quotas, "greedy").unwrap();
         let body = |bytes| Body::new(Full::new(Bytes::from(vec![b' '; bytes])));
-        let mut half = Received::new(body(CALLS_BYTES / 2 + 1), Some(peer.clone()));
+        let mut half = Received::new(body(CALLS_BYTES / 4), Some(peer.clone()));
         half.more().await.unwrap();
-        let mut more = Received::new(body(CALLS_BYTES / 2 + 1), Some(peer.clone()));
+        let mut more = Received::new(body(CALLS_BYTES / 4), Some(peer.clone()));
         assert_eq!(more.more().await.unwrap_err().code(), tonic::Code::ResourceExhausted);
         drop((half, more));
-        Received::new(body(CALLS_BYTES / 2 + 1), Some(peer)).more().await.unwrap();
+        Received::new(body(CALLS_BYTES / 4), Some(peer)).more().await.unwrap();
     }
 }

@@ -15,7 +15,6 @@ use tonic::body::Body;
 use tower::Service;
 
 /// Services whose answers say whether the connection ends.
-
 pub(super) struct EarlyAnswer<S>(pub(super) S);
 
 impl<S> Service<Request<Body>> for EarlyAnswer<S>

@@ -43,6 +43,9 @@ async fn after_a_restore_the_records_behind_the_fork_are_delivered() {
     place.kill_and_start();
     register(&place.client("certifier-1").await, 2).await;
     until("the deliveries that are lost", async || ids(&receiver).len() == 3).await;
+    let last = ids(&receiver)[2][37..].to_owned();
+    let position = || std::fs::read_to_string(place.file("data/webhooks/auditor-1.position")).unwrap();
+    until("the position after them", async || position().trim_end().ends_with(&format!("/{last}"))).await;
     place.process.end();
     std::fs::rename(&data, &lost).unwrap();
     offline(&["restore", &backup, "--data-dir", &data]);
