@@ -7,7 +7,7 @@ use prost_reflect::MessageDescriptor;
 use tonic::Status;
 
 use super::contract::Method;
-use super::json::{from_json, to_json};
+use super::json::{WriteError, from_json, to_json, to_json_lines};
 use crate::surface::status;
 
 /// A form of messages.
@@ -61,17 +61,26 @@ impl Codec {
         if self == Codec::Proto {
             return Ok(response);
         }
-        match to_json(&response, of) {
-            Ok(json) => Ok(Bytes::from_owner(Written { json, _counted: response })),
-            Err(error) => {
-                tracing::error!(
-                    event = "json_not_written",
-                    message = of.full_name(),
-                    error = &error as &dyn std::error::Error,
-                    "an answer cannot be written as JSON"
-                );
-                Err(status::internal())
-            }
+        written(to_json(&response, of), response, of)
+    }
+}
+
+/// The elements of the list in a response, in a line of JSON each.
+pub(super) fn lines(response: Bytes, of: &MessageDescriptor) -> Result<Bytes, Status> {
+    written(to_json_lines(&response, of), response, of)
+}
+
+fn written(json: Result<Vec<u8>, WriteError>, response: Bytes, of: &MessageDescriptor) -> Result<Bytes, Status> {
+    match json {
+        Ok(json) => Ok(Bytes::from_owner(Written { json, _counted: response })),
+        Err(error) => {
+            tracing::error!(
+                event = "json_not_written",
+                message = of.full_name(),
+                error = &error as &dyn std::error::Error,
+                "an answer cannot be written as JSON"
+            );
+            Err(status::internal())
         }
     }
 }

@@ -3,14 +3,13 @@
 use http::header::CONTENT_ENCODING;
 use http::{Response, StatusCode};
 use prost::bytes::Bytes;
-use prost_reflect::{DynamicMessage, MessageDescriptor};
-use serde_json::Value;
+use prost_reflect::MessageDescriptor;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::call::{Exchange, parts};
-use super::codec::Codec;
+use super::codec::{self, Codec};
 use super::connect::one;
 use super::media::{JSON_LINES, Media};
 use super::pieces::{Form, pieces};
@@ -67,25 +66,8 @@ fn line(json: &[u8]) -> Bytes {
     [json, b"\n"].concat().into()
 }
 
-/// The elements of the list in a response in a line each. Its other fields, if it has any, are a line before them.
+/// The elements of a batch in a line each.
 async fn batch(output: &MessageDescriptor, mut answers: Answers) -> Result<Response<Body>, Status> {
-    let encoded = one(&mut answers).await?;
-    let whole = DynamicMessage::decode(output.clone(), &*encoded).map_err(|_| status::internal())?;
-    let whole = serde_json::to_value(whole).map_err(|_| status::internal())?;
-    let Value::Object(mut fields) = whole else { return Err(status::internal()) };
-    let list = output.fields().find(|field| field.is_list() && field.kind().as_message().is_some());
-    let elements = list.and_then(|list| fields.remove(list.json_name()));
-    let mut lines = Vec::with_capacity(4 * encoded.len());
-    let mut add = |value: &Value| {
-        // Writing to memory never fails.
-        serde_json::to_writer(&mut lines, value).unwrap_or_default();
-        lines.push(b'\n');
-    };
-    if !fields.is_empty() {
-        add(&Value::Object(fields));
-    }
-    if let Some(Value::Array(elements)) = elements {
-        elements.iter().for_each(&mut add);
-    }
+    let lines = codec::lines(one(&mut answers).await?, output)?;
     Ok(reply::whole(StatusCode::OK, JSON_LINES, lines))
 }

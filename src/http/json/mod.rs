@@ -9,7 +9,7 @@ mod writer;
 
 pub use self::reader::Fault;
 pub(super) use self::reader::from_json;
-pub(super) use self::writer::to_json;
+pub(super) use self::writer::{WriteError, to_json, to_json_lines};
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ mod answer;
 mod cancellation;
 mod codes;
 mod limits;
+mod lines;
 mod protocol;
 mod suites;
 mod wire;
