@@ -72,6 +72,8 @@ struct PeerState {
     unauthenticated_open: Arc<Semaphore>,
     /// The bytes of answers that anyone may have.
     granted: AtomicUsize,
+    /// The bytes of requests that were thrown away.
+    discarded: AtomicUsize,
 }
 
 /// Why a connection must be cut off.
@@ -180,6 +182,7 @@ impl Peer {
             unauthenticated: AtomicUsize::new(0),
             unauthenticated_open: Arc::new(Semaphore::new(UNAUTHENTICATED_STREAMS)),
             granted: AtomicUsize::new(0),
+            discarded: AtomicUsize::new(0),
         }))
     }
 
@@ -232,6 +235,17 @@ impl Peer {
     /// The number of bytes that were granted.
     pub fn granted(&self) -> usize {
         self.0.granted.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes of a request that were thrown away. An unauthenticated connection may send some of them beyond its
+    /// limit, so that it receives its refusal.
+    pub fn discard(&self, bytes: usize) {
+        self.0.discarded.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The number of bytes that were thrown away.
+    pub fn discarded(&self) -> usize {
+        self.0.discarded.load(Ordering::Relaxed)
     }
 
     /// Takes one of the few permits for unauthenticated requests that stay open.

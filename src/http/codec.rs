@@ -45,7 +45,8 @@ impl Codec {
         let read = from_json(&sent, &method.input);
         let read = read.map_err(|fault| status::invalid_field(&fault.place, &fault.description))?;
         let Some(first) = read.unknown.first() else { return Ok(read.message) };
-        if method.writes {
+        // A question of which nothing is known would be another question.
+        if method.writes || read.message.is_empty() {
             let remedy = match &read.nearest {
                 Some(nearest) => format!("the contract has no such field; did you mean {nearest}?"),
                 None => "the contract has no such field".to_owned(),

@@ -71,7 +71,7 @@ pub(super) fn right_for(method: &Method) -> &'static str {
     if method.is_unary() {
         "application/json, application/proto"
     } else {
-        "application/connect+json, application/connect+proto, application/x-ndjson"
+        "application/connect+json, application/connect+proto, application/json, application/x-ndjson"
     }
 }
 

@@ -19,6 +19,7 @@ mod pieces;
 mod received;
 mod reference;
 mod reply;
+mod rest;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use self::contract::Contract;
 pub use self::json::Fault;
 use self::media::{Accepted, Media};
 use self::open::Open;
+use self::rest::Rest;
 use crate::surface::{HEADERS_BYTES, Surface, headers_bytes};
 
 /// What all HTTP listeners of a process share: the descriptors, which web pages may call, and what anyone may read.
@@ -145,10 +147,14 @@ impl HttpListener {
             }
             _ => {
                 let right = media::right_for(method);
-                reply::posting(
-                    right,
-                    refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &format!("send one of the content types {right}")),
-                )
+                let why = match sent {
+                    // The form is right, and the answer cannot have the same.
+                    Some(Media::Json) => "this method streams: add the header Accept: application/x-ndjson, or \
+                                          Accept: text/event-stream for the feed of changes"
+                        .to_owned(),
+                    _ => format!("send one of the content types {right}"),
+                };
+                reply::posting(right, refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &why))
             }
         }
     }
@@ -165,6 +171,7 @@ impl Service<Request<Body>> for HttpListener {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let listener = self.clone();
-        Box::pin(async move { Ok(listener.answer(request).await) })
+        let (request, rest) = Rest::of(request);
+        Box::pin(async move { Ok(rest.read(listener.answer(request).await).await) })
     }
 }

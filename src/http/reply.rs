@@ -1,6 +1,6 @@
 //! Responses.
 
-use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::body::Body;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 use super::call::IDENTITY;
 use super::contract::Contract;
@@ -70,6 +71,11 @@ pub(super) fn refused(status: &Status, contract: &Contract) -> Response<Body> {
     let mut response = whole(error::http_status(status.code()), media::JSON, body);
     with_id_of(status, response.headers_mut());
     with_encodings(status, &ACCEPT_ENCODING, response.headers_mut());
+    let delay = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    if let Some(delay) = delay {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
     if status.code() == Code::Unauthenticated {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
     }

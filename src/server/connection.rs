@@ -24,6 +24,9 @@ pub(super) const UNAUTHENTICATED_TIMEOUT: Duration = Duration::from_secs(60);
 /// to it. A first call, which authenticates the connection, takes about a hundredth of this.
 const UNAUTHENTICATED_BYTES: usize = 128 * 1024;
 
+/// How many bytes of requests that were thrown away it may send beside that.
+const DISCARDED_BYTES: usize = 4 * 1024 * 1024;
+
 /// How many bytes are read from one connection before the others get their turn.
 const READ_AT_ONCE: usize = 8 * 1024;
 
@@ -86,11 +89,13 @@ impl Unauthenticated {
 
     /// Waits until the connection must be closed.
     pub(super) async fn expired(&mut self) {
-        poll_fn(|cx| self.poll_expired(0, cx)).await;
+        poll_fn(|cx| self.poll_expired(None, cx)).await;
     }
 
-    fn poll_expired(&mut self, granted: usize, cx: &mut Context<'_>) -> Poll<()> {
-        let bytes = self.sent.max(self.received.saturating_sub(granted));
+    fn poll_expired(&mut self, peer: Option<&Peer>, cx: &mut Context<'_>) -> Poll<()> {
+        let discarded = peer.map_or(0, Peer::discarded).min(DISCARDED_BYTES);
+        let granted = peer.map_or(0, Peer::granted);
+        let bytes = self.sent.saturating_sub(discarded).max(self.received.saturating_sub(granted));
         let must_close = bytes > UNAUTHENTICATED_BYTES || self.slot.poll_closed(cx).is_ready();
         if must_close || self.time.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
     }
@@ -153,10 +158,8 @@ impl Connection {
             self.unauthenticated = None;
             self.counted.known();
         }
-        let granted = self.peer.granted();
-        self.unauthenticated
-            .as_mut()
-            .is_some_and(|unauthenticated| unauthenticated.poll_expired(granted, cx).is_ready())
+        let peer = Some(&self.peer);
+        self.unauthenticated.as_mut().is_some_and(|unauthenticated| unauthenticated.poll_expired(peer, cx).is_ready())
     }
 
     fn wire(self: Pin<&mut Self>) -> Pin<&mut Wire> {
@@ -172,7 +175,7 @@ impl Connection {
         };
         match &polled {
             Poll::Ready(Ok(bytes)) => unauthenticated.received += bytes,
-            Poll::Pending if granted > 0 && unauthenticated.poll_expired(granted, cx).is_pending() => {}
+            Poll::Pending if granted > 0 && unauthenticated.poll_expired(Some(&self.peer), cx).is_pending() => {}
             Poll::Pending => return Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Ready(Err(_)) => {}
         }

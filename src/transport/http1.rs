@@ -16,7 +16,6 @@ use tonic::body::Body;
 use tower::Service;
 
 use super::age::ConnectionAge;
-use super::early_answer::EarlyAnswer;
 use super::ending::Ending;
 use super::with_peer::WithPeer;
 use crate::auth::peer::Peer;
@@ -39,7 +38,7 @@ pub(crate) async fn serve<S>(
 ) where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + 'static,
 {
-    let with_peer = WithPeer::new(EarlyAnswer(services), peer.clone());
+    let with_peer = WithPeer::new(services, peer.clone());
     let connection = TokioIo::new(Watched { connection, peer: peer.clone() });
     let http = Builder::new()
         .timer(TokioTimer::new())

@@ -2,7 +2,6 @@
 //! listeners.
 
 mod age;
-mod early_answer;
 mod ending;
 pub mod http1;
 pub mod http2;

@@ -104,3 +104,23 @@ async fn unfinished_requests_hold_up_nobody_and_no_drain() {
     server.stop().await;
     assert!(begun.elapsed() < Duration::from_secs(15), "the drain waited {:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn a_refusal_arrives_although_the_whole_request_was_sent() {
+    let server = TestServer::start(TODAY).await;
+    let body = " ".repeat(200_000);
+    let unknown = "/ms.dmh.credential.v1.VerificationService/Verify";
+    for (path, headers, expected) in [
+        (unknown, "", "404"),
+        (VERIFY, "origin: https://elsewhere.example\r\n", "403"),
+        (VERIFY, "x-dev-caller: nobody\r\n", "401"),
+        (VERIFY, "", "429"),
+        (BATCH, "content-encoding: gzip\r\n", "501"),
+    ] {
+        for _ in 0..20 {
+            let answered = answer(&server, &post(path, headers, &body)).await;
+            assert_eq!(status(&answered), expected, "{path} {headers:?}: {answered:?}");
+        }
+    }
+    server.stop().await;
+}
