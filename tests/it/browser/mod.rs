@@ -1,5 +1,5 @@
 //! What a web page may do on the HTTP port, and what anyone may read there.
 
-mod exchange;
+pub mod exchange;
 mod open;
 mod origins;

@@ -1,5 +1,7 @@
 //! Forms of the answer beside the protocol's: JSON lines, and server-sent events.
 
+use cpss_registry::proto::v1;
+use cpss_registry::server::config::Flags;
 use serde_json::{Value, json};
 
 use super::answer::Raw;
@@ -102,6 +104,50 @@ async fn events_have_the_position_after_a_record_and_go_on_behind_it() {
         let rest = text(&watch("last-event-id", &known[1]).await);
         assert_eq!(ids(&events(&rest)), known[2..]);
         assert_eq!(watch("last-event-id", "yesterday").await.status, 400);
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_as_json_is_refused_with_the_header_that_is_missing() {
+    let (server, _world, wires) = served().await;
+    for wire in &wires {
+        let call = || wire.call(WATCH).without("content-type").with("content-type", "application/json");
+        let refused = call().raw("{}").await;
+        let text = String::from_utf8(refused.body.to_vec()).unwrap();
+        assert_eq!(refused.status, 415, "{text}");
+        assert!(text.contains("Accept: application/x-ndjson") && text.contains("Accept: text/event-stream"), "{text}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_question_of_which_nothing_is_known_is_refused() {
+    let (server, world, wires) = served().await;
+    let item = world.question()["item"].clone();
+    for wire in &wires {
+        let refused = wire.call(BATCH).message(json!({ "itemz": [item] })).await;
+        assert_eq!(refused.refusal(), (tonic::Code::InvalidArgument, "INVALID_ARGUMENT".to_owned()));
+        let error = refused.error.unwrap().to_string();
+        assert!(error.contains("itemz: the contract has no such field; did you mean items?"), "{error}");
+        let answered = wire.call(BATCH).raw(json!({ "items": [item], "itemz": 1 }).to_string()).await;
+        assert_eq!((answered.status, answered.headers["x-unknown-fields"].to_str().unwrap()), (200, "itemz"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_ends_soon_says_when_to_ask_again() {
+    let flags = Flags { streams_per_client: Some("1".to_owned()), ..Flags::default() };
+    let server = TestServer::start_as(tempfile::tempdir().unwrap(), TODAY, flags).await;
+    let client = server.client();
+    let _watch = client.change().watch_changes(v1::WatchChangesRequest::default()).await.unwrap();
+    for wire in Wire::all(server.http()).into_iter().filter(|wire| wire.codec == Codec::Json) {
+        let batch = json!({ "items": [{}] }).to_string();
+        let refused = wire.call(BATCH).raw(batch).await;
+        assert_eq!((refused.status, refused.headers["retry-after"].to_str().unwrap()), (429, "1"));
+        let refused = wire.call(VERIFY).raw(" ".repeat(200_000)).await;
+        assert_eq!((refused.status, refused.headers.get("retry-after")), (429, None), "it never ends");
     }
     server.stop().await;
 }

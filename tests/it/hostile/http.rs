@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::browser::exchange::{connect, exchange, request, secured};
 use crate::harness::{TODAY, TestServer};
 
 const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
@@ -122,5 +123,26 @@ async fn a_refusal_arrives_although_the_whole_request_was_sent() {
             assert_eq!(status(&answered), expected, "{path} {headers:?}: {answered:?}");
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_in_words_however_much_is_asked_with_it() {
+    let server = secured().await;
+    let (directory, host) = (server.data_dir(), format!("localhost:{}", server.http().port()));
+    let json = "content-type: application/json";
+    for token in [None, Some("authorization: Bearer cpss_0123")] {
+        let headers: Vec<_> = token.into_iter().chain([json]).collect();
+        // More than a connection may send before its client is known.
+        let batch = request("POST", BATCH, &host, &headers, &" ".repeat(1_500_000));
+        for _ in 0..10 {
+            let refused = exchange(connect(&directory, server.http(), None).await, &batch).await;
+            assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")), "{}", refused.body);
+        }
+    }
+    // What is thrown away has a limit, too.
+    let endless = request("POST", BATCH, &host, &[json], &" ".repeat(20_000_000));
+    let mut stream = connect(&directory, server.http(), None).await;
+    assert!(stream.write_all(endless.as_bytes()).await.is_err(), "the connection is closed");
     server.stop().await;
 }
