@@ -1,5 +1,7 @@
 //! Requests as JSON: mutated, nested deep, with names given twice, with numbers of every size.
 
+use std::cell::Cell;
+
 use cpss_registry::http::Contract;
 use cpss_registry::proto::DESCRIPTORS;
 use fastrand::Rng;
@@ -31,13 +33,16 @@ const ODD: [&str; 14] = [
     "null",
 ];
 
-/// A request of a random method with a few faults, or none.
-fn request(random: &mut Rng, messages: &Messages, pool: &DescriptorPool) -> Vec<u8> {
-    let name = random.choice(&messages.requests).unwrap().clone();
+/// A request of this type without faults.
+fn whole(random: &mut Rng, messages: &Messages, pool: &DescriptorPool, name: &str) -> Vec<u8> {
     let of = pool.get_message_by_name(&format!("ms.dmh.credential.v1.{name}")).unwrap();
-    let message = DynamicMessage::decode(of, &*messages.make(random, &name)).ok();
+    let message = DynamicMessage::decode(of, &*messages.make(random, name)).ok();
     // Times and numbers of enums that have no text cannot be written.
-    let mut text = message.and_then(|message| serde_json::to_vec(&message).ok()).unwrap_or_else(|| b"{}".to_vec());
+    message.and_then(|message| serde_json::to_vec(&message).ok()).unwrap_or_else(|| b"{}".to_vec())
+}
+
+/// The text with a few faults, or none.
+fn faulty(random: &mut Rng, mut text: Vec<u8>) -> Vec<u8> {
     if random.bool() {
         let at = random.usize(..=text.len());
         text.splice(at..at, random.choice(ODD).unwrap().repeat(random.usize(1..40)).into_bytes());
@@ -52,16 +57,41 @@ fn requests_as_json_are_read_in_memory_of_their_own_size() {
     let (messages, contract) = (Messages::of_the_contract(), Contract::new().unwrap());
     let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
     let (mut read, mut refused) = (0_u64, 0_u64);
-    let mut paths = messages.paths.iter().cycle();
+    // The method that reads the text, and whether the text is a request of it without faults.
+    let asked = Cell::new(("", false));
     again_and_again(
         "requests as JSON",
         FACTOR,
-        |random| if random.u8(..10) == 0 { any(random, 200) } else { request(random, &messages, &pool) },
-        |text| match contract.read_json(paths.next().unwrap(), text).unwrap() {
-            Ok(_) => read += 1,
-            Err(fault) => {
-                assert!(!fault.place.is_empty() && !fault.description.is_empty(), "{fault:?}");
-                refused += 1;
+        |random| {
+            let (path, name) = random.choice(&messages.methods).unwrap();
+            asked.set((path, false));
+            match random.u8(..10) {
+                0 => any(random, 200),
+                // The request of another method, or of the same by chance.
+                1 => {
+                    let (_, other) = random.choice(&messages.methods).unwrap();
+                    let text = whole(random, &messages, &pool, other);
+                    faulty(random, text)
+                }
+                2 => {
+                    asked.set((path, true));
+                    whole(random, &messages, &pool, name)
+                }
+                _ => {
+                    let text = whole(random, &messages, &pool, name);
+                    faulty(random, text)
+                }
+            }
+        },
+        |text| {
+            let (path, is_whole) = asked.get();
+            match contract.read_json(path, text).unwrap() {
+                Ok(_) => read += 1,
+                Err(fault) => {
+                    assert!(!is_whole, "{path} does not read its own request: {fault:?}");
+                    assert!(!fault.place.is_empty() && !fault.description.is_empty(), "{fault:?}");
+                    refused += 1;
+                }
             }
         },
     );

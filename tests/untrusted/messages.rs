@@ -17,17 +17,15 @@ const DEEPEST: usize = 6;
 pub struct Messages {
     by_name: HashMap<String, DescriptorProto>,
     texts: Vec<String>,
-    /// The types of the requests.
-    pub requests: Vec<String>,
-    /// The paths of the methods that take them.
-    pub paths: Vec<String>,
+    /// The paths of the methods, with the types of their requests.
+    pub methods: Vec<(String, String)>,
 }
 
 impl Messages {
     pub fn of_the_contract() -> Messages {
         let descriptors = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
         let mut by_name = HashMap::new();
-        let (mut requests, mut paths) = (Vec::new(), Vec::new());
+        let mut methods = Vec::new();
         for file in descriptors.file {
             for message in &file.message_type {
                 by_name.insert(
@@ -36,13 +34,11 @@ impl Messages {
                 );
             }
             for service in &file.service {
-                let path = |method: &str| format!("/{}.{}/{method}", file.package(), service.name());
-                paths.extend(service.method.iter().map(|method| path(method.name())));
+                methods.extend(service.method.iter().map(|method| {
+                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    (path, method.input_type().rsplit('.').next().unwrap().to_owned())
+                }));
             }
-            requests.extend(file.service.into_iter().flat_map(|service| service.method).map(|method| {
-                let input = method.input_type();
-                input.rsplit('.').next().unwrap().to_owned()
-            }));
         }
         let plain = [
             "",
@@ -65,7 +61,7 @@ impl Messages {
         texts.push(SpecialistId::from_number(8).to_string());
         texts.push(EmploymentId::from_number(9).to_string());
         texts.push("é".repeat(3000));
-        Messages { by_name, texts, requests, paths }
+        Messages { by_name, texts, methods }
     }
 
     /// A message of a type of the contract.
