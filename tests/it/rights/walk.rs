@@ -1,14 +1,13 @@
 //! Every method of the descriptor set × every role × no identity, the wrong role, the right role, and the right role on
 //! someone else's row. No method, role or listener is excepted.
 
-use std::fs;
-
 use prost::bytes::Bytes;
 use tonic::{Code, Status};
 
 use super::fixture::{Fixture, Row, call, in_turn};
 use crate::harness::raw::methods;
-use crate::harness::{BytesListener, Client, Codec, Refusal as _, files_below, root};
+use crate::harness::{BytesListener, Client, Codec, Refusal as _};
+use crate::source_tree::rooms_that_import;
 
 /// A listener under test.
 trait WayIn: Sized {
@@ -159,20 +158,11 @@ const LISTENERS: [&str; 2] = ["grpc", "http"];
 
 #[test]
 fn the_walk_goes_through_every_listener() {
-    let mut listeners: Vec<_> = files_below(&root().join("src"))
-        .into_iter()
-        .filter_map(|file| {
-            let text = fs::read_to_string(&file).ok()?;
-            let room =
-                file.strip_prefix(root().join("src")).ok()?.components().next()?.as_os_str().to_str()?.to_owned();
-            // Only what holds a surface can call it. The server makes the surfaces. Webhooks take no calls: they make
-            // one for each client, whose answers tests/it/webhooks/rows.rs compares.
-            let has_surface = text.contains("use crate::surface::") && text.contains("Surface");
-            (has_surface && !["server", "surface", "webhooks"].contains(&&*room)).then_some(room)
-        })
-        .collect();
+    // Only what imports the surface can call it. The server makes the surfaces. Webhooks take no calls: they make one for
+    // each client, whose answers tests/it/webhooks/rows.rs compares.
+    let mut listeners = rooms_that_import("surface");
+    listeners.retain(|room| !["server", "webhooks"].contains(room));
     listeners.sort_unstable();
-    listeners.dedup();
     assert_eq!(listeners, LISTENERS, "add the new listener to the walk");
 }
 

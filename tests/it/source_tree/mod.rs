@@ -152,6 +152,11 @@ const ROOMS: &[Room] = &[
     Room { name: "proto", enters: &[], uses: AllBut(&["sled"]), why: "proto is generated: it imports no other room" },
 ];
 
+/// The rooms that may import all of another.
+pub fn rooms_that_import(name: &str) -> Vec<&'static str> {
+    ROOMS.iter().filter(|room| room.enters.contains(&name)).map(|room| room.name).collect()
+}
+
 /// The commands that work on a data directory without a server, and their progress output.
 const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/backup/local.rs",
