@@ -4,16 +4,13 @@ use http::Response;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use prost::bytes::{Buf as _, Bytes, BytesMut};
+use prost::bytes::{Bytes, BytesMut};
 use prost_reflect::{DynamicMessage, MethodDescriptor};
 use serde_json::Value;
 use tonic::{Code, Status};
 
-use crate::harness::over_http::{Codec, status};
+use crate::harness::over_http::{Codec, Envelope, status};
 use crate::harness::{Refusal as _, soon};
-
-/// The flag of the last envelope of an answer.
-const END: u8 = 2;
 
 /// What messages look like.
 #[derive(Clone)]
@@ -73,12 +70,7 @@ impl Form {
 
     /// The content type.
     pub fn media(&self) -> &'static str {
-        match (self.is_stream(), self.codec) {
-            (false, Codec::Json) => "application/json",
-            (false, Codec::Proto) => "application/proto",
-            (true, Codec::Json) => "application/connect+json",
-            (true, Codec::Proto) => "application/connect+proto",
-        }
+        self.codec.media(self.is_stream())
     }
 
     /// Reads an answer.
@@ -90,12 +82,11 @@ impl Form {
         assert_eq!((raw.status, content_type(&raw.headers)), (200, self.media()), "an answer of a stream");
         let mut answer = Answer { status: 200, headers: raw.headers, messages: Vec::new(), error: None };
         let (mut read, mut is_over) = (BytesMut::from(&raw.body[..]), false);
-        while let Some((flags, message)) = envelope(&mut read) {
-            assert!(!is_over, "an envelope after the end: {message:?}");
-            match flags {
-                0 => answer.messages.push(self.read(&message)),
-                END => (is_over, answer.error) = (true, end(&message)),
-                _ => panic!("an envelope with flags {flags}"),
+        while let Some(envelope) = Envelope::take(&mut read) {
+            assert!(!is_over, "an envelope after the end: {envelope:?}");
+            match envelope {
+                Envelope::Message(message) => answer.messages.push(self.read(&message)),
+                Envelope::End(message) => (is_over, answer.error) = (true, end(&message)),
             }
         }
         assert!(is_over && read.is_empty(), "an answer without its end: {read:?}");
@@ -149,8 +140,10 @@ impl Receiving {
     /// The next message, or the error at the end, or `None` at the end without an error.
     pub async fn next(&mut self) -> Option<Result<Value, Status>> {
         loop {
-            if let Some((flags, message)) = envelope(&mut self.read) {
-                return if flags == END { end(&message).map(Err) } else { Some(Ok(self.form.read(&message))) };
+            match Envelope::take(&mut self.read) {
+                Some(Envelope::Message(message)) => return Some(Ok(self.form.read(&message))),
+                Some(Envelope::End(message)) => return end(&message).map(Err),
+                None => {}
             }
             let frame = soon("more of an answer", self.body.frame()).await.expect("an end in an envelope").unwrap();
             self.read.extend_from_slice(&frame.into_data().expect("no trailers"));
@@ -181,17 +174,6 @@ impl Receiving {
 
 fn content_type(headers: &HeaderMap) -> &str {
     headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap()).unwrap_or_default()
-}
-
-/// Takes the first envelope, if it is complete.
-fn envelope(read: &mut BytesMut) -> Option<(u8, Bytes)> {
-    let [flags, length @ ..] = *read.first_chunk::<5>()?;
-    let length = u32::from_be_bytes(length) as usize;
-    if read.len() < 5 + length {
-        return None;
-    }
-    read.advance(5);
-    Some((flags, read.split_to(length).freeze()))
 }
 
 /// The error in the last envelope. The server has no metadata to send there.

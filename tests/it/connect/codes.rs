@@ -5,7 +5,7 @@ use tonic::Code;
 
 use super::answer::Answer;
 use super::limits::padded;
-use super::suites::{IMPACT, ROSTER, STREAM, VERIFY, WATCH, World, with_id};
+use super::suites::{IMPACT, ROSTER, STREAM, VERIFY, WATCH, World, watched, with_id};
 use super::wire::{Sending, Wire};
 use crate::harness::NOT_ON_FILE;
 use crate::harness::over_http::{Codec, frame};
@@ -168,7 +168,7 @@ async fn unary(name: &str, wire: &Wire, world: &World) {
 async fn server_stream(name: &str, wire: &Wire, world: &World) {
     match name {
         "error-with-responses" => {
-            let answer = wire.call(WATCH).with("connect-timeout-ms", "300").message(json!({})).await;
+            let answer = watched(wire).await;
             assert_eq!(answer.code(), Code::DeadlineExceeded);
             assert!(!answer.messages.is_empty());
         }

@@ -58,7 +58,7 @@ pub async fn message_size(case: &str, wire: &Wire, world: &World) {
             call.bytes(message).await
         }
         ("server-stream", _) => {
-            let call = wire.call(WATCH).with("connect-timeout-ms", "2000");
+            let call = wire.call(WATCH);
             let message = padded(&call, &json!({}), LARGEST_IN_STREAM + more);
             let mut call = call.open();
             call.send_bytes(frame(&message)).await;

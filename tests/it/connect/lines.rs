@@ -5,7 +5,7 @@ use cpss_registry::server::config::Flags;
 use serde_json::{Value, json};
 
 use super::answer::Raw;
-use super::suites::{STREAM, VERIFY, WATCH, World};
+use super::suites::{STREAM, VERIFY, WATCH, World, served};
 use super::wire::Wire;
 use crate::harness::over_http::Codec;
 use crate::harness::{TODAY, TestServer};
@@ -13,10 +13,9 @@ use crate::harness::{TODAY, TestServer};
 const BATCH: &str = "VerificationService/BatchVerifyCredentials";
 const JSON_LINES: &str = "application/x-ndjson";
 
-async fn served() -> (TestServer, World, Vec<Wire>) {
-    let server = TestServer::start(TODAY).await;
-    let world = World::built(&server.client()).await;
-    let wires = Wire::all(server.http()).into_iter().filter(|wire| wire.codec == Codec::Json).collect();
+async fn served_as_json() -> (TestServer, World, Vec<Wire>) {
+    let (server, world, mut wires) = served().await;
+    wires.retain(|wire| wire.codec == Codec::Json);
     (server, world, wires)
 }
 
@@ -31,7 +30,7 @@ fn values(lines: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_batch_has_one_result_in_a_line_as_it_stands_in_the_whole_answer() {
-    let (server, world, wires) = served().await;
+    let (server, world, wires) = served_as_json().await;
     let item = world.question()["item"].clone();
     let batch = json!({ "items": [item.clone(), { "credentialNumber": "CPS-0000-0000-0" }, {}, item] }).to_string();
     for wire in &wires {
@@ -52,7 +51,7 @@ async fn a_batch_has_one_result_in_a_line_as_it_stands_in_the_whole_answer() {
 
 #[tokio::test]
 async fn a_stream_takes_and_gives_a_message_in_a_line_and_an_error_is_the_last() {
-    let (server, world, wires) = served().await;
+    let (server, world, wires) = served_as_json().await;
     let asked =
         |last: &str| format!("{}\n{}\n\n{}\r\n{last}", json!({ "options": {} }), world.question(), world.question());
     for wire in &wires {
@@ -75,23 +74,36 @@ fn events(text: &str) -> Vec<Vec<(&str, &str)>> {
     blocks.map(|block| block.lines().map(|line| line.split_once(": ").unwrap()).collect()).collect()
 }
 
+/// The ids of the events that have one.
+fn ids(events: &[Vec<(&str, &str)>]) -> Vec<String> {
+    let ids = events.iter().flatten().filter(|(name, _)| *name == "id");
+    ids.map(|(_, id)| (*id).to_owned()).collect()
+}
+
+/// Watches events up to this revision. The watch ends at its deadline, so that it can be read as a whole. A busy machine
+/// gets more time.
+async fn watched(wire: &Wire, head: u64, name: &str, value: &str) -> Raw {
+    let head = format!("/{head}");
+    for millis in ["1000", "5000", "25000"] {
+        let call = wire.call(WATCH).without("content-type").with("content-type", "application/json");
+        let call = call.with("accept", "text/event-stream").with("connect-timeout-ms", millis).with(name, value);
+        let raw = call.raw("{}").await;
+        if ids(&events(&text(&raw))).last().is_some_and(|last| last.ends_with(&head)) {
+            return raw;
+        }
+    }
+    panic!("the events do not reach revision {head}");
+}
+
 #[tokio::test]
 async fn events_have_the_position_after_a_record_and_go_on_behind_it() {
-    let (server, _world, wires) = served().await;
+    let (server, _world, wires) = served_as_json().await;
+    let head = server.client().head().await;
     for wire in &wires {
-        let watch = |name: &str, value: &str| {
-            let call = wire.call(WATCH).without("content-type").with("content-type", "application/json");
-            // The watch ends at the deadline, so that it can be read as a whole.
-            call.with("accept", "text/event-stream").with("connect-timeout-ms", "1000").with(name, value).raw("{}")
-        };
-        let raw = watch("x-none", "").await;
+        let raw = watched(wire, head, "x-none", "").await;
         assert_eq!(raw.headers["content-type"], "text/event-stream");
         let all = text(&raw);
         let all = events(&all);
-        let ids = |events: &[Vec<(&str, &str)>]| -> Vec<String> {
-            let ids = events.iter().flatten().filter(|(name, _)| *name == "id");
-            ids.map(|(_, id)| (*id).to_owned()).collect()
-        };
         let known = ids(&all);
         assert!(known.len() > 2, "{all:?}");
         for event in &all {
@@ -101,16 +113,18 @@ async fn events_have_the_position_after_a_record_and_go_on_behind_it() {
             assert_eq!(field("id").is_some(), is_last, "{event:?}");
             assert!(["change", "error"].contains(&field("event").unwrap()), "{event:?}");
         }
-        let rest = text(&watch("last-event-id", &known[1]).await);
+        let rest = text(&watched(wire, head, "last-event-id", &known[1]).await);
         assert_eq!(ids(&events(&rest)), known[2..]);
-        assert_eq!(watch("last-event-id", "yesterday").await.status, 400);
+        let call = wire.call(WATCH).without("content-type").with("content-type", "application/json");
+        let refused = call.with("accept", "text/event-stream").with("last-event-id", "yesterday").raw("{}").await;
+        assert_eq!(refused.status, 400);
     }
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_stream_as_json_is_refused_with_the_header_that_is_missing() {
-    let (server, _world, wires) = served().await;
+    let (server, _world, wires) = served_as_json().await;
     for wire in &wires {
         let call = || wire.call(WATCH).without("content-type").with("content-type", "application/json");
         let refused = call().raw("{}").await;
@@ -123,7 +137,7 @@ async fn a_stream_as_json_is_refused_with_the_header_that_is_missing() {
 
 #[tokio::test]
 async fn a_question_of_which_nothing_is_known_is_refused() {
-    let (server, world, wires) = served().await;
+    let (server, world, wires) = served_as_json().await;
     let item = world.question()["item"].clone();
     for wire in &wires {
         let refused = wire.call(BATCH).message(json!({ "itemz": [item] })).await;

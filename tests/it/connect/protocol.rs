@@ -7,16 +7,9 @@ use prost::bytes::Bytes;
 use serde_json::{Value, json};
 use tonic::Code;
 
-use super::suites::{RULE_SETS, STREAM, VERIFY, WATCH, World};
-use super::wire::Wire;
+use super::suites::{RULE_SETS, STREAM, VERIFY, WATCH, served};
 use crate::harness::over_http::{Codec, frame};
-use crate::harness::{TODAY, TestServer};
-
-async fn served() -> (TestServer, World, Vec<Wire>) {
-    let server = TestServer::start(TODAY).await;
-    let (world, wires) = (World::built(&server.client()).await, Wire::all(server.http()));
-    (server, world, wires)
-}
+use crate::harness::raw::PACKAGE;
 
 #[tokio::test]
 async fn the_headers_of_the_protocol_are_read() {
@@ -83,9 +76,9 @@ async fn a_question_may_stand_in_a_url_in_any_form() {
         let message = json!({ "knownAt": { "revision": "2" } });
         let written = wire.call(RULE_SETS).written(&message);
         let expected = wire.call(RULE_SETS).message(message).await.all().to_vec();
-        let form = if wire.codec == Codec::Json { "json" } else { "proto" };
+        let form = wire.codec.name();
         let get = |query: &str| {
-            let path = format!("/ms.dmh.credential.v1.{RULE_SETS}?{query}");
+            let path = format!("/{PACKAGE}.{RULE_SETS}?{query}");
             wire.call(RULE_SETS).without("content-type").without("connect-protocol-version").by(Method::GET).at(&path)
         };
         let percent = written.iter().map(|byte| format!("%{byte:02X}")).collect::<String>();

@@ -32,6 +32,14 @@ pub enum Codec {
     Proto,
 }
 
+/// A message with its prefix of five bytes, as the Connect protocol has it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Envelope {
+    Message(Bytes),
+    /// The last of an answer.
+    End(Bytes),
+}
+
 /// The way of a call to the registry.
 #[derive(Clone)]
 pub enum Transport {
@@ -111,13 +119,7 @@ impl OverHttp {
         if let Some(timeout) = head.headers.get("grpc-timeout").and_then(|value| value.to_str().ok()) {
             sent = sent.header("connect-timeout-ms", millis(timeout).to_string());
         }
-        let media = match (is_stream, self.codec) {
-            (false, Codec::Json) => "application/json",
-            (false, Codec::Proto) => "application/proto",
-            (true, Codec::Json) => "application/connect+json",
-            (true, Codec::Proto) => "application/connect+proto",
-        };
-        let sent = sent.header(CONTENT_TYPE, media);
+        let sent = sent.header(CONTENT_TYPE, self.codec.media(is_stream));
         if is_stream { self.stream(&method, sent, body).await } else { self.unary(&method, sent, body).await }
     }
 
@@ -151,8 +153,11 @@ impl OverHttp {
     ) -> Result<Response<Body>, Status> {
         let (codec, input, output) = (self.codec, method.input(), method.output());
         // The prefix of a message is the same in both protocols.
-        let messages = envelopes(body)
-            .map(move |envelope| envelope.map(|(_, message)| Frame::data(frame(&codec.written(&message, &input)))));
+        let messages = envelopes(body).map(move |envelope| match envelope? {
+            Envelope::Message(message) => Ok(Frame::data(frame(&codec.written(&message, &input)))),
+            Envelope::End(end) => panic!("a request has no end in an envelope: {end:?}"),
+        });
+        let messages = messages.map(|frame: Result<_, Status>| frame);
         let request = sent.body(Body::new(StreamBody::new(messages))).unwrap();
         let response = self.http2.request(request).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let (head, body) = response.into_parts();
@@ -160,18 +165,35 @@ impl OverHttp {
             return Err(Status::internal(format!("a stream was answered with {}", head.status)));
         }
         let answers = envelopes(Body::new(body)).map(move |envelope| match envelope? {
-            (0, message) => Ok(Frame::data(frame(&codec.read(&message, &output)))),
-            (2, end) => {
+            Envelope::Message(message) => Ok(Frame::data(frame(&codec.read(&message, &output)))),
+            Envelope::End(end) => {
                 let end: serde_json::Value = serde_json::from_slice(&end).unwrap();
                 Ok(Frame::trailers(ended(&end.get("error").map_or(Status::ok(""), status))))
             }
-            (flags, _) => panic!("an envelope with flags {flags}"),
         });
         Ok(answered(&head.headers, Body::new(StreamBody::new(answers.map(|frame: Result<_, Status>| frame)))))
     }
 }
 
 impl Codec {
+    /// Its name in a URL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Json => "json",
+            Codec::Proto => "proto",
+        }
+    }
+
+    /// The content type of calls, and of those with streams.
+    pub fn media(self, is_stream: bool) -> &'static str {
+        match (is_stream, self) {
+            (false, Codec::Json) => "application/json",
+            (false, Codec::Proto) => "application/proto",
+            (true, Codec::Json) => "application/connect+json",
+            (true, Codec::Proto) => "application/connect+proto",
+        }
+    }
+
     fn written(self, encoded: &[u8], of: &MessageDescriptor) -> Bytes {
         match self {
             Codec::Proto => Bytes::copy_from_slice(encoded),
@@ -194,16 +216,30 @@ impl Codec {
     }
 }
 
-/// The messages of a body with a prefix of five bytes each, with the first byte of it.
-fn envelopes(body: Body) -> impl futures_util::Stream<Item = Result<(u8, Bytes), Status>> + Send {
+impl Envelope {
+    /// Takes the first envelope, if it is complete. The registry compresses nothing, so there are no other flags.
+    pub fn take(read: &mut BytesMut) -> Option<Envelope> {
+        let [flags, length @ ..] = *read.first_chunk::<5>()?;
+        let length = u32::from_be_bytes(length) as usize;
+        if read.len() < 5 + length {
+            return None;
+        }
+        read.advance(5);
+        let message = read.split_to(length).freeze();
+        match flags {
+            0 => Some(Envelope::Message(message)),
+            2 => Some(Envelope::End(message)),
+            _ => panic!("an envelope with flags {flags}"),
+        }
+    }
+}
+
+/// The envelopes of a body.
+fn envelopes(body: Body) -> impl futures_util::Stream<Item = Result<Envelope, Status>> + Send {
     stream::try_unfold((body, BytesMut::new()), |(mut body, mut read)| async move {
         loop {
-            if let Some([flags, length @ ..]) = read.first_chunk::<5>().copied() {
-                let length = u32::from_be_bytes(length) as usize;
-                if read.len() >= 5 + length {
-                    read.advance(5);
-                    return Ok(Some(((flags, read.split_to(length).freeze()), (body, read))));
-                }
+            if let Some(envelope) = Envelope::take(&mut read) {
+                return Ok(Some((envelope, (body, read))));
             }
             match body.frame().await {
                 None => return Ok(None),
@@ -280,4 +316,13 @@ fn millis(text: &str) -> u64 {
         "u" => amount / 1000,
         _ => amount / 1_000_000,
     }
+}
+
+#[test]
+#[should_panic(expected = "an envelope with flags 1")]
+fn an_envelope_that_is_neither_a_message_nor_the_end_is_no_answer() {
+    let mut read = BytesMut::from(&b"\0\0\0\0\x01a\x02\0\0\0\x02{}\x01\0\0\0\x01b"[..]);
+    assert_eq!(Envelope::take(&mut read), Some(Envelope::Message(Bytes::from_static(b"a"))));
+    assert_eq!(Envelope::take(&mut read), Some(Envelope::End(Bytes::from_static(b"{}"))));
+    Envelope::take(&mut read);
 }
