@@ -7,10 +7,15 @@
 # What differs from the README: the address of the registry. The registry is the sample, as `init` serves it.
 #
 # * verify: the holder of the credential is confirmed.
-# * claims: 10,000 rows get their answers, and those with a fault their errors; at most four batches are asked at a time.
+# * claims: 10,000 rows get their answers, and those with a fault their errors; at most four batches are asked at a time. Over
+#   HTTP, an answer that breaks off is asked for again.
 # * end: a report with a fault is refused, and names the field. The other one is made while the registry is away, and is
 #   recorded once, although the line is run twice.
-# * watch: prints every record once and in order, although the registry and the client are restarted meanwhile.
+# * watch: prints every record once and in order, although the registry and the client are restarted meanwhile. It ends if
+#   the position cannot be stored.
+# * With a wrong token, claims and watch end and say why. No temporary file is left.
+#
+# No client uses the proxy that the environment names.
 set -euo pipefail
 binary=$(realpath "${1:?usage: first_day.sh PATH-OF-CPSS-REGISTRY CLIENT}")
 name=${2:?usage: first_day.sh PATH-OF-CPSS-REGISTRY CLIENT}
@@ -21,9 +26,12 @@ source "$here/server.sh"
 
 claim_count=10000
 client_seconds=120
+# Of the first connection to the relay: more than the handshake, and less than the answers to a batch.
+broken_off_after=50000
 registry=$work/registry
 said=$work/client
 client=
+relay=
 
 # What a client starts in the background ends with it.
 stop_client() {
@@ -32,7 +40,13 @@ stop_client() {
     { wait "$client" || true; } 2>/dev/null
     client=
 }
-trap 'stop_client; cleanup' EXIT
+stop_relay() {
+    [[ -z $relay ]] && return
+    kill "$relay" 2>/dev/null || true
+    { wait "$relay" || true; } 2>/dev/null
+    relay=
+}
+trap 'stop_client; stop_relay; cleanup' EXIT
 
 # Packages are installed by root.
 apt-get() {
@@ -57,6 +71,8 @@ prepare_machine() {
     cp "$here/service-config.json" "$top/tests/clients/"
     (cd "$here" && git ls-files -z -c -o --exclude-standard "$name" | tar --null -T - -c) | tar -x -C "$top/tests/clients"
     cp "$registry"/{ca.crt,hr.token} "$top/tests/clients/$name/"
+    tr '[0-9a-f]' '[1-9a-f0]' <"$registry/hr.token" >"$work/wrong.token"
+    mkdir "$work/temporary"
     write_claims >"$top/tests/clients/$name/claims.csv"
     export HOME=$work/machine/home
     unset NODE_PATH PYTHONPATH CLASSPATH GOPATH GOFLAGS GO111MODULE VIRTUAL_ENV
@@ -102,9 +118,10 @@ give_up() {
     fail "$1"
 }
 
-# Starts a line of the client as a group of its own.
+# Starts a line of the client as a group of its own. Nothing listens at the proxy.
 begin() {
-    setsid bash -c "$line" >>"$said.out" 2>>"$said.err" </dev/null &
+    env -u no_proxy -u NO_PROXY https_proxy=http://127.0.0.1:9 HTTPS_PROXY=http://127.0.0.1:9 TMPDIR="$work/temporary" \
+        setsid bash -c "$line" >>"$said.out" 2>>"$said.err" </dev/null &
     client=$!
 }
 
@@ -126,6 +143,15 @@ run_line() {
     : >"$said.err"
     begin
     finish
+    [[ -z $(ls -A "$work/temporary") ]] || give_up "left $(ls -A "$work/temporary")"
+}
+
+# Runs a line with a wrong token.
+run_refused() {
+    local REGISTRY_TOKEN=$work/wrong.token
+    run_line
+    [[ $status -eq 1 ]] || give_up "ended with $status instead of 1 for a wrong token"
+    grep -q '^UNAUTHENTICATED:' "$said.err" || give_up "does not say why it was refused"
 }
 
 follow_verify() {
@@ -139,6 +165,26 @@ follow_claims() {
     awk '{ print $1, $2 }' "$said.out" | cmp - <(expected_answers) >&2 || give_up "not the answers to the claims"
     grep -q '^1007 INVALID_ARGUMENT .*date_of_service' "$said.out" || give_up "the faulty row has no explanation"
     tail -n 1 "$said.err"
+    run_refused
+    [[ $REGISTRY != https:* ]] || follow_broken_claims
+}
+
+follow_broken_claims() {
+    local line=${line/claims.csv/few.csv} REGISTRY=$REGISTRY
+    head -n 1001 claims.csv >few.csv
+    : >"$work/relay"
+    python3 -B "$here/relay.py" "$http_address" "$broken_off_after" >"$work/relay" &
+    relay=$!
+    for ((tick = 0; tick < start_seconds * 10; tick++)); do
+        [[ -s $work/relay ]] && break
+        sleep 0.1
+    done
+    REGISTRY=https://localhost:$(head -n 1 "$work/relay")
+    run_line
+    stop_relay
+    grep -q '^broken off' "$work/relay" || give_up "no answer was broken off"
+    [[ $status -eq 0 ]] && awk '{ print $1, $2 }' "$said.out" | cmp - <(expected_answers | head -n 1000) >&2 ||
+        give_up "an answer that broke off was not asked for again"
 }
 
 follow_refusal() {
@@ -173,9 +219,23 @@ await_head() {
     give_up "the watch has not come to revision $revision"
 }
 
+# The position cannot be stored, because its file cannot be written.
+follow_uncommitted() {
+    local known=$1
+    record_something
+    mkdir position.new
+    run_line
+    rmdir position.new
+    [[ $status -eq 1 ]] || give_up "ended with $status instead of 1 when the position could not be stored"
+    sed -n 's/^revision \([0-9]*\):.*/\1/p' "$said.out" | cmp - <(echo $((known + 1))) >&2 ||
+        give_up "went on when the position could not be stored"
+}
+
 follow_watch() {
     local known=0 # what another program of the README has seen
     [[ ! -e position ]] || known=$(sed 's#.*/##' position)
+    run_refused
+    follow_uncommitted "$known"
     : >"$said.out"
     : >"$said.err"
     begin

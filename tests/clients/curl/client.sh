@@ -8,6 +8,9 @@ batches_at_once=4
 # The registry sends an event every 5 seconds. Without one for this long, the connection is dead.
 silence_seconds=20
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
 # Sends the JSON on standard input to a method. The token is not among the arguments, which every user of the machine can
 # see, and the line break at the end of its file is removed.
 send() {
@@ -25,18 +28,22 @@ explain() {
 # Calls a method. Repeats the call after 0.5, 1, 2 and 4 seconds while the registry is unavailable: a write is recorded
 # once, because it has a request id. Prints the answer. An error ends the program with 1.
 call() {
-    local answer question status pause
-    answer=$(mktemp)
+    local answer=$work/answer question status pause
     question=$(cat)
     for pause in 0.5 1 2 4 ''; do
-        # Without an answer, the status is 000.
-        status=$(send "$1" --max-time 10 --output "$answer" --write-out '%{http_code}' <<<"$question") || true
+        # Without a whole answer, the status is 000, and curl says why.
+        status=$(send "$1" --max-time 10 --output "$answer" --write-out '%{http_code}' <<<"$question") || status=000
         [[ $status == 503 || $status == 000 ]] && [[ -n $pause ]] || break
         sleep "$pause"
     done
-    if [[ $status == 200 ]]; then cat "$answer"; else explain <"$answer"; fi
-    rm "$answer"
-    [[ $status == 200 ]]
+    case $status in
+        200) cat "$answer" ;;
+        000) return 1 ;;
+        *)
+            explain <"$answer"
+            return 1
+            ;;
+    esac
 }
 
 verify() {
@@ -55,16 +62,13 @@ batch() {
 
 # Asks about the claims in a CSV file, in batches, and prints one line for each.
 claims() {
-    local batches
-    batches=$(mktemp -d)
-    trap 'rm -rf "$batches"' RETURN
-    tail -n +2 "$1" | tr -d '\r' | split -l "$batch_size" -a 5 - "$batches/batch."
-    printf '%s\0' "$batches"/batch.????? | xargs -0 -n 1 -P "$batches_at_once" "$0" batch
-    cat "$batches"/batch.?????.answers | awk '{ print NR, $0 }'
+    tail -n +2 "$1" | tr -d '\r' | split -l "$batch_size" -a 5 - "$work/batch."
+    printf '%s\0' "$work"/batch.????? | xargs -0 -n 1 -P "$batches_at_once" "$0" batch || exit 1
+    cat "$work"/batch.?????.answers | awk '{ print NR, $0 }'
     echo "$(tail -n +2 "$1" | wc -l) claims in $SECONDS s" >&2
 }
 
-# The request id of a report. It is on disk before the report is sent, so that the report has the same id when this program
+# The request id of a report. It is in a file before the report is sent, so that the report has the same id when this program
 # is run again.
 request_id() {
     mkdir -p requests
@@ -92,21 +96,27 @@ watch() {
     done
 }
 
-# Reads the feed from the stored position to its end. An event with an id completes a record.
+# Says why the feed ended. Ends the program, unless the registry is unavailable.
+ended() {
+    explain <<<"$1"
+    [[ $(jq -r .code <<<"$1") == unavailable ]] || exit 1
+}
+
+# Reads the feed from the stored position to its end. An event with an id completes a record. A refusal is not an event, and
+# has no end of line.
 follow() {
-    local name value kind='' id='' data='' changes=0 position
+    local line kind='' id='' data='' changes=0 position
     position=$(<position)
-    while IFS= read -r line; do
-        name=${line%%: *} value=${line#*: }
-        case $name in
-            event) kind=$value ;;
-            id) id=$value ;;
-            data) data=$value ;;
+    while IFS= read -r line || [[ -n $line ]]; do
+        case $line in
+            'event: '*) kind=${line#*: } ;;
+            'id: '*) id=${line#*: } ;;
+            'data: '*) data=${line#*: } ;;
+            '{'*) ended "$line" ;;
             '') # the end of an event
                 if [[ $kind == error ]]; then
-                    explain <<<"$data"
-                    [[ $(jq -r .code <<<"$data") == unavailable ]] && return
-                    exit 1
+                    ended "$data"
+                    return
                 fi
                 changes=$((changes + $(jq '.message.changes // [] | length' <<<"$data")))
                 if [[ -n $id ]]; then

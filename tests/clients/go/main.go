@@ -164,7 +164,7 @@ func end(registry *Registry, number, lastDay string) error {
 	return nil
 }
 
-// The request id of a report. It is on disk before the report is sent, so that the report has the same id when this
+// The request id of a report. It is in a file before the report is sent, so that the report has the same id when this
 // program is run again.
 func requestID(report string) (string, error) {
 	path := "requests/" + report

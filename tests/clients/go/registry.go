@@ -152,15 +152,19 @@ func refusalIn(body []byte) error {
 	return refusal
 }
 
-// Calls commit for each record after a position (empty: from the first one), and reconnects when the feed ends.
+// Calls commit for each record after a position (empty: from the first one), and reconnects when the feed ends. An error
+// of commit is returned.
 func (registry *Registry) follow(position string, commit func(position string, changes int) error) error {
 	pause := firstPause
 	for {
+		var uncommitted error
 		err := registry.followOnce(position, func(next string, changes int) error {
-			position, pause = next, firstPause
-			return commit(next, changes)
+			if uncommitted = commit(next, changes); uncommitted == nil {
+				position, pause = next, firstPause
+			}
+			return uncommitted
 		})
-		if err != nil && !mayRepeat(err) {
+		if uncommitted != nil || !mayRepeat(err) {
 			return err
 		}
 		fmt.Fprintln(os.Stderr, "the feed ended, and goes on:", err)

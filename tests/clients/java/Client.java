@@ -141,7 +141,7 @@ final class Client {
         System.out.println("revision " + receipt.get("revision").getAsString());
     }
 
-    // The request id of a report. It is on disk before the report is sent, so that the report has the same id when this
+    // The request id of a report. It is in a file before the report is sent, so that the report has the same id when this
     // program is run again.
     private static String requestId(String report) throws IOException {
         Path path = Path.of("requests", report);

@@ -7,6 +7,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -145,7 +146,10 @@ final class Registry {
         }
     }
 
-    /** Calls `commit` for each record after a position (empty: from the first one), and reconnects when the feed ends. */
+    /**
+     * Calls `commit` for each record after a position (empty: from the first one), and reconnects when the feed ends. An
+     * error of `commit` ends it.
+     */
     void follow(String position, Commit commit) throws Refusal, IOException, InterruptedException {
         String[] last = {position};
         long pause = FIRST_PAUSE_MILLIS;
@@ -153,7 +157,11 @@ final class Registry {
             String began = last[0];
             try {
                 followOnce(began, (changes, next) -> {
-                    commit.record(changes, next);
+                    try {
+                        commit.record(changes, next);
+                    } catch (IOException error) {
+                        throw new UncheckedIOException(error); // not of the feed
+                    }
                     last[0] = next;
                 });
             } catch (IOException error) {

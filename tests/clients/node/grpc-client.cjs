@@ -12,7 +12,7 @@ const jobs = require("./jobs.cjs");
 const CALL_MS = 10_000;
 const PROTO = path.join(__dirname, "../../../proto");
 const RETRIES = fs.readFileSync(path.join(__dirname, "../service-config.json"), "utf8");
-const OPTIONS = { "grpc.service_config": RETRIES, "grpc.keepalive_time_ms": 30_000 };
+const OPTIONS = { "grpc.service_config": RETRIES, "grpc.keepalive_time_ms": 30_000, "grpc.enable_http_proxy": 0 };
 const FILES = ["change", "employment", "verification"].map((name) => `ms/dmh/credential/v1/${name}_service.proto`);
 
 const definition = loader.loadSync([...FILES, "google/rpc/status.proto", "google/rpc/error_details.proto"], {
@@ -93,9 +93,10 @@ async function end(requestId, credentialNumber, lastDay) {
 // Calls commit(count of changes, position) once for each record after a position, until the feed ends.
 async function follow(position, commit) {
   const [epoch, revision] = position.split("/");
+  const feed = changes.WatchChanges(position ? { after: { epoch, revision } } : {});
   let count = 0;
   try {
-    for await (const { message } of changes.WatchChanges(position ? { after: { epoch, revision } } : {})) {
+    for await (const { message } of feed) {
       count += message?.changes?.length ?? 0;
       if (message?.lastPart) {
         commit(count, `${message.epoch}/${message.revision}`);
@@ -104,6 +105,8 @@ async function follow(position, commit) {
     }
   } catch (error) {
     throw error.metadata ? refusalIn(error) : error;
+  } finally {
+    feed.cancel(); // the loop alone leaves the call open
   }
 }
 

@@ -31,7 +31,7 @@ async function post(method, message, signal, headers = {}) {
   }).catch((error) => {
     throw unavailable(error);
   });
-  if (!response.ok) throw refusalIn(await response.json());
+  if (!response.ok) throw await response.json().then(refusalIn, unavailable);
   return response;
 }
 
@@ -39,7 +39,10 @@ async function post(method, message, signal, headers = {}) {
 async function call(method, message) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await (await post(method, message, AbortSignal.timeout(CALL_MS))).json();
+      const response = await post(method, message, AbortSignal.timeout(CALL_MS));
+      return await response.json().catch((error) => {
+        throw unavailable(error);
+      });
     } catch (error) {
       if (!error.isUnavailable || attempt === ATTEMPTS) throw error;
     }
@@ -83,23 +86,25 @@ async function follow(position, commit) {
         count = 0;
       }
     }
-  } catch (error) {
-    throw error instanceof jobs.Refusal ? error : unavailable(error);
   } finally {
     clearTimeout(timer);
     silence.abort();
   }
 }
 
-// The server-sent events in a body.
+// The server-sent events in a body. What fails in the loop that asks for them is not of the feed, and not caught here.
 async function* events(body) {
   let text = "";
-  for await (const piece of body.pipeThrough(new TextDecoderStream())) {
-    const whole = (text + piece).split("\n\n");
-    text = whole.pop();
-    for (const event of whole) {
-      yield Object.fromEntries(event.split("\n").map((line) => line.split(/: (.*)/s, 2)));
+  try {
+    for await (const piece of body.pipeThrough(new TextDecoderStream())) {
+      const whole = (text + piece).split("\n\n");
+      text = whole.pop();
+      for (const event of whole) {
+        yield Object.fromEntries(event.split("\n").map((line) => line.split(/: (.*)/s, 2)));
+      }
     }
+  } catch (error) {
+    throw unavailable(error);
   }
 }
 

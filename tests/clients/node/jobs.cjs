@@ -63,7 +63,7 @@ async function claims(registry, file) {
   console.error(`${answers.length} claims in ${seconds.toFixed(2)} s`);
 }
 
-// The request id of a report. It is on disk before the report is sent, so that the report has the same id when this
+// The request id of a report. It is in a file before the report is sent, so that the report has the same id when this
 // program is run again.
 function requestId(report) {
   const file = path.join("requests", report);

@@ -24,7 +24,7 @@ from ms.dmh.credential.v1 import (
 )
 
 RETRIES = (pathlib.Path(__file__).parent.parent / "service-config.json").read_text(encoding="utf-8")
-OPTIONS = [("grpc.service_config", RETRIES), ("grpc.keepalive_time_ms", 30_000)]
+OPTIONS = [("grpc.service_config", RETRIES), ("grpc.keepalive_time_ms", 30_000), ("grpc.enable_http_proxy", 0)]
 NOT_ON_FILE = "CPS-0000-0000-0"
 
 

@@ -68,19 +68,16 @@ class Registry:
         """Calls `commit(changes, position)` once for each record after a position, until the feed ends."""
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": position} if position else {})
         limits = (CALL_SECONDS, SILENCE_SECONDS)
-        try:
-            with self.post("ChangeService/WatchChanges", {}, limits, headers=headers, stream=True) as response:
-                changes = []
-                for event in events(response.iter_lines(chunk_size=None, decode_unicode=True)):
-                    data = json.loads(event["data"])
-                    if event["event"] == "error":
-                        raise refusal_in(data)
-                    changes += data.get("message", {}).get("changes", [])
-                    if "id" in event:  # the record is complete
-                        commit(changes, event["id"])
-                        changes = []
-        except requests.RequestException as error:
-            raise jobs.Refusal("", str(error), is_unavailable=True) from error
+        with self.post("ChangeService/WatchChanges", {}, limits, headers=headers, stream=True) as response:
+            changes = []
+            for event in events(response):
+                data = json.loads(event["data"])
+                if event["event"] == "error":
+                    raise refusal_in(data)
+                changes += data.get("message", {}).get("changes", [])
+                if "id" in event:  # the record is complete
+                    commit(changes, event["id"])
+                    changes = []
 
 
 def verdict(result):
@@ -91,16 +88,20 @@ def verdict(result):
     return f"{reason} {result['error']['message']}"
 
 
-def events(lines):
-    """The server-sent events in these lines."""
+def events(response):
+    """The server-sent events of an answer, which are UTF-8. What fails in the loop that asks for them is not of the feed,
+    and not caught here."""
     event = {}
-    for line in lines:
-        if line:
-            name, _, value = line.partition(": ")
-            event[name] = value
-        else:
-            yield event
-            event = {}
+    try:
+        for line in response.iter_lines(chunk_size=None):
+            if line:
+                name, _, value = line.decode().partition(": ")
+                event[name] = value
+            else:
+                yield event
+                event = {}
+    except requests.RequestException as error:
+        raise jobs.Refusal("", str(error), is_unavailable=True) from error
 
 
 def refusal_in(error):

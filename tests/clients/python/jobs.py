@@ -55,7 +55,7 @@ def claims(registry, path):
 
 
 def request_id(report):
-    """The request id of a report. It is on disk before the report is sent, so that the report has the same id when this
+    """The request id of a report. It is in a file before the report is sent, so that the report has the same id when this
     program is run again."""
     path = REQUESTS / report
     if not path.exists():
