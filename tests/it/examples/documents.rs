@@ -8,13 +8,28 @@ use crate::harness::markdown::{self, Document};
 use crate::harness::{read, root};
 use crate::source_tree::settings::settings_in;
 
-/// Where the code is that documents show, by the kind of its block; and the script that names it, or its directory.
-/// Without a script, CI follows the README of the client.
-const QUOTED: [(&str, &str, Option<(&str, &str)>); 4] = [
-    ("python", "tests/clients/python/guide.py", Some((".ci/run", "tests/clients/python/guide.py"))),
-    ("java", "tests/clients/java/Guide.java", Some((".ci/languages/run", "tests/clients/java"))),
-    ("go", "tests/clients/go/registry.go", None),
-    ("js", "tests/clients/node/grpc-client.cjs", None),
+/// A file whose lines documents show.
+struct Quoted {
+    /// The kind of the block in the document.
+    kind: &'static str,
+    file: &'static str,
+    /// The script of CI, and the file or directory that it names. Without one, CI follows the README of the client.
+    run_by: Option<(&'static str, &'static str)>,
+}
+
+const QUOTED: [Quoted; 4] = [
+    Quoted {
+        kind: "python",
+        file: "tests/clients/python/guide.py",
+        run_by: Some((".ci/run", "tests/clients/python/guide.py")),
+    },
+    Quoted {
+        kind: "java",
+        file: "tests/clients/java/Guide.java",
+        run_by: Some((".ci/languages/run", "tests/clients/java")),
+    },
+    Quoted { kind: "go", file: "tests/clients/go/registry.go", run_by: None },
+    Quoted { kind: "js", file: "tests/clients/node/grpc-client.cjs", run_by: None },
 ];
 
 /// The files that name the reasons of refusals.
@@ -78,9 +93,12 @@ fn shown_code_is_a_part_of_files_that_ci_runs_or_compiles() {
     let mut count = 0;
     for document in markdown::all() {
         for block in document.blocks() {
-            let Some((_, file, ci)) = QUOTED.iter().find(|(kind, ..)| *kind == block.kind) else { continue };
+            let Some(Quoted { file, run_by, .. }) = QUOTED.iter().find(|quoted| quoted.kind == block.kind) else {
+                continue;
+            };
             let client = file.split('/').nth(2).unwrap();
-            let is_run = ci.map_or_else(|| followed.contains(client), |(script, named)| read(script).contains(named));
+            let is_run =
+                run_by.map_or_else(|| followed.contains(client), |(script, named)| read(script).contains(named));
             assert!(is_run, "CI neither runs nor compiles {file}");
             let code = read(file);
             let code: Vec<&str> = code.lines().map(str::trim).collect();
