@@ -142,15 +142,18 @@ def check_ports_of_the_guide(ports):
 
 def check_schedule(documents):
     """Checks that the hour of the backup comes once each day, also when the clock changes."""
-    if documents["CronJob", "cpss-registry-backup"]["spec"]["schedule"].split()[1] in ("1", "2"):
-        fail("the CronJob runs at an hour that a change of the clock skips or repeats")
+    hour = documents["CronJob", "cpss-registry-backup"]["spec"]["schedule"].split()[1]
+    if not hour.isdecimal() or int(hour) in (1, 2):
+        fail(f"the CronJob runs at {hour!r}: not at one hour that no change of the clock skips or repeats")
 
 
-def check_authority(documents):
-    """Checks that cert-manager renews the authority without a new key, which no client would trust."""
-    key = documents["Certificate", "cpss-registry-authority"]["spec"]["privateKey"]
-    if key.get("rotationPolicy") != "Never":
-        fail("the Certificate cpss-registry-authority gets a new key when it is renewed")
+def check_renewals(documents):
+    """Checks that cert-manager renews the authority without a new key, which no client would trust, and every other
+    certificate with one."""
+    for (kind, name), document in documents.items():
+        expected = "Never" if name == "cpss-registry-authority" else "Always"
+        if kind == "Certificate" and document["spec"]["privateKey"].get("rotationPolicy") != expected:
+            fail(f"the rotationPolicy of the Certificate {name} is not {expected}")
 
 
 def memory_at_most():
@@ -285,9 +288,11 @@ def check_certificates(config, documents):
 def check_replicas(config, documents):
     """Checks the overlay with several replicas: its configuration, and what its patch makes of the base."""
     shared = check_config(REPLICAS)
-    log, registry = shared.pop("log"), shared.pop("registry", None)
+    log, registry, delivers = shared.pop("log"), shared.pop("registry", None), shared.pop("deliver_webhooks", None)
     if shared != config or registry is None:
-        fail("the replicas overlay's config.toml differs from that of the base in more than `registry` and `log`")
+        fail("the replicas overlay's config.toml differs from that of the base in more than it has to")
+    if delivers is not False:
+        fail("the replicas overlay delivers each webhook more than once")
     pod, labels = pod_of(documents)
     (container,) = pod["containers"]
     budget = documents["PodDisruptionBudget", "cpss-registry"]["spec"]
@@ -345,7 +350,7 @@ def main():
         check_schedule(documents)
     check_hosts(certified, namespace)
     check_certificates(config, certified)
-    check_authority(certified)
+    check_renewals(certified)
     check_replicas(config, replicas)
     check_image(base)
     count = created + sum(len(documents) for documents in (base, example, certified, replicas))

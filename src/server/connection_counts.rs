@@ -1,4 +1,4 @@
-//! The open connections of the gRPC port, counted by whether their client is known.
+//! The open connections of the gRPC port and the HTTP port, counted by whether their client is known.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

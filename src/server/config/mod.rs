@@ -160,7 +160,7 @@ impl Config {
         }
     }
 
-    /// How old a connection of the gRPC port may become.
+    /// How old a connection of a client may become.
     pub fn connection_age(&self) -> ConnectionAge {
         let (most, grace) = (self.max_connection_age_seconds, self.max_connection_age_grace_seconds);
         ConnectionAge { most: Some(most).filter(|most| !most.is_zero()), grace }

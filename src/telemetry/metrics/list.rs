@@ -143,8 +143,8 @@ metrics! {
     SCRUB_DAMAGE = Gauge "cpss_scrub_damage" [] "1 if the last completed scrub found damage, else 0";
     DISK_FREE = Gauge "cpss_disk_free_bytes" [VOLUME] "Free space of the disk with the data, and of the disk with the audit";
     DISK_RESERVE = Gauge "cpss_disk_reserve_bytes" [VOLUME] "Free space below which nothing is recorded; for the audit, what it may still write";
-    CONNECTIONS_OPEN = Gauge "cpss_connections_open" [CONNECTION] "Open connections of the gRPC port; known: a client of the list has called on it";
-    CONNECTIONS_AGED = Counter "cpss_connections_aged_total" [] "Connections of the gRPC port that ended because of their age";
+    CONNECTIONS_OPEN = Gauge "cpss_connections_open" [CONNECTION] "Open connections of the gRPC port and the HTTP port; known: a client of the list has called on it";
+    CONNECTIONS_AGED = Counter "cpss_connections_aged_total" [] "Connections of the gRPC port and the HTTP port that ended because of their age";
     HANDSHAKES_FAILED = Counter "cpss_handshakes_failed_total" [HANDSHAKE_CAUSE] "TLS handshakes that failed";
     WATCHERS = Gauge "cpss_watchers" [] "Open watches of changes";
     WATCHER_LAG = Gauge "cpss_watcher_lag_revisions" [] "Records that the slowest watch has not sent yet";
