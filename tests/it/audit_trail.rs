@@ -13,6 +13,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::harness::raw::PACKAGE;
 use crate::harness::requests::{date, end_job, facts_of_specialist, register_provider, register_specialist, verify};
 use crate::harness::{Client, NOT_ON_FILE, Refusal as _, TODAY, TestServer, until};
 
@@ -185,9 +186,9 @@ async fn a_full_audit_refuses_reads_and_dry_runs_but_never_a_write_until_there_i
     assert_eq!(auditor.refusal(about(NOT_ON_FILE)).await.code_and_reason(), unavailable);
     let dry_run = v1::RegisterSpecialistRequest { validate_only: true, ..register_specialist("Evangeline", "Example") };
     assert_eq!(registry.refusal(dry_run).await.code_and_reason(), unavailable);
-    assert!(!is_serving(&registry, "ms.dmh.credential.v1.VerificationService").await);
+    assert!(!is_serving(&registry, &format!("{PACKAGE}.VerificationService")).await);
     registry.report(register_provider("Example Center")).await;
-    assert!(is_serving(&registry, "ms.dmh.credential.v1.CredentialService").await);
+    assert!(is_serving(&registry, &format!("{PACKAGE}.CredentialService")).await);
 
     // There is space again.
     fill(0);

@@ -8,6 +8,7 @@ use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus::{NotServing, Serving};
 
 use super::contract::health::asked_on;
+use super::harness::raw::PACKAGE;
 use super::harness::requests::{date, new_request_id, register_provider, register_specialist};
 use super::harness::words::verdict_line;
 use super::harness::{Client, NOT_ON_FILE, Process, Refusal as _, TODAY, TestServer};
@@ -141,11 +142,11 @@ async fn on_a_full_disk_a_new_day_and_a_new_rule_set_wait_while_questions_are_an
     let full = [&rules[..], &["--disk-reserve-bytes", "900000000000000"]].concat();
     let process = Process::spawn_with(data.path(), TOMORROW, &full);
     let client = Client::connect(process.listening());
-    for reading in ["", "readiness", "ms.dmh.credential.v1.VerificationService"] {
+    for reading in ["", "readiness", &format!("{PACKAGE}.VerificationService")] {
         assert_eq!(asked_on(process.ops(), reading).await, Serving, "{reading:?}");
     }
     for writing in ["CredentialService", "EmploymentService", "ProviderService", "RecordService"] {
-        let service = format!("ms.dmh.credential.v1.{writing}");
+        let service = format!("{PACKAGE}.{writing}");
         assert_eq!(asked_on(process.ops(), &service).await, NotServing, "{service}");
     }
     assert_eq!(verdict_line(&client.verify(&person.number, None, None).await), "CONFIRMED");

@@ -224,7 +224,7 @@ async fn a_base_damaged_while_it_is_read_ends_the_program_and_the_next_start_hea
     assert!(place.ask(&client).await.1.is_some());
     assert_eq!(place.refusal(&client).await.code_and_reason(), (Code::Unavailable, "STORE_DAMAGED".to_owned()));
     until("health and metrics that report it", async || {
-        asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await == NotServing
+        asked_on(process.ops(), &format!("{PACKAGE}.CredentialService")).await == NotServing
             && get(process.ops(), "/metrics").await.1.contains("\ncpss_index 0\n")
     })
     .await;

@@ -80,8 +80,8 @@ fn ids(events: &[Vec<(&str, &str)>]) -> Vec<String> {
     ids.map(|(_, id)| (*id).to_owned()).collect()
 }
 
-/// Watches events up to this revision. The watch ends at its deadline, so that it can be read as a whole. A busy machine
-/// gets more time.
+/// Watches events up to this revision. The watch ends at its deadline, so that it can be read as a whole. A busy
+/// machine gets more time.
 async fn watched(wire: &Wire, head: u64, name: &str, value: &str) -> Raw {
     let head = format!("/{head}");
     for millis in ["1000", "5000", "25000"] {

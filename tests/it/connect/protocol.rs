@@ -9,7 +9,7 @@ use tonic::Code;
 
 use super::suites::{RULE_SETS, STREAM, VERIFY, WATCH, served};
 use crate::harness::over_http::{Codec, frame};
-use crate::harness::raw::PACKAGE;
+use crate::harness::raw::path;
 
 #[tokio::test]
 async fn the_headers_of_the_protocol_are_read() {
@@ -78,8 +78,8 @@ async fn a_question_may_stand_in_a_url_in_any_form() {
         let expected = wire.call(RULE_SETS).message(message).await.all().to_vec();
         let form = wire.codec.name();
         let get = |query: &str| {
-            let path = format!("/{PACKAGE}.{RULE_SETS}?{query}");
-            wire.call(RULE_SETS).without("content-type").without("connect-protocol-version").by(Method::GET).at(&path)
+            let url = format!("{}?{query}", path(RULE_SETS));
+            wire.call(RULE_SETS).without("content-type").without("connect-protocol-version").by(Method::GET).at(&url)
         };
         let percent = written.iter().map(|byte| format!("%{byte:02X}")).collect::<String>();
         let padded = URL_SAFE.encode(&written).replace('=', "%3D");

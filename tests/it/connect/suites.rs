@@ -10,7 +10,7 @@ use super::codes;
 use super::limits::message_size;
 use super::wire::{Sending, Wire};
 use crate::harness::over_http::frame;
-use crate::harness::raw::PACKAGE;
+use crate::harness::raw::path;
 use crate::harness::requests::new_request_id;
 use crate::harness::{Client, NOT_ON_FILE, TODAY, TestServer};
 
@@ -124,8 +124,7 @@ async fn basic(suite: &str, case: &str, wire: &Wire, world: &World) {
         }
         "bidi-stream/full-duplex/success" => return full_duplex(call(STREAM).0, world).await,
         "unimplemented" => {
-            let path = format!("/{PACKAGE}.VerificationService/Unimplemented");
-            let raw = wire.call(VERIFY).at(&path).raw("").await;
+            let raw = wire.call(VERIFY).at(&path("VerificationService/Unimplemented")).raw("").await;
             let error: Value = serde_json::from_slice(&raw.body).unwrap();
             assert_eq!((raw.status, &error["code"]), (404, &json!("unimplemented")));
             return;
@@ -183,7 +182,7 @@ async fn unexpected(case: &str, wire: &Wire, world: &World) {
             return assert_eq!(call.bytes(message).await.code(), Code::Internal);
         }
         "unexpected-verb" => (call.by(Method::DELETE), 405, "unknown"),
-        "unexpected-uri" => (call.at(&format!("/{PACKAGE}.UnknownService/UnknownMethod")), 404, "unimplemented"),
+        "unexpected-uri" => (call.at(&path("UnknownService/UnknownMethod")), 404, "unimplemented"),
         "unexpected-codec" => (call.without("content-type").with("content-type", "application/foo"), 415, "unknown"),
         "unexpected-content-type" => (call.without("content-type").with("content-type", "image/jpeg"), 415, "unknown"),
         _ => panic!("no such case"),
@@ -207,8 +206,8 @@ async fn get(wire: &Wire) {
     let message = sending.written(&json!({ "knownAt": { "revision": "1" } }));
     let encoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&message);
     let form = wire.codec.name();
-    let path = format!("/{PACKAGE}.{RULE_SETS}?connect=v1&base64=1&encoding={form}&message={encoded}");
-    let answer = sending.at(&path).bytes(Bytes::new()).await;
+    let url = format!("{}?connect=v1&base64=1&encoding={form}&message={encoded}", path(RULE_SETS));
+    let answer = sending.at(&url).bytes(Bytes::new()).await;
     assert_eq!(answer.header("x-request-id"), Some(&*id));
     let posted = wire.call(RULE_SETS).bytes(message).await;
     assert_eq!(answer.all(), posted.all());

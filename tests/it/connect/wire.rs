@@ -21,7 +21,7 @@ use tonic::body::Body;
 
 use super::answer::{Answer, Form, Raw, Receiving};
 use crate::harness::over_http::{Codec, frame, method};
-use crate::harness::raw::PACKAGE;
+use crate::harness::raw::path;
 use crate::harness::soon;
 
 /// How a server is called: by which version of HTTP, and in which form of messages.
@@ -45,7 +45,7 @@ impl Wire {
 
     /// A call of a method of the contract, with a header of which the server knows nothing, twice.
     pub fn call(&self, name: &str) -> Sending {
-        let path = format!("/{PACKAGE}.{name}");
+        let path = path(name);
         let form = Form { method: method(&path), codec: self.codec };
         let media = form.media();
         let sending = Sending { wire: self.clone(), form, path, verb: Method::POST, headers: Vec::new() };

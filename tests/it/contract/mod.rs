@@ -12,7 +12,7 @@ use prost::bytes::Bytes;
 use prost_types::MethodDescriptorProto;
 use tonic::Code;
 
-use super::harness::raw::{message, methods};
+use super::harness::raw::{PACKAGE, message, methods};
 use super::harness::{Refusal as _, TODAY, TestServer};
 
 /// "Who may do what", method by method: no entry means denied. `W`: the method records facts.
@@ -212,7 +212,7 @@ fn every_mutation_has_the_common_fields() {
             assert!(!response.contains("fact_ids"), "{method} records nothing but returns fact_ids");
         }
     }
-    let row = fields(".ms.dmh.credential.v1.ImportRow");
+    let row = fields(&format!(".{PACKAGE}.ImportRow"));
     assert!(ASKED.iter().all(|name| row.contains(*name)), "a row of an import is a request as well: {row:?}");
 }
 
@@ -221,8 +221,8 @@ fn every_rpc_has_messages_of_its_own() {
     let mut used = BTreeSet::new();
     for (name, method) in methods() {
         let short = name.split_once('/').unwrap().1;
-        assert_eq!(method.input_type(), format!(".ms.dmh.credential.v1.{short}Request"));
-        assert_eq!(method.output_type(), format!(".ms.dmh.credential.v1.{short}Response"));
+        assert_eq!(method.input_type(), format!(".{PACKAGE}.{short}Request"));
+        assert_eq!(method.output_type(), format!(".{PACKAGE}.{short}Response"));
         assert!(used.insert(short.to_owned()), "{short} is in two services");
     }
 }

@@ -7,12 +7,13 @@ use tempfile::TempDir;
 use super::is_confirmed;
 use super::writers::{Sent, Writers, account};
 use crate::contract::health::asked_on;
+use crate::harness::raw::PACKAGE;
 use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Process, TODAY, until};
 use tonic_health::pb::health_check_response::ServingStatus;
 
 const WRITERS: usize = 8;
-const WRITES: &str = "ms.dmh.credential.v1.CredentialService";
+const WRITES: &str = "CredentialService";
 
 /// The command that runs a program with these faults in the active segment of the log. `-D`: the program is the parent
 /// of strace.
@@ -101,7 +102,7 @@ async fn the_health_of_writes_follows_a_disk_that_refuses() {
         let is_expected = async || {
             is_confirmed(&client, &person).await;
             assert_eq!(asked_on(process.ops(), "readiness").await, ServingStatus::Serving);
-            asked_on(process.ops(), WRITES).await == expected
+            asked_on(process.ops(), &format!("{PACKAGE}.{WRITES}")).await == expected
         };
         until(&format!("{expected:?} of writes"), is_expected).await;
     };

@@ -11,6 +11,7 @@ use tonic_health::pb::health_check_response::ServingStatus::{self, NotServing, S
 use super::is_confirmed;
 use super::writers::{Writers, account};
 use crate::contract::health::asked_on;
+use crate::harness::raw::PACKAGE;
 use crate::harness::scenes::Credentialed;
 use crate::harness::{Client, Process, TODAY, files_below, until};
 
@@ -99,10 +100,10 @@ fn small_disk() -> PathBuf {
 async fn writes_are(process: &Process, expected: ServingStatus) {
     for service in WRITES {
         let is_expected = async || {
-            for reading in ["", "readiness", "ms.dmh.credential.v1.VerificationService"] {
+            for reading in ["", "readiness", &format!("{PACKAGE}.VerificationService")] {
                 assert_eq!(asked_on(process.ops(), reading).await, Serving, "{reading:?}");
             }
-            asked_on(process.ops(), &format!("ms.dmh.credential.v1.{service}")).await == expected
+            asked_on(process.ops(), &format!("{PACKAGE}.{service}")).await == expected
         };
         until(&format!("{expected:?} of {service}"), is_expected).await;
     }
@@ -124,7 +125,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else_until_there_is_space() {
         until("a disk without space for the writers", async || {
             is_confirmed().await;
             writers.count(|_| true) > 0
-                && asked_on(process.ops(), "ms.dmh.credential.v1.CredentialService").await != Serving
+                && asked_on(process.ops(), &format!("{PACKAGE}.CredentialService")).await != Serving
         })
         .await;
         writes_are(&process, NotServing).await;

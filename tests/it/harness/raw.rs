@@ -14,6 +14,11 @@ use super::Client;
 /// The package of the contract.
 pub const PACKAGE: &str = "ms.dmh.credential.v1";
 
+/// The path of a method (`Service/Method`) of the contract.
+pub fn path(method: &str) -> String {
+    format!("/{PACKAGE}.{method}")
+}
+
 /// A codec that passes bytes through.
 #[derive(Clone, Copy, Default)]
 struct Bare;
@@ -65,7 +70,7 @@ impl Client {
 
     /// Calls a method with some messages. Returns its first responses, at most as many as there were messages.
     pub async fn call_messages(&self, method: &str, messages: Vec<Bytes>) -> Result<Vec<Bytes>, Status> {
-        self.call_path(&format!("/{PACKAGE}.{method}"), messages).await
+        self.call_path(&path(method), messages).await
     }
 
     /// Like [`Client::call_messages`], with the full path of a method of any service.

@@ -1,5 +1,7 @@
 //! HTTP/2 frames that no client library would send.
 
+use crate::harness::raw::path;
+
 /// The connection preface.
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -69,7 +71,7 @@ pub fn field(name: &str, value: &str) -> Vec<u8> {
 
 /// The header fields of a call of a method (`Service/Method`).
 pub fn call(method: &str) -> Vec<u8> {
-    call_of(&format!("/ms.dmh.credential.v1.{method}"))
+    call_of(&path(method))
 }
 
 /// The header fields of a call of a path.

@@ -11,7 +11,7 @@ use tonic::Code;
 
 use super::fixture::Way;
 use super::frames::*;
-use crate::harness::{Client, Messages as _, PATIENCE, Process, Refusal as _, TODAY, soon, until};
+use crate::harness::{Client, Messages as _, PATIENCE, Process, Refusal as _, TODAY, raw, soon, until};
 use crate::tls::tls_server::{TlsServer, question};
 
 /// The duration of a flood. After 40 s the server closes any connection that answers no ping.
@@ -81,7 +81,7 @@ async fn calls_per_connection_and_header_sizes_are_limited() {
     let (mut h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
     tokio::spawn(connection);
     let request = |value: usize| {
-        let uri = "https://localhost/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+        let uri = format!("https://localhost{}", raw::path("VerificationService/VerifyCredential"));
         let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
         request.header("x-more", "m".repeat(value)).body(()).unwrap()
     };
@@ -110,7 +110,7 @@ async fn only_large_calls_have_large_messages() {
     // The server does not wait until the message is complete.
     let (h2, connection) = h2::client::handshake(way.client().await.unwrap()).await.unwrap();
     tokio::spawn(connection);
-    let uri = "https://localhost/ms.dmh.credential.v1.VerificationService/VerifyCredential";
+    let uri = format!("https://localhost{}", raw::path("VerificationService/VerifyCredential"));
     let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
     let (answer, mut body) = h2.ready().await.unwrap().send_request(request.body(()).unwrap(), false).unwrap();
     let mut message = message(0, &large.encode_to_vec());
@@ -154,7 +154,7 @@ async fn large_calls_of_a_client_are_counted_until_their_answers_are_read() {
 }
 
 fn path(method: &str) -> http::uri::PathAndQuery {
-    format!("/ms.dmh.credential.v1.VerificationService/{method}").parse().unwrap()
+    raw::path(&format!("VerificationService/{method}")).parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
