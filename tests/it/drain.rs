@@ -8,7 +8,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Ping, RecvStream, SendStream};
 use prost::Message as _;
 use prost::bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_stream::StreamExt as _;
@@ -17,8 +17,9 @@ use tonic::{Code, Response, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use super::harness::http1::{one_request, received};
 use super::harness::ops::get;
-use super::harness::raw::PACKAGE;
+use super::harness::raw::path;
 use super::harness::requests::{bill, register_specialist, verify};
 use super::harness::{Client, Codec, Messages as _, NOT_ON_FILE, Process, Refusal as _, TODAY, soon, until};
 use super::hostile::frames::hello;
@@ -161,14 +162,12 @@ async fn every_long_call_ends_with_draining_soon_after_sigterm() {
 /// Everything that is sent of the feed as events over HTTP/1.1.
 async fn events(address: SocketAddr) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "POST /{PACKAGE}.ChangeService/WatchChanges HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\
-         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
-    );
+    let headers = ["accept: text/event-stream", "content-type: application/json"];
+    let request = one_request("POST", &path("ChangeService/WatchChanges"), "localhost", &headers, "{}");
     connection.write_all(request.as_bytes()).await.unwrap();
-    let mut sent = String::new();
-    soon("the end of the events", connection.read_to_string(&mut sent)).await.unwrap();
-    sent
+    let (sent, end) = received(connection).await;
+    end.unwrap();
+    String::from_utf8(sent).unwrap()
 }
 
 /// A call with an incomplete request.
@@ -184,7 +183,7 @@ impl Unfinished {
         let (h2, mut connection) = h2::client::handshake(TcpStream::connect(address).await.unwrap()).await.unwrap();
         let mut pings = connection.ping_pong().unwrap();
         tokio::spawn(connection);
-        let uri = format!("http://{address}/{PACKAGE}.{method}");
+        let uri = format!("http://{address}{}", path(method));
         let request = http::Request::post(uri).header("content-type", "application/grpc").header("te", "trailers");
         let mut h2 = h2.ready().await.unwrap();
         let (answer, mut body) = h2.send_request(request.body(()).unwrap(), false).unwrap();

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::exchange::*;
+use crate::harness::http1::{exchange, request};
 use crate::harness::{TODAY, TestServer, read, soon};
 
 /// The requests that are sent at once: those of ten seconds.

@@ -1,8 +1,8 @@
 //! Requests of web pages: of other sites, of configured ones, and of the registry itself.
 
 use super::exchange::*;
-use crate::harness::TODAY;
-use crate::harness::TestServer;
+use crate::harness::http1::{exchange, request};
+use crate::harness::{TODAY, TestServer};
 
 const PORTAL: &str = "https://portal.example.gov";
 

@@ -2,15 +2,17 @@
 //!
 //! [`TestServer`] is a registry in this process. [`Process`] is a registry in its own process, for tests that kill it.
 //! Both give a [`Client`], which sends any request of the contract, as any caller, on any day; [`TestServer`] also
-//! gives a [`BytesListener`]. [`over_http`] calls the HTTP port by the same clients. [`library`] opens a registry without a server. [`requests`] has a function for each
-//! request, and [`scenes`] sets up common situations. [`words`] formats answers as one line of text each.
-//! [`markdown`] reads the documents. [`promised`] extracts the bytes of an answer that must be reproducible.
-//! [`refusal`] reads errors like a careful client. [`ops`] reads the pages of the ops listener. [`faketime`] finds another
-//! clock. [`wait`] waits with a deadline.
+//! gives a [`BytesListener`]. [`over_http`] calls the HTTP port by the same clients, and [`http1`] sends it single
+//! requests. [`library`] opens a registry without a server. [`requests`] has a function for each request, and
+//! [`scenes`] sets up common situations. [`words`] formats answers as one line of text each. [`markdown`] reads the
+//! documents. [`promised`] extracts the bytes of an answer that must be reproducible. [`refusal`] reads errors like a
+//! careful client. [`ops`] reads the pages of the ops listener. [`faketime`] finds another clock. [`wait`] waits with
+//! a deadline.
 
 pub mod bytes_listener;
 pub mod client;
 pub mod faketime;
+pub mod http1;
 pub mod keys;
 pub mod library;
 pub mod log;

@@ -1,10 +1,13 @@
 //! The pages of the ops listener, over HTTP.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+
+use super::http1::{Answer, received, request};
 
 /// The status line and the body of a response.
 pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
@@ -13,13 +16,19 @@ pub async fn get(ops: SocketAddr, path: &str) -> (String, String) {
 
 /// Like [`get`], asking for this type of response.
 pub async fn get_as(ops: SocketAddr, path: &str, accept: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(ops).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: registry\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
+    try_get(ops, path, accept).await.unwrap()
+}
+
+/// Like [`get_as`], for a server that may be gone, or end in the midst of an answer.
+pub async fn try_get(ops: SocketAddr, path: &str, accept: &str) -> io::Result<(String, String)> {
+    let mut stream = TcpStream::connect(ops).await?;
+    let request = request("GET", path, "registry", &[&format!("accept: {accept}")], "");
+    stream.write_all(request.as_bytes()).await?;
+    let (bytes, end) = received(stream).await;
+    end?;
+    let text = String::from_utf8(bytes).map_err(io::Error::other)?;
+    let answer = Answer::read(&text).ok_or(io::ErrorKind::UnexpectedEof)?;
+    Ok((answer.status_line().to_owned(), answer.body))
 }
 
 /// The value of a series, with its labels as on the page.

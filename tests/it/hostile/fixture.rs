@@ -12,11 +12,10 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use crate::tls::tls_server::{TlsServer, client};
+use crate::tls::tls_server::{TlsServer, client, client_config};
 
 /// Approximate bytes that a connection and its handshake use on the link.
 const CONNECTION_BYTES: usize = 256;
@@ -69,8 +68,8 @@ impl Way {
         place.hang_up_until("loaded the list of clients").await;
         Way {
             address: place.process.listening(),
-            unauthenticated: Arc::new(config(place, None)),
-            client: Arc::new(config(place, Some("greedy"))),
+            unauthenticated: Arc::new(client_config(place.directory(), None, &["h2"])),
+            client: Arc::new(client_config(place.directory(), Some("greedy"), &["h2"])),
             line: Arc::new(Line {
                 bytes_per_second: f64::from(mbits) * 1e6 / 8.0,
                 is_free_at: Mutex::new(Instant::now()),
@@ -121,23 +120,4 @@ impl Way {
         let name = ServerName::try_from("localhost").unwrap();
         TlsConnector::from(Arc::clone(config)).connect(name, stream).await
     }
-}
-
-fn config(place: &TlsServer, name: Option<&str>) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(place.read("ca.crt").as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(roots);
-    let mut config = match name {
-        None => config.with_no_client_auth(),
-        Some(name) => {
-            let read = |kind: &str| place.read(&format!("{name}.{kind}"));
-            let chain = CertificateDer::pem_slice_iter(read("crt").as_bytes()).map(Result::unwrap).collect();
-            let key = PrivateKeyDer::from_pem_slice(read("key").as_bytes()).unwrap();
-            config.with_client_auth_cert(chain, key).unwrap()
-        }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    config
 }

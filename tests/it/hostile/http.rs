@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
-use crate::browser::exchange::{connect, exchange, request, secured};
-use crate::harness::{TODAY, TestServer};
+use crate::browser::exchange::{VERIFY, connect, secured};
+use crate::harness::http1::{exchange, received, request};
+use crate::harness::{TODAY, TestServer, raw};
 
-const VERIFY: &str = "/ms.dmh.credential.v1.VerificationService/VerifyCredential";
 const BATCH: &str = "/ms.dmh.credential.v1.VerificationService/BatchVerifyCredentials";
 
 /// The largest JSON of a plain call, and of one of many items.
@@ -20,17 +20,12 @@ async fn answer(server: &TestServer, request: &[u8]) -> String {
     let mut connection = TcpStream::connect(server.http()).await.unwrap();
     // The server may answer and close before it has read everything.
     connection.write_all(request).await.ok();
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), connection.read_to_end(&mut answer)).await;
-    let shown = String::from_utf8_lossy(&request[..request.len().min(120)]).into_owned();
-    assert!(read.is_ok(), "{shown:?}: the connection stays open after {:?}", String::from_utf8_lossy(&answer));
-    String::from_utf8_lossy(&answer).into_owned()
+    String::from_utf8_lossy(&received(connection).await.0).into_owned()
 }
 
-fn post(path: &str, headers: &str, body: &str) -> Vec<u8> {
-    let head =
-        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n");
-    format!("{head}{headers}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+fn post(path: &str, headers: &[&str], body: &str) -> Vec<u8> {
+    let headers = [&["content-type: application/json"], headers].concat();
+    request("POST", path, "localhost", &headers, body).into_bytes()
 }
 
 fn status(answer: &str) -> &str {
@@ -43,8 +38,8 @@ async fn a_message_that_is_too_large_is_refused_with_its_limit() {
     // A question needs an item; a batch may have none.
     for (path, largest, read) in [(VERIFY, LARGEST_PLAIN, "400"), (BATCH, LARGEST_LARGE, "200")] {
         let padded = |bytes: usize| format!("{{}}{}", " ".repeat(bytes - 2));
-        assert_eq!(status(&answer(&server, &post(path, "", &padded(largest))).await), read, "{path}");
-        let refused = answer(&server, &post(path, "", &padded(largest + 1))).await;
+        assert_eq!(status(&answer(&server, &post(path, &[], &padded(largest))).await), read, "{path}");
+        let refused = answer(&server, &post(path, &[], &padded(largest + 1))).await;
         assert_eq!(status(&refused), "429", "{refused}");
         let limit = format!("a message of this method may have at most {largest} bytes");
         assert!(refused.contains(&limit) && refused.contains("TOO_LARGE"), "{refused}");
@@ -82,7 +77,7 @@ async fn what_is_not_a_request_is_answered_or_closed_and_others_are_served() {
     // Both lengths: the chunks are what counts, or the request is refused; it is never read as two.
     let both = format!("{head}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n");
     assert_eq!(answer(&server, both.as_bytes()).await.matches("HTTP/1.1 ").count(), 1);
-    assert_eq!(status(&answer(&server, &post(VERIFY, "", "{}")).await), "400");
+    assert_eq!(status(&answer(&server, &post(VERIFY, &[], "{}")).await), "400");
     server.stop().await;
 }
 
@@ -90,7 +85,7 @@ async fn what_is_not_a_request_is_answered_or_closed_and_others_are_served() {
 async fn unfinished_requests_hold_up_nobody_and_no_drain() {
     let server = TestServer::start(TODAY).await;
     let mut held = Vec::new();
-    let half = post(VERIFY, "", "{\"item\":{}}");
+    let half = post(VERIFY, &[], "{\"item\":{}}");
     for end in [0, 1, 3, 20, half.len() - 5] {
         for _ in 0..20 {
             let mut connection = TcpStream::connect(server.http()).await.unwrap();
@@ -111,14 +106,15 @@ async fn unfinished_requests_hold_up_nobody_and_no_drain() {
 async fn a_refusal_arrives_although_the_whole_request_was_sent() {
     let server = TestServer::start(TODAY).await;
     let body = " ".repeat(200_000);
-    let unknown = "/ms.dmh.credential.v1.VerificationService/Verify";
-    for (path, headers, expected) in [
-        (unknown, "", "404"),
-        (VERIFY, "origin: https://elsewhere.example\r\n", "403"),
-        (VERIFY, "x-dev-caller: nobody\r\n", "401"),
-        (VERIFY, "", "429"),
-        (BATCH, "content-encoding: gzip\r\n", "501"),
-    ] {
+    let unknown = raw::path("VerificationService/Verify");
+    let refusals: [(&str, &[&str], &str); 5] = [
+        (&unknown, &[], "404"),
+        (VERIFY, &["origin: https://elsewhere.example"], "403"),
+        (VERIFY, &["x-dev-caller: nobody"], "401"),
+        (VERIFY, &[], "429"),
+        (BATCH, &["content-encoding: gzip"], "501"),
+    ];
+    for (path, headers, expected) in refusals {
         for _ in 0..20 {
             let answered = answer(&server, &post(path, headers, &body)).await;
             assert_eq!(status(&answered), expected, "{path} {headers:?}: {answered:?}");

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint, Identity};
 
@@ -39,6 +39,28 @@ pub fn question() -> v1::VerifyCredentialRequest {
     let subject = v1::verification_item::Subject::CredentialNumber(NOT_ON_FILE.to_owned());
     let item = v1::VerificationItem { subject: Some(subject), ..Default::default() };
     v1::VerifyCredentialRequest { item: Some(item), ..Default::default() }
+}
+
+/// How a client connects to a registry that `init` set up in this directory: with the certificate of this name, and
+/// with these protocols.
+pub fn client_config(directory: &Path, shown: Option<&str>, protocols: &[&str]) -> ClientConfig {
+    let read = |name: &str| fs::read(directory.join(name)).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&read("ca.crt")).unwrap()).unwrap();
+    let provider = Arc::new(crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots);
+    let mut config = match shown {
+        None => config.with_no_client_auth(),
+        Some(name) => {
+            let chain = read(&format!("{name}.crt"));
+            let chain = CertificateDer::pem_slice_iter(&chain).map(Result::unwrap).collect();
+            let key = PrivateKeyDer::from_pem_slice(&read(&format!("{name}.key"))).unwrap();
+            config.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    config
 }
 
 /// A running registry set up by `init`.
@@ -159,12 +181,7 @@ impl TlsServer {
 
     /// The certificate that the server presents now.
     pub async fn shown(&self) -> CertificateDer<'static> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.read("ca.crt").as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut config = config.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = vec![b"h2".to_vec()];
+        let config = client_config(self.directory(), None, &["h2"]);
         let stream = TcpStream::connect(self.process.listening()).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();

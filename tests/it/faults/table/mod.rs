@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use self::promql::{Page, evaluate};
 use crate::harness::markdown::Document;
-use crate::harness::ops::get;
+use crate::harness::ops::{get, try_get};
 use crate::harness::{Process, until};
 use crate::source_tree::monitoring;
 
@@ -92,7 +92,7 @@ fn now() -> f64 {
 /// The page of metrics of a program. Empty if nobody answers.
 pub async fn page(process: &Process) -> Page {
     // The program may end in the midst of an answer.
-    let text = tokio::spawn(get(process.ops(), "/metrics")).await.ok().map(|(_, text)| text);
+    let text = try_get(process.ops(), "/metrics", "*/*").await.ok().map(|(_, text)| text);
     Page::read(text.as_deref(), now())
 }
 
