@@ -109,11 +109,13 @@ impl World {
         let opening = match method.split_once('/').unwrap().1 {
             "ReconcileRoster" => roster_options(role).encode_to_vec(),
             "ImportRecords" => row(Command::RegisterSpecialist(register_specialist("Ada", "Example"))).encode_to_vec(),
-            _ => {
+            // The streams of questions have the same options at the same place.
+            "StreamVerifyCredentials" | "StreamCheckBillingEligibility" | "StreamReviewEligibility" => {
                 use v1::stream_verify_credentials_request::Kind;
                 let options = Some(Kind::Options(v1::StreamOptions::default()));
                 v1::StreamVerifyCredentialsRequest { kind: options }.encode_to_vec()
             }
+            name => panic!("no opening message for {name}"),
         };
         let messages = std::iter::repeat_n(message.clone(), IN_A_ROW);
         [Bytes::from(opening)].into_iter().chain(messages).collect()

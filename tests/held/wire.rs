@@ -1,6 +1,6 @@
 //! The worst messages of a type: the maximum number of values, the longest texts, unknown fields, and random bytes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use cpss_registry::proto;
 use fastrand::Rng;
@@ -8,7 +8,7 @@ use prost::Message as _;
 use prost::bytes::Bytes;
 use prost::encoding::encode_varint;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet};
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 
 /// The maximum number of list entries and the longest text that are decoded.
 const MOST_ENTRIES: usize = 1000;
@@ -28,10 +28,7 @@ const HARD: &[(&str, &str)] = &[
 /// The messages of the contract.
 pub struct Shapes {
     messages: HashMap<String, DescriptorProto>,
-    /// The request type of each method.
-    requests: HashMap<String, String>,
-    /// The methods that take a stream of requests.
-    streamed: HashSet<String>,
+    methods: HashMap<String, MethodDescriptorProto>,
 }
 
 /// Appends a length-delimited field.
@@ -49,32 +46,27 @@ fn filled(piece: &[u8], size: usize) -> Vec<u8> {
 impl Shapes {
     pub fn of_the_contract() -> Shapes {
         let descriptors = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
-        let (mut messages, mut requests, mut streamed) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let (mut messages, mut methods) = (HashMap::new(), HashMap::new());
         for file in descriptors.file {
             for message in &file.message_type {
                 messages.insert(format!(".{}.{}", file.package(), message.name()), message.clone());
             }
             for service in &file.service {
-                for method in &service.method {
-                    let name = format!("{}/{}", service.name(), method.name());
-                    if method.client_streaming() {
-                        streamed.insert(name.clone());
-                    }
-                    requests.insert(name, method.input_type().to_owned());
-                }
+                let named = |method: &MethodDescriptorProto| format!("{}/{}", service.name(), method.name());
+                methods.extend(service.method.iter().map(|method| (named(method), method.clone())));
             }
         }
-        Shapes { messages, requests, streamed }
+        Shapes { messages, methods }
     }
 
     /// True if a method takes a stream of requests.
     pub fn is_streamed(&self, method: &str) -> bool {
-        self.streamed.contains(method)
+        self.methods[method].client_streaming()
     }
 
     /// The worst messages for a method's request, each with a description.
     pub fn worst(&self, method: &str, size: usize, random: &mut Rng) -> Vec<(String, Bytes)> {
-        let request = &self.requests[method];
+        let request = self.methods[method].input_type();
         let mut worst = vec![
             ("unknown numbers".to_owned(), filled(&[0xf8, 0x7f, 0], size)),
             ("unknown texts".to_owned(), filled(&[0xfa, 0x7f, 0], size)),

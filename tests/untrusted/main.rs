@@ -1,8 +1,8 @@
 //! External input is read without a panic, and without allocating more than its size justifies.
 //!
 //! Everything that the registry reads but did not write, or that a disk may have changed, is generated and mutated
-//! here: messages of the contract, encoded and as JSON, segments of the log, stored records, the list of clients, the configuration, rule
-//! sets, certificates.
+//! here: messages of the contract, encoded and as JSON, segments of the log, stored records, the list of clients, the
+//! configuration, rule sets, certificates.
 //!
 //! `CPSS_FUZZ_SECONDS=60` runs each for a minute; `CPSS_FUZZ_SEED` sets the seed. A failure is printed with its bytes.
 

@@ -52,13 +52,13 @@ async fn call(connection: &mut TcpStream, request: &[u8], answer: &mut BytesMut)
     connection.write_all(request).await?;
     answer.clear();
     loop {
-        if let Some((head, body)) = split(answer) {
-            let text = std::str::from_utf8(answer.get(..head).unwrap_or_default())?;
-            let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
-            let length: usize = length.ok_or("an answer without a length")?.parse()?;
+        if let Some(body) = body_start(answer) {
+            let text = std::str::from_utf8(answer.get(..body).unwrap_or_default())?;
             if !text.starts_with("HTTP/1.1 200 ") {
                 return Err(format!("refused: {text}").into());
             }
+            let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next());
+            let length: usize = length.ok_or("an answer without a length")?.parse()?;
             if answer.len() == body + length {
                 answer.advance(body);
                 return Ok(());
@@ -71,10 +71,9 @@ async fn call(connection: &mut TcpStream, request: &[u8], answer: &mut BytesMut)
     }
 }
 
-/// The end of the head of a response, and the begin of its body.
-fn split(answer: &[u8]) -> Option<(usize, usize)> {
-    let head = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
-    Some((head, head + 4))
+/// Where the body of a response starts.
+fn body_start(answer: &[u8]) -> Option<usize> {
+    answer.windows(4).position(|window| window == b"\r\n\r\n").map(|head| head + 4)
 }
 
 /// Closed loop: every connection has one request in progress, and sends the next one when it is answered.

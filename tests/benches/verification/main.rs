@@ -345,9 +345,12 @@ async fn beside_json(sizes: &Sizes, registry: &Server, goods: &[Good], table: &m
     let servers = [(registry, (false, grpc)), (registry, (true, json))];
     for _ in 0..sizes.rounds {
         for connections in [1, 8, 64] {
-            let run = async |target: &Target, (is_json, exchanges): &(bool, Arc<[Exchange]>)| match is_json {
-                true => json::closed(http, exchanges, connections, sizes.lasting).await,
-                false => load::closed(target, VERIFY, exchanges, connections, sizes.lasting).await,
+            let run = async |target: &Target, (is_json, exchanges): &(bool, Arc<[Exchange]>)| {
+                if *is_json {
+                    json::closed(http, exchanges, connections, sizes.lasting).await
+                } else {
+                    load::closed(target, VERIFY, exchanges, connections, sizes.lasting).await
+                }
             };
             let name = format!("gRPC beside JSON, verify, unary, {connections} connections");
             in_turn(sizes, &name, 1, &servers, table, run).await?;

@@ -154,10 +154,10 @@ fn a_first_copy_that_takes_its_time_is_ended_by_a_signal() {
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
     // It can be opened once the copy reads it.
     let open = || fs::OpenOptions::new().write(true).custom_flags(nonblocking).open(&endless);
-    let mut held = open();
+    let mut held = None;
     block_until("the copy", || {
-        held = open();
-        held.is_ok()
+        held = open().ok();
+        held.is_some()
     });
     assert_eq!(shipping.terminate().signal(), Some(rustix::process::Signal::TERM.as_raw()));
 }

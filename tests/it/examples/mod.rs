@@ -1,9 +1,9 @@
 //! Every example of every `--help` and of every document runs as it stands.
 //!
 //! What differs from the text: directories of the machine are in a scratch directory and belong to this user, servers
-//! listen on free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf, curl,
-//! jq, protoc, python3 and sqlite3: a test of their own runs them in `.ci/run`. Commands that build or test the project are not
-//! run, but what they name must exist.
+//! listen on free ports, and 10,000 invented people are 100. Examples that use more than the program itself need buf,
+//! curl, jq, protoc, python3 and sqlite3: a test of their own runs them in `.ci/run`. Commands that build or test the
+//! project are not run, but what they name must exist.
 
 mod commands_of_the_project;
 mod documents;

@@ -216,10 +216,11 @@ impl Sandbox {
             let begun = content(&out);
             if is_endless && let Some(ports) = ports(&begun) {
                 (self.port, self.http_port) = ports;
-                // A server goes on for the examples that follow; a mirror ends, so that they can use its file.
+                // A server goes on for the examples that follow.
                 self.running.push(child);
                 return;
             }
+            // A mirror ends here, so that the examples that follow can use its file.
             if is_endless && begun.lines().any(|line| line.contains("up to date")) {
                 return;
             }

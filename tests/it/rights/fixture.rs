@@ -316,8 +316,8 @@ fn record(name: &str, row: &Row) -> Vec<Bytes> {
     }
 }
 
-/// Calls a method, again as long as the client's backup before has not ended. A walk leaves a backup before its end, and the
-/// server notices that only when it sends the next part.
+/// Calls a method, again as long as the client's backup before has not ended. A walk leaves a backup before its end,
+/// and the server notices that only when it sends the next part.
 pub async fn in_turn(method: &str, call: impl AsyncFn() -> Result<Vec<Bytes>, Status>) -> Result<Vec<Bytes>, Status> {
     let mut answer = None;
     until("the end of the backup before", async || {

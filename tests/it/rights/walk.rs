@@ -158,8 +158,8 @@ const LISTENERS: [&str; 2] = ["grpc", "http"];
 
 #[test]
 fn the_walk_goes_through_every_listener() {
-    // Only what imports the surface can call it. The server makes the surfaces. Webhooks take no calls: they make one for
-    // each client, whose answers tests/it/webhooks/rows.rs compares.
+    // Only what imports the surface can call it. The server makes the surfaces. Webhooks take no calls: they make one
+    // for each client, whose answers tests/it/webhooks/rows.rs compares.
     let mut listeners = rooms_that_import("surface");
     listeners.retain(|room| !["server", "webhooks"].contains(room));
     listeners.sort_unstable();
