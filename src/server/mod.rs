@@ -47,7 +47,7 @@ use self::config::{Config, Mistake};
 use self::connection::Protocol;
 use self::health::Health;
 use self::listener::certificates::CertificateError;
-use self::listener::{Listener, Watch};
+use self::listener::{Listener, Places, Watch};
 use self::liveness::{Liveness, Seen, WRITER};
 use self::ops::{Ops, OpsServer, Running};
 use self::reload::Reload;
@@ -325,17 +325,11 @@ fn configured_listener(config: &Config, ops: &Ops) -> Result<(Listener, Option<W
     let quotas = Quotas::new(config.limits());
     let metrics = Arc::clone(&ops.metrics);
     let (connections, expiries) = (ops.connections.clone(), ops.expiries.clone());
-    let Some(access) = config.access() else {
-        let identities = Identities::Dev;
-        return Ok((
-            Listener { protocol: Protocol::Grpc, tls: None, identities, quotas, metrics, connections, expiries },
-            None,
-        ));
-    };
-    let watch = Watch::begin(&access, &metrics, &expiries)?;
-    let (tls, identities) = (Some(Arc::clone(&watch.tls)), watch.identities.clone());
-    let listener = Listener { protocol: Protocol::Grpc, tls, identities, quotas, metrics, connections, expiries };
-    Ok((listener, Some(watch)))
+    let watch = config.access().map(|access| Watch::begin(&access, &metrics, &expiries)).transpose()?;
+    let tls = watch.as_ref().map(|watch| Arc::clone(&watch.tls));
+    let identities = watch.as_ref().map_or(Identities::Dev, |watch| watch.identities.clone());
+    let (protocol, places) = (Protocol::Grpc, Places::default());
+    Ok((Listener { protocol, tls, identities, quotas, metrics, connections, expiries, places }, watch))
 }
 
 /// Starts one worker thread per core, with the services of every port.

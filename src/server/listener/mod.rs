@@ -9,6 +9,7 @@ mod certificate_error;
 pub mod certificates;
 mod expiries;
 mod handshakes;
+mod places;
 mod reload;
 pub(super) mod validity;
 
@@ -19,16 +20,17 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::TlsAcceptor;
 
 use self::certificates::Certificates;
 pub(super) use self::expiries::{CertificateExpiries, EXPIRES_SOON};
 use self::handshakes::Handshakes;
+pub(super) use self::places::Places;
 pub(super) use self::reload::{Loaded, ReloadRequests, Watch};
 use super::connection::{Connection, Protocol, UNAUTHENTICATED_TIMEOUT, Unauthenticated, Wire};
 use super::connection_counts::{ConnectionCounts, Counted};
-use super::connection_set::{ConnectionSet, Slot};
+use super::connection_set::Slot;
 use super::workers::{Worker, Workers};
 use crate::auth::Identities;
 use crate::auth::peer::{Certificate, Peer};
@@ -39,10 +41,6 @@ use crate::telemetry::metrics::{HandshakeFailure, Metrics};
 
 /// The deadline of a handshake.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-
-/// The maximum number of connections, and of unauthenticated connections among them.
-const MAX_CONNECTIONS: usize = 4096;
-const MAX_UNAUTHENTICATED: usize = 1024;
 
 /// The pause after the machine runs out of file descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
@@ -64,6 +62,8 @@ pub(super) struct Listener {
     pub connections: ConnectionCounts,
     /// Where the expiries of the certificates are noted that clients show.
     pub expiries: CertificateExpiries,
+    /// The places for connections, which all listeners of the server share.
+    pub places: Places,
 }
 
 impl Listener {
@@ -79,8 +79,6 @@ impl Listener {
     }
 
     async fn accept_all(self, listener: TcpListener, handshakes: Handshakes, workers: Workers) {
-        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-        let mut unauthenticated = ConnectionSet::with_limit(MAX_UNAUTHENTICATED);
         let (full, exhausted) = (Incident::new(), Incident::new());
         loop {
             // Calls go first, however many connections arrive at once.
@@ -99,23 +97,23 @@ impl Listener {
                     continue;
                 }
             };
-            let permit = Arc::clone(&permits).try_acquire_owned().ok();
+            let permit = self.places.take();
             if permit.is_none()
                 && let Some(times) = full.occurred()
             {
                 tracing::warn!(
                     event = "connections_exhausted",
                     times,
-                    most = MAX_CONNECTIONS,
+                    most = self.places.most(),
                     "connection limit reached: new connections are refused"
                 );
             }
             // Not when the first connection ends: a new one would take its place at once.
-            if permits.available_permits() > MAX_CONNECTIONS / 16 && full.resolve() {
+            if self.places.has_room() && full.resolve() {
                 tracing::info!(event = "connections_recovered", "connections are accepted again");
             }
             let (Some(permit), Some(worker)) = (permit, workers.least_loaded()) else { continue };
-            let (slot, permit) = (unauthenticated.add(), (permit, self.connections.add()));
+            let (slot, permit) = (self.places.unauthenticated(), (permit, self.connections.add()));
             match on_worker(&worker, stream, slot) {
                 Ok((stream, unauthenticated)) => {
                     handshakes.spawn(self.clone().set_up(stream, address, unauthenticated, permit, worker));
@@ -262,6 +260,7 @@ mod tests {
             metrics: Arc::default(),
             connections: ConnectionCounts::default(),
             expiries: CertificateExpiries::default(),
+            places: Places::default(),
         }
     }
 
@@ -272,10 +271,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let opened = plain();
+        let most = opened.places.most();
         let (worker, mut taken) = Worker::on(Handle::current());
         opened.open(listener, Workers::of(vec![worker]), ()).unwrap();
         let (mut held, mut peers) = (Vec::new(), Vec::new());
-        for _ in 0..MAX_CONNECTIONS {
+        for _ in 0..most {
             peers.push(TcpStream::connect(address).await.unwrap());
             held.push(tokio::time::timeout(HANDSHAKE_TIME, taken.recv()).await.unwrap().unwrap());
         }
@@ -285,6 +285,37 @@ mod tests {
         held.pop();
         let _another = TcpStream::connect(address).await.unwrap();
         assert!(tokio::time::timeout(HANDSHAKE_TIME, taken.recv()).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn listeners_of_a_server_share_the_places_for_connections() {
+        let places = Places::with(3, 2);
+        let grpc = Listener { places, ..plain() };
+        let http = Listener { protocol: Protocol::Http, ..grpc.clone() };
+        let (worker, mut taken) = Worker::on(Handle::current());
+        let workers = Workers::of(vec![worker]);
+        let (mut ports, mut peers) = (Vec::new(), Vec::new());
+        for opened in [grpc, http] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            ports.push(listener.local_addr().unwrap());
+            opened.open(listener, workers.clone(), ()).unwrap();
+        }
+        let mut held = Vec::new();
+        for port in [ports[0], ports[1], ports[1]] {
+            peers.push(TcpStream::connect(port).await.unwrap());
+            let mut taken = tokio::time::timeout(HANDSHAKE_TIME, taken.recv()).await.unwrap().unwrap();
+            let kept = tokio::time::timeout(Duration::from_millis(1), taken.read(&mut [0; 1])).await;
+            assert!(kept.is_err(), "a connection is open although nothing comes: {kept:?}");
+            held.push(taken);
+        }
+        // The oldest of the unauthenticated ones made room, on whichever port it came.
+        let closed = tokio::time::timeout(HANDSHAKE_TIME, held[0].read(&mut [0; 1])).await.unwrap();
+        assert_eq!(closed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        for port in ports {
+            let mut one_too_many = TcpStream::connect(port).await.unwrap();
+            let closed = tokio::time::timeout(HANDSHAKE_TIME, one_too_many.read(&mut [0; 1])).await;
+            assert_eq!(closed.expect("it is closed").unwrap(), 0);
+        }
     }
 
     #[tokio::test]
