@@ -32,6 +32,8 @@ impl<'de> Visitor<'de> for Object<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Object { reading, message } = self;
         let mut seen = smallvec::SmallVec::<[u32; 16]>::new();
+        // The members of choices that have a value: null is none.
+        let mut chosen = smallvec::SmallVec::<[u32; 4]>::new();
         while let Some(name) = map.next_key_seed(Name)? {
             let field = message.get_field_by_json_name(&name).or_else(|| message.get_field_by_name(&name));
             let Some(field) = field else {
@@ -48,11 +50,11 @@ impl<'de> Visitor<'de> for Object<'_> {
             map.next_value_seed(Field { reading: &mut *reading, field: &field })?;
             let is_given = reading.out.len() > begun;
             if let Some(choice) = field.containing_oneof().filter(|choice| is_given && !choice.is_synthetic()) {
-                let other = choice.fields().find(|other| *other != field && seen.contains(&other.number()));
-                if let Some(other) = other {
+                if let Some(other) = choice.fields().find(|other| chosen.contains(&other.number())) {
                     let other = other.json_name().to_owned();
                     return Err(reading.wrong(format!("must not be combined with {other}")));
                 }
+                chosen.push(field.number());
             }
             reading.path.pop();
         }

@@ -121,7 +121,12 @@ fn dates_enums_names_and_numbers_may_be_written_in_more_than_one_way() {
         assert_eq!(canonical("ListRuleSetsRequest", text), revision, "{text}");
     }
     let time = r#"{"knownAt":{"time":"2026-03-01T12:00:00.000001Z"}}"#;
-    for text in [time, r#"{"knownAt":{"time":"2026-03-01T07:00:00.000001-05:00"}}"#] {
+    for text in [
+        time,
+        r#"{"knownAt":{"time":"2026-03-01T07:00:00.000001-05:00"}}"#,
+        r#"{"knownAt":{"revision":null,"time":"2026-03-01T12:00:00.000001Z"}}"#,
+        r#"{"knownAt":{"time":"2026-03-01T12:00:00.000001Z","revision":null}}"#,
+    ] {
         assert_eq!(canonical("ListRuleSetsRequest", text), time, "{text}");
     }
 }
@@ -201,6 +206,12 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
         r#"{"knownAt":{"revision":1,"time":"2026-03-01T12:00:00Z"}}"#,
         "known_at.time",
         "must not be combined with revision",
+    ),
+    (
+        "ListRuleSetsRequest",
+        r#"{"knownAt":{"time":"2026-03-01T12:00:00Z","revision":1}}"#,
+        "known_at.revision",
+        "must not be combined with time",
     ),
     ("StreamBackupRequest", "", "body", "the body is empty: send at least {}"),
     ("StreamBackupRequest", "{", "body", "the JSON ends too early, at line 1, column 1"),
