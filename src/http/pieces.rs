@@ -26,7 +26,7 @@ pub(super) fn pieces(received: Received, form: Form, most: usize) -> impl Stream
         loop {
             let piece = match form {
                 Form::Envelopes => first_envelope(&mut received.bytes, received.is_over, most)?,
-                Form::Lines => first_line(&mut received.bytes, received.is_over, most)?,
+                Form::Lines => first_line(&mut received, most)?,
             };
             if let Some(piece) = piece {
                 return Ok(Some((piece, received)));
@@ -61,17 +61,24 @@ fn first_envelope(read: &mut BytesMut, is_over: bool, most: usize) -> Result<Opt
 }
 
 /// Takes the first line that is not blank, if it is complete.
-fn first_line(read: &mut BytesMut, is_over: bool, most: usize) -> Result<Option<Bytes>, Status> {
+fn first_line(received: &mut Received, most: usize) -> Result<Option<Bytes>, Status> {
+    let Received { bytes: read, searched, is_over, .. } = received;
     loop {
-        let (line, rest) = match read.iter().position(|byte| *byte == b'\n') {
-            Some(at) => (at, at + 1),
-            None if is_over && !read.is_empty() => (read.len(), read.len()),
+        // A line may come in many parts: none is searched twice.
+        let found = read.iter().skip(*searched).position(|byte| *byte == b'\n');
+        let (line, rest) = match found {
+            Some(at) => (*searched + at, *searched + at + 1),
+            None if *is_over && !read.is_empty() => (read.len(), read.len()),
             None if read.len() > most => return Err(too_large(most)),
-            None => return Ok(None),
+            None => {
+                *searched = read.len();
+                return Ok(None);
+            }
         };
         if line > most {
             return Err(too_large(most));
         }
+        *searched = 0;
         let mut taken = read.split_to(rest).freeze();
         taken.truncate(line);
         if !taken.iter().all(u8::is_ascii_whitespace) {
@@ -109,6 +116,23 @@ mod tests {
             assert_eq!(cut(envelopes, size, Form::Envelopes).await.unwrap(), ["{}", "", "abc"], "{size}");
             assert_eq!(cut(lines, size, Form::Lines).await.unwrap(), ["{}", "abc\r", "{\"a\":1}"], "{size}");
         }
+    }
+
+    #[test]
+    fn no_part_of_a_line_is_searched_twice() {
+        let mut received = Received::new(Body::empty(), None);
+        for count in 1..=100 {
+            received.bytes.extend_from_slice(b"a");
+            assert!(first_line(&mut received, 100).unwrap().is_none());
+            assert_eq!(received.searched, count);
+        }
+        // What was searched is not looked at again.
+        received.bytes[0] = b'\n';
+        assert!(first_line(&mut received, 100).unwrap().is_none());
+        received.bytes.extend_from_slice(b"\nab\n");
+        assert_eq!(first_line(&mut received, 100).unwrap().unwrap().len(), 100);
+        assert_eq!(first_line(&mut received, 100).unwrap().unwrap(), "ab");
+        assert!(first_line(&mut received, 100).unwrap().is_none());
     }
 
     #[tokio::test]

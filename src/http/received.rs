@@ -16,6 +16,8 @@ pub(super) struct Received {
     body: Body,
     /// What has been received and not taken.
     pub(super) bytes: BytesMut,
+    /// How many of these bytes are known to hold no end of a line.
+    pub(super) searched: usize,
     /// True if nothing more comes.
     pub(super) is_over: bool,
     peer: Option<Peer>,
@@ -25,7 +27,7 @@ pub(super) struct Received {
 impl Received {
     /// Nothing has been received yet.
     pub(super) fn new(body: Body, peer: Option<Peer>) -> Received {
-        Received { body, bytes: BytesMut::new(), is_over: false, peer, held: None }
+        Received { body, bytes: BytesMut::new(), searched: 0, is_over: false, peer, held: None }
     }
 
     /// Waits for more bytes, or for the end.
