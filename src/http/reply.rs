@@ -19,7 +19,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static UNKNOWN_FIELDS: HeaderName = HeaderName::from_static("x-unknown-fields");
 static ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 
-/// The authorities by which a caller may identify itself.
+/// The scheme by which a caller may identify itself without a certificate.
 const CHALLENGE: &str = "Bearer";
 
 /// A response with a whole body.
@@ -41,7 +41,8 @@ where
     response
 }
 
-/// The refusal of a request that is not a call. Its code is the one that the protocol infers from the HTTP status.
+/// The refusal of a request that is not a call. Its code is the one that the protocol infers from the HTTP status, or a
+/// more exact one: the protocol infers too little from 429 and 500.
 pub(super) fn refusal(status: StatusCode, why: &str) -> Response<Body> {
     let code = match status {
         StatusCode::NOT_FOUND => "unimplemented",
@@ -105,7 +106,7 @@ pub(super) fn with_id(id: Option<&HeaderValue>, headers: &mut HeaderMap) {
 
 /// Names the fields of the question that were ignored.
 pub(super) fn with_unknown(named: Option<String>, headers: &mut HeaderMap) {
-    if let Some(named) = named.and_then(|named| HeaderValue::try_from(named.escape_default().to_string()).ok()) {
+    if let Some(named) = named.and_then(|named| HeaderValue::try_from(named).ok()) {
         headers.insert(&UNKNOWN_FIELDS, named);
     }
 }

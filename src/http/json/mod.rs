@@ -9,6 +9,8 @@ mod writer;
 
 pub use self::reader::Fault;
 pub(super) use self::reader::from_json;
+pub(super) use self::reading::MOST_UNKNOWN;
+pub(super) use self::scalar::URL_SAFE;
 pub(super) use self::writer::{WriteError, to_json, to_json_lines};
 
 #[cfg(test)]

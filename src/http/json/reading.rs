@@ -6,7 +6,7 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 
 /// The maximum number of unknown fields that are named, and their maximum length in characters.
-const MOST_UNKNOWN: usize = 16;
+pub(in crate::http) const MOST_UNKNOWN: usize = 16;
 const LONGEST_NAME: usize = 64;
 
 /// What is known while a text is read.

@@ -14,7 +14,7 @@ use super::reading::Reading;
 const PADDING: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, PADDING);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, PADDING);
+pub(in crate::http) const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, PADDING);
 
 const DATE: &str = "google.type.Date";
 const TIMESTAMP: &str = "google.protobuf.Timestamp";
@@ -60,7 +60,7 @@ impl Scalar<'_> {
             }
             (Given::Truth(_), _) => false,
             #[allow(clippy::cast_precision_loss, reason = "a double is what the contract has")]
-            (Given::Whole(value), Kind::Double | Kind::Float) => self.number(value as f64),
+            (Given::Whole(value), Kind::Double) => self.number(value as f64),
             (Given::Whole(value), _) => self.whole(value),
             (Given::Number(value), _) => self.number(value),
             (Given::Text(text), Kind::Enum(values)) => match value_named(values, text) {

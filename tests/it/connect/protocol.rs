@@ -102,6 +102,13 @@ async fn a_question_may_stand_in_a_url_in_any_form() {
             let answer = get(&query).bytes(Bytes::new()).await;
             assert_eq!((answer.code(), answer.status), (code, status), "{query}");
         }
+        // A byte of an encoded number is no text. This revision is beyond the head, as the same message posted says.
+        let message = json!({ "knownAt": { "revision": "200" } });
+        let percent: String =
+            wire.call(RULE_SETS).written(&message).iter().map(|byte| format!("%{byte:02X}")).collect();
+        let beyond = get(&format!("message={percent}&encoding={form}")).bytes(Bytes::new()).await;
+        assert_eq!(beyond.code(), wire.call(RULE_SETS).message(message).await.code(), "{percent}");
+        assert_eq!(beyond.code(), Code::OutOfRange, "{percent}");
         for query in [format!("message={percent}"), format!("encoding=text&message={percent}")] {
             assert_eq!(get(&query).raw(Bytes::new()).await.status, 415, "{query}");
         }
