@@ -83,7 +83,11 @@ impl HttpListener {
         };
         let is_head = request.method() == Verb::HEAD;
         let mut response = match (origin.as_ref(), request.method(), open) {
-            (Some(_), &Verb::OPTIONS, _) => browser::preflight(),
+            (Some(_), &Verb::OPTIONS, _) => {
+                let response = browser::preflight();
+                self.surface.answered(&request, response.status());
+                response
+            }
             (_, _, Some(content)) => open::answer(&self, content, &request.map(drop)).await,
             _ => self.called(request).await,
         };
@@ -149,9 +153,11 @@ impl HttpListener {
                 let right = media::right_for(method);
                 let why = match sent {
                     // The form is right, and the answer cannot have the same.
-                    Some(Media::Json) => "this method streams: add the header Accept: application/x-ndjson, or \
+                    Some(Media::Json | Media::JsonLines) if !method.is_unary() => {
+                        "this method streams: add the header Accept: application/x-ndjson, or \
                                           Accept: text/event-stream for the feed of changes"
-                        .to_owned(),
+                            .to_owned()
+                    }
                     _ => format!("send one of the content types {right}"),
                 };
                 reply::posting(right, refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &why))

@@ -55,11 +55,17 @@ pub async fn server_for(origins: Option<&str>) -> TestServer {
 
 /// A server with TLS, which `init` set up.
 pub async fn secured() -> TestServer {
+    secured_for(None).await
+}
+
+/// A server with TLS that pages of these origins may call.
+pub async fn secured_for(origins: Option<&str>) -> TestServer {
     let directory = tempfile::tempdir().unwrap();
     set_up(directory.path());
     let path = directory.path().join("config.toml").to_str().unwrap().to_owned();
     let http_listen = Some("127.0.0.1:0".to_owned());
-    let config = Config::read(&Flags { config: Some(path), http_listen, ..Flags::default() }).unwrap();
+    let http_origins = origins.map(str::to_owned);
+    let config = Config::read(&Flags { config: Some(path), http_listen, http_origins, ..Flags::default() }).unwrap();
     TestServer::start_configured(directory, config).await
 }
 

@@ -1,10 +1,15 @@
 //! Requests of web pages: of other sites, of configured ones, and of the registry itself.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::exchange::*;
 use crate::harness::http1::{exchange, request};
-use crate::harness::{TODAY, TestServer};
+use crate::harness::{TODAY, TestServer, soon};
 
 const PORTAL: &str = "https://portal.example.gov";
+
+/// The number of requests that an unauthenticated connection may send.
+const UNAUTHENTICATED_REQUESTS: usize = 64;
 
 #[tokio::test]
 async fn a_page_of_another_site_may_not_call() {
@@ -74,6 +79,22 @@ async fn a_browser_learns_beforehand_that_a_configured_page_may_call() {
         assert!(other.header(header).is_none(), "{header}");
     }
     assert_eq!(send(&server, "OPTIONS", VERIFY, &[], "").await.status, 405, "no page asks");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_only_asks_what_a_page_may_call_is_closed_like_any_unauthenticated_one() {
+    let server = secured_for(Some(PORTAL)).await;
+    let host = format!("localhost:{}", server.http().port());
+    let origin = format!("origin: {PORTAL}");
+    let request = |more: &str| format!("OPTIONS {VERIFY} HTTP/1.1\r\nhost: {host}\r\n{origin}\r\n{more}\r\n");
+    let mut stream = connect(&server.data_dir(), server.http(), None).await;
+    let many = request("").repeat(2 * UNAUTHENTICATED_REQUESTS) + &request("connection: close\r\n");
+    stream.write_all(many.as_bytes()).await.unwrap();
+    let mut answers = Vec::new();
+    drop(soon("the end of the connection", stream.read_to_end(&mut answers)).await);
+    let answered = String::from_utf8(answers).unwrap().matches("HTTP/1.1 204").count();
+    assert!((1..=UNAUTHENTICATED_REQUESTS + 1).contains(&answered), "{answered} of them were answered");
     server.stop().await;
 }
 
