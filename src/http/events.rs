@@ -87,3 +87,17 @@ fn event(kind: &str, id: Option<&str>, data: &[u8]) -> Bytes {
     event.extend_from_slice(b"\n\n");
     event.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_part_of_a_record_has_a_position() {
+        let position_of = |event| position(&WatchChangesResponse { event: Some(event) }.encode_to_vec());
+        let part =
+            |last_part| ChangeMessage { epoch: "e".to_owned(), revision: 7, last_part, ..ChangeMessage::default() };
+        assert_eq!(position_of(Event::Message(part(false))), None);
+        assert_eq!(position_of(Event::Message(part(true))).as_deref(), Some("e/7"));
+    }
+}

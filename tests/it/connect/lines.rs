@@ -11,6 +11,7 @@ use crate::harness::over_http::Codec;
 use crate::harness::{TODAY, TestServer};
 
 const BATCH: &str = "VerificationService/BatchVerifyCredentials";
+const REGISTER_PROVIDER: &str = "ProviderService/RegisterProvider";
 const JSON_LINES: &str = "application/x-ndjson";
 
 async fn served_as_json() -> (TestServer, World, Vec<Wire>) {
@@ -126,11 +127,16 @@ async fn events_have_the_position_after_a_record_and_go_on_behind_it() {
 async fn a_stream_as_json_is_refused_with_the_header_that_is_missing() {
     let (server, _world, wires) = served_as_json().await;
     for wire in &wires {
-        let call = || wire.call(WATCH).without("content-type").with("content-type", "application/json");
-        let refused = call().raw("{}").await;
-        let text = String::from_utf8(refused.body.to_vec()).unwrap();
-        assert_eq!(refused.status, 415, "{text}");
-        assert!(text.contains("Accept: application/x-ndjson") && text.contains("Accept: text/event-stream"), "{text}");
+        for media in ["application/json", JSON_LINES] {
+            let call = || wire.call(WATCH).without("content-type").with("content-type", media);
+            let refused = call().raw("{}").await;
+            let text = String::from_utf8(refused.body.to_vec()).unwrap();
+            assert_eq!(refused.status, 415, "{text}");
+            assert!(
+                text.contains("Accept: application/x-ndjson") && text.contains("Accept: text/event-stream"),
+                "{media}: {text}"
+            );
+        }
     }
     server.stop().await;
 }
@@ -146,6 +152,19 @@ async fn a_question_of_which_nothing_is_known_is_refused() {
         assert!(error.contains("itemz: the contract has no such field; did you mean items?"), "{error}");
         let answered = wire.call(BATCH).raw(json!({ "items": [item], "itemz": 1 }).to_string()).await;
         assert_eq!((answered.status, answered.headers["x-unknown-fields"].to_str().unwrap()), (200, "itemz"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_command_with_an_unknown_field_is_refused_even_if_the_rest_is_known() {
+    let (server, _world, wires) = served().await;
+    for wire in &wires {
+        let command = json!({ "providerId": "some-provider", "colour": 1 });
+        let refused = wire.call(REGISTER_PROVIDER).message(command).await;
+        assert_eq!(refused.refusal(), (tonic::Code::InvalidArgument, "INVALID_ARGUMENT".to_owned()));
+        let error = refused.error.unwrap().to_string();
+        assert!(error.contains("colour: the contract has no such field"), "{error}");
     }
     server.stop().await;
 }
