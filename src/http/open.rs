@@ -83,18 +83,19 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         return response;
     }
-    let Some(made) = made(listener).await else {
-        return reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the reference was not made");
-    };
-    match content {
+    let of: fn(&Made) -> &Static = match content {
         Content::Entrance => {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs"));
-            response
+            return response;
         }
-        Content::Page => made.page.answer(request),
-        Content::Document => made.document.answer(request),
+        Content::Page => |made| &made.page,
+        Content::Document => |made| &made.document,
+    };
+    match made(listener).await {
+        Some(made) => of(made).answer(request),
+        None => reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the reference was not made"),
     }
 }
 

@@ -52,7 +52,7 @@ const PEEK_PAUSE: Duration = Duration::from_millis(10);
 /// Held by each connection of a worker, so that the worker's connections can be counted.
 pub(super) type WorkerSlot = Arc<()>;
 
-/// A connection on which the server speaks HTTP/2.
+/// A connection of a client.
 pub(super) struct Connection {
     wire: Wire,
     protocol: Protocol,

@@ -65,7 +65,10 @@ fn url(text: &str) -> Result<Uri, &'static str> {
         return Err("a URL with a user or a password would end up in logs: the signature identifies this registry");
     }
     // The parser of URLs drops a fragment, which no server would see.
-    if url.host().is_none_or(str::is_empty) || text.contains('#') || text.len() > LONGEST_URL {
+    if text.len() > LONGEST_URL {
+        return Err("longer than 2,048 bytes");
+    }
+    if url.host().is_none_or(str::is_empty) || text.contains('#') {
         return Err("not the URL of a receiver: a host, and no fragment");
     }
     Ok(url)
@@ -105,7 +108,9 @@ mod tests {
 
     #[test]
     fn a_webhook_that_cannot_work_is_a_mistake_with_its_line() {
+        let long = format!("https://h.example/{}", "a".repeat(LONGEST_URL));
         for (url, expected) in [
+            (&*long, "longer than 2,048 bytes"),
             ("http://h.example/", "needs an https URL"),
             ("h.example", "needs an https URL"),
             ("https://a:b@h.example/", "a user or a password"),
