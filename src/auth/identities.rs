@@ -12,7 +12,7 @@ use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 
 use super::Caller;
-use super::clients::{Clients, NotCertified, RemovesMost};
+use super::clients::{Clients, NotCertified, RemovesMost, Token};
 use super::dev::{BadDevCaller, DEV_CALLER, dev_caller};
 use super::peer::Peer;
 use super::quotas::Quotas;
@@ -125,7 +125,10 @@ impl Identities {
         };
         let clients = clients.load();
         if let Some(client) = peer.and_then(Peer::client_within) {
-            return clients.named(client).map(Arc::clone).ok_or(NotIdentified::NotOnList);
+            let (caller, token) = clients.named(client).ok_or(NotIdentified::NotOnList)?;
+            // Without what identifies it, a client gets nothing in any other way either.
+            let has_expired = token.is_some_and(Token::is_expired);
+            return if has_expired { Err(NotIdentified::ExpiredToken) } else { Ok(Arc::clone(caller)) };
         }
         let certificate = peer.and_then(Peer::certificate);
         let mut tokens = headers.get_all(AUTHORIZATION).iter();
@@ -285,11 +288,13 @@ mod tests {
         clients.expire(at("2027-02-28T23:59:59Z"));
         let identities = Identities::listed(clients);
         let caller = || identities.caller(&headers(&[TOKEN]), None, Instant::now());
-        assert!(caller().is_ok());
+        // What the server itself does for the client ends with its token.
+        let within = || identities.caller(&HeaderMap::new(), Some(&Peer::within("b")), Instant::now());
+        assert!(caller().is_ok() && within().is_ok());
         identities.expire(at("2027-03-01T00:00:00Z"));
-        assert_eq!(caller(), Err(NotIdentified::ExpiredToken));
+        assert_eq!([caller(), within()], [Err(NotIdentified::ExpiredToken), Err(NotIdentified::ExpiredToken)]);
         identities.expire(at("2027-02-01T00:00:00Z"));
-        assert!(caller().is_ok(), "the clock was set back");
+        assert!(caller().is_ok() && within().is_ok(), "the clock was set back");
     }
 
     #[test]

@@ -194,15 +194,19 @@ impl Clients {
         &self.webhooks
     }
 
-    /// Returns the client with this name.
-    pub(super) fn named(&self, name: &str) -> Option<&Arc<Caller>> {
-        let certified = self.by_uri.values().map(|certified| &certified.caller);
-        certified.chain(self.by_token.values().map(|token| &token.caller)).find(|caller| caller.client == name)
+    /// Returns the client with this name, and its token if that is what it has.
+    pub(super) fn named(&self, name: &str) -> Option<(&Arc<Caller>, Option<&Token>)> {
+        self.rows().find(|(caller, _)| caller.client == name)
     }
 
     fn callers(&self) -> impl Iterator<Item = &Caller> {
-        let certified = self.by_uri.values().map(|certified| &certified.caller);
-        certified.chain(self.by_token.values().map(|token| &token.caller)).map(|caller| &**caller)
+        self.rows().map(|(caller, _)| &**caller)
+    }
+
+    /// All clients, with their tokens.
+    fn rows(&self) -> impl Iterator<Item = (&Arc<Caller>, Option<&Token>)> {
+        let certified = self.by_uri.values().map(|certified| (&certified.caller, None));
+        certified.chain(self.by_token.values().map(|token| (&token.caller, Some(token))))
     }
 
     /// Returns the client that a certificate belongs to.
