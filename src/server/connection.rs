@@ -166,9 +166,16 @@ impl Connection {
         Pin::new(&mut self.get_mut().wire)
     }
 
+    /// Records the result of a write, and tells the peer whether it blocks.
+    fn written(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        let polled = self.limited(cx, polled);
+        self.peer.block(polled.is_pending());
+        polled
+    }
+
     /// Counts the bytes written. An unauthenticated client receives little; if it does not read that, the connection
     /// fails instead of waiting. It waits for what was granted, until its time is over.
-    fn written(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn limited(&mut self, cx: &mut Context<'_>, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let granted = self.peer.granted();
         let Some(unauthenticated) = self.unauthenticated.as_mut().filter(|_| !self.peer.is_known()) else {
             return polled;
@@ -276,8 +283,10 @@ impl AsyncWrite for Connection {
         self.wire.is_write_vectored()
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wire().poll_flush(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.as_mut().wire().poll_flush(cx);
+        self.peer.block(polled.is_pending());
+        polled
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,15 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tonic::body::Body;
 use tower::Service;
@@ -39,12 +37,11 @@ pub(crate) async fn serve<S>(
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + 'static,
 {
     let with_peer = WithPeer::new(services, peer.clone());
-    let connection = TokioIo::new(Watched { connection, peer: peer.clone() });
     let http = Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(BUFFER)
-        .serve_connection(connection, with_peer);
+        .serve_connection(TokioIo::new(connection), with_peer);
     let (mut http, mut ending) = (pin!(http), Ending::new(&peer, age, stop));
     let ended = poll_fn(|cx| {
         if ending.must_finish(cx) {
@@ -55,48 +52,4 @@ pub(crate) async fn serve<S>(
     });
     let ended = ended.await;
     ending.log(ended);
-}
-
-/// A connection that tells its peer whether writing blocks.
-struct Watched<C> {
-    connection: C,
-    peer: Peer,
-}
-
-impl<C: AsyncRead + Unpin> AsyncRead for Watched<C> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_read(cx, into)
-    }
-}
-
-impl<C: AsyncWrite + Unpin> AsyncWrite for Watched<C> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.connection).poll_write(cx, bytes);
-        self.peer.block(polled.is_pending());
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.connection).poll_write_vectored(cx, slices);
-        self.peer.block(polled.is_pending());
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.connection.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.connection).poll_flush(cx);
-        self.peer.block(polled.is_pending());
-        polled
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.connection).poll_shutdown(cx)
-    }
 }

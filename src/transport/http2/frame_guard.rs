@@ -44,9 +44,8 @@ impl<C> FrameGuard<C> {
         FrameGuard { connection, peer, frames: Frames::new(Instant::now()) }
     }
 
-    /// Records the result of a write.
+    /// Credits what was written.
     fn written(&mut self, polled: &Poll<io::Result<usize>>) {
-        self.peer.block(polled.is_pending());
         if let Poll::Ready(Ok(bytes)) = polled {
             self.frames.answered(*bytes);
         }
@@ -170,10 +169,7 @@ impl<C: AsyncWrite + Unpin> AsyncWrite for FrameGuard<C> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let polled = Pin::new(&mut this.connection).poll_flush(cx);
-        this.peer.block(polled.is_pending());
-        polled
+        Pin::new(&mut self.get_mut().connection).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
