@@ -244,12 +244,15 @@ fn warn_of_refused_accept(exhausted: &Incident, error: &io::Error) {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     use tokio::io::AsyncReadExt as _;
     use tokio::runtime::Handle;
     use tokio::sync::mpsc::Receiver;
 
     use super::*;
+    use crate::auth::quotas::Limits;
 
     fn plain() -> Listener {
         Listener {
@@ -289,8 +292,9 @@ mod tests {
 
     #[tokio::test]
     async fn listeners_of_a_server_share_the_places_for_connections() {
-        let places = Places::with(3, 2);
-        let grpc = Listener { places, ..plain() };
+        // With a limit on connections, a connection is unauthenticated until its first call.
+        let quotas = Quotas::new(Limits { connections: NonZeroU32::new(9), ..Limits::default() });
+        let grpc = Listener { places: Places::with(3, 2), quotas, ..plain() };
         let http = Listener { protocol: Protocol::Http, ..grpc.clone() };
         let (worker, mut taken) = Worker::on(Handle::current());
         let workers = Workers::of(vec![worker]);

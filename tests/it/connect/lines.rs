@@ -158,7 +158,7 @@ async fn a_question_of_which_nothing_is_known_is_refused() {
 
 #[tokio::test]
 async fn a_command_with_an_unknown_field_is_refused_even_if_the_rest_is_known() {
-    let (server, _world, wires) = served().await;
+    let (server, _world, wires) = served_as_json().await;
     for wire in &wires {
         let command = json!({ "providerId": "some-provider", "colour": 1 });
         let refused = wire.call(REGISTER_PROVIDER).message(command).await;
