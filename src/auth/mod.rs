@@ -17,7 +17,7 @@ use std::num::NonZeroU32;
 pub use self::dev::BadDevCaller;
 pub(crate) use self::dev::DEV_CALLER;
 pub use self::identities::{Identities, NotIdentified};
-pub use self::permissions::{Fields, Grant, Method, PACKAGE, Right, RoleName, Rows, method, methods};
+pub use self::permissions::{FEED, Fields, Grant, Method, PACKAGE, Right, RoleName, Rows, method, methods};
 use crate::domain::fact::{Reporter, Role};
 use crate::domain::id::ProviderId;
 

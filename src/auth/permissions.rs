@@ -194,6 +194,9 @@ const WATCHES: &[(&str, &str)] = &[("ChangeService", "WatchChanges")];
 /// The package of the contract's services.
 pub const PACKAGE: &str = "ms.dmh.credential.v1";
 
+/// The feed of changes.
+pub const FEED: &str = "ChangeService/WatchChanges";
+
 /// Every method of the contract, by its path.
 static METHODS: LazyLock<HashMap<&'static str, Method, RandomState>> = LazyLock::new(|| {
     let described = SERVICES.iter().flat_map(|service| service.methods);

@@ -1,5 +1,6 @@
 //! A request for a method of the contract.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::CONTENT_ENCODING;
@@ -11,12 +12,13 @@ use tokio_stream::Stream;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::HttpListener;
 use super::codec::{Codec, Unknown};
 use super::contract::{Contract, Method};
 use super::received::Received;
-use super::{HttpListener, Shared};
+use super::writer::Writer;
 use crate::auth::peer::Peer;
-use crate::surface::{Answers, Call, Surface, status};
+use crate::surface::{Answers, Call, status};
 
 static TIMEOUT: HeaderName = HeaderName::from_static("connect-timeout-ms");
 static VERSION: HeaderName = HeaderName::from_static("connect-protocol-version");
@@ -26,28 +28,21 @@ pub(super) const IDENTITY: &str = "identity";
 
 /// A request for a method, and what answers it.
 pub(super) struct Exchange {
-    surface: Surface,
-    shared: std::sync::Arc<Shared>,
-    pub(super) method: Method,
+    listener: HttpListener,
+    pub(super) method: Arc<Method>,
     pub(super) head: Parts,
     /// The unknown fields of the request.
     pub(super) unknown: Unknown,
 }
 
 impl Exchange {
-    pub(super) fn new(listener: &HttpListener, method: &Method, head: Parts) -> Exchange {
-        Exchange {
-            surface: listener.surface.clone(),
-            shared: std::sync::Arc::clone(&listener.shared),
-            method: method.clone(),
-            head,
-            unknown: Unknown::default(),
-        }
+    pub(super) fn new(listener: HttpListener, method: Arc<Method>, head: Parts) -> Exchange {
+        Exchange { listener, method, head, unknown: Unknown::default() }
     }
 
     /// The descriptors of the contract.
     pub(super) fn contract(&self) -> &Contract {
-        &self.shared.contract
+        &self.listener.shared.contract
     }
 
     /// Calls the method with these messages. Returns its answers, and until when the caller waits for them. `encoding` is
@@ -61,11 +56,11 @@ impl Exchange {
         let call = |deadline| Call { method: &self.method.name, headers: &self.head.headers, peer, deadline };
         match self.checked(encoding) {
             Ok(deadline) => {
-                let answers = self.surface.call(call(deadline), messages).await?;
+                let answers = self.listener.surface.call(call(deadline), messages).await?;
                 Ok((answers, deadline.map(|deadline| begun + deadline)))
             }
             // As the message of a call, the refusal is given only to a known caller, and is in the access log.
-            Err(refusal) => Ok((self.surface.call(call(None), tokio_stream::once(Err(refusal))).await?, None)),
+            Err(refusal) => Ok((self.listener.surface.call(call(None), tokio_stream::once(Err(refusal))).await?, None)),
         }
     }
 
@@ -88,11 +83,21 @@ impl Exchange {
         Received::new(body, self.head.extensions.get().cloned())
     }
 
+    /// Reads the messages of the request.
+    pub(super) fn reader(&self, codec: Codec) -> impl Fn(Bytes) -> Result<Bytes, Status> + Send + use<> {
+        let (method, unknown) = (Arc::clone(&self.method), self.unknown.clone());
+        move |message| codec.read(message, &method, &unknown)
+    }
+
+    /// Writes the responses.
+    pub(super) fn writer(&self, codec: Codec) -> Writer {
+        Writer::new(codec, self.method.output.clone(), self.head.extensions.get().cloned())
+    }
+
     /// The single message of a body.
     pub(super) fn message(&self, body: Body, codec: Codec) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
-        let (method, unknown) = (self.method.clone(), self.unknown.clone());
-        let received = self.received(body);
-        futures_util::stream::once(async move { codec.read(whole(received, method.largest).await?, &method, &unknown) })
+        let (received, most, read) = (self.received(body), self.method.largest, self.reader(codec));
+        futures_util::stream::once(async move { read(whole(received, most).await?) })
     }
 }
 

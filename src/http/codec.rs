@@ -1,13 +1,12 @@
-//! How messages are written: as JSON or encoded.
+//! How messages are written, as JSON or encoded, and how requests are read.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prost::bytes::Bytes;
-use prost_reflect::MessageDescriptor;
 use tonic::Status;
 
 use super::contract::Method;
-use super::json::{MOST_UNKNOWN, WriteError, from_json, to_json, to_json_lines};
+use super::json::{MOST_UNKNOWN, from_json};
 use crate::surface::status;
 
 /// A form of messages.
@@ -80,46 +79,6 @@ impl Codec {
         }
         unknown.add(read.unknown);
         Ok(read.message)
-    }
-
-    /// Writes a response.
-    pub(super) fn write(self, response: Bytes, of: &MessageDescriptor) -> Result<Bytes, Status> {
-        if self == Codec::Proto {
-            return Ok(response);
-        }
-        written(to_json(&response, of), response, of)
-    }
-}
-
-/// The elements of the list in a response, in a line of JSON each.
-pub(super) fn lines(response: Bytes, of: &MessageDescriptor) -> Result<Bytes, Status> {
-    written(to_json_lines(&response, of), response, of)
-}
-
-fn written(json: Result<Vec<u8>, WriteError>, response: Bytes, of: &MessageDescriptor) -> Result<Bytes, Status> {
-    match json {
-        Ok(json) => Ok(Bytes::from_owner(Written { json, _counted: response })),
-        Err(error) => {
-            tracing::error!(
-                event = "json_not_written",
-                message = of.full_name(),
-                error = &error as &dyn std::error::Error,
-                "an answer cannot be written as JSON"
-            );
-            Err(status::internal())
-        }
-    }
-}
-
-/// JSON that is sent. The encoded message counts against the quota of the client until then.
-struct Written {
-    json: Vec<u8>,
-    _counted: Bytes,
-}
-
-impl AsRef<[u8]> for Written {
-    fn as_ref(&self) -> &[u8] {
-        &self.json
     }
 }
 

@@ -1,15 +1,14 @@
 //! The methods of the contract, as HTTP serves them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use prost::bytes::Bytes;
 use prost_reflect::{DescriptorError, DescriptorPool, MessageDescriptor};
 
 use super::json::{Fault, from_json};
+pub(super) use crate::auth::PACKAGE;
 use crate::proto::{self, DESCRIPTORS, SERVICES};
-
-/// The package of the contract.
-pub(super) const PACKAGE: &str = "ms.dmh.credential.v1";
 
 /// The maximum size of a message in JSON. It has a few times the length of the encoded message, whose size the surface
 /// limits.
@@ -22,11 +21,22 @@ const IMPERSONAL: [&str; 2] = ["as_of", "known_at"];
 /// The methods of the contract by their paths, with the types of their messages.
 pub struct Contract {
     pool: DescriptorPool,
-    methods: HashMap<&'static str, Method>,
+    methods: HashMap<&'static str, Arc<Method>>,
+}
+
+/// The descriptors are not those of the contract.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractError {
+    /// They cannot be read.
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorError),
+    /// They lack a method, which is named by its path.
+    #[error("the descriptors lack {0}")]
+    Missing(&'static str),
 }
 
 /// A method.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Method {
     /// `Service/Method`.
     pub name: String,
@@ -48,15 +58,18 @@ pub(super) struct Method {
 
 impl Contract {
     /// Reads the descriptors of the contract.
-    pub fn new() -> Result<Contract, DescriptorError> {
-        let pool = DescriptorPool::decode(DESCRIPTORS)?;
+    pub fn new() -> Result<Contract, ContractError> {
+        Contract::of(DescriptorPool::decode(DESCRIPTORS)?)
+    }
+
+    fn of(pool: DescriptorPool) -> Result<Contract, ContractError> {
         let mut methods = HashMap::new();
         for method in SERVICES.iter().flat_map(|service| service.methods) {
-            let name = method.path.trim_start_matches('/').replace('/', ".");
-            let described = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
-            if let Some(described) = { described }.find(|described| described.full_name() == name) {
-                methods.insert(method.path, Method::of(method, &described));
-            }
+            let service = pool.get_service_by_name(&format!("{PACKAGE}.{}", method.service));
+            let described =
+                service.and_then(|service| service.methods().find(|described| described.name() == method.name));
+            let described = described.ok_or(ContractError::Missing(method.path))?;
+            methods.insert(method.path, Arc::new(Method::of(method, &described)));
         }
         Ok(Contract { pool, methods })
     }
@@ -75,11 +88,11 @@ impl Contract {
     /// All methods, in the order of the contract.
     pub(super) fn methods(&self) -> impl Iterator<Item = &Method> {
         let paths = SERVICES.iter().flat_map(|service| service.methods).map(|method| method.path);
-        paths.filter_map(|path| self.methods.get(path))
+        paths.filter_map(|path| self.method(path)).map(|method| &**method)
     }
 
     /// The method with this path.
-    pub(super) fn method(&self, path: &str) -> Option<&Method> {
+    pub(super) fn method(&self, path: &str) -> Option<&Arc<Method>> {
         self.methods.get(path)
     }
 }
@@ -119,6 +132,15 @@ mod tests {
             let served = contract.method(method.path).unwrap_or_else(|| panic!("{} is not served", method.path));
             assert_eq!(served.name, format!("{}/{}", method.service, method.name));
         }
+    }
+
+    #[test]
+    fn descriptors_without_a_method_are_an_error() {
+        let lacking = Contract::of(DescriptorPool::new()).map(drop).unwrap_err();
+        assert!(
+            matches!(lacking, ContractError::Missing(path) if path.starts_with("/ms.dmh.credential.v1.")),
+            "{lacking}"
+        );
     }
 
     #[test]

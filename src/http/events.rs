@@ -13,14 +13,12 @@ use super::codec::Codec;
 use super::contract::Method;
 use super::media::EVENTS;
 use super::{error, reply};
+use crate::auth::FEED;
 use crate::proto::v1::watch_changes_response::Event;
 use crate::proto::v1::{ChangeMessage, ChangePosition, WatchChangesRequest, WatchChangesResponse};
 use crate::surface::status;
 
 static LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The feed.
-const FEED: &str = "ChangeService/WatchChanges";
 
 /// True if the responses of a method can be sent as events.
 pub(super) fn can_serve(method: &Method) -> bool {
@@ -34,10 +32,10 @@ pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
         Err(refusal) => reply::refused(&refusal, exchange.contract()),
         Ok((answers, until)) => {
             let id = answers.request_id().cloned();
-            let (output, pool) = (exchange.method.output.clone(), exchange.contract().pool().clone());
+            let (writer, pool) = (exchange.writer(Codec::Json), exchange.contract().pool().clone());
             let write = move |message: Bytes| {
                 let position = position(&message);
-                Codec::Json.write(message, &output).map(|json| event("change", position.as_deref(), &json))
+                writer.part(&message, |json| event("change", position.as_deref(), json))
             };
             let end = move |refusal: Option<&Status>| match refusal {
                 None => Bytes::new(),

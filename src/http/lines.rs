@@ -3,13 +3,12 @@
 use http::header::CONTENT_ENCODING;
 use http::{Response, StatusCode};
 use prost::bytes::Bytes;
-use prost_reflect::MessageDescriptor;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::call::{Exchange, parts};
-use super::codec::{self, Codec};
+use super::codec::Codec;
 use super::connect::one;
 use super::media::{JSON_LINES, Media};
 use super::pieces::{Form, pieces};
@@ -17,15 +16,15 @@ use super::{error, reply};
 use crate::surface::{Answers, status};
 
 /// Answers a call in lines.
-pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
-    match called(&exchange, body).await {
+pub(super) async fn answer(exchange: Exchange, body: Body, media: Media) -> Response<Body> {
+    match called(&exchange, body, media).await {
         Err(refusal) => reply::refused(&refusal, exchange.contract()),
         Ok((answers, until)) => {
             let id = answers.request_id().cloned();
             let answered = if exchange.method.gives_stream {
                 Ok(streamed(&exchange, answers, until))
             } else {
-                batch(&exchange.method.output, answers).await
+                batch(&exchange, answers).await
             };
             let mut response = answered.unwrap_or_else(|refusal| reply::refused(&refusal, exchange.contract()));
             reply::with_id(id.as_ref(), response.headers_mut());
@@ -35,17 +34,16 @@ pub(super) async fn answer(exchange: Exchange, body: Body) -> Response<Body> {
     }
 }
 
-async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<Instant>), Status> {
+async fn called(exchange: &Exchange, body: Body, media: Media) -> Result<(Answers, Option<Instant>), Status> {
     use tokio_stream::StreamExt as _;
-    if Media::of(&exchange.head.headers) == Some(Media::JsonLines) {
-        let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
-        if !method.takes_stream {
+    if media == Media::JsonLines {
+        if !exchange.method.takes_stream {
             let refusal = status::invalid_field("content-type", "this method takes one message: send application/json");
             return exchange.call(tokio_stream::once(Err(refusal)), &CONTENT_ENCODING).await;
         }
-        let messages = pieces(exchange.received(body), Form::Lines, method.largest);
-        let messages = messages.map(move |message| Codec::Json.read(message?, &method, &unknown));
-        exchange.call(messages, &CONTENT_ENCODING).await
+        let messages = pieces(exchange.received(body), Form::Lines, exchange.method.largest);
+        let read = exchange.reader(Codec::Json);
+        exchange.call(messages.map(move |message| message.and_then(&read)), &CONTENT_ENCODING).await
     } else {
         exchange.call(exchange.message(body, Codec::Json), &CONTENT_ENCODING).await
     }
@@ -53,8 +51,8 @@ async fn called(exchange: &Exchange, body: Body) -> Result<(Answers, Option<Inst
 
 /// Each response in a line. A refusal is the last line.
 fn streamed(exchange: &Exchange, answers: Answers, until: Option<Instant>) -> Response<Body> {
-    let (output, pool) = (exchange.method.output.clone(), exchange.contract().pool().clone());
-    let write = move |message| Codec::Json.write(message, &output).map(|json| line(&json));
+    let (writer, pool) = (exchange.writer(Codec::Json), exchange.contract().pool().clone());
+    let write = move |message| writer.part(&message, line);
     let end = move |refusal: Option<&Status>| match refusal {
         None => Bytes::new(),
         Some(refusal) => line(error::ended(refusal, &pool).as_bytes()),
@@ -67,7 +65,7 @@ fn line(json: &[u8]) -> Bytes {
 }
 
 /// The elements of a batch in a line each.
-async fn batch(output: &MessageDescriptor, mut answers: Answers) -> Result<Response<Body>, Status> {
-    let lines = codec::lines(one(&mut answers).await?, output)?;
+async fn batch(exchange: &Exchange, mut answers: Answers) -> Result<Response<Body>, Status> {
+    let lines = exchange.writer(Codec::Json).lines(&one(&mut answers).await?)?;
     Ok(reply::whole(StatusCode::OK, JSON_LINES, lines))
 }

@@ -20,6 +20,7 @@ mod received;
 mod reference;
 mod reply;
 mod rest;
+mod writer;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -27,13 +28,13 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use http::{Method as Verb, Request, Response, StatusCode};
-use prost_reflect::DescriptorError;
 use tonic::body::Body;
 use tower::Service;
 
 pub(crate) use self::browser::Origins;
 use self::call::Exchange;
-pub use self::contract::Contract;
+use self::contract::Method;
+pub use self::contract::{Contract, ContractError};
 pub use self::json::Fault;
 use self::media::{Accepted, Media};
 use self::open::Open;
@@ -49,7 +50,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Reads the descriptors.
-    pub(crate) fn new(origins: Origins) -> Result<Arc<Shared>, DescriptorError> {
+    pub(crate) fn new(origins: Origins) -> Result<Arc<Shared>, ContractError> {
         Ok(Arc::new(Shared { contract: Contract::new()?, origins, open: Open::new() }))
     }
 }
@@ -98,13 +99,19 @@ impl HttpListener {
         browser::harden(response, origin.as_ref())
     }
 
+    /// The call that a request makes, and its body.
+    fn exchange(self, method: Arc<Method>, request: Request<Body>) -> (Exchange, Body) {
+        let (head, body) = request.into_parts();
+        (Exchange::new(self, method, head), body)
+    }
+
     /// Answers a request by its path, its method, and its content type.
     async fn called(self, request: Request<Body>) -> Response<Body> {
         let refuse = |status, why: &str| {
             self.surface.answered(&request, status);
             reply::refusal(status, why)
         };
-        let Some(method) = self.shared.contract.method(request.uri().path()) else {
+        let Some(method) = self.shared.contract.method(request.uri().path()).map(Arc::clone) else {
             return refuse(StatusCode::NOT_FOUND, "the contract has no such method or service");
         };
         if request.method() == Verb::GET {
@@ -123,7 +130,8 @@ impl HttpListener {
                     "say in the query: encoding=json, or encoding=proto",
                 );
             };
-            return connect::get(Exchange::new(&self, method, request.into_parts().0), media).await;
+            let (exchange, _) = self.exchange(method, request);
+            return connect::get(exchange, media).await;
         }
         if request.method() != Verb::POST {
             let allowed = if method.may_get { "GET, POST" } else { "POST" };
@@ -131,26 +139,25 @@ impl HttpListener {
         }
         let sent = Media::of(request.headers());
         let wanted = Accepted::of(request.headers());
-        let exchange = |head| Exchange::new(&self, method, head);
         match (sent, wanted) {
-            (Some(Media::Json | Media::JsonLines), Accepted::JsonLines) => {
-                let (head, body) = request.into_parts();
-                lines::answer(exchange(head), body).await
+            (Some(media @ (Media::Json | Media::JsonLines)), Accepted::JsonLines) => {
+                let (exchange, body) = self.exchange(method, request);
+                lines::answer(exchange, body, media).await
             }
-            (Some(Media::Json), Accepted::Events) if events::can_serve(method) => {
-                let (head, body) = request.into_parts();
-                events::answer(exchange(head), body).await
+            (Some(Media::Json), Accepted::Events) if events::can_serve(&method) => {
+                let (exchange, body) = self.exchange(method, request);
+                events::answer(exchange, body).await
             }
-            (Some(Media::Json | Media::Proto), _) if method.is_unary() => {
-                let (head, body) = request.into_parts();
-                connect::unary(exchange(head), body).await
+            (Some(media @ (Media::Json | Media::Proto)), _) if method.is_unary() => {
+                let (exchange, body) = self.exchange(method, request);
+                connect::unary(exchange, body, media).await
             }
-            (Some(Media::ConnectJson | Media::ConnectProto), _) if !method.is_unary() => {
-                let (head, body) = request.into_parts();
-                connect::stream(exchange(head), body).await
+            (Some(media @ (Media::ConnectJson | Media::ConnectProto)), _) if !method.is_unary() => {
+                let (exchange, body) = self.exchange(method, request);
+                connect::stream(exchange, body, media).await
             }
             _ => {
-                let right = media::right_for(method);
+                let right = media::right_for(&method);
                 let why = match sent {
                     // The form is right, and the answer cannot have the same.
                     Some(Media::Json | Media::JsonLines) if !method.is_unary() => {

@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::call::too_large;
 use super::received::Received;
-use crate::surface::status;
+use crate::surface::{PREFIX, status};
 
 /// How messages follow each other in a body.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +16,6 @@ pub(super) enum Form {
     /// A line feed after each, except perhaps the last.
     Lines,
 }
-
-/// The number of bytes before a message in an envelope.
-const PREFIX: usize = 5;
 
 /// The messages in a body, of at most `most` bytes each. Only what is asked for is read.
 pub(super) fn pieces(received: Received, form: Form, most: usize) -> impl Stream<Item = Result<Bytes, Status>> + Send {

@@ -120,7 +120,7 @@ pub enum ServeError {
     },
     /// The descriptors of the contract cannot be read.
     #[error("cannot read the descriptors of the contract")]
-    Descriptors(#[source] prost_reflect::DescriptorError),
+    Descriptors(#[source] http::ContractError),
     /// The descriptors of the contract cannot be served by reflection.
     #[error("cannot serve the descriptors of the contract")]
     Reflection(#[source] tonic_reflection::server::Error),

@@ -22,8 +22,8 @@ use super::status;
 use crate::auth::peer::Peer;
 use crate::auth::{DEV_CALLER, PACKAGE};
 
-/// The number of bytes before each message.
-const PREFIX: usize = 5;
+/// The number of bytes before each message: its flags and its length.
+pub(crate) const PREFIX: usize = 5;
 
 /// A call as a listener received it.
 #[derive(Clone, Debug)]
@@ -76,18 +76,19 @@ impl<M: Stream<Item = Result<Bytes, Status>>> http_body::Body for Framed<M> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let message = ready!(self.project().messages.poll_next(cx));
-        Poll::Ready(message.map(|message| message.map(|message| Frame::data(framed(&message)))))
+        Poll::Ready(message.map(|message| message.map(|message| Frame::data(envelope(0, &message)))))
     }
 }
 
-fn framed(message: &Bytes) -> Bytes {
-    // No service accepts a message of 4 GiB, so a truncated length does no harm.
+/// A message with its flags and its length before it, as gRPC and Connect send it.
+pub(crate) fn envelope(flags: u8, message: &[u8]) -> Bytes {
+    // Nobody accepts a message of 4 GiB, so a truncated length does no harm.
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-    let mut frame = BytesMut::with_capacity(PREFIX + message.len());
-    frame.put_u8(0);
-    frame.put_u32(length);
-    frame.put_slice(message);
-    frame.freeze()
+    let mut envelope = BytesMut::with_capacity(PREFIX + message.len());
+    envelope.put_u8(flags);
+    envelope.put_u32(length);
+    envelope.put_slice(message);
+    envelope.freeze()
 }
 
 /// The response messages of a call. Dropping them early cancels the call. A message counts against the client's quota
@@ -206,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn messages_are_complete_however_their_bytes_are_split() {
         let messages = [vec![], vec![1], vec![7; 300], vec![], vec![9; 70_000]].map(Bytes::from);
-        let bytes: Vec<u8> = messages.iter().flat_map(framed).collect();
+        let bytes: Vec<u8> = messages.iter().flat_map(|message| envelope(0, message)).collect();
         for cut in [1, 4, 5, 6, 1000, bytes.len()] {
             let frames = bytes.chunks(cut).map(|piece| Frame::data(Bytes::copy_from_slice(piece)));
             let (given, refused) = answers(frames.chain([trailers("0")]).collect()).await;
@@ -216,7 +217,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_ends_with_its_status_and_without_one_it_was_cut_off() {
-        let message = || Frame::data(framed(&Bytes::from_static(b"a")));
+        let message = || Frame::data(envelope(0, b"a"));
         assert_eq!(answers(vec![message(), trailers("14")]).await, (vec!["a".into()], Some(Code::Unavailable)));
         assert_eq!(answers(vec![message()]).await, (vec!["a".into()], Some(Code::Internal)));
     }

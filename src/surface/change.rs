@@ -19,6 +19,7 @@ use super::read_audit::{self, AuditEntry};
 use super::redaction::{CallContext, context};
 use super::searches::SearchTarget;
 use super::{Contract, decode, encode, status, unpinned, unreadable};
+use crate::auth::FEED;
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::Change;
 use crate::proto::v1;
@@ -50,12 +51,11 @@ impl ChangeService for Contract {
         let asked = decode::watch_changes(request.get_ref(), context.own());
         let asked = asked.map_err(|rejection| status::rejected(&rejection))?;
         let after = self.position(asked.after).await?;
-        let method = "ChangeService/WatchChanges";
-        let view = self.view(&context, method, asked).await?;
+        let view = self.view(&context, FEED, asked).await?;
         let watcher = self.registry.watcher(&view);
         let watch = Watch {
             scope: Scope::of(&view),
-            tally: self.tally(&context, method, &self.registry.pin_head()),
+            tally: self.tally(&context, FEED, &self.registry.pin_head()),
             feed: self.feed(&context, view, after).await?,
             registry: self.registry.clone(),
             watcher,

@@ -55,6 +55,7 @@ use tonic::Status;
 
 pub(crate) use self::admission::{Admission, HEADERS_BYTES, explained, headers_bytes};
 pub use self::call::{Answers, Call};
+pub(crate) use self::call::{PREFIX, envelope};
 pub(crate) use self::entry::Answering;
 pub use self::entry::Surface;
 use self::limits::FairScheduler;

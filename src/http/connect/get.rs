@@ -24,8 +24,7 @@ pub(in crate::http) fn media(uri: &Uri) -> Option<Media> {
 
 /// Answers a unary call by GET.
 pub(in crate::http) async fn get(exchange: Exchange, media: Media) -> Response<Body> {
-    let message = asked(&exchange.head.uri);
-    let message = message.and_then(|message| media.codec().read(message, &exchange.method, &exchange.unknown));
+    let message = asked(&exchange.head.uri).and_then(exchange.reader(media.codec()));
     answer(exchange, tokio_stream::once(message), media).await
 }
 

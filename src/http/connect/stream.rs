@@ -2,7 +2,7 @@
 //! has the status of the call.
 
 use http::{HeaderName, Response, StatusCode};
-use prost::bytes::{BufMut as _, Bytes, BytesMut};
+use prost::bytes::Bytes;
 use prost_reflect::DescriptorPool;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::Status;
@@ -12,7 +12,7 @@ use crate::http::call::{Exchange, parts};
 use crate::http::media::Media;
 use crate::http::pieces::{Form, pieces};
 use crate::http::{error, reply};
-use crate::surface::status;
+use crate::surface::{envelope, status};
 
 static ENCODING: HeaderName = HeaderName::from_static("connect-content-encoding");
 static ACCEPT_ENCODING: HeaderName = HeaderName::from_static("connect-accept-encoding");
@@ -21,8 +21,7 @@ static ACCEPT_ENCODING: HeaderName = HeaderName::from_static("connect-accept-enc
 const END: u8 = 2;
 
 /// Answers a call that streams.
-pub(in crate::http) async fn stream(exchange: Exchange, body: Body) -> Response<Body> {
-    let media = Media::of(&exchange.head.headers).unwrap_or(Media::ConnectJson);
+pub(in crate::http) async fn stream(exchange: Exchange, body: Body, media: Media) -> Response<Body> {
     let messages = messages(&exchange, body, media);
     let called = exchange.call(messages, &ENCODING).await;
     let pool = exchange.contract().pool().clone();
@@ -35,8 +34,8 @@ pub(in crate::http) async fn stream(exchange: Exchange, body: Body) -> Response<
         }
         Ok((answers, until)) => {
             let id = answers.request_id().cloned();
-            let output = exchange.method.output.clone();
-            let write = move |message| media.codec().write(message, &output).map(|message| envelope(0, &message));
+            let writer = exchange.writer(media.codec());
+            let write = move |message| writer.part(&message, |written| envelope(0, written));
             let parts = parts(answers, until, write, move |refusal| ended(refusal, &pool));
             let mut response = reply::streamed(media.name(), parts);
             reply::with_id(id.as_ref(), response.headers_mut());
@@ -48,11 +47,10 @@ pub(in crate::http) async fn stream(exchange: Exchange, body: Body) -> Response<
 
 /// The messages of the body.
 fn messages(exchange: &Exchange, body: Body, media: Media) -> impl Stream<Item = Result<Bytes, Status>> + Send + use<> {
-    let (method, unknown) = (exchange.method.clone(), exchange.unknown.clone());
-    let most = if method.takes_stream { usize::MAX } else { 1 };
-    let messages = pieces(exchange.received(body), Form::Envelopes, method.largest);
-    let messages = messages.map(move |message| media.codec().read(message?, &method, &unknown));
-    exactly(most, messages)
+    let most = if exchange.method.takes_stream { usize::MAX } else { 1 };
+    let messages = pieces(exchange.received(body), Form::Envelopes, exchange.method.largest);
+    let read = exchange.reader(media.codec());
+    exactly(most, messages.map(move |message| message.and_then(&read)))
 }
 
 /// The messages, or a refusal if there are more than `most`, or none where there must be one.
@@ -73,16 +71,6 @@ where
 
 fn not_one() -> Status {
     status::unimplemented("this method takes exactly one message")
-}
-
-fn envelope(flags: u8, message: &[u8]) -> Bytes {
-    // No answer has 4 GiB.
-    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-    let mut envelope = BytesMut::with_capacity(5 + message.len());
-    envelope.put_u8(flags);
-    envelope.put_u32(length);
-    envelope.put_slice(message);
-    envelope.freeze()
 }
 
 /// The last envelope.

@@ -14,8 +14,7 @@ use crate::http::reply;
 use crate::surface::{Answers, status};
 
 /// Answers a unary call by POST.
-pub(in crate::http) async fn unary(exchange: Exchange, body: Body) -> Response<Body> {
-    let media = Media::of(&exchange.head.headers).unwrap_or(Media::Json);
+pub(in crate::http) async fn unary(exchange: Exchange, body: Body, media: Media) -> Response<Body> {
     let message = exchange.message(body, media.codec());
     answer(exchange, message, media).await
 }
@@ -42,7 +41,7 @@ where
 {
     let (mut answers, _) = exchange.call(message, &CONTENT_ENCODING).await?;
     let message = one(&mut answers).await?;
-    Ok((codec.write(message, &exchange.method.output)?, answers))
+    Ok((exchange.writer(codec).whole(message)?, answers))
 }
 
 /// The only response of a unary call.
