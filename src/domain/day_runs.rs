@@ -52,6 +52,16 @@ impl<T: PartialEq> Runs<T> {
         })
     }
 
+    /// The runs that include any of some days, cut to these days, in order.
+    pub fn within(&self, days: Period) -> impl Iterator<Item = (Period, &T)> {
+        let first = self.runs.partition_point(|(start, _)| *start <= days.start).saturating_sub(1);
+        let runs = self.runs.get(first..).unwrap_or_default();
+        runs.iter().enumerate().take_while(move |(_, (start, _))| *start < days.end).map(move |(at, (start, value))| {
+            let end = runs.get(at + 1).map_or(Day::FOREVER, |(next, _)| *next);
+            (Period { start: *start, end }.intersect(days), value)
+        })
+    }
+
     /// The days on which the first and the last run start.
     pub fn ends(&self) -> [Day; 2] {
         [self.runs.first(), self.runs.last()].map(|run| run.map_or(Day::BEGINNING, |(start, _)| *start))
@@ -94,6 +104,13 @@ impl<T: PartialEq> Runs<T> {
         Runs { runs: self.runs.iter().take_while(|(start, _)| *start <= day).cloned().collect() }
     }
 
+    /// Another value for each value. Consecutive days with equal values become one run.
+    pub fn map<U: PartialEq>(&self, value: impl Fn(&T) -> U) -> Runs<U> {
+        let mut builder = RunsBuilder::default();
+        self.runs.iter().for_each(|(start, before)| builder.push(*start, value(before)));
+        builder.finish()
+    }
+
     /// Iterates over both in parallel, in runs cut at the boundaries of both.
     pub fn zip<'a, U: PartialEq>(&'a self, other: &'a Runs<U>) -> impl Iterator<Item = (Period, &'a T, &'a U)> {
         let mut left = self.iter().peekable();
@@ -109,6 +126,21 @@ impl<T: PartialEq> Runs<T> {
             }
             Some((days.intersect(other_days), value, other_value))
         })
+    }
+}
+
+impl Runs<bool> {
+    /// True on the days of the periods, which must be in the form that [`union`] returns.
+    pub fn on(periods: &[Period]) -> Runs<bool> {
+        let mut builder = RunsBuilder::default();
+        builder.push(Day::BEGINNING, periods.first().is_some_and(|first| first.start == Day::BEGINNING));
+        for period in periods {
+            builder.push(period.start, true);
+            if period.end < Day::FOREVER {
+                builder.push(period.end, false);
+            }
+        }
+        builder.finish()
     }
 }
 
@@ -212,6 +244,35 @@ mod tests {
         let right = Runs::from_boundaries(vec![Day::from_number(5)], |day| day.number() >= 5);
         let cut: Vec<_> = left.zip(&right).map(|(days, l, r)| (days.end.number(), *l, *r)).collect();
         assert_eq!(cut, [(3, false, false), (5, true, false), (Day::FOREVER.number(), true, true)]);
+    }
+
+    #[test]
+    fn a_part_of_the_runs_is_cut_at_both_ends() {
+        let runs = Runs::from_boundaries([5, 10, 15].map(Day::from_number), |day| day.number() / 5);
+        let within = |start, end| -> Vec<_> {
+            runs.within(days(start, end))
+                .map(|(days, value)| (days.start.number(), days.end.number(), *value))
+                .collect()
+        };
+        assert_eq!(within(7, 15), [(7, 10, 1), (10, 15, 2)]);
+        assert_eq!(within(10, 16), [(10, 15, 2), (15, 16, 3)]);
+        assert_eq!(within(11, 12), [(11, 12, 2)]);
+        assert!(within(12, 12).iter().all(|(start, end, _)| start >= end));
+        let all = runs.within(Period { start: Day::BEGINNING, end: Day::FOREVER });
+        assert!(all.eq(runs.iter()));
+    }
+
+    #[test]
+    fn values_are_mapped_and_equal_neighbours_merged() {
+        let runs = Runs::from_boundaries([5, 10, 15].map(Day::from_number), |day| day.number() / 5);
+        assert_eq!(runs.map(|value| value / 2).boundaries().map(Day::number).collect::<Vec<_>>(), [5, 10]);
+        let end = Day::FOREVER.number();
+        for periods in [vec![], vec![days(3, 5), days(7, end)], vec![days(Day::BEGINNING.number(), 4)]] {
+            let on = Runs::on(&periods);
+            let true_on: Vec<Period> = on.iter().filter(|(_, is_on)| **is_on).map(|(days, _)| days).collect();
+            assert_eq!(true_on, periods);
+            assert_eq!(on.ends()[0], Day::BEGINNING);
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::SmallVec;
 
 use super::day::{Day, Period};
-use super::day_runs::Runs;
+use super::day_runs::{Runs, RunsBuilder, union};
 use super::fact::{Designation, Identifier};
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::provider::{Provider, ProviderTimeline};
@@ -45,13 +45,10 @@ impl PublishedState {
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
         let published = PublishedCredential {
             specialist: Some(timeline.specialist),
-            standing: Runs::from_boundaries(timeline.days.boundaries(), |day| {
-                let on = timeline.days.at(day);
-                (on.standing, on.reason)
-            }),
-            coverage: employers_of(timeline)
-                .filter_map(|provider| {
-                    Some((provider.clone(), coverage(timeline, provider, providers.timeline(provider)?)))
+            standing: timeline.days.map(|on| (on.standing, on.reason)),
+            coverage: jobs_by_employer(timeline)
+                .filter_map(|(provider, jobs)| {
+                    Some((provider.clone(), coverage(timeline, jobs, providers.timeline(provider)?)))
                 })
                 .collect(),
             designations: Designation::ALL.iter().map(|code| (*code, designation(timeline, *code))).collect(),
@@ -63,7 +60,7 @@ impl PublishedState {
     pub fn add_provider(&mut self, id: &ProviderId, provider: &Provider, timeline: &ProviderTimeline) {
         let published = PublishedProvider {
             identifiers: provider.row.as_ref().map(|row| row.identifiers.clone()),
-            service: Runs::from_boundaries(timeline.days.boundaries(), |day| timeline.days.at(day).service),
+            service: timeline.days.map(|on| on.service),
         };
         self.providers.insert(id.clone(), published);
     }
@@ -96,32 +93,45 @@ impl PublishedState {
     }
 }
 
-fn employers_of(timeline: &Timeline) -> impl Iterator<Item = &ProviderId> {
-    timeline.jobs.iter().map(|(provider, _)| provider).collect::<BTreeSet<_>>().into_iter()
+/// The days of the holder's jobs with each employer.
+fn jobs_by_employer(timeline: &Timeline) -> impl Iterator<Item = (&ProviderId, SmallVec<[Period; 4]>)> {
+    let mut jobs: BTreeMap<&ProviderId, SmallVec<[Period; 4]>> = BTreeMap::new();
+    for (provider, days) in &timeline.jobs {
+        jobs.entry(provider).or_default().push(*days);
+    }
+    jobs.into_iter()
 }
 
-/// The published coverage of a holder by a provider. None on days before the credential takes effect, or if it is void.
-fn coverage(timeline: &Timeline, provider: &ProviderId, on_days: &ProviderTimeline) -> Runs<Coverage> {
-    let jobs: SmallVec<[Period; 8]> =
-        timeline.jobs.iter().filter(|(id, _)| id == provider).map(|(_, days)| *days).collect();
-    let boundaries = on_days.days.boundaries().chain([timeline.effective_from]);
-    Runs::from_boundaries(boundaries.chain(jobs.iter().flat_map(|job| [job.start, job.end])), |day| {
-        let on = on_days.days.at(day);
-        let is_issued = !timeline.void && day >= timeline.effective_from;
-        match is_issued && on.qualifies && !on.suspended && jobs.iter().any(|job| job.includes(day)) {
+/// The published coverage of a holder by a provider, on the days of jobs with it. None on days before the credential
+/// takes effect, or if it is void.
+fn coverage(
+    timeline: &Timeline,
+    jobs: impl IntoIterator<Item = Period>,
+    provider: &ProviderTimeline,
+) -> Runs<Coverage> {
+    let mut coverage = RunsBuilder::default();
+    for (days, has_job, on) in published_on(timeline, jobs).zip(&provider.days) {
+        let on = match *has_job && on.qualifies && !on.suspended {
             true if on.current => Coverage::Covered,
             true => Coverage::NotKnown,
             false => Coverage::NotCovered,
-        }
-    })
+        };
+        coverage.push(days.start, on);
+    }
+    coverage.finish()
 }
 
+/// The published days of a designation.
 fn designation(timeline: &Timeline, code: Designation) -> Runs<bool> {
     let grants = timeline.designations.iter().filter(|(granted, _)| *granted == code);
-    let boundaries = grants.flat_map(|(_, days)| [days.start, days.end]).chain([timeline.effective_from]);
-    Runs::from_boundaries(boundaries, |day| {
-        !timeline.void && day >= timeline.effective_from && timeline.holds(code, day)
-    })
+    published_on(timeline, grants.map(|(_, days)| *days))
+}
+
+/// Which days any of the periods includes, of those on which the credential is in effect.
+fn published_on(timeline: &Timeline, periods: impl IntoIterator<Item = Period>) -> Runs<bool> {
+    let in_effect = Period { start: timeline.effective_from, end: Day::FOREVER };
+    let periods = periods.into_iter().filter(|_| !timeline.void);
+    Runs::on(&union(periods.map(|days| days.intersect(in_effect))))
 }
 
 /// The runs on which the values of one subject differ. Adjacent runs with equal rows are merged.

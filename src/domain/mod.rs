@@ -4,9 +4,9 @@
 //!
 //! 1. [`day`], [`id`], [`prior_number`], [`name`], [`npi`]: basic types. [`fact`] (with its [`enums`]) and [`record`]: what is reported
 //!    and what the registry stores.
-//! 2. [`retraction`], [`specialist`], [`provider`], [`rule_sets`] and [`requirements`]: from facts to the state known
+//! 2. [`retraction`], [`specialist`] (with [`specialist_file`]), [`provider`], [`rule_sets`] and [`requirements`]: from facts to the state known
 //!    at a revision.
-//! 3. [`timeline`]: the compiled walk. [`verdict`] (with its [`sets`]): the answer to a question. [`diff`]: the changes
+//! 3. [`walk`] and [`timeline`]: the standing on each day. [`verdict`] (with its [`sets`]): the answer to a question. [`diff`]: the changes
 //!    that a record makes.
 //! 4. [`command`], [`evaluation`], [`decide`]: the commands, and which of them the registry rejects.
 
@@ -33,7 +33,9 @@ pub mod review;
 pub mod rule_sets;
 pub mod sets;
 pub mod specialist;
+pub mod specialist_file;
 pub mod standing;
 pub mod text;
 pub mod timeline;
 pub mod verdict;
+pub mod walk;

@@ -1,10 +1,15 @@
 //! Selecting the facts of a file that are in force: known at a revision and not retracted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+use foldhash::fast::RandomState;
 
 use super::day::Day;
 use super::fact::Recorded;
 use super::id::{FactId, Revision};
+
+/// Facts that are retracted, each with the retraction in force.
+pub type Retracted = HashMap<FactId, FactId, RandomState>;
 
 /// How a fact amends an earlier fact of the same file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +42,22 @@ pub trait Filed {
     }
 }
 
+/// Facts of a file, in the order in which they were recorded.
+pub trait Facts<'a, F: 'a>:
+    IntoIterator<Item = &'a Recorded<F>, IntoIter: DoubleEndedIterator + Clone> + Clone
+{
+}
+
+impl<'a, F: 'a, I> Facts<'a, F> for I where
+    I: IntoIterator<Item = &'a Recorded<F>, IntoIter: DoubleEndedIterator + Clone> + Clone
+{
+}
+
 /// The facts retracted as of a revision, each with the retraction in force. A retraction can only be retracted by a
 /// later one, so reading backwards finds the one in force.
-pub fn retracted_by<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashMap<FactId, FactId> {
-    let mut retracted = HashMap::new();
-    for recorded in facts.iter().rev().filter(|recorded| recorded.id.revision <= known_at) {
+pub fn retracted_by<'a, F: Filed + 'a>(facts: impl Facts<'a, F>, known_at: Revision) -> Retracted {
+    let mut retracted = Retracted::default();
+    for recorded in facts.into_iter().rev().filter(|recorded| recorded.id.revision <= known_at) {
         if let Some(target) = recorded.fact.retracts()
             && !retracted.contains_key(&recorded.id)
         {
@@ -52,12 +68,33 @@ pub fn retracted_by<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> Hash
 }
 
 /// The facts in force, in the order in which they were recorded.
-pub fn in_force<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> impl Iterator<Item = &Recorded<F>> {
-    let retracted = retracted_by(facts, known_at);
-    facts.iter().filter(move |recorded| recorded.id.revision <= known_at && !retracted.contains_key(&recorded.id))
+pub fn in_force<'a, F: Filed + 'a>(
+    facts: impl Facts<'a, F>,
+    known_at: Revision,
+) -> impl Iterator<Item = &'a Recorded<F>> {
+    let retracted = retracted_by(facts.clone(), known_at);
+    let known = facts.into_iter().filter(move |recorded| recorded.id.revision <= known_at);
+    known.filter(move |recorded| !retracted.contains_key(&recorded.id))
 }
 
 /// The last day of each period that has a recorded end, according to the last one in force.
-pub fn last_days<F: Filed>(facts: &[Recorded<F>], known_at: Revision) -> HashMap<FactId, Day> {
+pub fn last_days<'a, F: Filed + 'a>(facts: impl Facts<'a, F>, known_at: Revision) -> HashMap<FactId, Day, RandomState> {
     in_force(facts, known_at).filter_map(|recorded| recorded.fact.ends_period()).collect()
+}
+
+/// The facts that `is_first` selects, and all facts that amend them or their amendments.
+pub fn chain_of<F: Filed>(facts: &[Recorded<F>], is_first: impl Fn(&Recorded<F>) -> bool) -> Vec<&Recorded<F>> {
+    let mut chain: Vec<&Recorded<F>> = Vec::new();
+    let mut ids: HashSet<FactId, RandomState> = HashSet::default();
+    for recorded in facts {
+        let target = match recorded.fact.amendment() {
+            Some(Amendment::Retraction(target) | Amendment::PeriodEnd(target, _)) => Some(target),
+            Some(Amendment::OfJob) | None => None,
+        };
+        if is_first(recorded) || target.is_some_and(|target| ids.contains(&target)) {
+            ids.insert(recorded.id);
+            chain.push(recorded);
+        }
+    }
+    chain
 }

@@ -1,13 +1,13 @@
 //! A specialist: from the facts of a file to a person with credentials and jobs.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::day::{Day, Period};
 use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
-use super::name::{FoldedName, PersonName};
+use super::name::PersonName;
 use super::prior_number::PriorNumber;
-use super::retraction::{Amendment, Filed, in_force, last_days, retracted_by};
+use super::retraction::{Amendment, Facts, Filed, in_force, last_days, retracted_by};
 
 /// The subject of a fact within a person's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,58 +80,6 @@ impl SpecialistFact {
     }
 }
 
-/// All facts about a person.
-#[derive(Clone, Debug)]
-pub struct SpecialistFile {
-    /// The person's id.
-    pub id: SpecialistId,
-    /// The facts, in the order in which they were recorded.
-    pub facts: Vec<Recorded<SpecialistFact>>,
-}
-
-impl SpecialistFile {
-    /// The person as known at a revision.
-    pub fn known_at(&self, known_at: Revision) -> Specialist {
-        Specialist::known_at(self.id, &self.facts, known_at)
-    }
-
-    /// The revision of the last fact.
-    pub fn changed_at(&self) -> Revision {
-        self.facts.last().map_or(Revision::ZERO, |recorded| recorded.id.revision)
-    }
-
-    /// The employer in the job that a fact is about: the fact starts, ends or corrects the job, or retracts such a
-    /// fact. `None` if the fact is not about a job.
-    pub fn employer_of(&self, fact: FactId) -> Option<&ProviderId> {
-        match self.facts.iter().find(|recorded| recorded.id == fact)?.fact.about() {
-            About::Job(job) => self.start_of(job).map(|(_, employer)| employer),
-            About::Fact(target) => self.employer_of(target),
-            About::Person | About::Credential(_) => None,
-        }
-    }
-
-    /// The fact that started a job, even if retracted, and the employer.
-    pub fn start_of(&self, job: EmploymentId) -> Option<(FactId, &ProviderId)> {
-        self.facts.iter().find_map(|recorded| {
-            let (started, employer) = recorded.fact.starts_job()?;
-            (started == job).then_some((recorded.id, employer))
-        })
-    }
-
-    /// Whether a fact recorded up to a revision gave the person a name, and is still in force.
-    pub fn bears(&self, name: &FoldedName, recorded_up_to: Revision) -> bool {
-        let up_to = |recorded: &&Recorded<SpecialistFact>| recorded.id.revision <= recorded_up_to;
-        let named = in_force(&self.facts, Revision::LATEST).filter(up_to);
-        self.known_now().is_on_file()
-            && named.filter_map(|recorded| recorded.fact.name()).any(|reported| reported.folded() == *name)
-    }
-
-    /// The person as of the latest fact.
-    pub fn known_now(&self) -> Specialist {
-        self.known_at(Revision::LATEST)
-    }
-}
-
 /// A person as known at a revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Specialist {
@@ -184,7 +132,7 @@ pub struct Job {
     /// The employer.
     pub provider: ProviderId,
     /// The position.
-    pub position: String,
+    pub position: Arc<str>,
     /// Whether a mental health professional supervises the work.
     pub supervised: bool,
     /// The days of the job.
@@ -219,18 +167,18 @@ impl Specialist {
     }
 
     /// The person according to the facts up to a revision.
-    pub fn known_at(id: SpecialistId, facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Specialist {
+    pub fn known_at<'a>(id: SpecialistId, facts: impl Facts<'a, SpecialistFact>, known_at: Revision) -> Specialist {
         let mut specialist = Specialist {
             id,
             names: Vec::new(),
             birth_date: None,
             death_date: None,
-            credentials: issuances(facts, known_at),
+            credentials: issuances(facts.clone(), known_at),
             jobs: Vec::new(),
         };
-        let ends = last_days(facts, known_at);
+        let ends = last_days(facts.clone(), known_at);
         for recorded in in_force(facts, known_at) {
-            specialist.apply(recorded, &ends);
+            specialist.apply(recorded, ends.get(&recorded.id).copied());
         }
         if specialist.birth_date.is_none() {
             specialist.names.clear();
@@ -238,7 +186,21 @@ impl Specialist {
         specialist
     }
 
-    fn apply(&mut self, recorded: &Recorded<SpecialistFact>, ends: &HashMap<FactId, Day>) {
+    /// Adds a fact that was recorded after all others. Returns false, and changes nothing, if the fact may change what
+    /// earlier ones say: then the person must be read from all facts.
+    pub(super) fn append(&mut self, recorded: &Recorded<SpecialistFact>) -> bool {
+        match &recorded.fact {
+            _ if !self.is_on_file() => return false,
+            SpecialistFact::CredentialIssued(_) | SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => {
+                return false;
+            }
+            _ => self.apply(recorded, None),
+        }
+        true
+    }
+
+    /// Applies a fact in force. `ended_on` is the last day of the period that it opened, if another fact sets it.
+    fn apply(&mut self, recorded: &Recorded<SpecialistFact>, ended_on: Option<Day>) {
         match &recorded.fact {
             SpecialistFact::Registered { name, birth_date } => {
                 self.names.push(name.clone());
@@ -250,7 +212,7 @@ impl Specialist {
                 self.on_credential(*number, |credential| credential.terms.push(*term));
             }
             SpecialistFact::PeriodOpened { number, kind, days } => {
-                let days = ends.get(&recorded.id).map_or(*days, |last_day| days.ending(Some(*last_day)));
+                let days = ended_on.map_or(*days, |last_day| days.ending(Some(last_day)));
                 self.on_credential(*number, |credential| credential.periods.push((kind.clone(), days)));
             }
             SpecialistFact::Acted { number, act, effective_from } => {
@@ -268,7 +230,7 @@ impl Specialist {
                     employment: *employment,
                     fact: recorded.id,
                     provider: provider.clone(),
-                    position: position.clone(),
+                    position: position.as_str().into(),
                     supervised: *supervised,
                     days: *days,
                 });
@@ -290,7 +252,8 @@ impl Specialist {
     }
 
     fn on_job(&mut self, employment: EmploymentId, change: impl FnOnce(&mut Job)) {
-        if let Some(job) = self.jobs.iter_mut().find(|job| job.employment == employment) {
+        // Most amendments are about one of the last jobs.
+        if let Some(job) = self.jobs.iter_mut().rfind(|job| job.employment == employment) {
             change(job);
         }
     }
@@ -330,9 +293,9 @@ impl Credential {
 }
 
 /// The known credentials, including those whose issuance was retracted.
-fn issuances(facts: &[Recorded<SpecialistFact>], known_at: Revision) -> Vec<Credential> {
-    let retracted = retracted_by(facts, known_at);
-    let known = facts.iter().filter(|recorded| recorded.id.revision <= known_at);
+fn issuances<'a>(facts: impl Facts<'a, SpecialistFact>, known_at: Revision) -> Vec<Credential> {
+    let retracted = retracted_by(facts.clone(), known_at);
+    let known = facts.into_iter().filter(|recorded| recorded.id.revision <= known_at);
     known
         .filter_map(|recorded| match &recorded.fact {
             SpecialistFact::CredentialIssued(issuance) => {

@@ -8,7 +8,8 @@ use super::record::{Coverage, ServiceStatus};
 use super::rule_sets::RuleSets;
 use super::sets::{Designations, Reasons};
 use super::standing::{Reason, Standing, Verdict};
-use super::timeline::{CredentialDay, Timeline};
+use super::timeline::Timeline;
+use super::walk::CredentialDay;
 
 /// The result of the lookup of a question's subject, before any day is evaluated.
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,8 @@ use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
-use crate::domain::specialist::{Credential, SpecialistFile};
+use crate::domain::specialist::Credential;
+use crate::domain::specialist_file::SpecialistFile;
 use crate::domain::timeline::Timeline;
 use crate::store::index::{Overlay, View as _};
 
@@ -104,7 +105,7 @@ impl<'a> Batch<'a> {
         if facts.is_empty() {
             return Ok(None);
         }
-        let file = Arc::new(SpecialistFile { id, facts });
+        let file = Arc::new(SpecialistFile::new(id, facts));
         self.specialist_cache.borrow_mut().put(Arc::clone(&file));
         Ok(Some(file))
     }

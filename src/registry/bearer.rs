@@ -37,7 +37,7 @@ impl Snapshot {
 
     /// Returns the fact that issued a credential. Reads the disk.
     fn issuance_of(&self, timeline: &Timeline) -> Result<Option<FactId>, ReadError> {
-        let known = self.file(timeline.specialist)?.map(|file| file.known_now());
+        let known = self.file(timeline.specialist)?.map(|file| Arc::clone(file.known_now()));
         Ok(known.and_then(|known| Some(known.credential(timeline.number)?.fact)))
     }
 

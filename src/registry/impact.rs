@@ -9,11 +9,12 @@ use crate::domain::day::Period;
 use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
-use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::{Specialist, SpecialistFile};
-use crate::domain::timeline::Timeline;
+use crate::domain::specialist::Specialist;
+use crate::domain::specialist_file::SpecialistFile;
+use crate::domain::timeline::{self, Employers, Timeline};
 use crate::store::index::View as _;
 
 type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
@@ -73,7 +74,7 @@ impl Batch<'_> {
                 }
             }
         }
-        let nothing = |id| Arc::new(SpecialistFile { id, facts: Vec::new() });
+        let nothing = |id| Arc::new(SpecialistFile::new(id, Vec::new()));
         people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
     }
 
@@ -91,16 +92,16 @@ impl Batch<'_> {
         for (id, mut file) in touched {
             if let Some(more) = reported.remove(&id) {
                 self.specialist_cache.borrow_mut().remove(id);
-                Arc::make_mut(&mut file).facts.extend(more);
+                Arc::make_mut(&mut file).add(more);
             }
             let known = file.known_now();
             let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
             for credential in &known.credentials {
-                let timeline = Arc::new(Timeline::compile(&known, credential, &employers, rule_sets));
+                let timeline = Arc::new(Timeline::compile(known, credential, &employers, rule_sets));
                 after.published.add_credential(&timeline, &employers);
                 after.timelines.insert(credential.number, timeline);
             }
-            after.people.insert(id, known);
+            after.people.insert(id, Arc::clone(known));
             after.files.push(file);
         }
         for (id, file) in replaced {
@@ -132,7 +133,7 @@ impl Batch<'_> {
         &self,
         timeline: &Timeline,
         replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
+    ) -> Employers {
         self.employers(timeline.jobs.iter().map(|(provider, _)| provider), replaced)
     }
 
@@ -140,12 +141,8 @@ impl Batch<'_> {
         &self,
         ids: impl Iterator<Item = &'p ProviderId>,
         replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
-        ids.filter_map(|id| {
-            let file = replaced.get(id).cloned().or_else(|| self.provider(id))?;
-            Some((file.id.clone(), Arc::clone(&file.timeline)))
-        })
-        .collect()
+    ) -> Employers {
+        timeline::employers(ids, |id| replaced.get(id).cloned().or_else(|| self.provider(id)))
     }
 }
 
@@ -154,7 +151,7 @@ impl Batch<'_> {
 pub(super) struct StateAfter {
     pub(super) published: PublishedState,
     pub(super) files: Vec<Arc<SpecialistFile>>,
-    pub(super) people: BTreeMap<SpecialistId, Specialist>,
+    pub(super) people: BTreeMap<SpecialistId, Arc<Specialist>>,
     pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
 }
 

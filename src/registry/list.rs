@@ -177,7 +177,7 @@ impl Snapshot {
             let Some(timeline) = timeline else { return Ok(candidate) };
             if let Some(asked) = filter.birth_date {
                 let Some(file) = self.file(holder)? else { return Ok(candidate) };
-                candidate.examined += file.facts.len();
+                candidate.examined += file.facts().len();
                 if file.known_now().birth_date != Some(asked) {
                     return Ok(candidate);
                 }
@@ -193,7 +193,7 @@ impl Snapshot {
         &self,
         filter: &EmploymentFilter,
         window: Window<Place>,
-    ) -> Result<Found<Place, (Specialist, Job)>, ReadError> {
+    ) -> Result<Found<Place, (Arc<Specialist>, Job)>, ReadError> {
         let people = match (filter.specialist, filter.credential, &filter.provider) {
             (Some(specialist), _, _) => Some(People::One(specialist)),
             (None, Some(credential), _) => self.shared.index.specialist_of_credential(credential)?.map(People::One),
@@ -208,12 +208,16 @@ impl Snapshot {
                 filter.provider.as_ref().is_none_or(|provider| job.provider == *provider)
                     && filter.as_of.is_none_or(|day| job.days.includes(day))
             };
-            Ok(known.jobs.iter().map(|job| Some(job).filter(matches).map(|job| (known.clone(), job.clone()))).collect())
+            Ok(known
+                .jobs
+                .iter()
+                .map(|job| Some(job).filter(matches).map(|job| (Arc::clone(known), job.clone())))
+                .collect())
         })
     }
 
     /// Returns all jobs that match a filter.
-    pub fn all_employments(&self, filter: &EmploymentFilter) -> Result<Vec<(Specialist, Job)>, ReadError> {
+    pub fn all_employments(&self, filter: &EmploymentFilter) -> Result<Vec<(Arc<Specialist>, Job)>, ReadError> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let found = self.employments(filter, Window { after, size: usize::MAX })?;
@@ -232,7 +236,7 @@ impl Snapshot {
         people: &People,
         own: Option<&ProviderId>,
         window: Window<Place>,
-        each: impl Fn(&Specialist) -> Result<Vec<Option<T>>, ReadError>,
+        each: impl Fn(&Arc<Specialist>) -> Result<Vec<Option<T>>, ReadError>,
     ) -> Result<Found<Place, T>, ReadError> {
         let candidates = |last: Option<&Place>, most: usize| {
             let from = last.map_or(0, |last| if last.at == u32::MAX { last.of + 1 } else { last.of });
@@ -246,9 +250,9 @@ impl Snapshot {
                 return Ok(candidate);
             }
             let Some(file) = self.file(id)? else { return Ok(candidate) };
-            candidate.examined += file.facts.len();
+            candidate.examined += file.facts().len();
             let places = (0..).map(|at| Place { of: id.number(), at });
-            let entries = places.zip(each(&file.known_now())?);
+            let entries = places.zip(each(file.known_now())?);
             candidate.entries.extend(entries.filter_map(|(place, entry)| Some((place, entry?))));
             Ok(candidate)
         })

@@ -23,7 +23,7 @@ const MOST_DUPLICATES: usize = 10;
 #[derive(Clone, Debug)]
 pub struct FoundPerson {
     /// The person.
-    pub person: Specialist,
+    pub person: Arc<Specialist>,
     /// The person's credentials, void or not, in the order of issuance.
     pub credentials: Vec<Arc<Timeline>>,
 }
@@ -66,7 +66,7 @@ impl Snapshot {
         recorded_up_to: Revision,
         except: Option<SpecialistId>,
         most: usize,
-    ) -> Result<Vec<Specialist>, ReadError> {
+    ) -> Result<Vec<Arc<Specialist>>, ReadError> {
         let index = &self.shared.index;
         let (mut found, mut from) = (Vec::new(), 0);
         // Either set may be large, so each lookup in one skips to the next person found in the other.
@@ -86,7 +86,7 @@ impl Snapshot {
             let Some(file) = self.file(named)? else { continue };
             let known = file.known_now();
             if known.birth_date == Some(holder.birth_date) && file.bears(&holder.name, recorded_up_to) {
-                found.push(known);
+                found.push(Arc::clone(known));
             }
         }
         Ok(found)
@@ -109,7 +109,7 @@ impl Snapshot {
             return self.people_by_name(filter, &window);
         };
         self.of_people(&candidates, None, window, |known| {
-            let found = filter.matches(known).then(|| self.with_credentials(known.clone()));
+            let found = filter.matches(known).then(|| self.with_credentials(Arc::clone(known)));
             Ok(vec![found.transpose()?])
         })
     }
@@ -129,11 +129,11 @@ impl Snapshot {
                 return Ok(candidate);
             }
             let Some(file) = self.file(key.specialist())? else { return Ok(candidate) };
-            candidate.examined += file.facts.len();
+            candidate.examined += file.facts().len();
             let person = file.known_now();
-            let first = filter.names_of(&person).map(|name| NameKey::of(&name, person.id)).min();
+            let first = filter.names_of(person).map(|name| NameKey::of(&name, person.id)).min();
             if first.as_ref() == Some(&key) {
-                candidate.entries.push((key, self.with_credentials(person)?));
+                candidate.entries.push((key, self.with_credentials(Arc::clone(person))?));
             }
             Ok(candidate)
         })?;
@@ -167,7 +167,7 @@ impl Snapshot {
         Ok(facts.iter().filter_map(|recorded| recorded.fact.name()).map(PersonName::folded).collect())
     }
 
-    fn with_credentials(&self, person: Specialist) -> Result<FoundPerson, ReadError> {
+    fn with_credentials(&self, person: Arc<Specialist>) -> Result<FoundPerson, ReadError> {
         let issued = &person.credentials;
         let last = issued.iter().skip(issued.len().saturating_sub(MOST_CREDENTIALS));
         let timelines = last.map(|credential| self.read_timeline(credential.number));

@@ -42,7 +42,7 @@ pub struct Receipt {
 #[derive(Clone, Debug)]
 pub enum Resource {
     /// A person.
-    Specialist(Specialist),
+    Specialist(Arc<Specialist>),
     /// A credential.
     Credential(Arc<Timeline>),
     /// A provider.
@@ -50,7 +50,7 @@ pub enum Resource {
     /// Jobs.
     Employments(Vec<ReportedJob>),
     /// A fact that ends a period or retracts another.
-    Fact(Recorded<Fact>),
+    Fact(Box<Recorded<Fact>>),
     /// The registry itself.
     Registry,
 }
@@ -61,13 +61,13 @@ pub struct ReportedJob {
     /// The job.
     pub job: Job,
     /// The person.
-    pub person: Specialist,
+    pub person: Arc<Specialist>,
 }
 
 /// The state after a record, for the subjects it touches.
 #[derive(Debug)]
 pub(super) struct Affected {
-    pub(super) people: BTreeMap<SpecialistId, Specialist>,
+    pub(super) people: BTreeMap<SpecialistId, Arc<Specialist>>,
     pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
     pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
     pub(super) today: Day,
@@ -100,7 +100,7 @@ fn resource(record: &Record, affected: &Affected) -> Resource {
     match first.fact {
         Fact::Registry(_) => Resource::Registry,
         Fact::Provider(_, ProviderFact::PeriodEnded(_) | ProviderFact::Retracted(_)) => {
-            Resource::Fact(first.with(first.fact.clone()))
+            Resource::Fact(Box::new(first.with(first.fact.clone())))
         }
         Fact::Provider(id, _) => {
             affected.providers.get(id).map_or(Resource::Registry, |file| Resource::Provider(Arc::clone(file)))
@@ -121,7 +121,7 @@ fn specialist_resource(
     };
     match fact {
         SpecialistFact::Registered { .. } | SpecialistFact::NameChanged { .. } | SpecialistFact::Died { .. } => {
-            affected.people.get(&id).map_or(Resource::Registry, |known| Resource::Specialist(known.clone()))
+            affected.people.get(&id).map_or(Resource::Registry, |known| Resource::Specialist(Arc::clone(known)))
         }
         SpecialistFact::CredentialIssued(issuance) => credential(&issuance.number),
         SpecialistFact::CredentialRenewed { number, .. }
@@ -137,7 +137,9 @@ fn specialist_resource(
             }
             Resource::Employments(jobs.into_iter().filter_map(|(id, job)| reported_job(id, job, affected)).collect())
         }
-        SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => Resource::Fact(first.with(first.fact.clone())),
+        SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => {
+            Resource::Fact(Box::new(first.with(first.fact.clone())))
+        }
     }
 }
 
@@ -154,7 +156,7 @@ fn started(record: &Record) -> Vec<(SpecialistId, EmploymentId)> {
 
 fn reported_job(id: SpecialistId, employment: EmploymentId, affected: &Affected) -> Option<ReportedJob> {
     let known = affected.people.get(&id)?;
-    Some(ReportedJob { job: known.job(employment)?.clone(), person: known.clone() })
+    Some(ReportedJob { job: known.job(employment)?.clone(), person: Arc::clone(known) })
 }
 
 impl Snapshot {
@@ -176,9 +178,9 @@ impl Snapshot {
                     let Some(file) = self.file(*id)? else { continue };
                     let known = file.known_now();
                     let numbers = known.credentials.iter().map(|credential| credential.number);
-                    let timelines = numbers.filter_map(|number| Some((number, self.compile_of(&known, number)?)));
+                    let timelines = numbers.filter_map(|number| Some((number, self.compile_of(known, number)?)));
                     affected.timelines.extend(timelines);
-                    affected.people.insert(*id, known);
+                    affected.people.insert(*id, Arc::clone(known));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! The review list for registrars, in pages. It is computed from the records, a bounded number of them per page.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -134,8 +135,8 @@ impl Snapshot {
         name: FoldedName,
     ) -> Result<Option<ReviewItem>, ReadError> {
         let Some(file) = self.file(person)? else { return Ok(None) };
-        let known =
-            Some(file.known_now()).filter(Specialist::is_on_file).unwrap_or_else(|| file.known_at(record.revision));
+        let now = Some(Arc::clone(file.known_now())).filter(|known| known.is_on_file());
+        let known = now.unwrap_or_else(|| Arc::new(file.known_at(record.revision)));
         let Some(birth_date) = known.birth_date.filter(|_| !file.bears(&name, record.revision.previous())) else {
             return Ok(None);
         };
@@ -143,8 +144,8 @@ impl Snapshot {
         if others.is_empty() {
             return Ok(None);
         }
-        let people = std::iter::once(&known).chain(&others).map(ReviewPerson::of).collect();
-        let retracted = self.is_retracted(&file.facts, fact);
+        let people = std::iter::once(&known).chain(&others).map(|person| ReviewPerson::of(person)).collect();
+        let retracted = self.is_retracted(file.facts(), fact);
         Ok(Some(item(record, fact, ReviewReason::LikelyDuplicate, people, retracted)))
     }
 
@@ -159,7 +160,7 @@ impl Snapshot {
         let reasons = review::of_start(record, start, &file.known_at(record.revision.previous()));
         let of = |reason| {
             let people = vec![ReviewPerson::of(&file.known_at(self.revision))];
-            item(record, fact, reason, people, self.is_retracted(&file.facts, fact))
+            item(record, fact, reason, people, self.is_retracted(file.facts(), fact))
         };
         Ok(reasons.into_iter().map(of).collect())
     }
@@ -172,7 +173,7 @@ impl Snapshot {
             Some(Fact::Specialist(person, _)) => {
                 if let Some(file) = self.file(*person)? {
                     people.push(ReviewPerson::of(&file.known_at(self.revision)));
-                    retracted = self.is_retracted(&file.facts, fact);
+                    retracted = self.is_retracted(file.facts(), fact);
                 }
             }
             Some(Fact::Provider(id, _)) => {

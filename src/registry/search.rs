@@ -16,7 +16,8 @@ use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revi
 use crate::domain::provider::ProviderFile;
 use crate::domain::retraction::{Filed, retracted_by};
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::{About, SpecialistFile};
+use crate::domain::specialist::About;
+use crate::domain::specialist_file::SpecialistFile;
 use crate::store::index::View as _;
 
 /// The subject whose facts are searched.
@@ -230,7 +231,7 @@ fn filed<F: Filed + Clone>(
 /// Returns the facts of a person that are about something, with the facts that amend them.
 fn facts_of_person(file: &SpecialistFile, is_about: &dyn Fn(About) -> bool) -> Vec<FiledFact> {
     let mut chosen: BTreeSet<FactId> = BTreeSet::new();
-    for recorded in &file.facts {
+    for recorded in file.facts() {
         let about = recorded.fact.about();
         if is_about(about) || matches!(about, About::Fact(target) if chosen.contains(&target)) {
             chosen.insert(recorded.id);
@@ -240,7 +241,7 @@ fn facts_of_person(file: &SpecialistFile, is_about: &dyn Fn(About) -> bool) -> V
         About::Job(job) => file.start_of(job).map(|(started, employer)| (started, employer.clone())),
         About::Person | About::Credential(_) | About::Fact(_) => None,
     };
-    let mut facts = filed(&file.facts, |fact| Fact::Specialist(file.id, fact), job);
+    let mut facts = filed(file.facts(), |fact| Fact::Specialist(file.id, fact), job);
     facts.retain(|filed| chosen.contains(&filed.recorded.id));
     facts
 }

@@ -4,19 +4,17 @@
 //! A copy holds the state that results from applying the changes of all records in order, whichever version published
 //! them. The new state is computed from the facts. The record carries the difference, for days up to today.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use super::errors::ReadError;
 use super::head::Head;
 use super::shared::Shared;
 use crate::domain::diff::{PublishedState, differences};
-use crate::domain::id::{ProviderId, Revision};
-use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::id::Revision;
+use crate::domain::provider::ProviderFile;
 use crate::domain::record::Change;
-use crate::domain::specialist::SpecialistFile;
-use crate::domain::timeline::Timeline;
+use crate::domain::specialist::Specialist;
+use crate::domain::timeline::{Employers, Timeline};
 use crate::store::index::View as _;
 use crate::store::record;
 
@@ -51,7 +49,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, Publish
             after.add_all(published);
         }
     };
-    let mut providers: HashMap<ProviderId, Arc<ProviderTimeline>> = HashMap::new();
+    let mut providers: Employers = Employers::default();
     shared.index.every_provider(&mut |id, facts| {
         let file = ProviderFile::new(id.clone(), facts, &head.rule_sets);
         let mut published = PublishedState::default();
@@ -61,7 +59,7 @@ fn what_differs(shared: &Shared, head: &Head) -> Result<(PublishedState, Publish
         ControlFlow::Continue(())
     })?;
     shared.index.every_specialist(&mut |id, facts| {
-        let known = SpecialistFile { id, facts }.known_now();
+        let known = Specialist::known_at(id, &facts, Revision::LATEST);
         for credential in &known.credentials {
             let timeline = Timeline::compile(&known, credential, &providers, &head.rule_sets);
             let mut published = PublishedState::default();

@@ -17,11 +17,12 @@ use super::timeline_cache::Looked;
 use super::token::Token;
 use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, Recorded, SpecialistFact};
-use crate::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
-use crate::domain::provider::{ProviderFile, ProviderTimeline};
+use crate::domain::id::{CredentialNumber, Revision, SpecialistId};
+use crate::domain::provider::ProviderFile;
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::{Specialist, SpecialistFile};
-use crate::domain::timeline::Timeline;
+use crate::domain::specialist::Specialist;
+use crate::domain::specialist_file::SpecialistFile;
+use crate::domain::timeline::{self, Employers, Timeline};
 use crate::domain::verdict::Known;
 use crate::store::index::View as _;
 
@@ -227,17 +228,12 @@ impl Snapshot {
     pub fn file(&self, id: SpecialistId) -> Result<Option<SpecialistFile>, ReadError> {
         let mut facts: Vec<Recorded<SpecialistFact>> = self.shared.index.specialist_facts(id)?;
         facts.retain(|recorded| recorded.id.revision <= self.revision);
-        Ok((!facts.is_empty()).then_some(SpecialistFile { id, facts }))
+        Ok((!facts.is_empty()).then_some(SpecialistFile::new(id, facts)))
     }
 
     /// Returns the compiled timelines of a person's employers.
-    pub fn employers(&self, specialist: &Specialist) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
-        let jobs = specialist.jobs.iter();
-        jobs.filter_map(|job| {
-            let file = self.provider(job.provider.as_str())?;
-            Some((file.id.clone(), Arc::clone(&file.timeline)))
-        })
-        .collect()
+    pub fn employers(&self, specialist: &Specialist) -> Employers {
+        timeline::employers(specialist.jobs.iter().map(|job| &job.provider), |id| self.provider(id.as_str()))
     }
 
     /// Compiles a credential's timeline from the facts and caches it. Reads the disk.

@@ -7,7 +7,7 @@ use foldhash::fast::RandomState;
 use hashlink::LinkedHashMap;
 
 use crate::domain::id::SpecialistId;
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist_file::SpecialistFile;
 
 /// An LRU cache of files, including the facts of the batch in progress. Evicted files are read again when needed.
 pub(super) struct SpecialistCache {
@@ -39,20 +39,20 @@ impl SpecialistCache {
     /// Inserts a file and replaces the earlier one of the same person. Evicts as few files as necessary, so that no
     /// command waits long for it.
     pub(super) fn put(&mut self, file: Arc<SpecialistFile>) {
-        self.facts += file.facts.len();
+        self.facts += file.facts().len();
         let earlier = self.files.insert(file.id, file);
-        self.facts -= earlier.map_or(0, |file| file.facts.len());
+        self.facts -= earlier.map_or(0, |file| file.facts().len());
         while self.facts > self.capacity
             && self.files.len() > 1
             && let Some((_, file)) = self.files.pop_front()
         {
-            self.facts -= file.facts.len();
+            self.facts -= file.facts().len();
         }
     }
 
     /// Removes a file, so that its remaining owner can change it without copying.
     pub(super) fn remove(&mut self, id: SpecialistId) {
-        self.facts -= self.files.remove(&id).map_or(0, |file| file.facts.len());
+        self.facts -= self.files.remove(&id).map_or(0, |file| file.facts().len());
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
             note: String::new(),
             fact: SpecialistFact::NameChanged { name },
         };
-        Arc::new(SpecialistFile { id: SpecialistId::from_number(number), facts: vec![fact; facts] })
+        Arc::new(SpecialistFile::new(SpecialistId::from_number(number), vec![fact; facts]))
     }
 
     #[test]
@@ -86,8 +86,8 @@ mod tests {
         cache.put(Arc::clone(&often));
         for number in 1..1_000 {
             cache.put(file(number, each));
-            assert_eq!(cache.get(often.id).map(|file| file.facts.len()), Some(10));
-            assert_eq!(cache.files.values().map(|file| file.facts.len()).sum::<usize>(), cache.facts);
+            assert_eq!(cache.get(often.id).map(|file| file.facts().len()), Some(10));
+            assert_eq!(cache.files.values().map(|file| file.facts().len()).sum::<usize>(), cache.facts);
             assert!(cache.facts <= MOST);
         }
         assert!(cache.facts > MOST - each);
@@ -101,7 +101,7 @@ mod tests {
         let mut cache = SpecialistCache::with_capacity(100);
         for facts in [2, 3, 1] {
             cache.put(file(7, facts));
-            assert_eq!(cache.get(SpecialistId::from_number(7)).map(|file| file.facts.len()), Some(facts));
+            assert_eq!(cache.get(SpecialistId::from_number(7)).map(|file| file.facts().len()), Some(facts));
         }
         assert_eq!(cache.facts, 1);
         cache.remove(SpecialistId::from_number(7));

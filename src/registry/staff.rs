@@ -9,7 +9,7 @@ use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, SpecialistId};
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist_file::SpecialistFile;
 use crate::store::incident::Incident;
 use crate::store::index::View as _;
 
@@ -64,7 +64,7 @@ impl Snapshot {
         if !self.shared.index.was_staff(provider, id)? {
             return Ok(false);
         }
-        let file = SpecialistFile { id, facts: self.shared.index.specialist_facts(id)? };
+        let file = SpecialistFile::new(id, self.shared.index.specialist_facts(id)?);
         Ok(file.known_now().is_staff_of(provider))
     }
 

@@ -23,7 +23,7 @@ use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::{Change, Foreseen, Record, RequestKey, instant_after};
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist_file::SpecialistFile;
 use crate::store::index::{Entry, Moved, View as _};
 
 /// A record to be staged.

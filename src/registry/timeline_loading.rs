@@ -1,6 +1,5 @@
 //! Loading timelines into memory: one when a question needs it, and all of them in the warm-up after a start.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -11,16 +10,15 @@ use super::head::{Head, ResidentCredential};
 use super::shared::Shared;
 use super::timeline_cache::Looked;
 use crate::domain::fact::{Recorded, SpecialistFact};
-use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
-use crate::domain::provider::ProviderTimeline;
-use crate::domain::specialist::SpecialistFile;
-use crate::domain::timeline::Timeline;
+use crate::domain::id::{CredentialNumber, SpecialistId};
+use crate::domain::specialist_file::SpecialistFile;
+use crate::domain::timeline::{Employers, Timeline};
 use crate::store::index::View as _;
 use crate::store::priority::{BACKGROUND, lower_priority, restart_on_panic};
 
 /// A person's compiled credentials.
 pub(super) struct Compiled {
-    pub(super) employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
+    pub(super) employers: Employers,
     pub(super) credentials: Vec<ResidentCredential>,
 }
 
@@ -49,16 +47,16 @@ impl Shared {
 
     /// Compiles a person's credentials with the providers in memory, under the rule sets of a head.
     pub(super) fn compile(&self, id: SpecialistId, facts: Vec<Recorded<SpecialistFact>>, head: &Head) -> Compiled {
-        let file = SpecialistFile { id, facts };
+        let file = SpecialistFile::new(id, facts);
         let known = file.known_now();
         let providers = self.providers.pin();
         let residents = || known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
-        let employers: HashMap<_, _> =
+        let employers: Employers =
             residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
         let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
         let changed_at = file.changed_at().max(changed_by_employers).max(head.history.rule_sets_since());
         let compile = |credential| {
-            let timeline = Arc::new(Timeline::compile(&known, credential, &employers, &head.rule_sets));
+            let timeline = Arc::new(Timeline::compile(known, credential, &employers, &head.rule_sets));
             ResidentCredential { changed_at, timeline }
         };
         let credentials = known.credentials.iter().map(compile).collect();

@@ -16,7 +16,7 @@ use super::snapshot::Snapshot;
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, Recorded};
 use crate::domain::id::{FactId, ProviderId, Revision};
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist_file::SpecialistFile;
 use crate::domain::standing::Verdict;
 use crate::store::index::{IndexError, View as _};
 
@@ -103,9 +103,9 @@ impl Snapshot {
             }
             AskSubject::Number(None) | AskSubject::PriorNumber(None) | AskSubject::Holder(_) => BTreeSet::new(),
         };
-        let file = |id| index.specialist_facts(id).map(|facts| SpecialistFile { id, facts });
+        let file = |id| index.specialist_facts(id).map(|facts| SpecialistFile::new(id, facts));
         let holders: Vec<_> = holders.into_iter().map(file).collect::<Result<_, _>>()?;
-        let facts = holders.iter().flat_map(|file| &file.facts);
+        let facts = holders.iter().flat_map(SpecialistFile::facts);
         let mut providers: BTreeSet<_> =
             facts.filter_map(|recorded| recorded.fact.starts_job()).map(|(_, employer)| employer.clone()).collect();
         match &ask.provider {
@@ -122,7 +122,7 @@ impl Snapshot {
     fn candidates(&self, files: &Files, as_of: Day) -> BTreeSet<Revision> {
         let history = &self.shared.head.load().history;
         let mut candidates: BTreeSet<_> = history.rule_set_changes().chain(history.opened(as_of)).collect();
-        let of_holders = files.holders.iter().flat_map(|file| &file.facts);
+        let of_holders = files.holders.iter().flat_map(SpecialistFile::facts);
         candidates.extend(of_holders.map(|recorded| recorded.id.revision));
         let providers = self.shared.providers.pin();
         for resident in files.providers.iter().filter_map(|id| providers.get(id)) {
@@ -138,7 +138,7 @@ impl Snapshot {
             causes.push((id, Cause { fact: Fact::Registry(fact), provider: None }));
         }
         for file in &files.holders {
-            let reported = file.facts.iter().filter(|recorded| recorded.id.revision == revision);
+            let reported = file.facts().iter().filter(|recorded| recorded.id.revision == revision);
             causes.extend(reported.map(|Recorded { id, fact, .. }| {
                 let provider = file.employer_of(*id).cloned();
                 (*id, Cause { fact: Fact::Specialist(file.id, fact.clone()), provider })

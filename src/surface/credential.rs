@@ -1,5 +1,7 @@
 //! CredentialService: the registrar's commands about people and credentials, and the registrar's queries.
 
+use std::sync::Arc;
+
 use tonic::{Request, Response, Status};
 
 use super::mutation::mutate;
@@ -10,7 +12,6 @@ use crate::auth::Caller;
 use crate::domain::day::Day;
 use crate::domain::decide::evaluate_application;
 use crate::domain::rule_sets::{RuleSet, RuleSets};
-use crate::domain::specialist::Specialist;
 use crate::proto::v1;
 use crate::proto::v1::credential_service_server::CredentialService;
 use crate::registry::snapshot::KnownAt;
@@ -221,8 +222,8 @@ impl CredentialService for Contract {
         let asked = decode::evaluate_application(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(KnownAt::Head).await?;
         let file = snapshot.specialist(asked.specialist).await.map_err(|error| unreadable(&error))?;
-        let known = file.map(|file| file.known_now()).filter(Specialist::is_on_file);
-        let credential = known.as_ref().and_then(Specialist::the_credential);
+        let known = file.map(|file| Arc::clone(file.known_now())).filter(|known| known.is_on_file());
+        let credential = known.as_ref().and_then(|known| known.the_credential());
         let found = AuditEntry {
             number: credential.map(|credential| credential.number),
             as_of: Some(asked.application.applied_on),

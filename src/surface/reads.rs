@@ -75,9 +75,9 @@ impl Contract {
         let file = snapshot.off_thread(move |snapshot| snapshot.file_of(&FactsOf::Credential(number))).await;
         let Some(file) = file.map_err(|error| unreadable(&error))? else { return Ok(Vec::new()) };
         let tags = self.tags();
-        let jobs = file.facts.iter().filter_map(|recorded| recorded.fact.starts_job());
+        let jobs = file.facts().iter().filter_map(|recorded| recorded.fact.starts_job());
         let jobs = jobs.map(|(employment, _)| employment.to_string());
-        let facts = file.facts.iter().map(|recorded| encode::fact_id(recorded.id, &tags));
+        let facts = file.facts().iter().map(|recorded| encode::fact_id(recorded.id, &tags));
         Ok(std::iter::once(file.id.to_string()).chain(jobs).chain(facts).collect())
     }
 }

@@ -1,6 +1,7 @@
 //! Compares a provider's staff list with the registry: reports what either has that the other lacks.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use prost::Message as _;
 use tonic::Status;
@@ -38,7 +39,7 @@ const ROW_BYTES: usize = size_of::<(v1::RosterRow, RosterJob)>();
 
 /// The registry's jobs, and the list's rows as they arrive. Each job and each row is matched at most once.
 pub(super) struct Roster {
-    jobs: Vec<(Specialist, Job)>,
+    jobs: Vec<(Arc<Specialist>, Job)>,
     rows: Vec<(v1::RosterRow, RosterJob)>,
     /// The size of the rows as they were sent.
     sent_bytes: usize,
@@ -47,7 +48,7 @@ pub(super) struct Roster {
 
 impl Roster {
     /// Starts a comparison with the registry's jobs, within a share of the memory budget.
-    pub(super) fn of(jobs: Vec<(Specialist, Job)>, mut share: ListShare) -> Result<Roster, Status> {
+    pub(super) fn of(jobs: Vec<(Arc<Specialist>, Job)>, mut share: ListShare) -> Result<Roster, Status> {
         if !share.take(jobs.len() * JOB_BYTES) {
             return Err(too_many_lists());
         }
@@ -196,18 +197,18 @@ mod tests {
         (row, RosterJob { subject: RosterSubject::Credential(None), family_name: None, first_day: None })
     }
 
-    fn job() -> (Specialist, Job) {
+    fn job() -> (Arc<Specialist>, Job) {
         let specialist = Specialist::known_at(SpecialistId::from_number(1), &[], Revision::LATEST);
         let days = Period::from_inclusive(Day::from_number(20_000), None);
         let job = Job {
             employment: EmploymentId::from_number(1),
             fact: FactId { revision: Revision(1), index: 0 },
             provider: "p".parse().unwrap(),
-            position: String::new(),
+            position: "".into(),
             supervised: false,
             days,
         };
-        (specialist, job)
+        (Arc::new(specialist), job)
     }
 
     /// Adds rows until one is refused. Returns the number of rows added, and the reason.

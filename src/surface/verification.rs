@@ -21,7 +21,8 @@ use crate::domain::id::CredentialNumber;
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::sets::Reasons;
 use crate::domain::standing::Reason;
-use crate::domain::timeline::{CredentialDay, Timeline};
+use crate::domain::timeline::Timeline;
+use crate::domain::walk::CredentialDay;
 use crate::proto::v1;
 use crate::registry::snapshot::{Knowledge, Snapshot};
 

@@ -91,7 +91,7 @@ fn amendments_are_accepted_and_refused_as_specified() {
                 _ => (Role::Registrar, true),
             };
             let facts: Vec<_> =
-                office.person.facts.iter().map(|it| it.with(Fact::Specialist(id, it.fact.clone()))).collect();
+                office.person.facts().iter().map(|it| it.with(Fact::Specialist(id, it.fact.clone()))).collect();
             let command = command(&mut random, &facts, &jobs);
             let window = Period { start: Day::from_number(FIRST), end: Day::from_number(FIRST + 2 * DAYS + 2) };
             let expected = Case { facts: &facts, caller: &caller, window }.refusal(&command);

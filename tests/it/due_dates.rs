@@ -1,6 +1,5 @@
 //! Due dates: opening a day by the entries that are due gives the same changes as evaluating everyone.
 
-use std::collections::HashMap;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -12,6 +11,7 @@ use cpss_registry::domain::fact::{Fact, ProviderFact, ProviderPeriodKind, Regist
 use cpss_registry::domain::id::{CredentialNumber, Revision};
 use cpss_registry::domain::record::{Change, Record};
 use cpss_registry::domain::standing::Standing;
+use cpss_registry::domain::timeline::Employers;
 use cpss_registry::proto::v1;
 use cpss_registry::registry::snapshot::{KnownAt, Snapshot};
 use cpss_registry::registry::{Opened, SubmitError};
@@ -60,7 +60,7 @@ fn by_evaluating_everything(known: &Snapshot, day: Day) -> Vec<Change> {
     let mut published = PublishedState::default();
     for timeline in library::all_credentials(known, day) {
         let employer = |id: &str| known.provider(id).map(|file| (file.id.clone(), Arc::clone(&file.timeline)));
-        let employers: HashMap<_, _> = timeline.jobs.iter().filter_map(|(id, _)| employer(id.as_str())).collect();
+        let employers: Employers = timeline.jobs.iter().filter_map(|(id, _)| employer(id.as_str())).collect();
         published.add_credential(&timeline, &employers);
     }
     for file in known.providers() {

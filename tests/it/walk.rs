@@ -3,7 +3,7 @@
 //! `CPSS_HISTORIES` sets the number of histories, and `CPSS_SEED` the first seed. A failure prints the seed that
 //! reproduces it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,12 +12,12 @@ use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::diff::{PublishedState, differences};
 use cpss_registry::domain::fact::{Designation, Fact, ProviderFact, Recorded, RegistryFact, SpecialistFact};
 use cpss_registry::domain::id::{CredentialNumber, ProviderId, Revision, SpecialistId};
-use cpss_registry::domain::provider::{Provider, ProviderTimeline};
+use cpss_registry::domain::provider::Provider;
 use cpss_registry::domain::record::{Change, Foreseen};
 use cpss_registry::domain::rule_sets::RuleSets;
 use cpss_registry::domain::specialist::Specialist;
 use cpss_registry::domain::standing::{Reason, Standing};
-use cpss_registry::domain::timeline::Timeline;
+use cpss_registry::domain::timeline::{Employers, Timeline};
 use cpss_registry::domain::verdict::{AskedProvider, Found, Known, NameMatch, Question, Units};
 
 use super::histories::{History, Random, history};
@@ -78,7 +78,7 @@ impl Files {
 struct Compiled {
     rule_sets: Option<RuleSets>,
     today: Option<Day>,
-    providers: HashMap<ProviderId, Arc<ProviderTimeline>>,
+    providers: Employers,
     timelines: BTreeMap<CredentialNumber, Timeline>,
     published: PublishedState,
 }
@@ -99,7 +99,7 @@ impl Compiled {
             }
         }
         let rule_sets = RuleSets::new(sets, records_begin);
-        let (providers, timelines, published) = (HashMap::new(), BTreeMap::new(), PublishedState::default());
+        let (providers, timelines, published) = (Employers::default(), BTreeMap::new(), PublishedState::default());
         let mut compiled = Compiled { rule_sets, today, providers, timelines, published };
         if let Some(rule_sets) = &compiled.rule_sets {
             compiled.published.records_begin = rule_sets.records_begin();

@@ -1,13 +1,15 @@
 //! Who may amend a fact: the callers responsible for its subject, regardless of who recorded it. An amendment by the
 //! registrar can be undone only by the registrar, unless it was imported.
 
+use std::collections::HashMap;
+
 use super::{DecisionContext, Refusal, Rejection};
 use crate::domain::day::Period;
 use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{Recorded, Role};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::retraction::{Filed, in_force, retracted_by};
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist_file::SpecialistFile;
 
 /// Whether a role may amend the facts of providers.
 pub fn may_amend_providers(role: &Role) -> bool {
@@ -41,27 +43,34 @@ pub(super) fn refuse_to_retract<F: Filed>(
     Err(Rejection::refused(Refusal::RegistrarMustRecord, target.id, description))
 }
 
-/// Refuses to let anyone but the registrar restore a day that an amendment of the registrar removed. `days_at` returns
-/// the days of a period or job as known at a revision; `after` are the days it would have.
+/// Refuses to let anyone but the registrar restore a day that an amendment of the registrar removed. `facts` are those
+/// about a period or a job. `days_at` returns its days as known at a revision; `after` are the days it would have.
 pub(super) fn refuse_to_give_back<F: Filed>(
-    facts: &[Recorded<F>],
+    facts: &[&Recorded<F>],
     days_at: impl Fn(Revision) -> Option<Period>,
     after: Option<Period>,
     context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
-    let known = |revision| union(days_at(revision));
-    let given_back = difference(&union(after), &known(Revision::LATEST));
+    let given_back = difference(&union(after), &union(days_at(Revision::LATEST)));
     if given_back.is_empty() || context.reporter().role.is_registrar() {
         return Ok(());
     }
-    for amendment in in_force(facts, Revision::LATEST).filter(|recorded| is_registrars(recorded)) {
-        let revision = amendment.id.revision;
-        let mut taken = difference(&known(revision.previous()), &known(revision));
-        for later in facts.iter().filter(|recorded| recorded.id.revision > revision) {
-            // If a later fact restored a day, this amendment is not why it is missing.
-            taken = difference(&taken, &known(later.id.revision));
-        }
-        let taken_back = given_back.iter().flat_map(|given| taken.iter().map(|taken| taken.intersect(*given)));
+    let mut revisions: Vec<Revision> = facts.iter().map(|recorded| recorded.id.revision).collect();
+    revisions.dedup();
+    // From the last revision to the first: the days that were taken away there, and not restored by a later fact.
+    let mut taken: HashMap<Revision, Vec<Period>> = HashMap::new();
+    let mut restored = Vec::new();
+    let mut known = revisions.last().map(|last| union(days_at(*last))).unwrap_or_default();
+    for revision in revisions.iter().rev() {
+        let before = union(days_at(revision.previous()));
+        taken.insert(*revision, difference(&difference(&before, &known), &restored));
+        restored = union(restored.into_iter().chain(known));
+        known = before;
+    }
+    let in_force = in_force(facts.iter().copied(), Revision::LATEST);
+    for amendment in in_force.filter(|recorded| is_registrars(recorded)) {
+        let taken = taken.get(&amendment.id.revision).into_iter().flatten();
+        let taken_back = taken.flat_map(|taken| given_back.iter().map(|given| given.intersect(*taken)));
         if let Some(first) = taken_back.filter(|days| !days.is_empty()).map(|days| days.start).min() {
             let description = format!(
                 "the registrar took away days that this would give back, the first of them {first}: the registrar must \

@@ -1,14 +1,15 @@
 //! Commands about a credential: renew, grant a designation, suspend, limit, grant inactive status, revoke, give up,
 //! reinstate.
 
-use super::{DecisionContext, Holder, Refusal, Rejection, employers, with_facts};
+use super::{DecisionContext, Holder, Refusal, Rejection, employers, with_fact};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Act, CredentialPeriodKind, Fact, RevocationBasis, SpecialistFact};
 use crate::domain::record::Coverage;
 use crate::domain::rule_sets::RuleSet;
 use crate::domain::specialist::{Credential, Specialist};
 use crate::domain::standing::Standing;
-use crate::domain::timeline::{CredentialDay, Timeline};
+use crate::domain::timeline::Timeline;
+use crate::domain::walk::CredentialDay;
 
 /// The content of a renewal command.
 pub(super) struct Renewal {
@@ -47,7 +48,7 @@ pub(super) fn renew(
     }
     let term = Period::from_inclusive(from, Some(due));
     let fact = SpecialistFact::CredentialRenewed { number, term };
-    let before = timeline(&holder.known, credential, context);
+    let before = timeline(holder.known, credential, context);
     // If the credential is also revoked as discipline on that day, there is nothing to restore.
     let disciplined = (from, Act::Revoked(RevocationBasis::Disciplinary));
     if before.days.at(from.previous()).standing == Standing::Lapsed && !credential.acts.contains(&disciplined) {
@@ -76,7 +77,7 @@ pub(super) fn open_period(
     refuse_dated("first_day", days.start, holder)?;
     let fact = SpecialistFact::PeriodOpened { number: holder.number, kind: kind.clone(), days };
     if !matches!(kind, CredentialPeriodKind::Designation(_)) {
-        let with_it = with_facts(holder.file, std::slice::from_ref(&fact), context);
+        let with_it = with_fact(holder.file, &fact, context);
         if !on_day(&with_it, holder, days.start, context)?.standing.is_held() {
             let description = format!("the credential is not held on {}", days.start);
             return Err(Rejection::refused(Refusal::NotHeld, holder.number, description));
@@ -94,7 +95,7 @@ pub(super) fn act(
     let number = holder.number;
     refuse_dated("effective_from", from, holder)?;
     let credential = holder.credential()?;
-    let before = timeline(&holder.known, credential, context);
+    let before = timeline(holder.known, credential, context);
     let held_the_day_before = from == credential.effective_from || before.days.at(from.previous()).standing.is_held();
     let fact = SpecialistFact::Acted { number, act, effective_from: from };
     match act {
@@ -116,7 +117,7 @@ pub(super) fn act(
                 return Err(Rejection::refused(Refusal::AlreadyHeld, number, description));
             }
             refuse_uncovered(&before, credential, from, context)?;
-            let with_it = with_facts(holder.file, std::slice::from_ref(&fact), context);
+            let with_it = with_fact(holder.file, &fact, context);
             let standing = on_day(&with_it, holder, from, context)?.standing;
             if !standing.is_held() {
                 let description = if standing == Standing::Lapsed {

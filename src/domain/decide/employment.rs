@@ -1,14 +1,15 @@
 //! Commands about jobs: start, end, correct, transfer to another provider.
 
 use super::amend::refuse_to_give_back;
-use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file, with_facts};
+use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file, with_fact};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{EmploymentEndReason, Fact, Role, SpecialistFact};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
-use crate::domain::retraction::retracted_by;
-use crate::domain::specialist::{Job, Specialist, SpecialistFile};
+use crate::domain::retraction::{chain_of, retracted_by};
+use crate::domain::specialist::{About, Job, Specialist};
+use crate::domain::specialist_file::SpecialistFile;
 
 /// The content of a start command.
 pub(super) struct NewJob<'a> {
@@ -31,7 +32,7 @@ pub(super) fn start(
         // Nothing else about the credential is checked: people are hired before they are certified.
         super::Holder::of(file, *number)?;
     }
-    refuse_same_start(file, &known, job)?;
+    refuse_same_start(file, known, job)?;
     let employment = context.mint_employment();
     let fact = SpecialistFact::EmploymentStarted {
         employment,
@@ -40,7 +41,7 @@ pub(super) fn start(
         supervised: job.supervised,
         days: job.days,
     };
-    accept(file, &known, fact, (employment, job.provider), context)
+    accept(file, known, fact, (employment, job.provider), context)
 }
 
 /// The file of the person in the command, if everything said about the person matches it. Nothing is checked before
@@ -50,9 +51,9 @@ fn matching_person<'a>(
     birth_date: Option<Day>,
     file: &'a File,
     context: &dyn DecisionContext,
-) -> Result<(&'a SpecialistFile, Specialist), Rejection> {
+) -> Result<(&'a SpecialistFile, &'a Specialist), Rejection> {
     let found = match file {
-        File::Specialist(file) => Some((&**file, file.known_now())),
+        File::Specialist(file) => Some((&**file, &**file.known_now())),
         _ => None,
     };
     if let Role::Provider(own) = &context.reporter().role
@@ -86,15 +87,15 @@ pub fn birth_date_required() -> Violation {
 /// first reported or the day now on record.
 fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>) -> Result<(), Rejection> {
     let first_reported = |job: &Job| {
-        file.facts.iter().find(|recorded| recorded.id == job.fact).and_then(|recorded| match &recorded.fact {
+        file.fact(job.fact).and_then(|recorded| match &recorded.fact {
             SpecialistFact::EmploymentStarted { days, .. } => Some(days.start),
             _ => None,
         })
     };
     let is_same = |job: &&Job| {
         job.provider == *new.provider
-            && folded(&job.position) == folded(new.position)
             && (job.days.start == new.days.start || first_reported(job) == Some(new.days.start))
+            && folded(&job.position) == folded(new.position)
     };
     match known.jobs.iter().find(is_same) {
         None => Ok(()),
@@ -131,7 +132,7 @@ pub(super) fn end(
         super::Holder::of(file, number)?;
     }
     let fact = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
-    accept(file, &known, fact, (job.employment, &job.provider), context)
+    accept(file, known, fact, (job.employment, &job.provider), context)
 }
 
 pub(super) fn correct(
@@ -142,7 +143,7 @@ pub(super) fn correct(
 ) -> Result<Vec<Fact>, Rejection> {
     let (file, known, job) = job_of(employment, file, context)?;
     let fact = SpecialistFact::EmploymentCorrected { employment, days };
-    accept(file, &known, fact, (employment, &job.provider), context)
+    accept(file, known, fact, (employment, &job.provider), context)
 }
 
 /// Ends all open jobs with one provider and starts them with the other on the next day.
@@ -169,7 +170,7 @@ pub(super) fn transfer(
             let started = SpecialistFact::EmploymentStarted {
                 employment: context.mint_employment(),
                 provider: to.clone(),
-                position: job.position.clone(),
+                position: job.position.to_string(),
                 supervised: job.supervised,
                 days: Period::from_inclusive(last_day.next(), None),
             };
@@ -183,7 +184,7 @@ pub(super) fn transfer(
     Ok(facts)
 }
 
-type Found<'a> = (&'a SpecialistFile, Specialist, Job);
+type Found<'a> = (&'a SpecialistFile, &'a Specialist, Job);
 
 /// The job with the given id, if the caller may see it.
 fn job_of<'a>(employment: EmploymentId, file: &'a File, context: &dyn DecisionContext) -> Result<Found<'a>, Rejection> {
@@ -192,8 +193,8 @@ fn job_of<'a>(employment: EmploymentId, file: &'a File, context: &dyn DecisionCo
     let known = file.known_now();
     let Some(job) = known.job(employment).cloned() else {
         let started = |fact: &SpecialistFact| fact.starts_job().is_some_and(|(job, _)| job == employment);
-        let withdrawn = retracted_by(&file.facts, Revision::LATEST);
-        return Err(match file.facts.iter().find(|recorded| started(&recorded.fact)) {
+        let withdrawn = retracted_by(file.facts(), Revision::LATEST);
+        return Err(match file.facts().iter().find(|recorded| started(&recorded.fact)) {
             Some(recorded) if withdrawn.contains_key(&recorded.id) && sees_provider_of(&recorded.fact, context) => {
                 Rejection::refused(Refusal::AlreadyRetracted, employment, "the start of this job was retracted")
             }
@@ -252,10 +253,12 @@ fn accept(
     (employment, provider): (EmploymentId, &ProviderId),
     context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    let after = with_facts(file, std::slice::from_ref(&fact), context);
+    let after = with_fact(file, &fact, context);
     refuse_late(known, &after, provider, context)?;
     let days_of = |known: &Specialist| known.job(employment).map(|job| job.days);
-    refuse_to_give_back(&file.facts, |revision| days_of(&file.known_at(revision)), days_of(&after), context)?;
+    let of_job = chain_of(file.facts(), |recorded| recorded.fact.about() == About::Job(employment));
+    let days_at = |revision| days_of(&Specialist::known_at(file.id, of_job.iter().copied(), revision));
+    refuse_to_give_back(&of_job, days_at, days_of(&after), context)?;
     Ok(vec![Fact::Specialist(file.id, fact)])
 }
 

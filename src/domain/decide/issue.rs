@@ -9,7 +9,8 @@ use crate::domain::fact::{CredentialPeriodKind, Designation, Fact, Issuance, Iss
 use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderTimeline;
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::{Job, Specialist, SpecialistFile};
+use crate::domain::specialist::{Job, Specialist};
+use crate::domain::specialist_file::SpecialistFile;
 
 /// Judges an application exactly as an issuance does.
 pub fn evaluate_application(
@@ -51,8 +52,8 @@ pub(super) fn issue(
     context: &mut dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
     let known = file.known_now();
-    let evaluation = evaluate_application(asked, &known, context)?;
-    refuse_after_death(&known, asked.effective_from)?;
+    let evaluation = evaluate_application(asked, known, context)?;
+    refuse_after_death(known, asked.effective_from)?;
     if !evaluation.is_eligible() && !asked.waives_criteria {
         return Err(Rejection::CriteriaUnmet(evaluation.criteria));
     }
@@ -60,7 +61,7 @@ pub(super) fn issue(
         let description = "required: a criterion is UNDETERMINED, and issuing needs a note of the decision";
         return Err(Rejection::invalid("decision_note", description));
     }
-    refuse_credentialed(&known)?;
+    refuse_credentialed(known)?;
     let last_day = first_term_last_day(context.rule_sets(), asked.effective_from);
     let issuance = Issuance {
         number: context.mint_credential(),
@@ -84,8 +85,8 @@ pub(super) fn transfer(
     if !context.rule_sets().adopted().iter().any(|set| set.id == rule_set) {
         return Err(Rejection::invalid("rule_set_id", "no rule set of this id has been adopted"));
     }
-    refuse_after_death(&known, asked.term.start)?;
-    refuse_credentialed(&known)?;
+    refuse_after_death(known, asked.term.start)?;
+    refuse_credentialed(known)?;
     let number = context.mint_credential();
     for prior in &asked.prior_numbers {
         refuse_taken(prior, number, context)?;

@@ -13,7 +13,6 @@ mod rejection;
 mod retract;
 mod specialist;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use self::amend::{may_amend, may_amend_providers};
@@ -25,9 +24,11 @@ use super::day::Day;
 use super::fact::{Fact, Identifier, Recorded, RegistryFact, Reporter, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::prior_number::PriorNumber;
-use super::provider::{ProviderFile, ProviderTimeline};
+use super::provider::ProviderFile;
 use super::rule_sets::RuleSets;
-use super::specialist::{Credential, Specialist, SpecialistFile};
+use super::specialist::{Credential, Specialist};
+use super::specialist_file::SpecialistFile;
+use super::timeline::{self, Employers};
 
 /// The state that an application is judged by.
 pub trait Grounds {
@@ -122,7 +123,7 @@ pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext)
 /// The credential in a command, with its holder.
 struct Holder<'a> {
     file: &'a SpecialistFile,
-    known: Specialist,
+    known: &'a Specialist,
     number: CredentialNumber,
 }
 
@@ -163,25 +164,19 @@ fn provider_on_file(id: &ProviderId, grounds: &dyn Grounds) -> Result<Arc<Provid
     grounds.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
 }
 
-/// The person with additional facts.
-fn with_facts(file: &SpecialistFile, facts: &[SpecialistFact], context: &dyn DecisionContext) -> Specialist {
-    let mut all = file.facts.clone();
-    for (index, fact) in facts.iter().enumerate() {
-        all.push(Recorded {
-            id: FactId { revision: context.next_revision(), index: u32::try_from(index).unwrap_or(u32::MAX) },
-            recorded_at: jiff::Timestamp::UNIX_EPOCH,
-            reporter: context.reporter().clone(),
-            imported: false,
-            note: String::new(),
-            fact: fact.clone(),
-        });
-    }
-    Specialist::known_at(file.id, &all, Revision::LATEST)
+/// The person with an additional fact.
+fn with_fact(file: &SpecialistFile, fact: &SpecialistFact, context: &dyn DecisionContext) -> Specialist {
+    file.known_with(&[Recorded {
+        id: FactId { revision: context.next_revision(), index: 0 },
+        recorded_at: jiff::Timestamp::UNIX_EPOCH,
+        reporter: context.reporter().clone(),
+        imported: false,
+        note: String::new(),
+        fact: fact.clone(),
+    }])
 }
 
 /// The compiled providers of a person's jobs.
-fn employers(specialist: &Specialist, grounds: &dyn Grounds) -> HashMap<ProviderId, Arc<ProviderTimeline>> {
-    let jobs = specialist.jobs.iter();
-    jobs.filter_map(|job| Some((job.provider.clone(), Arc::clone(&grounds.provider(&job.provider)?.timeline))))
-        .collect()
+fn employers(specialist: &Specialist, grounds: &dyn Grounds) -> Employers {
+    timeline::employers(specialist.jobs.iter().map(|job| &job.provider), |id| grounds.provider(id))
 }

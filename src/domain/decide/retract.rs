@@ -1,16 +1,18 @@
 //! Commands that amend facts: end a period, retract a fact.
 
+use std::collections::{BTreeSet, HashSet};
+
 use super::amend::{may_amend, may_amend_providers, refuse_to_give_back, refuse_to_retract};
 use super::employment::refuse_late;
 use super::prior_number::refuse_restored;
 use super::provider::refuse_taken;
-use super::{DecisionContext, File, Refusal, Rejection, issue, with_facts};
+use super::{DecisionContext, File, Refusal, Rejection, issue, with_fact};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
-use crate::domain::id::{FactId, Revision};
+use crate::domain::id::{EmploymentId, FactId, Revision};
 use crate::domain::provider::{Provider, ProviderFile};
-use crate::domain::retraction::{Filed, in_force, last_days, retracted_by};
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::retraction::{Filed, chain_of, in_force, last_days, retracted_by};
+use crate::domain::specialist_file::SpecialistFile;
 
 pub(super) fn end_period(
     target: FactId,
@@ -34,13 +36,14 @@ pub(super) fn end_period(
             refuse_retracted(target, &file.facts)?;
             let ProviderFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
-            let days_at = |revision| period_at(target, &file.facts, days, revision);
-            refuse_to_give_back(&file.facts, days_at, Some(days.ending(Some(last_day))), context)?;
+            let of_period = chain_of(&file.facts, |recorded| recorded.id == target);
+            let days_at = |revision| period_at(target, &of_period, days, revision);
+            refuse_to_give_back(&of_period, days_at, Some(days.ending(Some(last_day))), context)?;
             Ok(vec![Fact::Provider(file.id.clone(), ProviderFact::PeriodEnded(end))])
         }
         File::Specialist(file) => {
             let opened = of_person(target, file, context)?;
-            refuse_retracted(target, &file.facts)?;
+            refuse_retracted(target, file.facts())?;
             let SpecialistFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
             Ok(vec![Fact::Specialist(file.id, SpecialistFact::PeriodEnded(end))])
@@ -72,12 +75,12 @@ pub(super) fn retract(
         }
         File::Specialist(file) => {
             let withdrawn = of_person(target, file, context)?;
-            refuse_to_retract(withdrawn, &file.facts, context)?;
+            refuse_to_retract(withdrawn, file.facts(), context)?;
             let is_registration = matches!(withdrawn.fact, SpecialistFact::Registered { .. });
             if is_registration && specialist_has_dependents(file) {
                 return Err(has_dependents(target));
             }
-            refuse_retracted(target, &file.facts)?;
+            refuse_retracted(target, file.facts())?;
             let fact = SpecialistFact::Retracted(retraction);
             refuse_restored_credential(file, &fact, context)?;
             Ok(vec![Fact::Specialist(file.id, fact)])
@@ -108,7 +111,7 @@ fn of_person<'a>(
     context: &dyn DecisionContext,
 ) -> Result<&'a Recorded<SpecialistFact>, Rejection> {
     let is_callers = may_amend(&context.reporter().role, file, target);
-    let found = file.facts.iter().find(|recorded| is_callers && recorded.id == target);
+    let found = file.fact(target).filter(|_| is_callers);
     found.ok_or_else(|| Rejection::not_found("fact", target))
 }
 
@@ -120,9 +123,13 @@ fn refuse_retracted<F: Filed>(target: FactId, facts: &[Recorded<F>]) -> Result<(
 }
 
 /// The days of a period as known at a revision. `None` if the fact that opened it is not known or is retracted.
-fn period_at<F: Filed>(target: FactId, facts: &[Recorded<F>], opened: Period, revision: Revision) -> Option<Period> {
-    let is_known = in_force(facts, revision).any(|recorded| recorded.id == target);
-    let ending = || last_days(facts, revision).get(&target).map_or(opened, |last_day| opened.ending(Some(*last_day)));
+fn period_at<F: Filed>(target: FactId, facts: &[&Recorded<F>], opened: Period, revision: Revision) -> Option<Period> {
+    let is_known = in_force(facts.iter().copied(), revision).any(|recorded| recorded.id == target);
+    let ending = || {
+        last_days(facts.iter().copied(), revision)
+            .get(&target)
+            .map_or(opened, |last_day| opened.ending(Some(*last_day)))
+    };
     is_known.then(ending)
 }
 
@@ -139,7 +146,7 @@ fn provider_has_dependents(file: &ProviderFile) -> bool {
 }
 
 fn specialist_has_dependents(file: &SpecialistFile) -> bool {
-    in_force(&file.facts, Revision::LATEST).any(|recorded| match recorded.fact {
+    in_force(file.facts(), Revision::LATEST).any(|recorded| match recorded.fact {
         SpecialistFact::NameChanged { .. }
         | SpecialistFact::Died { .. }
         | SpecialistFact::CredentialIssued(_)
@@ -191,12 +198,14 @@ fn refuse_restored_credential(
     context: &mut dyn DecisionContext,
 ) -> Result<(), Rejection> {
     let before = file.known_now();
-    let after = with_facts(file, std::slice::from_ref(fact), context);
+    let after = with_fact(file, fact, context);
     if after.credentials.iter().filter(|credential| !credential.void).count() > 1 {
         issue::refuse_credentialed(&after)?;
     }
-    for job in before.jobs.iter().chain(&after.jobs) {
-        refuse_late(&before, &after, &job.provider, context)?;
+    let had: HashSet<(EmploymentId, Period)> = before.jobs.iter().map(|job| (job.employment, job.days)).collect();
+    let restored = after.jobs.iter().filter(|job| !had.contains(&(job.employment, job.days)));
+    for provider in restored.map(|job| &job.provider).collect::<BTreeSet<_>>() {
+        refuse_late(before, &after, provider, context)?;
     }
-    refuse_restored(&before, &after, context)
+    refuse_restored(before, &after, context)
 }

@@ -4,7 +4,7 @@ use super::{DecisionContext, Rejection};
 use crate::domain::day::Day;
 use crate::domain::fact::{Fact, SpecialistFact};
 use crate::domain::name::PersonName;
-use crate::domain::specialist::SpecialistFile;
+use crate::domain::specialist_file::SpecialistFile;
 
 pub(super) fn register(
     name: &PersonName,

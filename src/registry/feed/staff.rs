@@ -176,9 +176,9 @@ fn published_of(shared: &Arc<Shared>, id: SpecialistId, at: Revision) -> Result<
     let mut published = PublishedState::default();
     if let Some(file) = snapshot.file(id)? {
         let known = file.known_now();
-        let employers = snapshot.employers(&known);
+        let employers = snapshot.employers(known);
         for credential in &known.credentials {
-            if let Some(timeline) = snapshot.compile_of(&known, credential.number) {
+            if let Some(timeline) = snapshot.compile_of(known, credential.number) {
                 published.add_credential(&timeline, &employers);
             }
         }

@@ -10,7 +10,8 @@ use crate::domain::prior_number::PriorNumber;
 use crate::domain::sets::{Designations, Reasons};
 use crate::domain::specialist::Specialist;
 use crate::domain::standing::Standing;
-use crate::domain::timeline::{CredentialDay, Timeline};
+use crate::domain::timeline::Timeline;
+use crate::domain::walk::CredentialDay;
 use crate::proto::v1;
 use crate::registry::people::FoundPerson;
 

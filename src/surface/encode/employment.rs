@@ -14,7 +14,7 @@ pub fn employment(person: &Specialist, job: &Job, epochs: EpochTags<'_>) -> v1::
         specialist_id: person.id.to_string(),
         credential_number: person.the_credential().map_or_else(String::new, |credential| credential.number.to_string()),
         provider_id: job.provider.to_string(),
-        position: job.position.clone(),
+        position: job.position.to_string(),
         first_day,
         last_day,
         supervised: job.supervised,

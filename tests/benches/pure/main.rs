@@ -1,27 +1,28 @@
 //! The pure parts, one by one: `cargo bench --bench pure`.
 //!
 //! For a specialist with 12 facts: a verdict from the resident timeline, compiling the timeline from the facts known at
-//! a revision, decoding a question and encoding an answer; and appending a record to the log with fdatasync.
+//! a revision, what one more fact costs after a short and a long history, decoding a question and encoding an answer; and appending a record to the log with fdatasync.
 
 #![allow(missing_docs, reason = "a program, not a library")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]
 
-use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use cpss_registry::domain::day::{Day, Period};
+use cpss_registry::domain::diff::{PublishedState, differences};
 use cpss_registry::domain::fact::{
     CredentialPeriodKind, Designation, EmploymentEndReason, FacilityType, Issuance, IssuanceBasis, ProviderFact,
     ProviderPeriodKind, ProviderRow, QualificationBasis, Recorded, Reporter, SpecialistFact, SuspensionBasis,
 };
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::name::PersonName;
-use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
+use cpss_registry::domain::provider::ProviderFile;
 use cpss_registry::domain::rule_sets::RuleSets;
 use cpss_registry::domain::sets::Designations;
-use cpss_registry::domain::specialist::SpecialistFile;
-use cpss_registry::domain::timeline::Timeline;
+use cpss_registry::domain::specialist::Specialist;
+use cpss_registry::domain::specialist_file::SpecialistFile;
+use cpss_registry::domain::timeline::{Employers, Timeline};
 use cpss_registry::domain::verdict::{AskedProvider, Found, Known, Question};
 use cpss_registry::proto::v1::{self, verification_item};
 use cpss_registry::registry::token::Token;
@@ -104,7 +105,7 @@ fn a_person() -> SpecialistFile {
         job(3, between("2024-01-15", None)),
         end(2, "2024-05-31"),
     ];
-    SpecialistFile { id: PERSON, facts: recorded(facts) }
+    SpecialistFile::new(PERSON, recorded(facts))
 }
 
 fn a_provider(rule_sets: &RuleSets) -> ProviderFile {
@@ -128,14 +129,14 @@ struct World {
     rule_sets: RuleSets,
     person: SpecialistFile,
     provider: ProviderFile,
-    employers: HashMap<ProviderId, Arc<ProviderTimeline>>,
+    employers: Employers,
 }
 
 impl World {
     fn new() -> World {
         let rule_sets = rule_sets();
         let provider = a_provider(&rule_sets);
-        let employers = HashMap::from([(provider_id(), Arc::clone(&provider.timeline))]);
+        let employers = Employers::from_iter([(provider_id(), Arc::clone(&provider.timeline))]);
         World { person: a_person(), provider, employers, rule_sets }
     }
 
@@ -173,6 +174,66 @@ fn judging(c: &mut Criterion) {
     c.bench_function("timeline of 12 facts, compiled as known before the last", |b| {
         b.iter(|| world.compile(black_box(Revision(11))));
     });
+}
+
+/// A person with a long history: jobs of a week each with some providers, every tenth one corrected, and suspensions of a
+/// day.
+fn a_long_history(facts: usize) -> SpecialistFile {
+    let mut long: Vec<SpecialistFact> = a_person().facts()[..5].iter().map(|recorded| recorded.fact.clone()).collect();
+    let mut at = 0;
+    while long.len() < facts {
+        let start = day("2020-01-01").plus(at * 7);
+        let employment = EmploymentId::from_number(u64::from(at.unsigned_abs()) + 10);
+        long.push(SpecialistFact::EmploymentStarted {
+            employment,
+            provider: provider_id(),
+            position: "peer specialist".into(),
+            supervised: true,
+            days: Period::from_inclusive(start, None),
+        });
+        long.push(match at % 10 {
+            0 => {
+                let days = Period::from_inclusive(start, Some(start.plus(5)));
+                SpecialistFact::EmploymentCorrected { employment, days }
+            }
+            1 => SpecialistFact::PeriodOpened {
+                number: NUMBER,
+                kind: CredentialPeriodKind::Suspended(SuspensionBasis::CeAudit),
+                days: Period::from_inclusive(start, Some(start)),
+            },
+            _ => SpecialistFact::EmploymentEnded {
+                employment,
+                last_day: start.plus(6),
+                reason: EmploymentEndReason::Resigned,
+            },
+        });
+        at += 1;
+    }
+    SpecialistFile::new(PERSON, recorded(long))
+}
+
+/// What the writer computes for one more fact of a person, by the number of facts before it.
+fn histories(c: &mut Criterion) {
+    let World { rule_sets, employers, .. } = World::new();
+    for facts in [12, 1_000, 5_000] {
+        let file = a_long_history(facts);
+        let timeline = |known: &Specialist| Timeline::compile(known, &known.credentials[0], &employers, &rule_sets);
+        let before = timeline(file.known_now());
+        c.bench_function(&format!("person of {facts} facts, read from them"), |b| {
+            b.iter(|| black_box(&file).known_at(Revision::LATEST));
+        });
+        c.bench_function(&format!("timeline of {facts} facts"), |b| b.iter(|| timeline(black_box(file.known_now()))));
+        c.bench_function(&format!("differences of {facts} facts"), |b| {
+            b.iter(|| {
+                let state = |timeline: &Timeline| {
+                    let mut published = PublishedState::default();
+                    published.add_credential(timeline, &employers);
+                    published
+                };
+                differences(&state(black_box(&before)), &state(black_box(&before)))
+            });
+        });
+    }
 }
 
 fn the_wire(c: &mut Criterion) {
@@ -230,5 +291,5 @@ fn the_log(c: &mut Criterion) {
     }
 }
 
-criterion_group!(pure, judging, the_wire, the_log);
+criterion_group!(pure, judging, histories, the_wire, the_log);
 criterion_main!(pure);

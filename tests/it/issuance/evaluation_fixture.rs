@@ -14,11 +14,12 @@ use cpss_registry::domain::fact::{
 use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::prior_number::PriorNumber;
-use cpss_registry::domain::provider::{ProviderFile, ProviderTimeline};
+use cpss_registry::domain::provider::ProviderFile;
 use cpss_registry::domain::rule_sets::RuleSets;
-use cpss_registry::domain::specialist::{Specialist, SpecialistFile};
+use cpss_registry::domain::specialist::Specialist;
+use cpss_registry::domain::specialist_file::SpecialistFile;
 use cpss_registry::domain::standing::Standing;
-use cpss_registry::domain::timeline::Timeline;
+use cpss_registry::domain::timeline::{Employers, Timeline};
 use cpss_registry::rules::{self, RuleText};
 use jiff::Timestamp;
 
@@ -115,7 +116,7 @@ impl EvaluationFixture {
         let id = SpecialistId::from_number(1);
         let mut fixture = EvaluationFixture {
             rule_sets: rule_sets(&texts, None),
-            person: SpecialistFile { id, facts: Vec::new() },
+            person: SpecialistFile::new(id, Vec::new()),
             texts,
             providers: HashMap::new(),
             reporter: Reporter { client: "registrar".into(), role: Role::Registrar },
@@ -130,7 +131,7 @@ impl EvaluationFixture {
 
     /// Replaces the person on file.
     pub fn meet(&mut self, born: Day) {
-        self.person.facts.clear();
+        self.person = SpecialistFile::new(self.person.id, Vec::new());
         let name = PersonName { given: "Ada".into(), family: "Merriweather".into(), suffix: String::new() };
         self.record(SpecialistFact::Registered { name, birth_date: born });
     }
@@ -181,7 +182,7 @@ impl EvaluationFixture {
     /// Records a fact about the person, without checking rules.
     pub fn record(&mut self, fact: SpecialistFact) {
         let recorded = self.recorded(fact);
-        self.person.facts.push(recorded);
+        self.person.add(vec![recorded]);
     }
 
     /// Records a job of the person.
@@ -210,8 +211,8 @@ impl EvaluationFixture {
     }
 
     /// The person as known now.
-    pub fn known(&self) -> Specialist {
-        self.person.known_now()
+    pub fn known(&self) -> Arc<Specialist> {
+        Arc::clone(self.person.known_now())
     }
 
     /// The person's credential number.
@@ -223,7 +224,7 @@ impl EvaluationFixture {
     pub fn timeline(&self) -> Timeline {
         let known = self.known();
         let credential = known.the_credential().expect("a credential was issued");
-        let timelines: HashMap<ProviderId, Arc<ProviderTimeline>> =
+        let timelines: Employers =
             self.providers.iter().map(|(id, file)| (id.clone(), Arc::clone(&file.timeline))).collect();
         Timeline::compile(&known, credential, &timelines, &self.rule_sets)
     }

@@ -42,7 +42,15 @@ const ROOMS: &[Room] = &[
     Room {
         name: "domain",
         enters: &[],
-        uses: Only(&["jiff", "smallvec", "thiserror", "unicode_normalization", "unicode_properties", "uuid"]),
+        uses: Only(&[
+            "foldhash",
+            "jiff",
+            "smallvec",
+            "thiserror",
+            "unicode_normalization",
+            "unicode_properties",
+            "uuid",
+        ]),
         why: "domain implements the rules: no async, no clock, no I/O, and nothing of the wire or the disk",
     },
     Room {

@@ -4,8 +4,6 @@ mod answers;
 mod facts;
 mod files;
 
-use std::collections::HashMap;
-
 use uuid::Uuid;
 
 use super::*;
@@ -18,14 +16,14 @@ use crate::domain::fact::{
 };
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::name::PersonName;
-use crate::domain::provider::{Provider, ProviderTimeline};
+use crate::domain::provider::Provider;
 use crate::domain::record::{Change, Coverage, ServiceStatus};
 use crate::domain::requirements::{Fee, FeeKind, LivedExperienceRule, Requirements};
 use crate::domain::rule_sets::{InForceBasis, RuleSet, RuleSets, UnitYear};
 use crate::domain::sets::{Designations, Reasons};
-use crate::domain::specialist::{Specialist, SpecialistFile};
+use crate::domain::specialist::Specialist;
 use crate::domain::standing::{Reason, Standing, Verdict};
-use crate::domain::timeline::Timeline;
+use crate::domain::timeline::{Employers, Timeline};
 use crate::domain::verdict::{CoverageLimits, Finding, Known, Settlement, Units};
 use crate::proto::google::r#type::Date;
 use crate::proto::v1::{self, FactKind};
@@ -154,8 +152,8 @@ fn a_person() -> Specialist {
         SpecialistFact::PriorNumberSet { number: NUMBER, prior: "MS2".parse().unwrap() },
         SpecialistFact::PriorNumberSet { number: NUMBER, prior: "MS417".parse().unwrap() },
     ];
-    let facts = (1..).zip(facts).map(|(revision, fact)| recorded(revision, fact)).collect();
-    SpecialistFile { id: PERSON, facts }.known_now()
+    let facts: Vec<_> = (1..).zip(facts).map(|(revision, fact)| recorded(revision, fact)).collect();
+    Specialist::known_at(PERSON, &facts, Revision::LATEST)
 }
 
 fn a_timeline(person: &Specialist, grace_days: u32) -> Timeline {
@@ -169,8 +167,7 @@ fn a_timeline(person: &Specialist, grace_days: u32) -> Timeline {
             valid_through: None,
         }],
     };
-    let providers: HashMap<ProviderId, std::sync::Arc<ProviderTimeline>> =
-        HashMap::from([(a_provider(), provider.compile(&rule_sets).into())]);
+    let providers = Employers::from_iter([(a_provider(), provider.compile(&rule_sets).into())]);
     Timeline::compile(person, &person.credentials[0], &providers, &rule_sets)
 }
 
