@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
+use tokio::signal::unix::SignalKind;
 use tonic::Status;
 use tonic_types::StatusExt;
 
@@ -67,6 +68,11 @@ impl Failure {
     /// A person interrupted the command.
     pub fn interrupted(line: &str) -> Failure {
         Failure { lines: vec![line.to_owned()], exit_code: INTERRUPTED }
+    }
+
+    /// A person interrupted the command, or the system ended it.
+    pub fn stopped(by: SignalKind, line: &str) -> Failure {
+        if by == SignalKind::interrupt() { Failure::interrupted(line) } else { Failure::said(vec![line.to_owned()]) }
     }
 
     /// Whether this is a usage error.

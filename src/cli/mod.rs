@@ -75,6 +75,7 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -241,9 +242,10 @@ fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Fa
 /// files that are not whole yet.
 fn block_on_until_interrupted<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     block_on(async {
+        let ended = ended_by_signal()?;
         tokio::select! {
-            ended = future => ended,
-            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted("interrupted: nothing was written")),
+            finished = future => finished,
+            by = ended => Err(Failure::stopped(by, "interrupted: nothing was written")),
         }
     })
 }
@@ -258,6 +260,11 @@ fn ended_by_signal() -> Result<impl Future<Output = SignalKind>, Failure> {
             _ = interrupted.recv() => SignalKind::interrupt(),
         }
     })
+}
+
+/// Parses a count, from 1 on.
+fn counts(most: usize) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most as u64)
 }
 
 /// Prints a text. A closed pipe is not a failure.

@@ -65,11 +65,13 @@ impl Entry {
         Err(Failure::usage(vec![format!("{shown} is not there, or not as long as {shown}.json says")]))
     }
 
-    /// Like [`Entry::read`]. The files that a restore of it needs must be there, too.
-    pub fn read_whole(path: &Path) -> Result<Entry, Failure> {
+    /// Like [`Entry::read`], with the number of files that a restore of it needs. Each of them must be there, with its
+    /// description, and as long as that says.
+    pub fn read_whole(path: &Path) -> Result<(Entry, usize), Failure> {
         let entry = Entry::read(path)?;
-        chain(path)?;
-        Ok(entry)
+        let files = chain(path)?;
+        files.iter().try_for_each(|file| Entry::read(file).map(drop))?;
+        Ok((entry, files.len()))
     }
 
     /// The description of a backup, if it has one.
@@ -149,12 +151,11 @@ impl Catalog {
     }
 
     /// The file to take the next backup since, if each chain may have this many files. `None` for a full backup, also
-    /// if a file that the last one needs is gone, or has lost its description.
+    /// if a file that the last one needs is gone, was shortened, or has lost its description.
     pub fn since(&self, full_every: usize) -> Option<PathBuf> {
         let last = self.0.last()?;
-        let length = chain(&last.path).ok()?.len();
-        let is_described = length == self.needed_by(last).len();
-        (is_described && length < full_every).then(|| last.path.clone())
+        let (_, length) = Entry::read_whole(&last.path).ok()?;
+        (length < full_every).then(|| last.path.clone())
     }
 
     /// Removes all but the newest backups, and those that they need.
@@ -223,7 +224,7 @@ mod tests {
         let third = taken(path, "cpss-3.tar.age", Some(&second));
         assert_eq!(since(7), Some(third.path.clone()));
         assert_eq!(since(3), None, "the chain is as long as it may be");
-        assert!(Entry::read_whole(&third.path).is_ok());
+        assert_eq!(Entry::read_whole(&third.path).unwrap().1, 3);
         for lost in [&second.path, &full.path] {
             fs::rename(lost, path.join("aside")).unwrap();
             assert_eq!(since(7), None, "{} is gone", lost.display());
@@ -231,8 +232,17 @@ mod tests {
             assert!(refused.contains(&format!("{}, which is not there", lost.display())), "{refused}");
             fs::rename(path.join("aside"), lost).unwrap();
         }
+        for shortened in [&full.path, &second.path, &third.path] {
+            fs::write(shortened, b"byte").unwrap();
+            assert_eq!(since(7), None, "{} was shortened", shortened.display());
+            let refused = Entry::read_whole(&third.path).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{} is not there, or not as long", shortened.display())), "{refused}");
+            fs::write(shortened, b"bytes").unwrap();
+        }
         fs::remove_file(beside(&second.path)).unwrap();
         assert_eq!(since(7), None, "a file whose own needs are not known");
+        let refused = Entry::read_whole(&third.path).unwrap_err().to_string();
+        assert!(refused.contains(&format!("{} has no description", second.path.display())), "{refused}");
         let fourth = taken(path, "cpss-4.tar.age", None);
         assert_eq!(since(7), Some(fourth.path), "a new chain");
     }

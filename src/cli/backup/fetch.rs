@@ -42,7 +42,7 @@ enum Broken {
 /// Fetches a backup into a new file, or to standard output. What the file `since` has is left out. If the connection is
 /// lost, it is started over.
 pub async fn fetch(connection: &Connection, to: Option<&Path>, since: Option<&Path>) -> Result<Report, Failure> {
-    let since = since.map(Entry::read_whole).transpose()?;
+    let since = since.map(Entry::read_whole).transpose()?.map(|(since, _)| since);
     if let Some(path) = to.filter(|path| path.exists()) {
         return Err(Failure::usage(vec![format!("{} already exists: name another file", path.display())]));
     }

@@ -7,7 +7,6 @@ mod local;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use clap::builder::RangedU64ValueParser;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -15,7 +14,7 @@ use self::catalog::{Catalog, MOST, name_of};
 use super::connect::Connection;
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
-use super::{Outcome, block_on, display_text, json, print, print_aside, print_json};
+use super::{Outcome, block_on, counts, display_text, json, print, print_aside, print_json};
 use crate::registry::clock;
 
 /// Copy the registry, also while it is running: into a directory, as an archive, or encrypted from a server
@@ -59,11 +58,6 @@ backup_recipients: only the holder of such a key can restore it.
 
 An archive that has no MANIFEST at its end is incomplete, and `restore` refuses it.
 The backup contains personal data and the key of the registry. Protect it like the registry.";
-
-/// Parses a count, from 1 on.
-pub(super) fn counts(most: usize) -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=most as u64)
-}
 
 #[derive(Serialize)]
 struct Report {

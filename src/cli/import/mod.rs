@@ -20,7 +20,6 @@ mod unconfirmed;
 use std::path::PathBuf;
 
 use jiff::civil::Date;
-use tokio::signal::unix::SignalKind;
 
 use self::caller::Caller;
 use self::findings::{Findings, position, standings};
@@ -125,10 +124,7 @@ impl Import {
             let caller = caller::through(opened.caller());
             let rehearsed = tokio::select! {
                 rehearsed = self.rehearse_in(source, &caller, progress) => rehearsed,
-                by = ended => Err(match by == SignalKind::interrupt() {
-                    true => Failure::interrupted(STOPPED),
-                    false => Failure::said(vec![STOPPED.to_owned()]),
-                }),
+                by = ended => Err(Failure::stopped(by, STOPPED)),
             };
             drop(caller);
             opened.end().await.map_err(|error| Failure::of("the rehearsal failed", &error))?;

@@ -85,6 +85,7 @@ impl Ship {
             sleep(PERIOD.saturating_sub(looked.elapsed())).await;
         }
     }
+
     /// Brings the copy to the head. Waits for a server that has not published its head yet, unless it copies once.
     fn begin(&self, data_dir: &Path) -> Result<backup::Ship, Failure> {
         let waiting = Incident::new();

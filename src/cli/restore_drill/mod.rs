@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use self::questions::{Asked, MOST};
-use super::backup::counts;
 use super::connect::Connection;
 use super::failure::Failure;
 use super::progress::Progress;
 use super::restore::fill;
 use super::scratch_dir::ScratchDir;
-use super::{Outcome, block_on, ended_by_signal, print, print_json};
+use super::{Outcome, block_on, counts, ended_by_signal, print, print_json};
 use crate::server::check::check;
 use crate::store::backup::{Cut, Restored};
 

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
@@ -78,6 +79,11 @@ impl Terminal {
     fn types(&mut self, keys: &str) -> &mut Terminal {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self
+    }
+
+    /// Sends the command SIGTERM.
+    fn terminate(&mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
     }
 
     /// Waits for the end of the command. The exit code is as a shell shows it, and the terminal is as it was.
@@ -185,12 +191,21 @@ fn files(desk: &Desk) -> BTreeSet<String> {
 
 /// Interrupts a command while the registry answers it, through a proxy that holds the answers back.
 fn interrupted(desk: &Desk, proxy: &Proxy, arguments: &[&str], says: &str) {
+    let interrupt = |terminal: &mut Terminal| {
+        terminal.types(CTRL_C);
+    };
+    assert_eq!(stopped(desk, proxy, arguments, interrupt, says), INTERRUPTED, "{arguments:?}");
+}
+
+/// Like [`interrupted`], with any way to stop the command. Returns its exit code.
+fn stopped(desk: &Desk, proxy: &Proxy, arguments: &[&str], stop: fn(&mut Terminal), says: &str) -> i32 {
     let before = files(desk);
     let mut terminal = Terminal::start(desk, arguments);
     proxy.wait_for_the_stop();
-    terminal.types(CTRL_C).shows(says);
-    assert_eq!(terminal.ends(), INTERRUPTED, "{arguments:?}");
+    stop(&mut terminal);
+    let code = terminal.shows(says).ends();
     assert_eq!(files(desk), before, "{arguments:?}");
+    code
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -211,9 +226,16 @@ async fn a_list_that_is_interrupted_leaves_no_file_and_can_be_asked_again() {
     ];
     for (arguments, written) in runs {
         // Rows are written by then, and others are asked.
-        let proxy = Proxy::before(desk.address(), At::Bytes(200_000), Then::Hold);
-        desk.profile_at(&proxy.endpoint(), "registrar", "");
-        interrupted(&desk, &proxy, arguments, "interrupted: nothing was written");
+        let held_back = || {
+            let proxy = Proxy::before(desk.address(), At::Bytes(200_000), Then::Hold);
+            desk.profile_at(&proxy.endpoint(), "registrar", "");
+            proxy
+        };
+        let says = "interrupted: nothing was written";
+        let code = stopped(&desk, &held_back(), arguments, Terminal::terminate, says);
+        assert_eq!(code, 1, "{arguments:?}");
+        let proxy = held_back();
+        interrupted(&desk, &proxy, arguments, says);
         desk.run(arguments).exits(0);
         let lines = fs::read_to_string(desk.home(written)).unwrap().lines().count();
         assert_eq!(lines, 1 + ROWS, "{arguments:?}");
