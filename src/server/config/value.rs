@@ -146,23 +146,28 @@ pub struct HttpOrigins(pub Vec<String>);
 
 impl Value for HttpOrigins {
     fn read(text: &str) -> Result<Self, String> {
-        let is_origin = |origin: &str| {
-            let uri = origin.parse::<http::Uri>().ok();
-            uri.is_some_and(|uri| {
-                let scheme = uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme));
-                let whole = scheme.zip(uri.authority()).map(|(scheme, authority)| format!("{scheme}://{authority}"));
-                whole.is_some_and(|whole| whole == origin)
-            })
-        };
-        match text.split_whitespace().find(|origin| !is_origin(origin)) {
-            Some(wrong) => Err(format!("`{wrong}` is not an origin, such as https://portal.example.gov")),
-            None => Ok(HttpOrigins(text.split_whitespace().map(str::to_owned).collect())),
-        }
+        let origins = text.split_whitespace().map(|origin| match sent(origin) {
+            Some(sent) if sent == origin => Ok(sent),
+            Some(sent) => Err(format!("`{origin}` is not an origin as browsers send it: write {sent}")),
+            None => Err(format!("`{origin}` is not an origin, such as https://portal.example.gov")),
+        });
+        origins.collect::<Result<_, _>>().map(HttpOrigins)
     }
 
     fn show(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| self.0.join(" "))
     }
+}
+
+/// The origin of a URL as browsers send it: in lower case, without a user, a path, or the default port. None if it is no
+/// URL of a web page.
+fn sent(url: &str) -> Option<String> {
+    let url: http::Uri = url.parse().ok()?;
+    let scheme = url.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?;
+    let host = url.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
+    let default = if scheme == "https" { 443 } else { 80 };
+    let port = url.port_u16().filter(|port| *port != default);
+    Some(port.map_or_else(|| format!("{scheme}://{host}"), |port| format!("{scheme}://{host}:{port}")))
 }
 
 /// A share of a disk, in bytes.
@@ -257,5 +262,31 @@ pub(super) fn wanted(forms: &[Form]) -> &'static str {
         [Form::Truth] => "true or false",
         [Form::Text, Form::Date] => "a date",
         _ => "a text in quotes",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_send_it() {
+        let right = "https://portal.example.gov http://127.0.0.1:8080 https://[2001:db8::1]:8443 http://a.example:443";
+        assert_eq!(HttpOrigins::read(right).unwrap().show().unwrap(), right);
+        for (wrong, right) in [
+            ("https://Portal.Example.gov", "https://portal.example.gov"),
+            ("HTTPS://portal.example.gov", "https://portal.example.gov"),
+            ("https://portal.example.gov:443", "https://portal.example.gov"),
+            ("http://portal.example.gov:80", "http://portal.example.gov"),
+            ("https://me@portal.example.gov:8443", "https://portal.example.gov:8443"),
+            ("https://portal.example.gov/", "https://portal.example.gov"),
+        ] {
+            let said = HttpOrigins::read(&format!("https://a.example {wrong}")).unwrap_err();
+            assert_eq!(said, format!("`{wrong}` is not an origin as browsers send it: write {right}"));
+        }
+        for wrong in ["portal.example.gov", "ftp://portal.example.gov", "null", "*", "https://"] {
+            let said = HttpOrigins::read(wrong).unwrap_err();
+            assert!(said.ends_with("is not an origin, such as https://portal.example.gov"), "{wrong}: {said}");
+        }
     }
 }
