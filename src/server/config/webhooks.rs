@@ -1,19 +1,18 @@
 //! Reads the files of the webhooks on the list of clients.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
+use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 
+use super::checks::with_source;
 use super::secret::secret;
 use crate::auth::clients::{Clients, Mistake};
+use crate::server::listener::certificates::read_chain;
 use crate::webhooks::{Secret, Webhook};
 
-/// The maximum size of a file with secrets, and of one with authorities, in bytes.
+/// The maximum size of a file with secrets, in bytes.
 const MAX_SECRETS: usize = 1024;
-const MAX_AUTHORITIES: u64 = 1024 * 1024;
 
 /// Reads the files that the list in this directory names. Returns every mistake.
 pub(super) fn read(clients: &Clients, directory: &Path) -> Result<Vec<Webhook>, Vec<Mistake>> {
@@ -44,12 +43,12 @@ fn secrets(path: &Path) -> Result<Vec<Secret>, String> {
 }
 
 fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let shown = path.display();
-    let mut pem = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_AUTHORITIES).read_to_end(&mut pem));
-    read.map_err(|error| format!("cannot read {shown}: {error}"))?;
-    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    found.ok().filter(|found| !found.is_empty()).ok_or_else(|| format!("{shown} is not a list of certificates (PEM)"))
+    let found = read_chain(path).map_err(|error| with_source(&error))?;
+    for (authority, number) in found.iter().zip(1..) {
+        let used = RootCertStore::empty().add(authority.clone());
+        used.map_err(|error| format!("certificate {number} in {} cannot be an authority: {error}", path.display()))?;
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -78,7 +77,18 @@ mod tests {
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         let webhook = &read(", allow_local = true").unwrap()[0];
         assert_eq!((webhook.secrets.len(), webhook.allow_local, webhook.authorities.len()), (1, true, 0));
-        assert!(read(", ca = \"hook\"").unwrap_err()[0].contains("is not a list of certificates"));
+        assert!(read(", ca = \"none\"").unwrap_err()[0].starts_with("5: cannot read"));
+        assert!(read(", ca = \"hook\"").unwrap_err()[0].contains("does not hold a certificate in PEM"));
+        let ca = directory.path().join("ca");
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
+        fs::write(&ca, &own).unwrap();
+        assert_eq!(read(", ca = \"ca\"").unwrap()[0].authorities.len(), 1);
+        fs::write(&ca, format!("{own}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")).unwrap();
+        let wrong = &read(", ca = \"ca\"").unwrap_err()[0];
+        assert!(wrong.starts_with("5: certificate 2 in ") && wrong.contains("cannot be an authority"), "{wrong}");
+        fs::write(&ca, &own).unwrap();
+        fs::set_permissions(&ca, Permissions::from_mode(0o606)).unwrap();
+        assert!(read(", ca = \"ca\"").unwrap_err()[0].contains("can be changed by everyone on this machine"));
         fs::write(&file, "secret\n").unwrap();
         assert!(read("").unwrap_err()[0].contains("whsec_"));
     }

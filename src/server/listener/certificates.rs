@@ -129,7 +129,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, CertificateError> {
 }
 
 /// Reads the certificates of a file. There must be at least one, and every one must be complete.
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+pub(in crate::server) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     if let Some(open) = writable_by_others(path).map_err(unreadable(path))? {
         return Err(CertificateError::Writable { path: path.to_owned(), open: open.to_owned() });
     }
