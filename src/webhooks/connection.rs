@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, CertificateError, OtherError};
 
 use super::address::is_public;
 
@@ -39,9 +40,18 @@ pub(super) enum PostError {
     /// All its addresses are of this machine, its link, or a private network.
     #[error("its address is local or private, and the entry of the client does not say `allow_local = true`")]
     Local,
+    /// It is at an address of this machine.
+    #[error("its address is of this machine, and the entry of the client does not say `allow_local = true`")]
+    Own,
     /// It does not accept connections.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
+    /// Its certificate is the one of the authority.
+    #[error(
+        "no TLS: the receiver has the certificate of the authority: it needs a certificate that the authority signs, \
+         and `ca` names the authority"
+    )]
+    Authority,
     /// The handshake failed.
     #[error("no TLS: {0}")]
     Tls(#[source] io::Error),
@@ -125,8 +135,8 @@ impl Receiver {
     }
 
     async fn connect(&self) -> Result<Connection, PostError> {
-        let stream = reach(&self.addresses().await?).await?;
-        let stream = self.tls.connect(self.name.clone(), stream).await.map_err(PostError::Tls)?;
+        let stream = reach(&self.addresses().await?, self.allow_local, PATIENCE).await?;
+        let stream = self.tls.connect(self.name.clone(), stream).await.map_err(no_tls)?;
         let (requests, connection) = Builder::new().max_buf_size(HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
         // Its errors come with the request, too.
         let driver = tokio::spawn(async move { drop(connection.await) });
@@ -148,20 +158,46 @@ fn host(url: &Uri) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-/// Connects to the first address that accepts.
-async fn reach(addresses: &[SocketAddr]) -> Result<TcpStream, PostError> {
-    let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
+/// Connects to the first address that accepts, within this time. Each address has an equal share of it, and so has what
+/// comes after, so that one that does not answer leaves time for the others.
+async fn reach(addresses: &[SocketAddr], allow_local: bool, patience: Duration) -> Result<TcpStream, PostError> {
+    let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let mut refused = PostError::Connect(io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
+        match timeout(patience / shares, TcpStream::connect(address)).await {
+            // The machine may have an address of the Internet itself. From there it connects to no other host.
+            Ok(Ok(stream)) if !allow_local && is_within(&stream) => refused = PostError::Own,
+            Ok(Ok(stream)) => {
                 // Without it, a small request may wait for an acknowledgment. It is a matter of speed only.
                 drop(stream.set_nodelay(true));
                 return Ok(stream);
             }
-            Err(error) => refused = error,
+            Ok(Err(error)) => refused = PostError::Connect(error),
+            Err(_) => refused = PostError::Connect(io::ErrorKind::TimedOut.into()),
         }
     }
-    Err(PostError::Connect(refused))
+    Err(refused)
+}
+
+/// True if a connection does not leave this machine, or if that is not known.
+fn is_within(stream: &TcpStream) -> bool {
+    match (stream.local_addr(), stream.peer_addr()) {
+        (Ok(local), Ok(peer)) => local.ip() == peer.ip(),
+        _ => true,
+    }
+}
+
+/// Why a handshake failed.
+fn no_tls(error: io::Error) -> PostError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause))))
+            if format!("{cause:?}") == "CaUsedAsEndEntity" =>
+        {
+            PostError::Authority
+        }
+        _ => PostError::Tls(error),
+    }
 }
 
 /// Reads the body of an answer. False if it is too long or breaks off.
@@ -179,6 +215,13 @@ async fn read_to_end(mut body: Incoming) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
     use super::super::tls;
     use super::*;
 
@@ -195,6 +238,63 @@ mod tests {
             assert!(addresses.iter().all(|address| !is_public(address.ip())), "{url}: {addresses:?}");
         }
         assert_eq!(receiver("https://8.8.8.8/", false).addresses().await.unwrap(), ["8.8.8.8:443".parse().unwrap()]);
+    }
+
+    /// A port that does not answer: the connections that wait to be accepted are full. They end when they are dropped.
+    async fn silent() -> (SocketAddr, TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+            waiting.push(stream.unwrap());
+        }
+        (address, listener, waiting)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+        let (silent, _silent, _waiting) = silent().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let answers = listener.local_addr().unwrap();
+        let patience = Duration::from_secs(3);
+        let reached = timeout(patience, reach(&[silent, answers], true, patience)).await;
+        assert_eq!(reached.expect("in time").unwrap().peer_addr().unwrap(), answers);
+        let missed = timeout(patience, reach(&[silent], true, patience)).await.expect("in time");
+        assert!(matches!(missed, Err(PostError::Connect(error)) if error.kind() == io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn an_address_of_this_machine_is_left_at_once_whatever_its_range_unless_it_is_allowed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = [listener.local_addr().unwrap()];
+        let refused = reach(&own, false, PATIENCE).await;
+        assert!(matches!(refused, Err(PostError::Own)), "{refused:?}");
+        reach(&own, true, PATIENCE).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_receiver_with_the_certificate_of_the_authority_itself_is_told_what_to_do() {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&key).unwrap().der().clone();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let acceptor =
+            TlsAcceptor::from(std::sync::Arc::new(config.with_single_cert(vec![authority.clone()], key).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let serving = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            acceptor.accept(stream).await.map(drop)
+        });
+        let mut receiver = Receiver::new(url.parse().unwrap(), tls::connector(vec![authority]).unwrap(), true).unwrap();
+        let refused = receiver.post(Vec::new(), Bytes::new()).await;
+        assert!(matches!(refused, Err(PostError::Authority)), "{refused:?}");
+        drop(serving.await);
     }
 
     #[test]
