@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::config::Config;
 use super::vital::{AbortOnDrop, restarted};
+use crate::domain::id::Revision;
 use crate::registry::{Registry, clock};
 use crate::surface::Surface;
 use crate::webhooks::board::Board;
@@ -20,14 +21,13 @@ pub(super) fn start(
     board: &Board,
 ) -> AbortOnDrop {
     let registry = registry.clone();
-    let head = move || {
-        let head = registry.head();
-        let epoch = head.history.epoch_of(head.revision).map(|epoch| epoch.id.to_string());
-        Position { epoch: epoch.unwrap_or_default(), revision: head.revision.0 }
+    let position = move |revision: Option<u64>| {
+        let revision = revision.map_or_else(|| registry.head().revision, Revision);
+        Position { epoch: registry.epoch_of(revision).to_string(), revision: revision.0 }
     };
     let sender = Sender {
         surface: surface.clone(),
-        head: Arc::new(head),
+        position: Arc::new(position),
         now: clock::now,
         directory: config.data_dir.join("webhooks"),
         delivers: config.deliver_webhooks,

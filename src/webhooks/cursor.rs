@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The least time between two writes while deliveries go on. After a crash what was delivered since is delivered again.
@@ -12,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// A position in the feed: everything up to this record is delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// The epoch of the record. Empty: the current one.
+    /// The epoch of the record. Empty, as a file may have it: the current one.
     pub epoch: String,
     /// The number of the record.
     pub revision: u64,
@@ -76,8 +77,13 @@ fn read(text: &str) -> io::Result<Position> {
     parsed.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a position: EPOCH/REVISION"))
 }
 
+/// Held while a position is written. A write goes on when its delivery is ended, and the next delivery has the same
+/// files.
+static WRITING: Mutex<()> = Mutex::new(());
+
 /// Writes a file atomically and durably.
 fn write(path: &Path, text: &str) -> io::Result<()> {
+    let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let directory = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let draft = path.with_added_extension("tmp");

@@ -15,7 +15,6 @@ use tokio_stream::StreamExt as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::board::FAILING_AFTER;
 use super::body::{WriteError, Writer};
 use super::connection::{PostError, Receiver};
 use super::cursor::{Cursor, Position};
@@ -51,6 +50,9 @@ enum Failure {
     /// The authorities cannot be used, or the host is none.
     #[error("no connection can be prepared: {0}")]
     Prepare(String),
+    /// A step was left out before this one.
+    #[error("the position or the connection is missing")]
+    NotPrepared,
     /// There is no answer.
     #[error(transparent)]
     Post(#[from] PostError),
@@ -80,10 +82,8 @@ pub(super) struct Delivery {
     peer: Peer,
     cursor: Option<Cursor>,
     receiver: Option<Receiver>,
-    /// The failures in a row.
+    /// The failures since a record was confirmed as a whole.
     failures: u32,
-    /// True if the failures were reported.
-    is_reported: bool,
     troubles: Incident,
 }
 
@@ -91,7 +91,7 @@ impl Delivery {
     pub(super) fn new(webhook: Webhook, sender: Sender, writer: Arc<Writer>) -> Delivery {
         let peer = Peer::within(&webhook.client);
         let (cursor, receiver, troubles) = (None, None, Incident::new());
-        Delivery { webhook, sender, writer, peer, cursor, receiver, failures: 0, is_reported: false, troubles }
+        Delivery { webhook, sender, writer, peer, cursor, receiver, failures: 0, troubles }
     }
 
     /// Delivers until this is dropped or the receiver says that it is gone.
@@ -102,7 +102,7 @@ impl Delivery {
                 Ok(never) => match never {},
                 Err(failure) => failure,
             };
-            // What was confirmed is not sent again only because of another failure.
+            // A record that was confirmed is not sent again only because of another failure.
             if let Some(cursor) = &mut self.cursor {
                 cursor.keep().await.ok();
             }
@@ -116,10 +116,11 @@ impl Delivery {
 
     /// Delivers until something fails.
     async fn follow(&mut self) -> Result<std::convert::Infallible, Failure> {
-        self.prepare().await?;
+        self.open().await?;
         if !self.sender.delivers {
             return future::pending().await;
         }
+        self.prepare().await?;
         let mut answers = self.watch().await?;
         loop {
             let message = answers.next().await.unwrap_or_else(|| Err(Status::unavailable("it ended")))?;
@@ -127,24 +128,26 @@ impl Delivery {
             match response.event {
                 Some(Event::Message(message)) => self.deliver(&message).await?,
                 Some(Event::Progress(_)) => {
-                    self.works(0);
-                    if let Some(cursor) = &mut self.cursor {
-                        cursor.keep().await?;
-                    }
+                    self.cursor.as_mut().ok_or(Failure::NotPrepared)?.keep().await?;
+                    self.works();
                 }
                 None => {}
             }
         }
     }
 
-    /// Opens the position, and prepares the connection.
-    async fn prepare(&mut self) -> Result<(), Failure> {
-        let client = &self.webhook.client;
+    /// Opens the position.
+    async fn open(&mut self) -> Result<(), Failure> {
         if self.cursor.is_none() {
-            let cursor = Cursor::open(&self.sender.directory, client, || self.begin()).await?;
-            self.sender.board.at(client, cursor.position().revision);
-            self.cursor = Some(cursor);
+            let begin = || (self.sender.position)(self.webhook.from_revision);
+            self.cursor = Some(Cursor::open(&self.sender.directory, &self.webhook.client, begin).await?);
         }
+        Ok(())
+    }
+
+    /// Prepares the connection.
+    async fn prepare(&mut self) -> Result<(), Failure> {
+        self.sender.board.at(&self.webhook.client, self.position()?.revision);
         if self.receiver.is_none() {
             let authorities = self.webhook.authorities.clone();
             let tls = tokio::task::spawn_blocking(|| tls::connector(authorities)).await;
@@ -156,34 +159,35 @@ impl Delivery {
         Ok(())
     }
 
-    /// Where the first delivery begins.
-    fn begin(&self) -> Position {
-        let from = self.webhook.from_revision.map(|revision| Position { epoch: String::new(), revision });
-        from.unwrap_or_else(|| (self.sender.head)())
+    fn position(&self) -> Result<&Position, Failure> {
+        self.cursor.as_ref().map(Cursor::position).ok_or(Failure::NotPrepared)
     }
 
     /// Asks for the feed after the position, as the client.
-    async fn watch(&self) -> Result<Answers, Status> {
-        let position = self.cursor.as_ref().map(|cursor| cursor.position().clone());
-        let after = position.map(|Position { epoch, revision }| ChangePosition { epoch, revision });
-        let request = WatchChangesRequest { after, ..WatchChangesRequest::default() };
+    async fn watch(&self) -> Result<Answers, Failure> {
+        let Position { epoch, revision } = self.position()?.clone();
+        let request =
+            WatchChangesRequest { after: Some(ChangePosition { epoch, revision }), ..WatchChangesRequest::default() };
         let request = tokio_stream::once(Ok(Bytes::from(request.encode_to_vec())));
         let headers = HeaderMap::from_iter([(USER_AGENT, AGENT.clone())]);
         let call = Call { method: FEED, headers: &headers, peer: Some(&self.peer), deadline: None };
-        self.sender.surface.call(call, request).await
+        Ok(self.sender.surface.call(call, request).await?)
     }
 
     /// Posts a message if it changes something, and then moves the position if it completes a record.
     async fn deliver(&mut self, message: &ChangeMessage) -> Result<(), Failure> {
-        if !message.changes.is_empty() {
+        let is_posted = !message.changes.is_empty();
+        if is_posted {
             self.post(message).await?;
-            self.works(1);
+            self.sender.board.confirmed(&self.webhook.client);
         }
-        if message.last_part
-            && let Some(cursor) = &mut self.cursor
-        {
-            cursor.move_to(Position { epoch: message.epoch.clone(), revision: message.revision }).await?;
+        if message.last_part {
+            let position = Position { epoch: message.epoch.clone(), revision: message.revision };
+            self.cursor.as_mut().ok_or(Failure::NotPrepared)?.move_to(position).await?;
             self.sender.board.at(&self.webhook.client, message.revision);
+            if is_posted {
+                self.works();
+            }
         }
         Ok(())
     }
@@ -200,17 +204,17 @@ impl Delivery {
             let value = HeaderValue::from_str(&value).map_err(|error| Failure::Prepare(error.to_string()))?;
             headers.push((HeaderName::from_static(name), value));
         }
-        let Some(receiver) = &mut self.receiver else { return Ok(()) };
-        let status = receiver.post(headers, body).await?;
+        let status = self.receiver.as_mut().ok_or(Failure::NotPrepared)?.post(headers, body).await?;
         if status.is_success() { Ok(()) } else { Err(Failure::Answered(status)) }
     }
 
-    /// Something was delivered, or nothing is left to deliver.
-    fn works(&mut self, delivered: u64) {
+    /// A record was delivered as a whole, or nothing is left to deliver. A part alone ends no failure: all parts of a
+    /// record are sent again until each is confirmed.
+    fn works(&mut self) {
         let client = &self.webhook.client;
         self.failures = 0;
-        self.sender.board.works(client, delivered, Instant::now());
-        if std::mem::take(&mut self.is_reported) {
+        self.troubles.resolve();
+        if self.sender.board.works(client) {
             tracing::info!(event = "webhook_recovered", client, "the webhook is delivered again");
         }
     }
@@ -222,9 +226,7 @@ impl Delivery {
         if let Some(times) = self.troubles.occurred_for(&cause) {
             tracing::warn!(event = "webhook_not_delivered", client, times, cause, "a webhook could not be delivered");
         }
-        let lasts = self.sender.board.failed(client, Instant::now());
-        if lasts >= FAILING_AFTER && !self.is_reported {
-            self.is_reported = true;
+        if let Some(lasts) = self.sender.board.failed(client, Instant::now()) {
             let minutes = lasts.as_secs() / 60;
             tracing::error!(
                 event = "webhook_failing",
@@ -252,8 +254,7 @@ impl Delivery {
 
     /// Goes on where the two histories part, or at the head if that is not known.
     async fn change_history(&mut self, last_shared: Option<u64>) {
-        let shared = last_shared.map(|revision| Position { epoch: String::new(), revision });
-        let position = shared.unwrap_or_else(|| (self.sender.head)());
+        let position = (self.sender.position)(last_shared);
         tracing::warn!(
             event = "webhook_history_changed",
             client = self.webhook.client,

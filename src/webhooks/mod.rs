@@ -2,8 +2,9 @@
 //!
 //! Each client of the list with a webhook has a task, which watches the feed with that client's rights, posts each
 //! record that changes something, in order, and notes how far it came. The task holds one record. Whatever a receiver
-//! does, it delays nothing but its own deliveries. A receiver gets a record again if it did not confirm it, or if the
-//! server ended before the position was written: at least once, with the same `webhook-id`.
+//! does, it delays nothing but its own deliveries. A receiver gets a message again if it did not confirm each part of
+//! the record, or if the server ended or the row changed before the position was written: at least once, with the same
+//! `webhook-id`.
 
 mod address;
 mod backoff;
@@ -13,16 +14,15 @@ mod connection;
 mod cursor;
 mod delivery;
 mod signature;
+mod tasks;
 mod tls;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::Uri;
 use jiff::Timestamp;
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use self::board::Board;
@@ -30,6 +30,7 @@ use self::body::Writer;
 pub(crate) use self::cursor::Position;
 use self::delivery::Delivery;
 pub(crate) use self::signature::Secret;
+use self::tasks::Tasks;
 use crate::surface::Surface;
 
 /// Where the changes of a client are posted.
@@ -57,8 +58,8 @@ pub(crate) type Webhooks = Arc<[Webhook]>;
 pub(crate) struct Sender {
     /// What answers the calls of the clients.
     pub surface: Surface,
-    /// The position of the head.
-    pub head: Arc<dyn Fn() -> Position + Send + Sync>,
+    /// The position of a revision, or of the head.
+    pub position: Arc<dyn Fn(Option<u64>) -> Position + Send + Sync>,
     /// The time.
     pub now: fn() -> Timestamp,
     /// The directory with the positions.
@@ -71,40 +72,28 @@ pub(crate) struct Sender {
 
 /// Makes the deliveries, until this is dropped. It returns only when nobody can change the list any more.
 pub(crate) async fn keep(mut list: watch::Receiver<Webhooks>, sender: Sender) {
+    if list.wait_for(|webhooks| !webhooks.is_empty()).await.is_err() {
+        return;
+    }
     let Some(writer) = Writer::new().map(Arc::new) else {
         tracing::error!(event = "webhooks_not_started", "webhooks are not delivered: the contract cannot be read");
         return;
     };
-    let mut tasks = JoinSet::new();
-    let mut running: HashMap<String, (Webhook, AbortHandle)> = HashMap::new();
+    let mut tasks = Tasks::new(|webhook| Delivery::new(webhook, sender.clone(), Arc::clone(&writer)).run());
     loop {
         let webhooks = Arc::clone(&list.borrow_and_update());
-        running.retain(|_, (webhook, task)| {
-            let goes_on = webhooks.contains(webhook) && !task.is_finished();
-            if !goes_on {
-                task.abort();
-            }
-            goes_on
-        });
+        tasks.follow(&webhooks).await;
         sender.board.keep_only(|client| webhooks.iter().any(|webhook| webhook.client == client));
-        for webhook in webhooks.iter() {
-            running.entry(webhook.client.clone()).or_insert_with(|| {
-                let delivery = Delivery::new(webhook.clone(), sender.clone(), Arc::clone(&writer));
-                (webhook.clone(), tasks.spawn(delivery.run()))
-            });
-        }
         loop {
             tokio::select! {
                 changed = list.changed() => match changed {
                     Ok(()) => break,
                     Err(_) => return,
                 },
-                Some(ended) = tasks.join_next() => {
-                    if ended.is_err_and(|error| error.is_panic()) {
-                        tracing::error!(event = "webhook_task_panicked", "the delivery of a webhook panicked and begins again");
-                        tokio::time::sleep(backoff::FIRST).await;
-                        break;
-                    }
+                webhook = tasks.panicked() => {
+                    tracing::error!(event = "webhook_task_panicked", "the delivery of a webhook panicked and begins again");
+                    tokio::time::sleep(backoff::FIRST).await;
+                    tasks.start(webhook);
                 }
             }
         }
