@@ -90,6 +90,23 @@ async fn an_unauthenticated_connection_to_which_too_much_is_sent_is_closed() {
 }
 
 #[tokio::test]
+async fn the_peer_of_a_connection_knows_whether_writing_to_it_blocks() {
+    let (mut other, mut connection, _set, peer) = connect(LONG).await;
+    peer.admit_without_limit();
+    let answer = vec![7; 64 * UNAUTHENTICATED_BYTES];
+    let mut sent = 0;
+    while let Poll::Ready(written) = poll_fn(|cx| Poll::Ready(Pin::new(&mut connection).poll_write(cx, &answer))).await
+    {
+        assert!(!peer.is_blocked());
+        sent += written.unwrap();
+    }
+    assert!(peer.is_blocked());
+    other.read_exact(&mut vec![0; sent]).await.unwrap();
+    connection.write_all(b"more").await.unwrap();
+    assert!(!peer.is_blocked());
+}
+
+#[tokio::test]
 async fn a_connection_with_much_to_read_yields_to_the_others() {
     let (mut other, mut connection, _set, peer) = connect(LONG).await;
     peer.admit_without_limit();
