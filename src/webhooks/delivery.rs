@@ -20,14 +20,12 @@ use super::connection::{PostError, Receiver};
 use super::cursor::{Cursor, Position};
 use super::signature::signatures;
 use super::{Sender, Webhook, backoff, tls};
+use crate::auth::FEED;
 use crate::auth::peer::Peer;
 use crate::proto::v1::watch_changes_response::Event;
 use crate::proto::v1::{ChangeMessage, ChangePosition, WatchChangesRequest, WatchChangesResponse};
 use crate::registry::incident::Incident;
 use crate::surface::{Answers, Call};
-
-/// The feed.
-const FEED: &str = "ChangeService/WatchChanges";
 
 /// What the requests of a webhook call themselves, here and at the receiver.
 static AGENT: HeaderValue = HeaderValue::from_static(concat!("cpss-registry-webhook/", env!("CARGO_PKG_VERSION")));

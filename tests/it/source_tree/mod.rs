@@ -94,7 +94,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "http",
-        enters: &["surface", "auth::memory", "auth::peer", "auth::quotas", "proto"],
+        enters: &["surface", "auth::FEED", "auth::PACKAGE", "auth::memory", "auth::peer", "auth::quotas", "proto"],
         uses: AllBut(&["sled", "clap", "toml", "rustix"]),
         why: "http is a listener: it implements the protocol, and gets checked responses from the surface",
     },
@@ -106,7 +106,7 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "webhooks",
-        enters: &["surface", "auth::peer", "proto", "registry::incident"],
+        enters: &["surface", "auth::FEED", "auth::peer", "proto", "registry::incident"],
         uses: AllBut(&["sled", "clap", "toml", "rustix"]),
         why: "webhooks posts what the surface answers to a client: it reads nothing that the client may not",
     },
