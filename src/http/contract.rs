@@ -8,7 +8,7 @@ use prost_reflect::{DescriptorError, DescriptorPool, MessageDescriptor};
 
 use super::json::{Fault, from_json};
 pub(super) use crate::auth::PACKAGE;
-use crate::proto::{self, DESCRIPTORS, SERVICES};
+use crate::proto::{self, SERVICES};
 
 /// The maximum size of a message in JSON. It has a few times the length of the encoded message, whose size the surface
 /// limits.
@@ -59,7 +59,7 @@ pub(super) struct Method {
 impl Contract {
     /// Reads the descriptors of the contract.
     pub fn new() -> Result<Contract, ContractError> {
-        Contract::of(DescriptorPool::decode(DESCRIPTORS)?)
+        Contract::of(proto::types()?)
     }
 
     fn of(pool: DescriptorPool) -> Result<Contract, ContractError> {

@@ -6,11 +6,22 @@
 
 pub mod bounds;
 
+use std::sync::OnceLock;
+
+use prost_reflect::{DescriptorError, DescriptorPool};
+
 pub use ms::dmh::credential::storage::v1 as storage;
 pub use ms::dmh::credential::v1;
 
 /// The descriptor set of the public contract, with comments. Server reflection returns it.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The types of [`DESCRIPTORS`]. They are read once, and shared.
+pub fn types() -> Result<DescriptorPool, DescriptorError> {
+    static READ: OnceLock<DescriptorPool> = OnceLock::new();
+    let read = READ.get().cloned().map_or_else(|| DescriptorPool::decode(DESCRIPTORS), Ok)?;
+    Ok(READ.get_or_init(|| read).clone())
+}
 
 /// A service of the contract.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! The body of a delivery: a `ChangeMessage` as JSON, reduced to the fields that are listed here.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage as _, SerializeOptions, Value};
+use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage as _, SerializeOptions, Value};
 
-use crate::proto::DESCRIPTORS;
+use crate::proto;
 
 /// The message.
 const MESSAGE: &str = "ms.dmh.credential.v1.ChangeMessage";
@@ -46,7 +46,7 @@ pub(super) enum WriteError {
 impl Writer {
     /// Reads the descriptors of the contract. None if they cannot be read, which a test rules out.
     pub(super) fn new() -> Option<Writer> {
-        DescriptorPool::decode(DESCRIPTORS).ok()?.get_message_by_name(MESSAGE).map(Writer)
+        proto::types().ok()?.get_message_by_name(MESSAGE).map(Writer)
     }
 
     /// Writes an encoded message.
@@ -83,11 +83,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use prost::Message as _;
+    use prost_reflect::DescriptorPool;
     use prost_types::field_descriptor_proto::{Label, Type};
     use prost_types::{FieldDescriptorProto, FileDescriptorSet};
 
     use super::*;
-    use crate::proto::v1;
+    use crate::proto::{DESCRIPTORS, v1};
 
     fn message() -> v1::ChangeMessage {
         let standing = v1::StandingChange {
@@ -109,8 +110,8 @@ mod tests {
         }
     }
 
-    fn date(year: i32, month: i32, day: i32) -> crate::proto::google::r#type::Date {
-        crate::proto::google::r#type::Date { year, month, day }
+    fn date(year: i32, month: i32, day: i32) -> proto::google::r#type::Date {
+        proto::google::r#type::Date { year, month, day }
     }
 
     #[test]
