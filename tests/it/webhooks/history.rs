@@ -2,12 +2,10 @@
 
 use std::process::Command;
 
-use cpss_registry::server::setup;
-
 use super::receiver::Receiver;
-use super::{add_client, register};
+use super::{delivering, register};
 use crate::harness::{Process, until};
-use crate::tls::tls_server::{TlsServer, client};
+use crate::tls::tls_server::TlsServer;
 
 fn offline(arguments: &[&str]) {
     let ended = Command::new(Process::binary()).args(arguments).output().unwrap();
@@ -32,12 +30,8 @@ fn revision(text: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_restore_the_records_behind_the_fork_are_delivered() {
-    let receiver = Receiver::start().await;
     let mut place = TlsServer::start();
-    setup::add_client(place.directory(), &client("certifier-1", "certifier")).unwrap();
-    add_client(&place, &receiver, "auditor-1", "auditor", ", allow_local = true");
-    place.hang_up_until("loaded the list of clients").await;
-    until("the position", async || place.file("data/webhooks/auditor-1.position").exists()).await;
+    let receiver = delivering(&place, ", allow_local = true").await;
     register(&place.client("certifier-1").await, 1).await;
     until("the first delivery", async || ids(&receiver).len() == 1).await;
 

@@ -2,23 +2,17 @@
 
 use std::time::Duration;
 
-use cpss_registry::server::setup;
-
-use super::receiver::{Manner, Receiver};
-use super::{add_client, check_order, delivered, expected, register};
+use super::receiver::Manner;
+use super::{check_order, delivered, delivering, expected, register};
 use crate::harness::until;
-use crate::tls::tls_server::{TlsServer, client};
+use crate::tls::tls_server::TlsServer;
 
 const REDIRECT: &str = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_success_confirms_and_no_lie_stops_or_fills_the_server() {
-    let receiver = Receiver::start().await;
     let place = TlsServer::start();
-    setup::add_client(place.directory(), &client("certifier-1", "certifier")).unwrap();
-    add_client(&place, &receiver, "auditor-1", "auditor", ", allow_local = true");
-    place.hang_up_until("loaded the list of clients").await;
-    until("the position", async || place.file("data/webhooks/auditor-1.position").exists()).await;
+    let receiver = delivering(&place, ", allow_local = true").await;
     let certifier = place.client("certifier-1").await;
     let begin = place.client("registrar").await.head().await;
     let long_head: &'static str = format!("HTTP/1.1 200 OK\r\na: {}\r\n\r\n", "a".repeat(100_000)).leak();

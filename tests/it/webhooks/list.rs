@@ -2,23 +2,19 @@
 
 use std::time::Duration;
 
-use cpss_registry::server::setup;
-
 use super::receiver::{Manner, Receiver};
-use super::{add_client, register};
+use super::{add_client, delivering, register};
+use crate::harness::ops::{Metrics, metric};
 use crate::harness::until;
-use crate::tls::tls_server::{TlsServer, client};
+use crate::tls::tls_server::TlsServer;
+
+const LAG: &str = "cpss_webhook_lag_revisions{client=\"auditor-1\"}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_webhook_follows_the_list_and_is_silent_after_gone_until_the_list_is_loaded() {
-    let receiver = Receiver::start().await;
     let place = TlsServer::start();
-    setup::add_client(place.directory(), &client("certifier-1", "certifier")).unwrap();
-    let without = place.read("clients.toml");
     // A local address is not reached unless the row says that it may.
-    add_client(&place, &receiver, "auditor-1", "auditor", "");
-    place.hang_up_until("loaded the list of clients").await;
-    until("the position", async || place.file("data/webhooks/auditor-1.position").exists()).await;
+    let receiver = delivering(&place, "").await;
     let certifier = place.client("certifier-1").await;
     register(&certifier, 1).await;
     place.process.wait_for_log("its address is local or private");
@@ -38,7 +34,9 @@ async fn a_webhook_follows_the_list_and_is_silent_after_gone_until_the_list_is_l
     place.hang_up_until("loaded the list of clients").await;
     until("the deliveries since", async || receiver.confirmed().len() == 3).await;
 
-    place.take_list(&without).await;
+    let (without, auditor) = local.rsplit_once("[[client]]").unwrap();
+    assert!(auditor.contains("auditor-1"), "{auditor}");
+    place.take_list(without).await;
     register(&certifier, 1).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(receiver.confirmed().len(), 3, "nothing for a client that was removed");
@@ -61,15 +59,24 @@ async fn a_list_whose_webhook_has_no_secret_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_does_not_deliver_notes_where_it_would_have_begun() {
-    let receiver = Receiver::start().await;
     let mut place = TlsServer::start_with(&["--deliver-webhooks", "false"]);
-    setup::add_client(place.directory(), &client("certifier-1", "certifier")).unwrap();
-    add_client(&place, &receiver, "auditor-1", "auditor", ", allow_local = true");
-    place.hang_up_until("loaded the list of clients").await;
-    until("the position", async || place.file("data/webhooks/auditor-1.position").exists()).await;
+    let receiver = delivering(&place, ", allow_local = true").await;
     register(&place.client("certifier-1").await, 2).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(receiver.received().len(), 0);
+    let metrics = Metrics::of(place.process.ops()).await;
+    assert_eq!(metrics.find(LAG), None, "what another replica delivers is no lag");
     place.kill_and_start();
     until("what was recorded meanwhile", async || receiver.confirmed().len() == 2).await;
+    until("no lag", async || metric(place.process.ops(), LAG).await == Some(0.0)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_position_names_its_epoch_from_the_beginning() {
+    let place = TlsServer::start_with(&["--deliver-webhooks", "false"]);
+    delivering(&place, ", from_revision = 0").await;
+    let position = place.read("data/webhooks/auditor-1.position");
+    let (epoch, revision) = position.split_once('/').unwrap();
+    assert!(uuid::Uuid::parse_str(epoch).is_ok_and(|epoch| !epoch.is_nil()), "{position}");
+    assert_eq!(revision, "0\n");
 }

@@ -4,6 +4,7 @@
 mod history;
 mod lies;
 mod list;
+mod parts;
 mod receiver;
 mod rows;
 
@@ -16,12 +17,23 @@ use cpss_registry::proto::v1;
 use cpss_registry::server::setup;
 
 use self::receiver::{Manner, Received, Receiver};
-use crate::harness::requests::register_provider;
+use crate::harness::requests::{qualify, register_provider};
+use crate::harness::scenes::{QUALIFIED_FROM, Qualified};
 use crate::harness::{Client, until};
 use crate::tls::tls_server::{TlsServer, client, question};
 
 fn kills() -> u32 {
     std::env::var("CPSS_WEBHOOK_KILLS").map_or(4, |text| text.parse().unwrap())
+}
+
+/// Adds a certifier, and an auditor with a webhook, and waits until its deliveries begin.
+async fn delivering(place: &TlsServer, more: &str) -> Receiver {
+    let receiver = Receiver::start().await;
+    setup::add_client(place.directory(), &client("certifier-1", "certifier")).unwrap();
+    add_client(place, &receiver, "auditor-1", "auditor", more);
+    place.hang_up_until("loaded the list of clients").await;
+    until("the position", async || place.file("data/webhooks/auditor-1.position").exists()).await;
+    receiver
 }
 
 /// Adds a client with a webhook. The server does not know it yet.
@@ -99,9 +111,10 @@ fn ask_meanwhile(client: Client) -> (Arc<AtomicBool>, tokio::task::JoinHandle<Ve
     (stop, asking)
 }
 
-fn p99(mut times: Vec<Duration>) -> Duration {
+/// None if there are no times.
+fn p99(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
-    times[times.len() * 99 / 100]
+    times.get(times.len() * 99 / 100).copied()
 }
 
 async fn register(client: &Client, count: u32) {
@@ -110,14 +123,17 @@ async fn register(client: &Client, count: u32) {
     }
 }
 
+/// Registers a provider and qualifies it, as a certifier, who sees no changes.
+async fn qualified(certifier: &Client, name: &str) -> Qualified {
+    let provider_id = certifier.ask(register_provider(name)).await.provider.unwrap().provider_id;
+    let qualification = certifier.ask(qualify(&provider_id, QUALIFIED_FROM)).await.fact_id;
+    Qualified { provider_id, qualification }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_change_is_delivered_in_order_however_often_receiver_and_server_are_killed() {
-    let mut receiver = Receiver::start().await;
     let mut place = TlsServer::start();
-    setup::add_client(place.directory(), &client("certifier-1", "certifier")).unwrap();
-    add_client(&place, &receiver, "auditor-1", "auditor", ", allow_local = true");
-    place.hang_up_until("loaded the list of clients").await;
-    until("the position", async || place.file("data/webhooks/auditor-1.position").exists()).await;
+    let mut receiver = delivering(&place, ", allow_local = true").await;
     let mut certifier = place.client("certifier-1").await;
     let begin = place.client("registrar").await.head().await;
 
@@ -136,8 +152,8 @@ async fn each_change_is_delivered_in_order_however_often_receiver_and_server_are
             _ => Manner::Confirm,
         });
         register(&certifier, 3).await;
-        let confirmed = receiver.confirmed().len();
         receiver.kill().await;
+        let confirmed = receiver.confirmed().len();
         register(&certifier, 2).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         receiver.behave(Manner::Confirm);

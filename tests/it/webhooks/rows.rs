@@ -3,18 +3,10 @@
 use cpss_registry::proto::v1;
 use cpss_registry::server::setup;
 
-use super::add_client;
 use super::receiver::Receiver;
-use crate::harness::requests::{qualify, register_provider};
-use crate::harness::scenes::{QUALIFIED_FROM, Qualified};
-use crate::harness::{Client, until};
+use super::{add_client, qualified};
+use crate::harness::until;
 use crate::tls::tls_server::{TlsServer, client};
-
-async fn qualified(certifier: &Client, name: &str) -> Qualified {
-    let provider_id = certifier.ask(register_provider(name)).await.provider.unwrap().provider_id;
-    let qualification = certifier.ask(qualify(&provider_id, QUALIFIED_FROM)).await.fact_id;
-    Qualified { provider_id, qualification }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_receiver_gets_the_feed_of_its_client_without_names() {
