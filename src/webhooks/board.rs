@@ -31,7 +31,7 @@ pub(crate) struct State {
 struct Trouble {
     /// The first failure.
     since: Instant,
-    /// True if operators were told.
+    /// True if the log has a warning of it.
     is_reported: bool,
 }
 

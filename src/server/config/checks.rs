@@ -38,7 +38,7 @@ impl Reading {
         if let Some(directory) = &config.rules_dir
             && let Err(error) = rules::in_directory(directory)
         {
-            self.mistake(self.place_of("rules_dir"), with_source(&error));
+            self.mistake(self.place_of("rules_dir"), super::with_source(&error));
         }
     }
 
@@ -90,7 +90,7 @@ impl Reading {
     /// Reads the files that decide who may call, and records their mistakes.
     fn check_access_files(&mut self, access: &Access) {
         if let Err(error) = access.certificates.read(clock::now()) {
-            self.mistake(self.place_of("tls_cert"), with_source(&error));
+            self.mistake(self.place_of("tls_cert"), super::with_source(&error));
         }
         match clients::read(&access.clients) {
             Ok(list) if list.clients.has_certificates() && access.certificates.client_ca.is_none() => {
@@ -102,8 +102,4 @@ impl Reading {
             Err(mistakes) => self.mistakes.extend(mistakes),
         }
     }
-}
-
-pub(super) fn with_source(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::log_values::{LogEngine, ReplicaId};
 use super::reading::Reading;
 use super::secret::secret;
-use super::{Config, Flags, Mistake, checks};
+use super::{Config, Flags, Mistake, with_source};
 use crate::registry::clock;
 use crate::store::Key;
 use crate::store::log::postgresql::{Password, Settings, SettingsError, SharedLog};
@@ -156,7 +156,7 @@ impl Config {
         let mut settings = settings.map_err(|error| {
             use SettingsError::{Malformed, NoHost, PasswordInUrl};
             let is_of_url = matches!(error, Malformed | NoHost | PasswordInUrl) || self.log_ca.is_none();
-            unusable(if is_of_url { "log.url" } else { "log.ca" })(checks::with_source(&error))
+            unusable(if is_of_url { "log.url" } else { "log.ca" })(with_source(&error))
         })?;
         settings.roll_call = self.log_roll_call.0;
         Ok(Some(settings))

@@ -86,6 +86,11 @@ pub struct Mistake {
     pub message: String,
 }
 
+/// The text of an error, with what caused it.
+fn with_source(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
@@ -194,7 +199,7 @@ impl Config {
             let origin =
                 self.settings.iter().find(|setting| setting.key == "audit_file").map(|setting| &setting.origin);
             let place = origin.map_or_else(String::new, |origin| format!(" ({origin})"));
-            Mistake { place: format!("audit_file{place}"), message: checks::with_source(&error) }
+            Mistake { place: format!("audit_file{place}"), message: with_source(&error) }
         })
     }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::checks::with_source;
 use super::secret::secret;
+use super::with_source;
 use crate::auth::clients::{Clients, Mistake};
 use crate::server::listener::certificates::read_chain;
 use crate::webhooks::{Secret, Webhook};
