@@ -147,10 +147,14 @@ fn rows<T: PartialEq, R: PartialEq>(before: &Runs<T>, after: &Runs<T>, row: impl
     rows
 }
 
-/// Differences over all days, in the order in which they are published.
+/// Differences over all days.
 #[derive(Debug, Default)]
 pub struct Differences {
-    changes: Vec<Change>,
+    standings: Vec<Change>,
+    coverages: Vec<Change>,
+    designations: Vec<Change>,
+    /// Changes of providers, and of the registry.
+    others: Vec<Change>,
     specialists: BTreeSet<SpecialistId>,
 }
 
@@ -162,7 +166,7 @@ pub fn differences(before: &PublishedState, after: &PublishedState) -> Differenc
     if let Some(first_day) = after.records_begin
         && before.records_begin != after.records_begin
     {
-        differences.changes.push(Change::Records { first_day });
+        differences.others.push(Change::Records { first_day });
     }
     differences
 }
@@ -181,36 +185,34 @@ impl Differences {
         let not_issued = Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective)));
         let (uncovered, unheld) = (Runs::constant(Coverage::NotCovered), Runs::constant(false));
         let (no_coverage, no_designations) = (BTreeMap::new(), BTreeMap::new());
-        let (mut standings, mut coverages, mut designations) = (Vec::new(), Vec::new(), Vec::new());
         for (number, was, is) in pairs(&before.credentials, &after.credentials) {
             let number = *number;
-            let rows_before = standings.len() + coverages.len() + designations.len();
+            let rows_before = self.standings.len() + self.coverages.len() + self.designations.len();
             let (old, new) = (
                 was.map_or(&not_issued, |published| &published.standing),
                 is.map_or(&not_issued, |published| &published.standing),
             );
             for (days, (from, to, reason)) in rows(old, new, |was, is| (was.0, is.0, is.1)) {
-                standings.push(Change::Standing { number, days, from, to, reason });
+                self.standings.push(Change::Standing { number, days, from, to, reason });
             }
             let old = was.map_or(&no_coverage, |published| &published.coverage);
             let new = is.map_or(&no_coverage, |published| &published.coverage);
             for (provider, was, is) in pairs(old, new) {
                 for (days, coverage) in rows(was.unwrap_or(&uncovered), is.unwrap_or(&uncovered), |_, is| *is) {
-                    coverages.push(Change::Coverage { number, provider: provider.clone(), days, coverage });
+                    self.coverages.push(Change::Coverage { number, provider: provider.clone(), days, coverage });
                 }
             }
             let old = was.map_or(&no_designations, |published| &published.designations);
             let new = is.map_or(&no_designations, |published| &published.designations);
             for (code, was, is) in pairs(old, new) {
                 for (days, held) in rows(was.unwrap_or(&unheld), is.unwrap_or(&unheld), |_, is| *is) {
-                    designations.push(Change::Designation { number, code: *code, days, held });
+                    self.designations.push(Change::Designation { number, code: *code, days, held });
                 }
             }
-            if standings.len() + coverages.len() + designations.len() > rows_before {
+            if self.standings.len() + self.coverages.len() + self.designations.len() > rows_before {
                 self.specialists.extend(is.or(was).and_then(|published| published.specialist));
             }
         }
-        self.changes.extend(standings.into_iter().chain(coverages).chain(designations));
     }
 
     fn add_providers(&mut self, before: &PublishedState, after: &PublishedState) {
@@ -220,7 +222,7 @@ impl Differences {
             let old = was.map_or(&unknown, |published| &published.service);
             let new = is.map_or(&unknown, |published| &published.service);
             for (days, service) in rows(old, new, |_, is| *is) {
-                self.changes.push(Change::Service { provider: provider.clone(), days, service });
+                self.others.push(Change::Service { provider: provider.clone(), days, service });
             }
             let old = was.and_then(|published| published.identifiers.as_ref());
             let new = is.and_then(|published| published.identifiers.as_ref());
@@ -232,17 +234,36 @@ impl Differences {
                 });
             }
         }
-        self.changes.append(&mut rows_of_file);
+        self.others.append(&mut rows_of_file);
+    }
+
+    /// Adds the differences of other subjects.
+    pub fn extend(&mut self, other: Differences) {
+        let Differences { standings, coverages, designations, others, specialists } = other;
+        self.standings.extend(standings);
+        self.coverages.extend(coverages);
+        self.designations.extend(designations);
+        self.others.extend(others);
+        self.specialists.extend(specialists);
     }
 
     /// Whether there are no differences.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        [&self.standings, &self.coverages, &self.designations, &self.others].iter().all(|changes| changes.is_empty())
     }
 
     /// The number of people whose standing, coverage or designations differ.
     pub fn specialist_count(&self) -> u32 {
         u32::try_from(self.specialists.len()).unwrap_or(u32::MAX)
+    }
+
+    /// All differences, in the order in which they are published: those of a kind by credential number.
+    fn in_order(self) -> impl Iterator<Item = Change> {
+        let Differences { mut standings, mut coverages, mut designations, others, specialists: _ } = self;
+        for changes in [&mut standings, &mut coverages, &mut designations] {
+            changes.sort_by_key(Change::credential);
+        }
+        standings.into_iter().chain(coverages).chain(designations).chain(others)
     }
 
     /// Splits the differences into those published today and those foreseen. A run that includes today is published
@@ -256,7 +277,7 @@ impl Differences {
         let mut published = Vec::new();
         let mut foreseen = Foreseen::default();
         let later = Period { start: today.next(), end: Day::FOREVER };
-        for change in self.changes {
+        for change in self.in_order() {
             let Some(days) = change.days() else {
                 published.push(change);
                 continue;

@@ -85,14 +85,19 @@ impl Record {
 
     /// The facts, each with its id, time and reporter.
     pub fn recorded_facts(&self) -> impl Iterator<Item = Recorded<&Fact>> {
-        self.facts.iter().enumerate().map(|(index, fact)| Recorded {
+        (0..).zip(&self.facts).map(|(index, fact)| self.recorded(index, fact))
+    }
+
+    /// A fact of the record, which is at `index`, with its id, time and reporter.
+    pub fn recorded<F>(&self, index: usize, fact: F) -> Recorded<F> {
+        Recorded {
             id: self.fact_id(index),
             recorded_at: self.recorded_at,
             reporter: self.reporter.clone(),
             imported: self.is_imported(),
             note: self.note.clone(),
             fact,
-        })
+        }
     }
 }
 

@@ -161,9 +161,14 @@ impl Filed for SpecialistFact {
 }
 
 impl Specialist {
+    /// The jobs with a provider that are not retracted.
+    pub fn jobs_with(&self, provider: &ProviderId) -> impl Iterator<Item = &Job> {
+        self.jobs.iter().filter(move |job| job.provider == *provider)
+    }
+
     /// Whether any job with the provider includes one of the days.
     pub fn works_for(&self, provider: &ProviderId, days: Period) -> bool {
-        self.jobs.iter().any(|job| job.provider == *provider && !job.days.intersect(days).is_empty())
+        self.jobs_with(provider).any(|job| !job.days.intersect(days).is_empty())
     }
 
     /// The person according to the facts up to a revision.
@@ -280,7 +285,7 @@ impl Specialist {
 
     /// Whether the person has or had a job with a provider that is not retracted.
     pub fn is_staff_of(&self, provider: &ProviderId) -> bool {
-        self.jobs.iter().any(|job| job.provider == *provider)
+        self.jobs_with(provider).next().is_some()
     }
 }
 

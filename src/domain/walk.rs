@@ -47,12 +47,12 @@ pub(super) fn walk(
 /// An input of the walk. It holds on the days of its periods.
 #[derive(Clone, Copy)]
 enum Input {
-    /// A job with a provider that qualifies.
-    Employed,
-    /// The same, if the provider is not suspended and its certificate has not expired.
+    /// A job with a provider that qualifies by a certificate that has not expired, and is not suspended.
     Covered,
     /// The same, if the certificate has expired.
     CoverageNotKnown,
+    /// A job with a provider that qualifies and is suspended.
+    NotCovered,
     InTerm,
     /// A term other than the first.
     InRenewal,
@@ -98,10 +98,12 @@ impl Turns {
     /// Adds the days on which a job counts.
     fn add_job(&mut self, days: Period, provider: &ProviderTimeline) {
         for (days, on) in provider.days.within(days).filter(|(_, on)| on.qualifies) {
-            self.add_period(days, Input::Employed);
-            if !on.suspended {
-                self.add_period(days, if on.current { Input::Covered } else { Input::CoverageNotKnown });
-            }
+            let input = match (on.suspended, on.current) {
+                (true, _) => Input::NotCovered,
+                (false, true) => Input::Covered,
+                (false, false) => Input::CoverageNotKnown,
+            };
+            self.add_period(days, input);
         }
     }
 }
@@ -121,6 +123,10 @@ impl Counts {
 
     fn has(&self, input: Input) -> bool {
         self.0[input as usize] > 0
+    }
+
+    fn is_employed(&self) -> bool {
+        self.has(Input::Covered) || self.has(Input::CoverageNotKnown) || self.has(Input::NotCovered)
     }
 
     fn coverage(&self) -> Coverage {
@@ -221,7 +227,7 @@ impl Walk<'_> {
         if !inputs.has(Input::InTerm) {
             return ended(Standing::Lapsed, Some(Reason::Lapsed));
         }
-        if inputs.has(Input::Employed) || inputs.has(Input::Inactive) || !self.rule_sets.has_records_for(day) {
+        if inputs.is_employed() || inputs.has(Input::Inactive) || !self.rule_sets.has_records_for(day) {
             state.separated_days = 0;
             state.separated_since = None;
         } else {
@@ -265,7 +271,7 @@ impl Walk<'_> {
             basis: _,
             prior_numbers: _,
         } = credential;
-        let mut turns = Turns(Vec::with_capacity(4 * (employers.len() + terms.len() + periods.len()) + 8));
+        let mut turns = Turns(Vec::with_capacity(2 * (employers.len() + terms.len() + periods.len()) + 16));
         let others = [Day::BEGINNING, *effective_from].into_iter();
         let others = others.chain(death_date.map(Day::next)).chain(rule_sets.records_begin());
         others.chain(acts.iter().flat_map(|(day, _)| [*day, day.next()])).for_each(|day| turns.add(day, Turn::Other));
@@ -342,7 +348,7 @@ fn day_of(state: State, inputs: &Counts) -> CredentialDay {
     CredentialDay {
         standing: state.standing,
         reason: state.reason,
-        employed: inputs.has(Input::Employed),
+        employed: inputs.is_employed(),
         coverage: inputs.coverage(),
         separated_since: state.separated_since,
     }

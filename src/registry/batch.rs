@@ -4,17 +4,18 @@
 //! change stay in the batch until the log has the records. If the log refuses the batch, it is dropped and nothing has
 //! changed.
 
-use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::errors::ReadError;
 use super::head::Head;
+use super::in_parts::in_parts;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
+use crate::domain::decide::Staff;
 use crate::domain::fact::Identifier;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::prior_number::PriorNumber;
@@ -34,7 +35,7 @@ pub(super) struct Batch<'a> {
     /// The index with the staged records and their due dates on top.
     pub(super) pending: Overlay<'a>,
     /// The people's files that were read, including staged facts.
-    pub(super) specialist_cache: RefCell<SpecialistCache>,
+    specialist_cache: Mutex<SpecialistCache>,
     /// The staged records, in order.
     pub(super) records: Vec<Record>,
     /// How many of them, the first ones, other processes appended.
@@ -64,7 +65,7 @@ impl<'a> Batch<'a> {
             shared,
             pinned: shared.snapshot(&head, head.revision, Some(head.recorded_at)),
             pending: shared.index.pending()?,
-            specialist_cache: RefCell::new(specialist_cache),
+            specialist_cache: Mutex::new(specialist_cache),
             records: Vec::new(),
             foreign: 0,
             head,
@@ -94,9 +95,19 @@ impl<'a> Batch<'a> {
         self.pinned.read_timeline(number)
     }
 
+    /// The cache of people's files.
+    pub(super) fn files(&self) -> MutexGuard<'_, SpecialistCache> {
+        self.specialist_cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the cache of people's files, with the staged facts.
+    pub(super) fn take_files(&mut self) -> SpecialistCache {
+        self.files().take()
+    }
+
     /// Returns a person's file, including staged facts.
     pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
-        if let Some(file) = self.specialist_cache.borrow_mut().get(id) {
+        if let Some(file) = self.files().get(id) {
             return Ok(Some(file));
         }
         let mut facts = self.pending.specialist_facts(id)?;
@@ -106,7 +117,7 @@ impl<'a> Batch<'a> {
             return Ok(None);
         }
         let file = Arc::new(SpecialistFile::new(id, facts));
-        self.specialist_cache.borrow_mut().put(Arc::clone(&file));
+        self.files().put(Arc::clone(&file));
         Ok(Some(file))
     }
 
@@ -133,11 +144,17 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    /// Returns the files of everyone who has or had a job with a provider.
-    pub(super) fn staff(&self, provider: &ProviderId) -> Result<Vec<Arc<SpecialistFile>>, ReadError> {
+    /// Returns everyone who has or had a job with a provider, with these jobs.
+    pub(super) fn staff(&self, provider: &ProviderId) -> Result<Staff, ReadError> {
+        let jobs = |id: &SpecialistId| {
+            let Some(file) = self.file(*id)? else { return Ok(None) };
+            let jobs: Vec<_> = file.known_now().jobs_with(provider).cloned().collect();
+            Ok((!jobs.is_empty()).then_some((*id, jobs)))
+        };
         let ids = self.pending.staff(provider)?;
-        let files = ids.into_iter().map(|id| self.file(id));
-        files.filter_map(Result::transpose).collect()
+        let parts =
+            in_parts(&ids, |ids| ids.iter().filter_map(|id| jobs(id).transpose()).collect::<Result<Staff, _>>())?;
+        Ok(parts.into_iter().flatten().collect())
     }
 
     /// Returns the ids of all providers on file, including staged records.

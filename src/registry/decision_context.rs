@@ -182,8 +182,7 @@ impl Batch<'_> {
                         recorded.id == fact && matches!(recorded.fact, ProviderFact::Registered(_))
                     };
                     // Only the retraction of a registration depends on whether any job names the provider.
-                    let is_named = file.facts.iter().any(registers)
-                        && self.staff(&id)?.iter().any(|file| file.known_now().is_staff_of(&id));
+                    let is_named = file.facts.iter().any(registers) && !self.staff(&id)?.is_empty();
                     Ok(File::Provider(file, is_named))
                 }
             },

@@ -1,23 +1,22 @@
-//! The impact of a record: the files whose answers it may change, and their published state before and after it.
+//! The impact of a record: whose answers it may change, and how their published state differs before and after it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::batch::Batch;
 use super::errors::ReadError;
-use crate::domain::day::Period;
-use crate::domain::diff::PublishedState;
+use super::in_parts::in_parts;
+use crate::domain::day::{Day, Period};
+use crate::domain::diff::{Differences, PublishedState, differences};
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
-use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
+use crate::domain::id::{ProviderId, SpecialistId};
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
 use crate::domain::specialist::Specialist;
 use crate::domain::specialist_file::SpecialistFile;
 use crate::domain::timeline::{self, Employers, Timeline};
-use crate::store::index::View as _;
-
-type People = BTreeMap<SpecialistId, Arc<SpecialistFile>>;
+use crate::store::index::{Entry, Moved, View as _};
 
 impl Batch<'_> {
     /// Returns the provider files that a record changes, as they are after it. If it changes the rule sets, returns all
@@ -47,94 +46,80 @@ impl Batch<'_> {
             .collect()
     }
 
-    /// Returns the files of the people whose answers a record may change, as they are before it. For a provider, these
-    /// are the people employed on days on which the record changes the provider's effect on its staff.
-    pub(super) fn touched(
-        &self,
-        record: &Record,
-        changed_providers: &HashMap<ProviderId, Arc<ProviderFile>>,
-        rule_sets_changed: bool,
-    ) -> Result<People, ReadError> {
-        let mut people: BTreeSet<SpecialistId> = BTreeSet::new();
-        for fact in &record.facts {
-            if let Fact::Specialist(id, _) = fact {
-                people.insert(*id);
-            }
-        }
-        if rule_sets_changed {
+    /// Returns what a record changes about people.
+    pub(super) fn impact(&self, cause: &Cause<'_>) -> Result<Impact, ReadError> {
+        let mut people: BTreeSet<SpecialistId> = cause.reported.keys().copied().collect();
+        if cause.rule_sets_changed {
             people.extend(self.pending.credentials()?.into_iter().map(|(_, specialist)| specialist));
-        } else {
-            for (id, after) in changed_providers {
-                let before = self.provider(id);
-                let unlike = before
-                    .map_or(Some(Period::ALWAYS), |before| before.timeline.days_unlike_for_staff(&after.timeline));
-                if let Some(days) = unlike {
-                    let staff = self.staff(id)?.into_iter();
-                    people.extend(staff.filter(|file| file.known_now().works_for(id, days)).map(|file| file.id));
-                }
-            }
         }
-        let nothing = |id| Arc::new(SpecialistFile::new(id, Vec::new()));
-        people.into_iter().map(|id| Ok((id, self.file(id)?.unwrap_or_else(|| nothing(id))))).collect()
+        for (provider, _) in &cause.unlike {
+            people.extend(self.pending.staff(provider)?);
+        }
+        let people: Vec<_> = people.into_iter().collect();
+        let parts = in_parts(&people, |people| {
+            let mut impact = Impact::default();
+            people.iter().try_for_each(|id| self.add_impact_on(*id, cause, &mut impact)).map(|()| impact)
+        })?;
+        Ok(parts.into_iter().reduce(Impact::with).unwrap_or_default())
     }
 
-    /// Returns the published state of the touched subjects after the record.
-    pub(super) fn state_after(
-        &self,
-        touched: People,
-        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-        record: &Record,
-        rule_sets: &Arc<RuleSets>,
-    ) -> StateAfter {
-        let mut after = StateAfter::default();
-        after.published.records_begin = rule_sets.records_begin();
-        let mut reported = reported_of_people(record);
-        for (id, mut file) in touched {
-            if let Some(more) = reported.remove(&id) {
-                self.specialist_cache.borrow_mut().remove(id);
-                Arc::make_mut(&mut file).add(more);
-            }
-            let known = file.known_now();
-            let employers = self.employers(known.jobs.iter().map(|job| &job.provider), replaced);
-            for credential in &known.credentials {
-                let timeline = Arc::new(Timeline::compile(known, credential, &employers, rule_sets));
-                after.published.add_credential(&timeline, &employers);
-                after.timelines.insert(credential.number, timeline);
-            }
-            after.people.insert(id, Arc::clone(known));
-            after.files.push(file);
+    /// Adds what a record changes about a person.
+    fn add_impact_on(&self, id: SpecialistId, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
+        let mut file = self.file(id)?.unwrap_or_else(|| Arc::new(SpecialistFile::new(id, Vec::new())));
+        if let Some(reported) = cause.reported.get(&id) {
+            // Without the cache the file is not shared, and the facts are added without copying it.
+            self.files().remove(id);
+            Arc::make_mut(&mut file).add(reported.iter().filter_map(|at| cause.fact_of_person(*at)).collect());
+            impact.people.insert(id, Arc::clone(file.known_now()));
+        } else if !cause.concerns(file.known_now()) {
+            return Ok(());
         }
-        for (id, file) in replaced {
-            after.published.add_provider(id, &file.state, &file.timeline);
+        let known = file.known_now();
+        let employers = self.employers(known.jobs.iter().map(|job| &job.provider), cause.providers);
+        let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
+        for credential in &known.credentials {
+            let number = credential.number;
+            let timeline = Arc::new(Timeline::compile(known, credential, &employers, cause.rule_sets));
+            after.add_credential(&timeline, &employers);
+            // The earlier timeline is resident, staged or read from the index.
+            if let Some(earlier) = self.timeline(number)? {
+                before.add_credential(&earlier, &self.employers_of(&earlier));
+            }
+            let due = after.next_change_of_credential(number, cause.today);
+            if before.next_change_of_credential(number, self.head.today) != due {
+                impact.moved.push(self.pending.moved(Entry::Credential(number), due)?);
+            }
+            impact.timelines.push(timeline);
         }
-        after
+        impact.differences.extend(differences(&before, &after));
+        if cause.reported.contains_key(&id) {
+            impact.files.push(file);
+        }
+        Ok(())
     }
 
-    /// Returns the published state of the same subjects before the record, from timelines that are resident, staged or
-    /// read from the index.
-    pub(super) fn state_before(
-        &self,
-        timelines: &BTreeMap<CredentialNumber, Arc<Timeline>>,
-        files: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> Result<PublishedState, ReadError> {
-        let mut published = PublishedState::default();
-        published.records_begin = self.head.rule_sets.records_begin();
-        for timeline in timelines.keys().map(|number| self.timeline(*number)).filter_map(Result::transpose) {
-            let timeline = timeline?;
-            published.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
+    /// Adds what a record changes about providers, and about the first day of complete records.
+    pub(super) fn add_impact_on_providers(&self, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
+        let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
+        before.records_begin = self.head.rule_sets.records_begin();
+        after.records_begin = cause.rule_sets.records_begin();
+        for (id, file) in cause.providers {
+            after.add_provider(id, &file.state, &file.timeline);
+            if let Some(file) = self.provider(id) {
+                before.add_provider(id, &file.state, &file.timeline);
+            }
+            let due = after.next_change_of_provider(id, cause.today);
+            if before.next_change_of_provider(id, self.head.today) != due {
+                impact.moved.push(self.pending.moved(Entry::Provider(id.clone()), due)?);
+            }
         }
-        for file in files.keys().filter_map(|id| self.provider(id)) {
-            published.add_provider(&file.id, &file.state, &file.timeline);
-        }
-        Ok(published)
+        impact.differences.extend(differences(&before, &after));
+        Ok(())
     }
 
-    pub(super) fn employers_of(
-        &self,
-        timeline: &Timeline,
-        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> Employers {
-        self.employers(timeline.jobs.iter().map(|(provider, _)| provider), replaced)
+    /// Returns the employers of a credential's holder.
+    pub(super) fn employers_of(&self, timeline: &Timeline) -> Employers {
+        self.employers(timeline.jobs.iter().map(|(provider, _)| provider), &HashMap::new())
     }
 
     fn employers<'p>(
@@ -146,21 +131,86 @@ impl Batch<'_> {
     }
 }
 
-/// The published state of the touched subjects, and the data it was computed from.
-#[derive(Default)]
-pub(super) struct StateAfter {
-    pub(super) published: PublishedState,
-    pub(super) files: Vec<Arc<SpecialistFile>>,
-    pub(super) people: BTreeMap<SpecialistId, Arc<Specialist>>,
-    pub(super) timelines: BTreeMap<CredentialNumber, Arc<Timeline>>,
+/// A record, and whom it may concern.
+pub(super) struct Cause<'r> {
+    record: &'r Record,
+    /// The facts about each person, by their places in the record.
+    reported: HashMap<SpecialistId, Vec<usize>>,
+    /// The files of providers that the record changes, as they are after it.
+    providers: &'r HashMap<ProviderId, Arc<ProviderFile>>,
+    /// The providers whose effect on their staff it changes, and the days on which it does.
+    unlike: Vec<(ProviderId, Period)>,
+    /// The rule sets after the record.
+    rule_sets: &'r RuleSets,
+    rule_sets_changed: bool,
+    /// The open day after the record.
+    today: Day,
 }
 
-fn reported_of_people(record: &Record) -> HashMap<SpecialistId, Vec<Recorded<SpecialistFact>>> {
-    let mut reported: HashMap<_, Vec<_>> = HashMap::new();
-    for recorded in record.recorded_facts() {
-        if let Fact::Specialist(id, fact) = recorded.fact {
-            reported.entry(*id).or_default().push(recorded.with(fact.clone()));
+impl<'r> Cause<'r> {
+    /// Returns what a record may change on top of a batch. `providers` are the files that it changes, as they are after
+    /// it, and `rule_sets` those in force after it.
+    pub(super) fn of(
+        record: &'r Record,
+        batch: &Batch<'_>,
+        providers: &'r HashMap<ProviderId, Arc<ProviderFile>>,
+        rule_sets: &'r RuleSets,
+        today: Day,
+    ) -> Cause<'r> {
+        let rule_sets_changed = !std::ptr::eq(rule_sets, &*batch.head.rule_sets);
+        let mut reported: HashMap<_, Vec<_>> = HashMap::new();
+        for (at, fact) in record.facts.iter().enumerate() {
+            if let Fact::Specialist(id, _) = fact {
+                reported.entry(*id).or_default().push(at);
+            }
+        }
+        // If the rule sets change, everybody is concerned.
+        let changed = providers.iter().filter(|_| !rule_sets_changed);
+        let unlike = changed.filter_map(|(id, after)| {
+            let before = batch.provider(id);
+            let days = before.map_or(Some(Period::ALWAYS), |file| file.timeline.days_unlike_for_staff(&after.timeline));
+            Some((id.clone(), days?))
+        });
+        Cause { record, reported, providers, unlike: unlike.collect(), rule_sets, rule_sets_changed, today }
+    }
+
+    /// True if the record may change answers about a person of whom it has no facts: the person has a job on days on
+    /// which the effect of the employer changes.
+    fn concerns(&self, person: &Specialist) -> bool {
+        self.rule_sets_changed || self.unlike.iter().any(|(provider, days)| person.works_for(provider, *days))
+    }
+
+    /// Returns the fact about a person at a place in the record.
+    fn fact_of_person(&self, at: usize) -> Option<Recorded<SpecialistFact>> {
+        match self.record.facts.get(at) {
+            Some(Fact::Specialist(_, fact)) => Some(self.record.recorded(at, fact.clone())),
+            Some(Fact::Registry(_) | Fact::Provider(..)) | None => None,
         }
     }
-    reported
+}
+
+/// What a record changes.
+#[derive(Default)]
+pub(super) struct Impact {
+    pub(super) differences: Differences,
+    /// The due dates that change: those of subjects whose next change falls on another day than before.
+    pub(super) moved: Vec<Moved>,
+    /// The timelines of everyone whose answers it may change.
+    pub(super) timelines: Vec<Arc<Timeline>>,
+    /// The people of whom it has facts, and their files, with these facts.
+    pub(super) people: BTreeMap<SpecialistId, Arc<Specialist>>,
+    pub(super) files: Vec<Arc<SpecialistFile>>,
+}
+
+impl Impact {
+    /// Adds what it changes about others.
+    fn with(mut self, other: Impact) -> Impact {
+        let Impact { differences, moved, timelines, people, files } = other;
+        self.differences.extend(differences);
+        self.moved.extend(moved);
+        self.timelines.extend(timelines);
+        self.people.extend(people);
+        self.files.extend(files);
+        self
+    }
 }

@@ -11,14 +11,14 @@ use super::batch::Batch;
 use super::decision_context::{BatchContext, Mint};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
-use super::impact::StateAfter;
+use super::impact::{Cause, Impact};
 use super::receipt::{Affected, Receipt};
 use super::registry_history::RegistryHistory;
 use super::semantics_upgrade;
 use super::submission::Submission;
 use crate::domain::day::Day;
 use crate::domain::decide::decide;
-use crate::domain::diff::{PublishedState, differences};
+use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
 use crate::domain::record::{Change, Foreseen, Record, RequestKey, instant_after};
@@ -60,13 +60,10 @@ struct Effect {
     history: Arc<RegistryHistory>,
     rule_sets: Arc<RuleSets>,
     affected: Affected,
-    /// The published state of the affected subjects, before and after the record.
-    before: PublishedState,
-    after: PublishedState,
-    /// The files of the affected people, including the record's facts.
+    /// The files of the people that the record has facts of, including these facts.
     files: Vec<Arc<SpecialistFile>>,
-    /// The subjects besides the affected ones that may have another due date.
-    due: Vec<(Entry, Option<Day>)>,
+    /// The due dates that change.
+    moved: Vec<Moved>,
 }
 
 /// True if a record adopts a semantics version.
@@ -172,16 +169,16 @@ impl Batch<'_> {
         let today = history.today(revision).unwrap_or(self.head.today);
 
         let providers = self.providers_after(&record, &rule_sets, rule_sets_changed);
-        let touched = self.touched(&record, &providers, rule_sets_changed)?;
-        let StateAfter { published: after, files, people, timelines } =
-            self.state_after(touched, &providers, &record, &rule_sets);
-        let before = self.state_before(&timelines, &providers)?;
+        let cause = Cause::of(&record, self, &providers, &rule_sets, today);
+        let mut impact = self.impact(&cause)?;
+        self.add_impact_on_providers(&cause, &mut impact)?;
 
-        let different = differences(&before, &after);
-        record.specialist_count = different.specialist_count();
-        (record.changes, record.foreseen) = different.split_keeping(today, kept);
+        let Impact { differences, moved, timelines, people, files } = impact;
+        record.specialist_count = differences.specialist_count();
+        (record.changes, record.foreseen) = differences.split_keeping(today, kept);
+        let timelines = timelines.into_iter().map(|timeline| (timeline.number, timeline)).collect();
         let affected = Affected { people, timelines, providers, today };
-        Ok(Effect { record, history, rule_sets, affected, before, after, files, due: Vec::new() })
+        Ok(Effect { record, history, rule_sets, affected, files, moved })
     }
 
     /// Computes the changes that are due on a day that is opened. Those of earlier days are already recorded.
@@ -192,7 +189,7 @@ impl Batch<'_> {
             match entry {
                 Entry::Credential(number) => {
                     if let Some(timeline) = self.timeline(*number)? {
-                        published.add_credential(&timeline, &self.employers_of(&timeline, &HashMap::new()));
+                        published.add_credential(&timeline, &self.employers_of(&timeline));
                     }
                 }
                 Entry::Provider(id) => {
@@ -219,48 +216,25 @@ impl Batch<'_> {
         let today = history.today(record.revision).unwrap_or(self.head.today);
         let affected =
             Affected { people: BTreeMap::new(), timelines: BTreeMap::new(), providers: HashMap::new(), today };
-        let (before, after) = (PublishedState::default(), PublishedState::default());
+        let moved = due.into_iter().map(|(entry, due)| self.pending.moved(entry, due)).collect::<Result<_, _>>()?;
         let rule_sets = Arc::clone(&self.head.rule_sets);
-        Ok(Effect { record, history, rule_sets, affected, before, after, files: Vec::new(), due })
+        Ok(Effect { record, history, rule_sets, affected, files: Vec::new(), moved })
     }
 
     /// Stages a record with everything that follows from it. If this fails, nothing is staged and the batch continues
     /// without it.
     fn stage(&mut self, effect: Effect) -> Result<(), ReadError> {
-        let moved = self.moved(&effect)?;
-        let Effect { record, history, rule_sets, affected, files, .. } = effect;
+        let Effect { record, history, rule_sets, affected, files, moved } = effect;
         self.pending.add_with_due_dates(&record, moved)?;
         let Record { revision, recorded_at, .. } = record;
         let (was, today) = (self.head.today, affected.today);
         let day_ends_at = if today == was { self.head.day_ends_at } else { self.shared.clock.day_ends_at(today) };
         self.head = Head { revision, recorded_at, today, day_ends_at, rule_sets, history, token: None };
         self.records.push(record);
-        files.into_iter().for_each(|file| self.specialist_cache.get_mut().put(file));
+        files.into_iter().for_each(|file| self.files().put(file));
         self.timelines.extend(affected.timelines);
         self.providers.extend(affected.providers);
         Ok(())
-    }
-
-    /// Returns the due dates that change: those of the affected subjects whose next change falls on another day than
-    /// before.
-    fn moved(&self, effect: &Effect) -> Result<Vec<Moved>, ReadError> {
-        let Effect { affected, before, after, due, .. } = effect;
-        let (was, today) = (self.head.today, affected.today);
-        let given = due.iter().cloned().map(|(entry, due)| self.pending.moved(entry, due));
-        let mut moved = given.collect::<Result<Vec<_>, _>>()?;
-        for number in affected.timelines.keys() {
-            let due = after.next_change_of_credential(*number, today);
-            if before.next_change_of_credential(*number, was) != due {
-                moved.push(self.pending.moved(Entry::Credential(*number), due)?);
-            }
-        }
-        for id in affected.providers.keys() {
-            let due = after.next_change_of_provider(id, today);
-            if before.next_change_of_provider(id, was) != due {
-                moved.push(self.pending.moved(Entry::Provider(id.clone()), due)?);
-            }
-        }
-        Ok(moved)
     }
 
     fn history_after(&self, record: &Record) -> Result<Arc<RegistryHistory>, ReadError> {

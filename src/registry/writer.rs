@@ -324,9 +324,9 @@ impl Writer {
 
     /// Makes the batch durable, folds it and publishes the head. Returns the tip of each record of its own. If it has
     /// none, the others must be confirmed.
-    pub(super) fn commit(&mut self, batch: Batch<'_>) -> Result<Vec<Tip>, NotCommitted> {
+    pub(super) fn commit(&mut self, mut batch: Batch<'_>) -> Result<Vec<Tip>, NotCommitted> {
         if batch.records.is_empty() {
-            self.specialist_cache = batch.specialist_cache.into_inner();
+            self.specialist_cache = batch.take_files();
             return Ok(Vec::new());
         }
         let begun = Instant::now();
@@ -379,9 +379,9 @@ impl Writer {
     }
 
     /// Folds a batch that is durable, and publishes its head.
-    fn publish(&mut self, batch: Batch<'_>) -> Result<(), NotCommitted> {
-        let Batch { pending, records, head, providers, timelines, specialist_cache, .. } = batch;
-        self.specialist_cache = specialist_cache.into_inner();
+    fn publish(&mut self, mut batch: Batch<'_>) -> Result<(), NotCommitted> {
+        self.specialist_cache = batch.take_files();
+        let Batch { pending, records, head, providers, timelines, .. } = batch;
         self.shared.index.fold(pending).map_err(NotCommitted::failed)?;
         for file in providers.into_values() {
             self.shared.insert_provider(ResidentProvider { changed_at: head.revision, file });

@@ -159,11 +159,10 @@ pub(super) fn transfer(
     if from == to {
         return Err(Rejection::invalid("to_provider_id", "the same provider as from_provider_id"));
     }
-    let File::Staff(files) = file else { return Err(Rejection::not_found("provider", from)) };
+    let File::Staff(staff) = file else { return Err(Rejection::not_found("provider", from)) };
     let mut facts = Vec::new();
-    for file in files {
-        let known = file.known_now();
-        let open = known.jobs.iter().filter(|job| job.provider == *from && job.days.end == Day::FOREVER);
+    for (person, jobs) in staff {
+        let open = jobs.iter().filter(|job| job.days.end == Day::FOREVER);
         for job in open.filter(|job| job.days.start <= last_day) {
             let reason = EmploymentEndReason::Transferred;
             let ended = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
@@ -174,7 +173,7 @@ pub(super) fn transfer(
                 supervised: job.supervised,
                 days: Period::from_inclusive(last_day.next(), None),
             };
-            facts.extend([Fact::Specialist(file.id, ended), Fact::Specialist(file.id, started)]);
+            facts.extend([Fact::Specialist(*person, ended), Fact::Specialist(*person, started)]);
         }
     }
     if facts.is_empty() {

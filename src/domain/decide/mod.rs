@@ -26,7 +26,7 @@ use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, Sp
 use super::prior_number::PriorNumber;
 use super::provider::ProviderFile;
 use super::rule_sets::RuleSets;
-use super::specialist::{Credential, Specialist};
+use super::specialist::{Credential, Job, Specialist};
 use super::specialist_file::SpecialistFile;
 use super::timeline::{self, Employers};
 
@@ -71,9 +71,12 @@ pub enum File {
     Provider(Arc<ProviderFile>, bool),
     /// A person's file.
     Specialist(Arc<SpecialistFile>),
-    /// The files of everyone who has a job with a provider.
-    Staff(Vec<Arc<SpecialistFile>>),
+    /// Everyone who has or had a job with a provider.
+    Staff(Staff),
 }
+
+/// People with jobs with a provider, each with these jobs.
+pub type Staff = Vec<(SpecialistId, Vec<Job>)>;
 
 /// Returns the facts to record, or the first refusal that applies.
 pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext) -> Result<Vec<Fact>, Rejection> {
