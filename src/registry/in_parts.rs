@@ -11,21 +11,28 @@ use crate::store::priority::{BELOW_NORMAL, lower_priority};
 const AT_ONCE: usize = 64;
 
 /// Calls `each` with each part of the items, on all cores if there are several parts. Returns the results in the order
-/// of the parts, or the first error in this order. The threads that help run at low priority, so that questions do not
-/// wait for them.
+/// of the parts, or an error, after which no part is begun. The threads that help run at low priority, so that questions
+/// do not wait for them.
 pub(super) fn in_parts<I: Sync, T: Send>(
     items: &[I],
     each: impl Fn(&[I]) -> Result<T, ReadError> + Sync,
 ) -> Result<Vec<T>, ReadError> {
     let parts: Vec<&[I]> = items.chunks(AT_ONCE).collect();
-    let helpers = thread::available_parallelism().map_or(1, usize::from).min(parts.len()).saturating_sub(1);
+    if parts.len() <= 1 {
+        return parts.into_iter().map(each).collect();
+    }
+    let helpers = thread::available_parallelism().map_or(1, usize::from).min(parts.len()) - 1;
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(part) = parts.get(at) else { return done };
-            done.push((at, each(part)));
+            let result = each(part);
+            if result.is_err() {
+                next.store(parts.len(), Ordering::Relaxed);
+            }
+            done.push((at, result));
         }
     };
     let mut done = thread::scope(|scope| {
@@ -74,15 +81,20 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        assert_eq!(threads.lock().unwrap().len(), cores.min(40));
+        let has_several = thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        assert_eq!(threads.lock().unwrap().len() > 1, has_several);
     }
 
     #[test]
-    fn the_first_error_is_returned_and_a_panic_goes_on() {
-        let items: Vec<usize> = (0..10 * AT_ONCE).collect();
-        let fails = |part: &[usize]| if part.contains(&(5 * AT_ONCE)) { Err(ReadError::Interrupted) } else { Ok(()) };
+    fn nothing_is_begun_after_an_error_and_a_panic_goes_on() {
+        let items: Vec<usize> = (0..1_000 * AT_ONCE).collect();
+        let begun = AtomicUsize::new(0);
+        let fails = |part: &[usize]| {
+            begun.fetch_add(1, Ordering::Relaxed);
+            if part.contains(&(5 * AT_ONCE)) { Err(ReadError::Interrupted) } else { Ok(()) }
+        };
         assert!(matches!(in_parts(&items, fails), Err(ReadError::Interrupted)));
+        assert!(begun.into_inner() < 1_000);
         let panics = |part: &[usize]| {
             assert!(!part.contains(&(5 * AT_ONCE)), "as intended");
             Ok(())

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use rustix::process::setpriority_process;
+use rustix::process::{getpriority_process, setpriority_process};
 use rustix::thread::gettid;
 
 /// Nice +5, for background threads whose result is eventually needed. On a busy machine such a thread gets about a
@@ -13,8 +13,12 @@ pub const BELOW_NORMAL: i32 = 5;
 /// Nice +19, for background threads that only use idle CPU time.
 pub const BACKGROUND: i32 = 19;
 
-/// Sets the niceness of the current thread. If the system refuses, the thread keeps its normal priority.
+/// Lowers the priority of the current thread to a niceness, unless it is as low already. If the system refuses, the
+/// thread keeps its priority.
 pub fn lower_priority(niceness: i32) {
+    if getpriority_process(Some(gettid())).is_ok_and(|already| already >= niceness) {
+        return;
+    }
     if let Err(refused) = setpriority_process(Some(gettid()), niceness) {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         tracing::warn!(

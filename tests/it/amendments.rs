@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cpss_registry::domain::command::{Command, WhichJob, Who};
 use cpss_registry::domain::day::{Day, Period};
 use cpss_registry::domain::decide::{Refusal, Rejection};
-use cpss_registry::domain::fact::{EmploymentEndReason, Fact, Recorded, Role};
+use cpss_registry::domain::fact::{EmploymentEndReason, Fact, Recorded, Role, SpecialistFact};
 use cpss_registry::domain::id::{EmploymentId, FactId};
 
 use super::histories::Random;
@@ -173,6 +173,40 @@ fn a_refusal_to_restore_days_names_the_first_one_that_the_registrar_removed() {
         description.contains(&format!("the first of them {taken}:")) && !description.contains(&own),
         "{description}"
     );
+}
+
+#[test]
+fn only_what_the_registrar_took_from_this_job_is_not_given_back() {
+    let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
+    let jobs = [context.start("Peer", FIRST).unwrap(), context.start("Driver", FIRST).unwrap()];
+    let provider = Role::Provider("region-1".parse().unwrap());
+    let ended = |employment, days| SpecialistFact::EmploymentEnded {
+        employment,
+        last_day: Day::from_number(FIRST + days),
+        reason: EmploymentEndReason::Transferred,
+    };
+    // One record of the registrar ends both jobs.
+    context.0.is_called_by(Role::Registrar, false);
+    context.0.record_together(jobs.map(|job| ended(job, 8)).to_vec());
+    let taken = context.0.person.facts().last_chunk::<2>().unwrap().clone().map(|recorded| recorded.id);
+    assert_eq!((taken[0].revision, taken[0].index, taken[1].index), (taken[1].revision, 0, 1));
+    let last = |job, days| Command::EndEmployment {
+        job: WhichJob::Employment(job),
+        last_day: Day::from_number(FIRST + days),
+        reason: EmploymentEndReason::Resigned,
+    };
+    let subject = |found: Result<_, Rejection>| match found {
+        Err(Rejection::Refused { refusal: Refusal::RegistrarMustRecord, subject, .. }) => subject,
+        other => panic!("{other:?}"),
+    };
+    for (job, taken) in jobs.into_iter().zip(taken) {
+        assert_eq!(subject(context.submit(provider.clone(), &last(job, 9))), taken.to_string());
+    }
+    // What the registrar takes back for one job is the provider's again, for this job alone.
+    context.submit(provider.clone(), &last(jobs[0], 4)).unwrap();
+    context.submit(Role::Registrar, &Command::RetractFact { fact: taken[0], reason: "a mistake".into() }).unwrap();
+    context.submit(provider.clone(), &last(jobs[0], 9)).unwrap();
+    assert_eq!(subject(context.submit(provider, &last(jobs[1], 9))), taken[1].to_string());
 }
 
 #[test]

@@ -55,6 +55,11 @@ pub(super) fn refuse_to_give_back<F: Filed>(
     if given_back.is_empty() || context.reporter().role.is_registrar() {
         return Ok(());
     }
+    let in_force = in_force(facts.iter().copied(), Revision::LATEST);
+    let amendments: Vec<_> = in_force.filter(|recorded| is_registrars(recorded)).collect();
+    if amendments.is_empty() {
+        return Ok(());
+    }
     let mut revisions: Vec<Revision> = facts.iter().map(|recorded| recorded.id.revision).collect();
     revisions.dedup();
     // From the last revision to the first: the days that were taken away there, and not restored by a later fact.
@@ -67,8 +72,7 @@ pub(super) fn refuse_to_give_back<F: Filed>(
         restored = union(restored.into_iter().chain(known));
         known = before;
     }
-    let in_force = in_force(facts.iter().copied(), Revision::LATEST);
-    for amendment in in_force.filter(|recorded| is_registrars(recorded)) {
+    for amendment in amendments {
         let taken = taken.get(&amendment.id.revision).into_iter().flatten();
         let taken_back = taken.flat_map(|taken| given_back.iter().map(|given| given.intersect(*taken)));
         if let Some(first) = taken_back.filter(|days| !days.is_empty()).map(|days| days.start).min() {

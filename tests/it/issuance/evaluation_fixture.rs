@@ -179,6 +179,15 @@ impl EvaluationFixture {
         }
     }
 
+    /// Records facts about the person in one record, without checking rules.
+    pub fn record_together(&mut self, facts: Vec<SpecialistFact>) {
+        let mut recorded: Vec<_> = facts.into_iter().map(|fact| self.recorded(fact)).collect();
+        for (index, recorded) in (0..).zip(&mut recorded) {
+            recorded.id = FactId { revision: self.revision, index };
+        }
+        self.person.add(recorded);
+    }
+
     /// Records a fact about the person, without checking rules.
     pub fn record(&mut self, fact: SpecialistFact) {
         let recorded = self.recorded(fact);
