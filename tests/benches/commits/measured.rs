@@ -44,6 +44,11 @@ impl Run {
     pub fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
+
+    /// The latency in microseconds at this per mille.
+    pub fn latency(&self, per_mille: usize) -> f64 {
+        percentile(self.latencies.clone(), per_mille)
+    }
 }
 
 /// All rounds of one subject with one number of writers.
@@ -70,10 +75,13 @@ impl Measured {
 
     /// The latency in microseconds at this per mille, over all rounds.
     pub fn latency(&self, per_mille: usize) -> f64 {
-        let mut all: Vec<Duration> = self.runs.iter().flat_map(|run| run.latencies.iter().copied()).collect();
-        all.sort_unstable();
-        all[(all.len() * per_mille / 1000).min(all.len() - 1)].as_secs_f64() * 1e6
+        percentile(self.runs.iter().flat_map(|run| run.latencies.iter().copied()).collect(), per_mille)
     }
+}
+
+fn percentile(mut latencies: Vec<Duration>, per_mille: usize) -> f64 {
+    latencies.sort_unstable();
+    latencies[(latencies.len() * per_mille / 1000).min(latencies.len() - 1)].as_secs_f64() * 1e6
 }
 
 /// The measurement of a subject with a number of writers.

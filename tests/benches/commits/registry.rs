@@ -30,8 +30,8 @@ pub struct Subject {
 
 pub struct Caller {
     pub registries: Vec<Registry>,
-    provider: ProviderId,
-    today: Day,
+    pub provider: ProviderId,
+    pub today: Day,
     requests: AtomicU64,
 }
 
@@ -52,7 +52,7 @@ impl Subject {
         .await
     }
 
-    /// A new registry.
+    /// A registry, with one more provider.
     pub async fn begin(options: Options) -> Subject {
         let (registry, writer) = open(options).await;
         let (registries, writers) = (vec![registry], vec![writer]);
@@ -121,23 +121,28 @@ impl Caller {
         self.receipt(at, command).await.resource
     }
 
-    async fn receipt(&self, at: usize, command: Command) -> Receipt {
-        let request = self.requests.fetch_add(1, Ordering::Relaxed);
+    pub async fn receipt(&self, at: usize, command: Command) -> Receipt {
+        let submission = self.submission(command);
         loop {
-            let submission = Submission {
-                reporter: Reporter { client: "bench".to_owned(), role: Role::RegistrarAndCertifier },
-                method: "/bench",
-                request_id: Uuid::from_u128(u128::from(request)),
-                content: Content::new(vec![7; 100], vec![7; 100]),
-                validate_only: false,
-                note: String::new(),
-                command: command.clone(),
-                numbers: Numbers::Random,
-            };
-            match self.registries[at % self.registries.len()].submit(submission).await {
+            match self.registries[at % self.registries.len()].submit(submission.clone()).await {
                 Err(SubmitError::Busy) => {}
                 submitted => return submitted.unwrap(),
             }
+        }
+    }
+
+    /// A request that was never made.
+    pub fn submission(&self, command: Command) -> Submission {
+        let request = self.requests.fetch_add(1, Ordering::Relaxed);
+        Submission {
+            reporter: Reporter { client: "bench".to_owned(), role: Role::RegistrarAndCertifier },
+            method: "/bench",
+            request_id: Uuid::from_u128(u128::from(request)),
+            content: Content::new(vec![7; 100], vec![7; 100]),
+            validate_only: false,
+            note: String::new(),
+            command,
+            numbers: Numbers::Random,
         }
     }
 
