@@ -30,8 +30,8 @@ pub(super) fn new_id() -> TableId {
     TableId(Uuid::new_v4().as_u64_pair().1)
 }
 
-/// Writes a base from the records that are in no base. If the existing bases can take that many records, it becomes
-/// another base on top of them; otherwise one base is built from all records. Returns the bases that then exist.
+/// Writes a base from the records that are in no base, and from those in the bases that it replaces, because they are not
+/// much larger. Returns the bases that then exist.
 pub(super) fn build_base(
     directory: &Path,
     layers: Layers,
@@ -39,8 +39,8 @@ pub(super) fn build_base(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Layers, OpenIndexError> {
     let head = log.head();
-    let fits = layers.kept_below(head) == layers.len();
-    let layers = if fits { layers } else { Layers::default() };
+    let earlier = layers;
+    let layers = earlier.below(earlier.kept_below(head));
     let (applied, from_the_beginning) = (layers.applied(), layers.applied() == Revision::ZERO);
     let mut instants = layers.get(&keys::instants(applied.next()))?.unwrap_or_default().to_vec();
     let runs = directory.join(RUNS);
@@ -62,12 +62,13 @@ pub(super) fn build_base(
         let joined = parts.into_iter().map(|part| part.join().unwrap_or(Err(THREAD_PANICKED)));
         joined.collect::<Result<Vec<Sorter>, _>>()
     })?;
-    let mut writer = BaseWriter::begin(&layers.next_path(directory))?;
+    let mut writer = BaseWriter::begin(&layers.next_path(directory), head.0 - applied.0)?;
     writer.add(keys::APPLIED, &head.0.to_be_bytes())?;
     if let Some(sorter) = Sorter::join(sorters)? {
         sorter.merge_into(&mut |key, value| writer.add(key, value))?;
     }
     writer.finish(new_id(), layers.top(), head)?;
+    earlier.delete_above(layers.len(), directory);
     fs::remove_dir_all(&runs)?;
     progress(Progress { from_the_beginning, folded: head, head });
     Ok(Layers::open(directory))
@@ -151,7 +152,7 @@ impl BulkDueDates<'_> {
         let layers = index.on_disk.layers();
         let write = || {
             sorter.add(keys::DUE_DATES_APPLIED, &applied.0.to_be_bytes())?;
-            let mut writer = BaseWriter::begin(&layers.next_path(&index.directory))?;
+            let mut writer = BaseWriter::begin(&layers.next_path(&index.directory), 0)?;
             sorter.merge_into(&mut |key, value| writer.add(key, value))?;
             // The base does not contain the records above it. After a restart these are folded from the log again.
             writer.finish(new_id(), layers.top(), layers.applied())?;

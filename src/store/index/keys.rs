@@ -16,9 +16,9 @@ use crate::domain::prior_number::PriorNumber;
 use crate::domain::record::{Record, RequestKey};
 use crate::store::record::{encode_filed, nanos};
 
-/// Increase it whenever keys or values change, including the folded form of names. An index of another version is
-/// rebuilt.
-pub(super) const VERSION: u32 = 5;
+/// Increase it whenever keys or values change, including the folded form of names, or the layout of a base. An index of
+/// another version is rebuilt.
+pub(super) const VERSION: u32 = 6;
 
 /// The last record in the index.
 pub(super) const APPLIED: &[u8] = b"\0applied";
@@ -135,6 +135,24 @@ pub(super) fn file(subject: &Subject) -> Vec<u8> {
 /// The prefix of a person's file that the key of a fact begins with. `None` for other keys.
 pub(super) fn person_of(key: &[u8]) -> Option<&[u8]> {
     key.get(..9).filter(|prefix| prefix[0] == SPECIALIST)
+}
+
+/// The hash of a key that is often looked for in vain: that of a request, or of a new id. The keys of one person's facts
+/// have the same. `None` for other keys, and for what is not the beginning of one key.
+pub(super) fn filtered(key: &[u8]) -> Option<u64> {
+    let (kind, rest) = key.split_first()?;
+    let is_filtered = matches!(*kind, REQUEST | SPECIALIST | CREDENTIAL | EMPLOYMENT);
+    // The first bytes of a digest are as good as all of it.
+    let number = rest.first_chunk().filter(|_| is_filtered)?;
+    Some(mixed(u64::from_be_bytes(*number) ^ u64::from(*kind) << 56))
+}
+
+/// Mixes the bits of a number. It is part of the layout of a base.
+pub(super) fn mixed(number: u64) -> u64 {
+    // splitmix64
+    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// True if a range contains the facts of one person and nothing else.

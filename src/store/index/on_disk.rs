@@ -132,7 +132,8 @@ impl OnDisk {
         let applied = self.applied_after(writes)?;
         let kept = layers.kept_below(applied);
         let path = layers::path(&self.directory, kept);
-        let mut writer = BaseWriter::begin(&path).map_err(IndexError::Disk)?;
+        let records = applied.0.saturating_sub(layers.below(kept).applied().0);
+        let mut writer = BaseWriter::begin(&path, records).map_err(IndexError::Disk)?;
         let mut visited = 0;
         let mut below = |visit: &mut Visit<'_>| {
             merge_all(entries(&db, &[], &[u8::MAX]), &mut |visit| layers.all_from(kept, visit), visit)

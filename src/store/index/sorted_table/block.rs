@@ -50,14 +50,18 @@ impl Block {
     /// Returns the bytes of the block and empties it.
     pub(super) fn close(&mut self) -> Vec<u8> {
         self.last_key.clear();
-        let mut bytes = std::mem::replace(&mut self.bytes, Vec::with_capacity(BLOCK_BYTES + 512));
-        bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
-        bytes
+        sealed(std::mem::replace(&mut self.bytes, Vec::with_capacity(BLOCK_BYTES + 512)))
     }
 }
 
+/// Adds a checksum at the end.
+pub(super) fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
+    bytes
+}
+
 /// Removes the checksum at the end. `None` if it is wrong.
-fn verified(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+pub(super) fn verified(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
     let (rest, sum) = bytes.split_last_chunk()?;
     let is_right = crc32c::crc32c(rest) == u32::from_be_bytes(*sum);
     let size = rest.len();
@@ -157,12 +161,11 @@ impl List {
             bytes.push(u8::try_from(key.len()).unwrap_or(u8::MAX));
             bytes.extend_from_slice(key);
         }
-        bytes.extend(crc32c::crc32c(&bytes).to_be_bytes());
-        bytes
+        sealed(bytes)
     }
 
-    pub(super) fn of_bytes(bytes: &[u8]) -> Option<List> {
-        let bytes = verified(bytes.to_vec())?;
+    pub(super) fn of_bytes(bytes: Vec<u8>) -> Option<List> {
+        let bytes = verified(bytes)?;
         let (mut list, mut rest) = (List::default(), bytes.as_slice());
         while let Some((at, tail)) = rest.split_first_chunk() {
             let (size, tail) = tail.split_first_chunk()?;

@@ -1,13 +1,14 @@
 //! A base: sorted entries in a file that is written once, synced and never changed.
 //!
 //! sled makes nothing durable, and its contents must be written again at every start. So most of an index is in bases,
-//! and sled contains only recent records. Opening a base reads only its list of blocks, and only that list stays in
-//! memory. Each block has a checksum, and the whole file was synced before it got its name.
+//! and sled contains only recent records. Opening a base reads only its list of blocks and its filter, and only these
+//! stay in memory. Each block has a checksum, and the whole file was synced before it got its name.
 //!
-//! The file consists of blocks of entries, each with a checksum; the list of blocks, with a checksum; and a footer of
-//! fixed size.
+//! The file consists of blocks of entries, each with a checksum; the list of blocks, with a checksum; the filter, with a
+//! checksum; and a footer of fixed size.
 
 mod block;
+mod filter;
 mod sorter;
 mod writer;
 
@@ -21,6 +22,7 @@ use sled::IVec;
 use super::{IndexError, keys};
 use crate::domain::id::Revision;
 use block::{Entries, List};
+use filter::Filter;
 
 pub(super) use sorter::Sorter;
 pub(super) use writer::BaseWriter;
@@ -84,6 +86,7 @@ pub(super) struct SortedTable {
     file: File,
     footer: Footer,
     list: List,
+    filter: Filter,
 }
 
 impl SortedTable {
@@ -98,12 +101,11 @@ impl SortedTable {
         let mut footer = [0; FOOTER_BYTES];
         file.read_exact_at(&mut footer, footer_at)?;
         let Some(footer) = Footer::of_bytes(&footer) else { return Ok(None) };
-        if footer.list_at.checked_add(footer.list_bytes) != Some(footer_at) {
-            return Ok(None);
-        }
-        let mut list = vec![0; usize::try_from(footer.list_bytes).map_err(io::Error::other)?];
-        file.read_exact_at(&mut list, footer.list_at)?;
-        Ok(List::of_bytes(&list).map(|list| SortedTable { file, footer, list }))
+        let filter_at = footer.list_at.checked_add(footer.list_bytes).filter(|end| *end <= footer_at);
+        let Some(filter_at) = filter_at else { return Ok(None) };
+        let list = List::of_bytes(read(&file, footer.list_at, filter_at)?);
+        let filter = Filter::of_bytes(read(&file, filter_at, footer_at)?);
+        Ok(list.zip(filter).map(|(list, filter)| SortedTable { file, footer, list, filter }))
     }
 
     /// The id of this base.
@@ -126,8 +128,16 @@ impl SortedTable {
         self.footer.applied
     }
 
+    /// False if the base surely lacks a key, and every key that begins so.
+    fn may_contain(&self, key: &[u8]) -> bool {
+        keys::filtered(key).is_none_or(|hash| self.filter.may_contain(hash))
+    }
+
     /// The value of a key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<IVec>, IndexError> {
+        if !self.may_contain(key) {
+            return Ok(None);
+        }
         let Some(block) = self.list.block_of(key) else { return Ok(None) };
         let mut entries = self.entries(block)?;
         while entries.next()? {
@@ -140,7 +150,9 @@ impl SortedTable {
 
     /// The entries from `from` up to but not including `before`, in order.
     pub(super) fn range<'a>(&'a self, from: &'a [u8], before: &'a [u8]) -> Range<'a> {
-        Range { base: self, from, before, block: self.list.block_of(from).unwrap_or(0), entries: None }
+        let is_absent = keys::is_of_person(from, before) && !self.may_contain(from);
+        let block = if is_absent { usize::MAX } else { self.list.block_of(from).unwrap_or(0) };
+        Range { base: self, from, before, block, entries: None }
     }
 
     fn entries(&self, block: usize) -> Result<Entries, IndexError> {
@@ -149,6 +161,13 @@ impl SortedTable {
         self.file.read_exact_at(&mut bytes, at).map_err(IndexError::Disk)?;
         Entries::of_block(bytes).ok_or(IndexError::Damaged("the checksum of a block is wrong"))
     }
+}
+
+/// Reads a part of a file.
+fn read(file: &File, from: u64, before: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(before - from).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, from)?;
+    Ok(bytes)
 }
 
 /// The iterator over a range of entries.
@@ -162,7 +181,7 @@ pub(super) struct Range<'a> {
 }
 
 impl Range<'_> {
-    fn advance(&mut self) -> Result<Option<(Vec<u8>, IVec)>, IndexError> {
+    fn advance(&mut self) -> Result<Option<(IVec, IVec)>, IndexError> {
         loop {
             let entries = match &mut self.entries {
                 Some(entries) => entries,
@@ -178,14 +197,14 @@ impl Range<'_> {
                 self.block = usize::MAX;
                 self.entries = None;
             } else if entries.key() >= self.from {
-                return Ok(Some((entries.key().to_vec(), entries.value().into())));
+                return Ok(Some((entries.key().into(), entries.value().into())));
             }
         }
     }
 }
 
 impl Iterator for Range<'_> {
-    type Item = Result<(Vec<u8>, IVec), IndexError>;
+    type Item = Result<(IVec, IVec), IndexError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.advance().transpose()

@@ -3,13 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use super::super::keys::mixed;
 use super::*;
-
-fn mixed(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
 
 fn entry(number: u64) -> (Vec<u8>, Vec<u8>) {
     let key = mixed(number % 5000).to_be_bytes();
@@ -25,7 +20,7 @@ fn some_base(directory: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
         sorter.add(&key, &value).unwrap();
         expected.insert(key, value);
     }
-    let mut writer = BaseWriter::begin(&directory.join("base")).unwrap();
+    let mut writer = BaseWriter::begin(&directory.join("base"), 12_000).unwrap();
     sorter.merge_into(&mut |key, value| writer.add(key, value)).unwrap();
     writer.finish(TableId(7), TableId(3), Revision(12)).unwrap();
     expected
@@ -51,7 +46,7 @@ fn a_base_returns_what_was_sorted_into_it() {
         assert!(
             found
                 .iter()
-                .map(|(key, value)| (key.as_slice(), value.as_ref()))
+                .map(|(key, value)| (key.as_ref(), value.as_ref()))
                 .eq(expected.map(|(key, value)| (key.as_slice(), value.as_slice())))
         );
     }
@@ -80,4 +75,46 @@ fn a_flipped_bit_is_always_detected() {
     }
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     assert!(SortedTable::open(&path).unwrap().is_none());
+}
+
+/// The key of an entry of a kind, and the first key after all entries that begin like it.
+fn of_kind(kind: u8, number: u64) -> (Vec<u8>, Vec<u8>) {
+    let mut prefix = vec![kind];
+    prefix.extend(mixed(number).to_be_bytes());
+    let end = keys::prefix_end(&prefix);
+    (prefix, end)
+}
+
+#[test]
+fn most_requests_people_and_ids_that_are_absent_are_known_to_be_without_reading_a_block() {
+    const EACH: u64 = 1_000;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("base");
+    let mut present: Vec<Vec<u8>> = Vec::new();
+    for kind in *b"ceqs" {
+        present.extend((0..EACH).map(|number| [of_kind(kind, number).0, vec![7; 12]].concat()));
+    }
+    present.sort();
+    let mut writer = BaseWriter::begin(&path, 4 * EACH).unwrap();
+    present.iter().for_each(|key| writer.add(key, b"a value").unwrap());
+    writer.finish(TableId(7), TableId(0), Revision(12)).unwrap();
+    let base = SortedTable::open(&path).unwrap().unwrap();
+    for key in &present {
+        assert_eq!(base.get(key).unwrap().as_deref(), Some(&b"a value"[..]));
+    }
+    assert!((0..EACH).all(|number| {
+        let (from, before) = of_kind(b's', number);
+        base.range(&from, &before).count() == 1
+    }));
+    // From now on, reading a block is an error.
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[..usize::try_from(base.bytes()).unwrap()].fill(7);
+    fs::write(&path, bytes).unwrap();
+    assert!(present.iter().all(|key| base.get(key).is_err()));
+    let absent = |kind| (EACH..2 * EACH).map(move |number| of_kind(kind, number));
+    let read = |kind| absent(kind).filter(|(key, _)| base.get(key).is_err()).count();
+    let scanned = absent(b's').filter(|(from, before)| base.range(from, before).next().is_some()).count();
+    for errors in [read(b'c'), read(b'e'), read(b'q'), scanned] {
+        assert!(errors < 50, "{errors} of {EACH}");
+    }
 }

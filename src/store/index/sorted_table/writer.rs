@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::super::keys;
 use super::block::{Block, List};
+use super::filter::Filter;
 use super::{Footer, TableId};
 use crate::domain::id::Revision;
 use crate::store::data_dir::sync_directory;
@@ -17,14 +19,15 @@ pub(in super::super) struct BaseWriter {
     first_key: Vec<u8>,
     written: u64,
     list: List,
+    filter: Filter,
 }
 
 impl BaseWriter {
-    /// Starts a base that gets this path when it is finished.
-    pub(in super::super) fn begin(path: &Path) -> io::Result<BaseWriter> {
+    /// Starts a base that gets this path when it is finished. The filter has room for the keys of `records` records.
+    pub(in super::super) fn begin(path: &Path, records: u64) -> io::Result<BaseWriter> {
         let out = BufWriter::with_capacity(1 << 20, File::create(unfinished(path))?);
-        let (block, list) = (Block::default(), List::default());
-        Ok(BaseWriter { out, path: path.to_owned(), block, first_key: Vec::new(), written: 0, list })
+        let (block, list, filter) = (Block::default(), List::default(), Filter::for_records(records));
+        Ok(BaseWriter { out, path: path.to_owned(), block, first_key: Vec::new(), written: 0, list, filter })
     }
 
     /// Appends an entry. Its key must sort after those already added.
@@ -34,6 +37,9 @@ impl BaseWriter {
         }
         if self.block.is_empty() {
             key.clone_into(&mut self.first_key);
+        }
+        if let Some(hash) = keys::filtered(key) {
+            self.filter.add(hash);
         }
         if self.block.add(key, value) { Ok(()) } else { Err(io::Error::other("an entry that is too long")) }
     }
@@ -54,6 +60,7 @@ impl BaseWriter {
         let list = self.list.to_bytes();
         let footer = Footer { id, below, applied, list_at: self.written, list_bytes: list.len() as u64 };
         self.out.write_all(&list)?;
+        self.out.write_all(&self.filter.to_bytes())?;
         self.out.write_all(&footer.to_bytes())?;
         let file = self.out.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
