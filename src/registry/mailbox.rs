@@ -1,5 +1,10 @@
 //! The queue of messages, as the writer takes them out of it.
+//!
+//! Commands of bulk callers wait in a queue of their own. A batch takes all other messages first. Then it takes as many
+//! of them as are decided while the log keeps a batch. So others wait about twice as long beside an import, even beside
+//! that of a person with a long history.
 
+use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
 
@@ -14,29 +19,65 @@ const BATCH: usize = 256;
 /// answer each response with a message share it: up to a third more commits a second, with less latency.
 const LINGER: Duration = Duration::from_micros(40);
 
+/// The minimum time for which the bulk commands of a batch are decided.
+const DECIDE_FOR: Duration = Duration::from_millis(1);
+
+/// The number of bulk commands in the first batch of a bulk caller, while it is not known how long they take.
+const FIRST_OF_BULK: usize = 4;
+
 /// The queue.
 #[derive(Default)]
 pub(super) struct Mailbox {
     queue: Option<Receiver<Message>>,
     /// A message that was taken out, and is in no batch yet.
     next: Option<Message>,
+    /// The commands of bulk callers that were taken out, and are in no batch yet. Their slots limit their number.
+    bulk: VecDeque<Message>,
+    /// The number of bulk commands in the next batch.
+    bulk_at_once: usize,
+    /// How long the log took to keep the last batch.
+    kept_in: Duration,
 }
 
 impl Mailbox {
     pub(super) fn of(queue: Receiver<Message>) -> Mailbox {
-        Mailbox { queue: Some(queue), next: None }
+        Mailbox { queue: Some(queue), ..Mailbox::default() }
     }
 
-    /// Waits for a message, and takes all that are there. `None` if there will be no more.
+    /// Waits for a message, and takes all that are there, but only some bulk commands. `None` if there will be no more.
     pub(super) fn wait(&mut self) -> Option<Vec<Message>> {
-        let first = self.next.take().or_else(|| self.queue.as_mut()?.blocking_recv())?;
-        let mut messages = vec![first];
+        let mut messages: Vec<Message> = self.next.take().into_iter().collect();
+        if messages.is_empty() && self.bulk.is_empty() {
+            self.bulk_at_once = FIRST_OF_BULK;
+            match self.queue.as_mut()?.blocking_recv()? {
+                message if message.is_bulk() => self.bulk.push_back(message),
+                message => messages.push(message),
+            }
+        }
         while messages.len() < BATCH
             && let Some(message) = self.take()
         {
             messages.push(message);
         }
+        let closing = messages.iter().any(|message| matches!(message, Message::Close));
+        let most = if closing { self.bulk.len() } else { self.bulk_at_once.min(self.bulk.len()) };
+        messages.extend(self.bulk.drain(..most));
         Some(messages)
+    }
+
+    /// Adapts the number of bulk commands to how long it took to decide a batch.
+    pub(super) fn decided(&mut self, messages: &[Message], took: Duration) {
+        let bulk = messages.iter().filter(|message| message.is_bulk()).count();
+        let each = took.as_nanos() / messages.len().max(1) as u128;
+        if bulk > 0 {
+            let most = DECIDE_FOR.max(self.kept_in).as_nanos() / each.max(1);
+            self.bulk_at_once = usize::try_from(most).unwrap_or(BATCH).clamp(1, BATCH.min(2 * bulk));
+        }
+    }
+
+    /// Notes how long the log took to keep a batch.
+    pub(super) fn kept(&mut self, took: Duration) {
+        self.kept_in = took;
     }
 
     /// If several messages arrived while the writer was busy, waits a little for those of the callers that it has just
@@ -59,26 +100,42 @@ impl Mailbox {
         }
     }
 
+    /// Takes the next message that is no bulk command.
     fn take(&mut self) -> Option<Message> {
-        self.queue.as_mut()?.try_recv().ok()
+        loop {
+            match self.queue.as_mut()?.try_recv().ok()? {
+                message if message.is_bulk() => self.bulk.push_back(message),
+                message => return Some(message),
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use jiff::Timestamp;
-    use tokio::sync::mpsc;
+    use tokio::sync::{Semaphore, mpsc};
+    use uuid::Uuid;
 
+    use super::super::content::Content;
+    use super::super::decision_context::Numbers;
     use super::super::message::Reply;
+    use super::super::submission::{QueueSlot, Submission};
     use super::*;
+    use crate::domain::command::Command;
+    use crate::domain::day::Day;
+    use crate::domain::fact::Reporter;
 
-    /// What a batch contains, by letters: a probe, news, an instant to be settled, the end.
+    /// What a batch contains, by letters: a probe, news, an instant to be settled, a bulk command, the end.
     fn letters(messages: &[Message]) -> String {
         let letter = |message: &Message| match message {
             Message::Probe(_) => 'p',
             Message::Heard => 'h',
             Message::Settle(..) => 's',
             Message::Close => 'c',
+            bulk if bulk.is_bulk() => 'b',
             _ => unreachable!(),
         };
         messages.iter().map(letter).collect()
@@ -89,8 +146,56 @@ mod tests {
             'p' => Message::Probe(Reply::channel(None).0),
             'h' => Message::Heard,
             's' => Message::Settle(Timestamp::UNIX_EPOCH, Reply::channel(None).0),
+            'b' => {
+                let slot = Arc::new(Semaphore::new(1)).try_acquire_owned().ok().map(QueueSlot);
+                Message::Submit(Box::new(submission()), Reply::channel(slot).0)
+            }
             _ => Message::Close,
         }
+    }
+
+    fn submission() -> Submission {
+        Submission {
+            reporter: Reporter::registry(),
+            method: "/test",
+            request_id: Uuid::nil(),
+            content: Content::default(),
+            validate_only: false,
+            note: String::new(),
+            command: Command::BeginRecords { first_day: Day::BEGINNING },
+            numbers: Numbers::Random,
+        }
+    }
+
+    #[test]
+    fn bulk_commands_wait_for_others_and_only_a_few_expensive_ones_are_in_a_batch() {
+        let (sender, queue) = mpsc::channel(4 * BATCH);
+        let mut mailbox = Mailbox::of(queue);
+        let send = |letters: &str| letters.chars().for_each(|letter| sender.try_send(message(letter)).unwrap());
+        let millis = Duration::from_millis;
+        send(&"b".repeat(BATCH));
+        send("ph");
+        let first = mailbox.wait().unwrap();
+        assert_eq!(letters(&first), "phbbbb", "others come first");
+        // Cheap ones: twice as many each time.
+        mailbox.decided(&first, Duration::from_micros(6));
+        let second = mailbox.wait().unwrap();
+        assert_eq!(letters(&second), "b".repeat(8));
+        // As many as take a millisecond, or as long as the log takes.
+        mailbox.decided(&second, millis(4));
+        send("p");
+        let third = mailbox.wait().unwrap();
+        assert_eq!(letters(&third), "pbb");
+        mailbox.kept(millis(3));
+        mailbox.decided(&third, millis(3));
+        assert_eq!(letters(&mailbox.wait().unwrap()), "bbb");
+        // One at least, and all before the end.
+        mailbox.decided(&third, millis(600));
+        assert_eq!(letters(&mailbox.wait().unwrap()), "b");
+        send("bc");
+        assert_eq!(letters(&mailbox.wait().unwrap()), format!("c{}", "b".repeat(BATCH + 1 - 18)));
+        send(&"b".repeat(BATCH));
+        assert_eq!(letters(&mailbox.wait().unwrap()), "bbbb", "the next import begins with a few again");
     }
 
     #[test]

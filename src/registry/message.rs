@@ -19,14 +19,14 @@ pub(super) struct Reply<T> {
     sender: oneshot::Sender<T>,
     outcome: Option<T>,
     /// The queue slot that the command holds until it is answered; `None` if it did not have to wait for one.
-    _slot: Option<QueueSlot>,
+    slot: Option<QueueSlot>,
 }
 
 impl<T> Reply<T> {
     /// Returns a reply and the receiver of its outcome.
     pub(super) fn channel(slot: Option<QueueSlot>) -> (Reply<T>, oneshot::Receiver<T>) {
         let (sender, receiver) = oneshot::channel();
-        (Reply { sender, outcome: None, _slot: slot }, receiver)
+        (Reply { sender, outcome: None, slot }, receiver)
     }
 
     /// Replaces the outcome.
@@ -75,6 +75,11 @@ impl Message {
     /// True if the same request was recorded before, at or before this revision.
     pub(super) fn was_recorded_before(&self, durable: Revision) -> bool {
         matches!(self, Message::Submit(_, Reply { outcome: Some(Ok(Outcome::Recorded(at))), .. }) if *at <= durable)
+    }
+
+    /// True if it is a command of a bulk caller, who hands in many at once.
+    pub(super) fn is_bulk(&self) -> bool {
+        matches!(self, Message::Submit(_, Reply { slot: Some(_), .. }))
     }
 
     /// True if it asked for a change and was accepted.

@@ -151,9 +151,9 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let mut batch = self.new_batch(&shared)?;
         self.stage(&mut batch, staged)?;
-        for message in &mut *messages {
-            self.decide(&mut batch, message);
-        }
+        let begun = Instant::now();
+        messages.iter_mut().for_each(|message| self.decide(&mut batch, message));
+        self.mailbox.decided(messages, begun.elapsed());
         // What is answered depends on what was staged, and that must last.
         let is_answerable = batch.foreign == 0 && !messages.iter().any(Message::depends_on_head);
         if batch.own().is_empty() && !is_answerable {
@@ -332,6 +332,7 @@ impl Writer {
         let begun = Instant::now();
         let tips = self.in_log(|store| store.commit(batch.own())).map_err(|error| self.not_committed(error))?;
         let append = begun.elapsed();
+        self.mailbox.kept(append);
         if !tips.is_empty() {
             self.refused_at = None;
             if self.refusals.resolve() {
@@ -340,8 +341,7 @@ impl Writer {
         }
         self.publish(batch)?;
         if !tips.is_empty() {
-            let records = u32::try_from(tips.len()).unwrap_or(u32::MAX);
-            self.shared.figures.committed(records, append, begun.elapsed());
+            self.shared.figures.committed(u32::try_from(tips.len()).unwrap_or(u32::MAX), append, begun.elapsed());
         }
         Ok(tips)
     }
