@@ -66,6 +66,6 @@ fn line(json: &[u8]) -> Bytes {
 
 /// The elements of a batch in a line each.
 async fn batch(exchange: &Exchange, mut answers: Answers) -> Result<Response<Body>, Status> {
-    let lines = exchange.writer(Codec::Json).lines(&one(&mut answers).await?)?;
+    let lines = exchange.writer(Codec::Json).lines(one(&mut answers).await?)?;
     Ok(reply::whole(StatusCode::OK, JSON_LINES, lines))
 }

@@ -23,27 +23,28 @@ impl Writer {
         Writer { codec, output, peer }
     }
 
-    /// The only response of a call.
+    /// The only response of a call. The call is under way until it is sent.
     pub(super) fn whole(&self, response: Bytes) -> Result<Bytes, Status> {
         match self.codec {
             // It is charged already.
             Codec::Proto => Ok(response),
-            Codec::Json => Ok(self.charged(self.json(to_json(&response, &self.output))?.into())),
+            Codec::Json => Ok(self.charged(self.json(to_json(&response, &self.output))?.into(), Some(response))),
         }
     }
 
-    /// The elements of the list in a response, in a line of JSON each.
-    pub(super) fn lines(&self, response: &Bytes) -> Result<Bytes, Status> {
-        Ok(self.charged(self.json(to_json_lines(response, &self.output))?.into()))
+    /// The elements of the list in the only response of a call, in a line of JSON each. The call is under way until they
+    /// are sent.
+    pub(super) fn lines(&self, response: Bytes) -> Result<Bytes, Status> {
+        Ok(self.charged(self.json(to_json_lines(&response, &self.output))?.into(), Some(response)))
     }
 
-    /// One of several responses, as `form` puts it into the body.
+    /// One of several responses, as `form` puts it into the body. The call is under way until the last one is sent.
     pub(super) fn part(&self, response: &Bytes, form: impl FnOnce(&[u8]) -> Bytes) -> Result<Bytes, Status> {
         let part = match self.codec {
             Codec::Proto => form(response),
             Codec::Json => form(&self.json(to_json(response, &self.output))?),
         };
-        Ok(self.charged(part))
+        Ok(self.charged(part, None))
     }
 
     fn json(&self, written: Result<Vec<u8>, WriteError>) -> Result<Vec<u8>, Status> {
@@ -58,26 +59,23 @@ impl Writer {
         })
     }
 
-    /// Charges bytes to the client until they are sent. It has room for them or not: they are in memory.
-    fn charged(&self, bytes: Bytes) -> Bytes {
-        match self.peer.as_ref().and_then(Peer::memory) {
-            Some(share) => {
-                let _held = share.hold_anyway(bytes.len());
-                Bytes::from_owner(Charged { bytes, _held })
-            }
-            // The connection is limited to few bytes, or memory is not counted.
-            None => bytes,
-        }
+    /// Charges bytes to the client until they are sent, and keeps the response until then, which keeps its call. The
+    /// client has room for them or not: they are in memory.
+    fn charged(&self, bytes: Bytes, response: Option<Bytes>) -> Bytes {
+        // Without a share, the connection is limited to few bytes, or memory is not counted.
+        let held = self.peer.as_ref().and_then(Peer::memory).map(|share| share.hold_anyway(bytes.len()));
+        Bytes::from_owner(Sending { bytes, _held: held, _response: response })
     }
 }
 
-/// Bytes that are charged.
-struct Charged {
+/// Bytes that are sent.
+struct Sending {
     bytes: Bytes,
-    _held: Held,
+    _held: Option<Held>,
+    _response: Option<Bytes>,
 }
 
-impl AsRef<[u8]> for Charged {
+impl AsRef<[u8]> for Sending {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
@@ -85,6 +83,8 @@ impl AsRef<[u8]> for Charged {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use prost::Message as _;
 
     use super::*;
@@ -109,7 +109,7 @@ mod tests {
         let (json, proto) = (writer(Codec::Json), writer(Codec::Proto));
         let written: [&dyn Fn() -> Bytes; 4] = [
             &|| json.whole(response.clone()).unwrap(),
-            &|| json.lines(&response).unwrap(),
+            &|| json.lines(response.clone()).unwrap(),
             &|| json.part(&response, Bytes::copy_from_slice).unwrap(),
             &|| proto.part(&response, Bytes::copy_from_slice).unwrap(),
         ];
@@ -122,5 +122,30 @@ mod tests {
             assert!(has_room(room + 1));
         }
         assert!(json.whole(response.clone()).unwrap().len() > 3 * response.len());
+    }
+
+    #[test]
+    fn a_call_is_under_way_until_its_only_response_is_sent() {
+        struct Response(Arc<[u8; 0]>);
+        impl AsRef<[u8]> for Response {
+            fn as_ref(&self) -> &[u8] {
+                self.0.as_slice()
+            }
+        }
+        let output = Contract::new().unwrap().pool().get_message_by_name("ms.dmh.credential.v1.ListProvidersResponse");
+        let writer = |codec| Writer::new(codec, output.clone().unwrap(), None);
+        let call = Arc::new([]);
+        let response = || Bytes::from_owner(Response(Arc::clone(&call)));
+        let written: [&dyn Fn() -> Bytes; 3] = [
+            &|| writer(Codec::Json).whole(response()).unwrap(),
+            &|| writer(Codec::Json).lines(response()).unwrap(),
+            &|| writer(Codec::Proto).whole(response()).unwrap(),
+        ];
+        for write in written {
+            let sent = write();
+            assert_eq!(Arc::strong_count(&call), 2);
+            drop(sent);
+            assert_eq!(Arc::strong_count(&call), 1);
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! that of a person with a long history.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ const BATCH: usize = 256;
 const LINGER: Duration = Duration::from_micros(40);
 
 /// The minimum time for which the bulk commands of a batch are decided.
-const DECIDE_FOR: Duration = Duration::from_millis(1);
+const DECIDE_FOR: Duration = Duration::from_millis(2);
 
 /// The number of bulk commands in the first batch of a bulk caller, while it is not known how long they take.
 const FIRST_OF_BULK: usize = 4;
@@ -35,29 +36,31 @@ pub(super) struct Mailbox {
     bulk: VecDeque<Message>,
     /// The number of bulk commands in the next batch.
     bulk_at_once: usize,
+    /// The number of bulk commands that were decided since the last batch was taken, and the time that it took.
+    decided_bulk: usize,
+    decided_in: Duration,
     /// How long the log took to keep the last batch.
     kept_in: Duration,
 }
 
 impl Mailbox {
     pub(super) fn of(queue: Receiver<Message>) -> Mailbox {
-        Mailbox { queue: Some(queue), ..Mailbox::default() }
+        Mailbox { queue: Some(queue), bulk_at_once: FIRST_OF_BULK, ..Mailbox::default() }
     }
 
     /// Waits for a message, and takes all that are there, but only some bulk commands. `None` if there will be no more.
     pub(super) fn wait(&mut self) -> Option<Vec<Message>> {
+        self.adapt();
         let mut messages: Vec<Message> = self.next.take().into_iter().collect();
+        self.take_into(&mut messages);
         if messages.is_empty() && self.bulk.is_empty() {
+            // Nobody waits: how long the commands of the next bulk caller take is not known.
             self.bulk_at_once = FIRST_OF_BULK;
             match self.queue.as_mut()?.blocking_recv()? {
                 message if message.is_bulk() => self.bulk.push_back(message),
                 message => messages.push(message),
             }
-        }
-        while messages.len() < BATCH
-            && let Some(message) = self.take()
-        {
-            messages.push(message);
+            self.take_into(&mut messages);
         }
         let closing = messages.iter().any(|message| matches!(message, Message::Close));
         let most = if closing { self.bulk.len() } else { self.bulk_at_once.min(self.bulk.len()) };
@@ -65,11 +68,24 @@ impl Mailbox {
         Some(messages)
     }
 
-    /// Adapts the number of bulk commands to how long it took to decide a batch.
-    pub(super) fn decided(&mut self, messages: &[Message], took: Duration) {
-        let bulk = messages.iter().filter(|message| message.is_bulk()).count();
-        let each = took.as_nanos() / messages.len().max(1) as u128;
+    /// Takes all bulk commands that are there.
+    pub(super) fn take_bulk(&mut self) -> impl Iterator<Item = Message> {
+        self.bulk.drain(..)
+    }
+
+    /// Notes how long it took to decide a message.
+    pub(super) fn decided(&mut self, message: &Message, took: Duration) {
+        if message.is_bulk() {
+            self.decided_bulk += 1;
+            self.decided_in += took;
+        }
+    }
+
+    /// Adapts the number of bulk commands to how long it took to decide those of the last batches.
+    fn adapt(&mut self) {
+        let (bulk, took) = (mem::take(&mut self.decided_bulk), mem::take(&mut self.decided_in));
         if bulk > 0 {
+            let each = took.as_nanos() / bulk as u128;
             let most = DECIDE_FOR.max(self.kept_in).as_nanos() / each.max(1);
             self.bulk_at_once = usize::try_from(most).unwrap_or(BATCH).clamp(1, BATCH.min(2 * bulk));
         }
@@ -97,6 +113,15 @@ impl Mailbox {
             && let Some(message) = self.take()
         {
             if message.is_decided_in_batch() { messages.push(message) } else { self.next = Some(message) }
+        }
+    }
+
+    /// Takes messages that are no bulk commands, as long as a batch has room.
+    fn take_into(&mut self, messages: &mut Vec<Message>) {
+        while messages.len() < BATCH
+            && let Some(message) = self.take()
+        {
+            messages.push(message);
         }
     }
 
@@ -167,6 +192,13 @@ mod tests {
         }
     }
 
+    /// Each message of a batch took so long, but those that are not bulk commands took longer.
+    fn decided(mailbox: &mut Mailbox, messages: &[Message], each: Duration) {
+        for message in messages {
+            mailbox.decided(message, if message.is_bulk() { each } else { each * 1_000 });
+        }
+    }
+
     #[test]
     fn bulk_commands_wait_for_others_and_only_a_few_expensive_ones_are_in_a_batch() {
         let (sender, queue) = mpsc::channel(4 * BATCH);
@@ -178,24 +210,51 @@ mod tests {
         let first = mailbox.wait().unwrap();
         assert_eq!(letters(&first), "phbbbb", "others come first");
         // Cheap ones: twice as many each time.
-        mailbox.decided(&first, Duration::from_micros(6));
+        decided(&mut mailbox, &first, Duration::from_micros(1));
         let second = mailbox.wait().unwrap();
         assert_eq!(letters(&second), "b".repeat(8));
-        // As many as take a millisecond, or as long as the log takes.
-        mailbox.decided(&second, millis(4));
+        // As many as take two milliseconds, or as long as the log takes.
+        decided(&mut mailbox, &second, millis(1));
         send("p");
         let third = mailbox.wait().unwrap();
         assert_eq!(letters(&third), "pbb");
         mailbox.kept(millis(3));
-        mailbox.decided(&third, millis(3));
+        decided(&mut mailbox, &third, millis(1));
         assert_eq!(letters(&mailbox.wait().unwrap()), "bbb");
         // One at least, and all before the end.
-        mailbox.decided(&third, millis(600));
+        decided(&mut mailbox, &third, millis(200));
         assert_eq!(letters(&mailbox.wait().unwrap()), "b");
         send("bc");
         assert_eq!(letters(&mailbox.wait().unwrap()), format!("c{}", "b".repeat(BATCH + 1 - 18)));
-        send(&"b".repeat(BATCH));
-        assert_eq!(letters(&mailbox.wait().unwrap()), "bbbb", "the next import begins with a few again");
+    }
+
+    #[test]
+    fn an_import_goes_on_with_as_many_as_before_and_the_next_one_begins_with_a_few() {
+        let (sender, queue) = mpsc::channel(4 * BATCH);
+        let mut mailbox = Mailbox::of(queue);
+        let send = |count: usize| (0..count).for_each(|_| sender.try_send(message('b')).unwrap());
+        send(BATCH);
+        let mut batches = Vec::new();
+        loop {
+            let batch = mailbox.wait().unwrap();
+            batches.push(batch.len());
+            decided(&mut mailbox, &batch, Duration::from_micros(1));
+            if batches.len() == 10 {
+                break;
+            }
+            // Whoever was answered sends the next ones.
+            send(batch.len());
+        }
+        assert_eq!(batches, [4, 8, 16, 32, 64, 128, 256, 256, 256, 256], "never fewer while some wait");
+        assert!(mailbox.take_bulk().next().is_none());
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| mailbox.wait().unwrap().len());
+            thread::sleep(Duration::from_millis(50));
+            sender.try_send(message('h')).unwrap();
+            assert_eq!(waits.join().unwrap(), 1);
+        });
+        send(BATCH);
+        assert_eq!(mailbox.wait().unwrap().len(), 4);
     }
 
     #[test]

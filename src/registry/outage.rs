@@ -1,6 +1,8 @@
-//! While the shared log takes no writes, callers learn it at once. Only the heartbeat goes on to the database.
+//! While the log takes no writes, callers learn it at once. Of a shared log, only the heartbeat goes on to the database.
 
 use std::sync::Arc;
+
+use jiff::SignedDuration;
 
 use super::errors::{ReadError, SubmitError};
 use super::message::{Message, Outcome};
@@ -9,6 +11,9 @@ use super::submission::Submission;
 use super::writer::Writer;
 use crate::domain::id::Revision;
 use crate::store::index::View as _;
+
+/// How long after a refused batch a probe reports that the disk does not accept writes.
+const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
 
 impl Shared {
     /// The revision at which the same request was recorded before, if that is known here.
@@ -21,9 +26,11 @@ impl Shared {
 }
 
 impl Writer {
-    /// Answers what needs the shared log while that takes no writes. Returns the messages that go on to it.
-    pub(super) fn refuse_in_trouble(&self, messages: Vec<Message>) -> Vec<Message> {
+    /// Answers what needs the shared log while that takes no writes, bulk commands in later batches too. Returns the
+    /// messages that go on to it.
+    pub(super) fn refuse_in_trouble(&mut self, mut messages: Vec<Message>) -> Vec<Message> {
         let Some(trouble) = self.shared.trouble() else { return messages };
+        messages.extend(self.mailbox.take_bulk());
         let (going_on, mut refused): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|message| matches!(message, Message::Follow(_) | Message::Close));
         for message in &mut refused {
@@ -40,5 +47,12 @@ impl Writer {
         }
         refused.into_iter().for_each(Message::answer);
         going_on
+    }
+
+    /// True if the disk has room and has not refused a batch within [`REFUSES_ON`].
+    pub(super) fn takes_writes(&self) -> bool {
+        let now = self.shared.clock.now();
+        let refuses = self.refused_at.is_some_and(|refused| now.duration_since(refused) < REFUSES_ON);
+        !refuses && self.store.has_room()
     }
 }

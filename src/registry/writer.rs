@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::batch::Batch;
@@ -37,9 +37,6 @@ use crate::store::index::View as _;
 use crate::store::log::trouble::Trouble;
 use crate::store::log::{AppendError, StoredRecord};
 use crate::store::record::{self, Tip};
-
-/// How long after a refused batch a probe reports that the disk does not accept writes.
-const REFUSES_ON: SignedDuration = SignedDuration::from_secs(5);
 
 /// The writer thread and its state.
 pub(super) struct Writer {
@@ -151,9 +148,11 @@ impl Writer {
         let shared = Arc::clone(&self.shared);
         let mut batch = self.new_batch(&shared)?;
         self.stage(&mut batch, staged)?;
-        let begun = Instant::now();
-        messages.iter_mut().for_each(|message| self.decide(&mut batch, message));
-        self.mailbox.decided(messages, begun.elapsed());
+        for message in messages.iter_mut() {
+            let begun = Instant::now();
+            self.decide(&mut batch, message);
+            self.mailbox.decided(message, begun.elapsed());
+        }
         // What is answered depends on what was staged, and that must last.
         let is_answerable = batch.foreign == 0 && !messages.iter().any(Message::depends_on_head);
         if batch.own().is_empty() && !is_answerable {
@@ -202,13 +201,6 @@ impl Writer {
         };
         messages.iter_mut().for_each(|message| message.settle(&settled));
         Ok(())
-    }
-
-    /// True if the disk has room and has not refused a batch within [`REFUSES_ON`].
-    fn takes_writes(&self) -> bool {
-        let now = self.shared.clock.now();
-        let refuses = self.refused_at.is_some_and(|refused| now.duration_since(refused) < REFUSES_ON);
-        !refuses && self.store.has_room()
     }
 
     /// Refuses a batch because the index is broken. A disk that runs full breaks the index; only a restart rebuilds it,

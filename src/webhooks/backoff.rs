@@ -5,8 +5,11 @@ use std::time::Duration;
 /// The wait after the first failure.
 pub(super) const FIRST: Duration = Duration::from_secs(1);
 
-/// The longest wait.
+/// The longest wait for a receiver.
 const LONGEST: Duration = Duration::from_secs(3600);
+
+/// The longest wait after a refusal of the registry itself.
+pub(super) const LONGEST_HERE: Duration = Duration::from_secs(60);
 
 /// The wait after this many failures in a row, at least one. `random` shortens it by up to a half, so that receivers
 /// that failed together are not all tried together.

@@ -158,10 +158,14 @@ fn host(url: &Uri) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
+/// Into how many shares the time to connect is divided, at most.
+const MOST_SHARES: u32 = 5;
+
 /// Connects to the first address that accepts, within this time. Each address has an equal share of it, and so has what
-/// comes after, so that one that does not answer leaves time for the others.
+/// comes after, so that one that does not answer leaves time for the others. Of many addresses, the first few have a fifth
+/// of the time each: a lost packet is sent again after a second.
 async fn reach(addresses: &[SocketAddr], allow_local: bool, patience: Duration) -> Result<TcpStream, PostError> {
-    let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1).min(MOST_SHARES);
     let mut refused = PostError::Connect(io::ErrorKind::AddrNotAvailable.into());
     for address in addresses {
         match timeout(patience / shares, TcpStream::connect(address)).await {

@@ -237,7 +237,10 @@ impl Delivery {
         self.failures = self.failures.saturating_add(1);
         // Without random bytes the wait is only longer.
         let random = getrandom::u32().unwrap_or(u32::MAX);
-        tokio::time::sleep(backoff::wait(self.failures, random)).await;
+        let wait = backoff::wait(self.failures, random);
+        // The registry itself is asked again soon: the client may have a new token.
+        let is_refused_here = matches!(failure, Failure::Feed(_));
+        tokio::time::sleep(if is_refused_here { wait.min(backoff::LONGEST_HERE) } else { wait }).await;
     }
 
     fn gone(&self) {

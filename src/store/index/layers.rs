@@ -88,7 +88,7 @@ impl Layers {
     }
 
     /// How many of these bases stay as they are below a new base that ends with a record. Those above become part of it.
-    /// Each that stays has several times as many records as are above it: so there are few bases, and a record is not
+    /// Each that stays has at least twice as many records as the next one: so there are few bases, and a record is not
     /// written again for each batch after it. A base of due dates has no records of its own; it counts as the one below.
     pub(super) fn kept_below(&self, applied: Revision) -> usize {
         let stay = |kept: &usize| {

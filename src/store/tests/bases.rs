@@ -172,7 +172,7 @@ fn a_close_moves_the_contents_of_sled_into_bases() {
         assert_eq!(store.index().due(Day::BEGINNING, due.previous()).unwrap(), []);
         store.close().unwrap();
     }
-    assert_eq!(held, [2, 2, 3, 2, 3, 3, 4, 1, 2, 2], "each has at least twice as many records as are above it");
+    assert_eq!(held, [2, 2, 3, 2, 3, 3, 4, 1, 2, 2], "each has at least twice as many records as the next one");
     open_leaving(directory.path(), u64::MAX, 20, &mut |_| {}).unwrap().close().unwrap();
     assert_eq!(bases(&index), ["0.base", "1.base"], "nothing to do");
 }
