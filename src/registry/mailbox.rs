@@ -54,7 +54,7 @@ impl Mailbox {
         let mut messages: Vec<Message> = self.next.take().into_iter().collect();
         self.take_into(&mut messages);
         if messages.is_empty() && self.bulk.is_empty() {
-            // Nobody waits: how long the commands of the next bulk caller take is not known.
+            // The queue is empty: how long the commands of the next bulk caller take is not known.
             self.bulk_at_once = FIRST_OF_BULK;
             match self.queue.as_mut()?.blocking_recv()? {
                 message if message.is_bulk() => self.bulk.push_back(message),
