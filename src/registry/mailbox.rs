@@ -242,7 +242,7 @@ mod tests {
             if batches.len() == 10 {
                 break;
             }
-            // Whoever was answered sends the next ones.
+            // The callers that were answered send the next ones.
             send(batch.len());
         }
         assert_eq!(batches, [4, 8, 16, 32, 64, 128, 256, 256, 256, 256], "never fewer while some wait");
