@@ -106,7 +106,7 @@ impl Default for IndexOptions {
             leave_in_sled: 10_000,
             take_together: 8 * 1024,
             base_from: 64 * 1024,
-            collect_for: Duration::from_secs(60),
+            collect_for: Duration::from_secs(5),
             most_in_sled: 128 * 1024,
         }
     }
