@@ -19,34 +19,7 @@ use crate::domain::timeline::{self, Employers, Timeline};
 use crate::store::index::{Entry, Moved, View as _};
 
 impl Batch<'_> {
-    /// Returns the provider files that a record changes, as they are after it. If it changes the rule sets, returns all
-    /// of them.
-    pub(super) fn providers_after(
-        &self,
-        record: &Record,
-        rule_sets: &RuleSets,
-        rule_sets_changed: bool,
-    ) -> HashMap<ProviderId, Arc<ProviderFile>> {
-        let mut new_facts: BTreeMap<ProviderId, Vec<Recorded<ProviderFact>>> = BTreeMap::new();
-        if rule_sets_changed {
-            new_facts.extend(self.provider_ids().into_iter().map(|id| (id, Vec::new())));
-        }
-        for recorded in record.recorded_facts() {
-            if let Fact::Provider(id, fact) = recorded.fact {
-                new_facts.entry(id.clone()).or_default().push(recorded.with(fact.clone()));
-            }
-        }
-        new_facts
-            .into_iter()
-            .map(|(id, new)| {
-                let mut facts = self.provider(&id).map(|file| file.facts.clone()).unwrap_or_default();
-                facts.extend(new);
-                (id.clone(), Arc::new(ProviderFile::new(id, facts, rule_sets)))
-            })
-            .collect()
-    }
-
-    /// Returns what a record changes about people.
+    /// Returns what a record changes.
     pub(super) fn impact(&self, cause: &Cause<'_>) -> Result<Impact, ReadError> {
         let mut people: BTreeSet<SpecialistId> = cause.reported.keys().copied().collect();
         if cause.rule_sets_changed {
@@ -60,22 +33,25 @@ impl Batch<'_> {
             let mut impact = Impact::default();
             people.iter().try_for_each(|id| self.add_impact_on(*id, cause, &mut impact)).map(|()| impact)
         })?;
-        Ok(parts.into_iter().reduce(Impact::with).unwrap_or_default())
+        let mut impact = parts.into_iter().reduce(Impact::with).unwrap_or_default();
+        self.add_impact_on_providers(cause, &mut impact)?;
+        Ok(impact)
     }
 
     /// Adds what a record changes about a person.
     fn add_impact_on(&self, id: SpecialistId, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
         let mut file = self.file(id)?.unwrap_or_else(|| Arc::new(SpecialistFile::new(id, Vec::new())));
-        if let Some(reported) = cause.reported.get(&id) {
+        let reported = cause.reported.get(&id);
+        if let Some(reported) = reported {
             // Without the cache the file is not shared, and the facts are added without copying it.
             self.files().remove(id);
-            Arc::make_mut(&mut file).add(reported.iter().filter_map(|at| cause.fact_of_person(*at)).collect());
-            impact.people.insert(id, Arc::clone(file.known_now()));
+            let facts = reported.iter().map(|(at, fact)| cause.record.recorded(*at, SpecialistFact::clone(fact)));
+            Arc::make_mut(&mut file).add(facts.collect());
         } else if !cause.concerns(file.known_now()) {
             return Ok(());
         }
         let known = file.known_now();
-        let employers = self.employers(known.jobs.iter().map(|job| &job.provider), cause.providers);
+        let employers = self.employers(known.jobs.iter().map(|job| &job.provider), &cause.providers);
         let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
         for credential in &known.credentials {
             let number = credential.number;
@@ -92,18 +68,19 @@ impl Batch<'_> {
             impact.timelines.push(timeline);
         }
         impact.differences.extend(differences(&before, &after));
-        if cause.reported.contains_key(&id) {
+        if reported.is_some() {
+            impact.people.insert(id, Arc::clone(known));
             impact.files.push(file);
         }
         Ok(())
     }
 
     /// Adds what a record changes about providers, and about the first day of complete records.
-    pub(super) fn add_impact_on_providers(&self, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
+    fn add_impact_on_providers(&self, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
         let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
         before.records_begin = self.head.rule_sets.records_begin();
         after.records_begin = cause.rule_sets.records_begin();
-        for (id, file) in cause.providers {
+        for (id, file) in &cause.providers {
             after.add_provider(id, &file.state, &file.timeline);
             if let Some(file) = self.provider(id) {
                 before.add_provider(id, &file.state, &file.timeline);
@@ -134,10 +111,10 @@ impl Batch<'_> {
 /// A record, and whom it may concern.
 pub(super) struct Cause<'r> {
     record: &'r Record,
-    /// The facts about each person, by their places in the record.
-    reported: HashMap<SpecialistId, Vec<usize>>,
-    /// The files of providers that the record changes, as they are after it.
-    providers: &'r HashMap<ProviderId, Arc<ProviderFile>>,
+    /// The facts about each person, with their places in the record.
+    reported: HashMap<SpecialistId, Vec<(usize, &'r SpecialistFact)>>,
+    /// The files of providers that the record changes, as they are after it. If it changes the rule sets, all of them.
+    pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
     /// The providers whose effect on their staff it changes, and the days on which it does.
     unlike: Vec<(ProviderId, Period)>,
     /// The rule sets after the record.
@@ -148,44 +125,41 @@ pub(super) struct Cause<'r> {
 }
 
 impl<'r> Cause<'r> {
-    /// Returns what a record may change on top of a batch. `providers` are the files that it changes, as they are after
-    /// it, and `rule_sets` those in force after it.
-    pub(super) fn of(
-        record: &'r Record,
-        batch: &Batch<'_>,
-        providers: &'r HashMap<ProviderId, Arc<ProviderFile>>,
-        rule_sets: &'r RuleSets,
-        today: Day,
-    ) -> Cause<'r> {
-        let rule_sets_changed = !std::ptr::eq(rule_sets, &*batch.head.rule_sets);
+    /// Returns what a record may change on top of a batch. `rule_sets` are those in force after it.
+    pub(super) fn of(record: &'r Record, batch: &Batch<'_>, rule_sets: &'r Arc<RuleSets>, today: Day) -> Cause<'r> {
+        let rule_sets_changed = !Arc::ptr_eq(rule_sets, &batch.head.rule_sets);
         let mut reported: HashMap<_, Vec<_>> = HashMap::new();
+        let mut of_providers: HashMap<_, Vec<Recorded<ProviderFact>>> = HashMap::new();
+        if rule_sets_changed {
+            of_providers.extend(batch.provider_ids().into_iter().map(|id| (id, Vec::new())));
+        }
         for (at, fact) in record.facts.iter().enumerate() {
-            if let Fact::Specialist(id, _) = fact {
-                reported.entry(*id).or_default().push(at);
+            match fact {
+                Fact::Specialist(id, fact) => reported.entry(*id).or_default().push((at, fact)),
+                Fact::Provider(id, fact) => {
+                    of_providers.entry(id.clone()).or_default().push(record.recorded(at, fact.clone()));
+                }
+                Fact::Registry(_) => {}
             }
         }
-        // If the rule sets change, everybody is concerned.
-        let changed = providers.iter().filter(|_| !rule_sets_changed);
-        let unlike = changed.filter_map(|(id, after)| {
-            let before = batch.provider(id);
+        let (mut providers, mut unlike) = (HashMap::new(), Vec::new());
+        for (id, new) in of_providers {
+            let before = batch.provider(&id);
+            let mut facts = before.as_ref().map(|file| file.facts.clone()).unwrap_or_default();
+            facts.extend(new);
+            let after = Arc::new(ProviderFile::new(id.clone(), facts, rule_sets));
             let days = before.map_or(Some(Period::ALWAYS), |file| file.timeline.days_unlike_for_staff(&after.timeline));
-            Some((id.clone(), days?))
-        });
-        Cause { record, reported, providers, unlike: unlike.collect(), rule_sets, rule_sets_changed, today }
+            // If the rule sets change, everybody is concerned.
+            unlike.extend(days.filter(|_| !rule_sets_changed).map(|days| (id.clone(), days)));
+            providers.insert(id, after);
+        }
+        Cause { record, reported, providers, unlike, rule_sets, rule_sets_changed, today }
     }
 
     /// True if the record may change answers about a person of whom it has no facts: the person has a job on days on
     /// which the effect of the employer changes.
     fn concerns(&self, person: &Specialist) -> bool {
         self.rule_sets_changed || self.unlike.iter().any(|(provider, days)| person.works_for(provider, *days))
-    }
-
-    /// Returns the fact about a person at a place in the record.
-    fn fact_of_person(&self, at: usize) -> Option<Recorded<SpecialistFact>> {
-        match self.record.facts.get(at) {
-            Some(Fact::Specialist(_, fact)) => Some(self.record.recorded(at, fact.clone())),
-            Some(Fact::Registry(_) | Fact::Provider(..)) | None => None,
-        }
     }
 }
 

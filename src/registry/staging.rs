@@ -165,15 +165,11 @@ impl Batch<'_> {
         let revision = record.revision;
         let history = self.history_after(&record)?;
         let rule_sets = history.rule_sets(revision).map_or_else(|| Arc::clone(&self.head.rule_sets), Arc::clone);
-        let rule_sets_changed = !Arc::ptr_eq(&rule_sets, &self.head.rule_sets);
         let today = history.today(revision).unwrap_or(self.head.today);
 
-        let providers = self.providers_after(&record, &rule_sets, rule_sets_changed);
-        let cause = Cause::of(&record, self, &providers, &rule_sets, today);
-        let mut impact = self.impact(&cause)?;
-        self.add_impact_on_providers(&cause, &mut impact)?;
-
-        let Impact { differences, moved, timelines, people, files } = impact;
+        let cause = Cause::of(&record, self, &rule_sets, today);
+        let Impact { differences, moved, timelines, people, files } = self.impact(&cause)?;
+        let providers = cause.providers;
         record.specialist_count = differences.specialist_count();
         (record.changes, record.foreseen) = differences.split_keeping(today, kept);
         let timelines = timelines.into_iter().map(|timeline| (timeline.number, timeline)).collect();

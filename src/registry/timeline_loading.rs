@@ -10,9 +10,9 @@ use super::head::{Head, ResidentCredential};
 use super::shared::Shared;
 use super::timeline_cache::Looked;
 use crate::domain::fact::{Recorded, SpecialistFact};
-use crate::domain::id::{CredentialNumber, SpecialistId};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::specialist_file::SpecialistFile;
-use crate::domain::timeline::{Employers, Timeline};
+use crate::domain::timeline::{self, Employers, Timeline};
 use crate::store::index::View as _;
 use crate::store::priority::{BACKGROUND, lower_priority, restart_on_panic};
 
@@ -50,11 +50,12 @@ impl Shared {
         let file = SpecialistFile::new(id, facts);
         let known = file.known_now();
         let providers = self.providers.pin();
-        let residents = || known.jobs.iter().filter_map(|job| providers.get(job.provider.as_str()));
-        let employers: Employers =
-            residents().map(|resident| (resident.file.id.clone(), Arc::clone(&resident.file.timeline))).collect();
-        let changed_by_employers = residents().map(|resident| resident.changed_at).max().unwrap_or_default();
-        let changed_at = file.changed_at().max(changed_by_employers).max(head.history.rule_sets_since());
+        let resident = |id: &ProviderId| providers.get(id.as_str());
+        let jobs = known.jobs.iter().map(|job| &job.provider);
+        let employers = timeline::employers(jobs, |id| resident(id).map(|resident| Arc::clone(&resident.file)));
+        let changed_by_employers = employers.keys().filter_map(resident).map(|resident| resident.changed_at).max();
+        let changed_at =
+            file.changed_at().max(changed_by_employers.unwrap_or_default()).max(head.history.rule_sets_since());
         let compile = |credential| {
             let timeline = Arc::new(Timeline::compile(known, credential, &employers, &head.rule_sets));
             ResidentCredential { changed_at, timeline }
