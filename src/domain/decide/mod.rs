@@ -167,16 +167,21 @@ fn provider_on_file(id: &ProviderId, grounds: &dyn Grounds) -> Result<Arc<Provid
     grounds.provider(id).filter(|file| file.state.row.is_some()).ok_or_else(|| Rejection::not_found("provider", id))
 }
 
-/// The person with an additional fact.
-fn with_fact(file: &SpecialistFile, fact: &SpecialistFact, context: &dyn DecisionContext) -> Specialist {
-    file.known_with(&[Recorded {
+/// A fact as the next one to be recorded. What follows from it does not depend on when that is.
+fn next<F>(fact: F, context: &dyn DecisionContext) -> Recorded<F> {
+    Recorded {
         id: FactId { revision: context.next_revision(), index: 0 },
         recorded_at: jiff::Timestamp::UNIX_EPOCH,
         reporter: context.reporter().clone(),
         imported: false,
         note: String::new(),
-        fact: fact.clone(),
-    }])
+        fact,
+    }
+}
+
+/// The person with an additional fact.
+fn with_fact(file: &SpecialistFile, fact: &SpecialistFact, context: &dyn DecisionContext) -> Specialist {
+    file.known_with(&[next(fact.clone(), context)])
 }
 
 /// The compiled providers of a person's jobs.

@@ -6,7 +6,7 @@ use super::amend::{may_amend, may_amend_providers, refuse_to_give_back, refuse_t
 use super::employment::refuse_late;
 use super::prior_number::refuse_restored;
 use super::provider::refuse_taken;
-use super::{DecisionContext, File, Refusal, Rejection, issue, with_fact};
+use super::{DecisionContext, File, Refusal, Rejection, issue, next, with_fact};
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::{Fact, PeriodEnd, ProviderFact, Recorded, Retraction, SpecialistFact};
 use crate::domain::id::{EmploymentId, FactId, Revision};
@@ -171,14 +171,7 @@ fn refuse_restored_provider(
     context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
     let mut facts = file.facts.clone();
-    facts.push(Recorded {
-        id: FactId { revision: context.next_revision(), index: 0 },
-        recorded_at: jiff::Timestamp::UNIX_EPOCH,
-        reporter: context.reporter().clone(),
-        imported: false,
-        note: String::new(),
-        fact: fact.clone(),
-    });
+    facts.push(next(fact.clone(), context));
     let registrations = in_force(&facts, Revision::LATEST)
         .filter(|recorded| matches!(recorded.fact, ProviderFact::Registered(_)))
         .count();
