@@ -18,6 +18,7 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
 use crate::store::index::View as _;
+use crate::store::random::mixed;
 
 /// The source of new ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,9 +38,7 @@ impl Numbers {
             // splitmix64
             Numbers::From(state) => {
                 *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-                mixed ^ (mixed >> 31)
+                mixed(*state)
             }
         }
     }

@@ -26,7 +26,7 @@ mod identity;
 mod keyed;
 mod locking;
 mod open_error;
-mod random;
+pub mod random;
 mod rebuild;
 
 use std::io;

@@ -16,6 +16,7 @@ use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, Provider
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::requirements::{LivedExperienceRule, Requirements};
 use cpss_registry::domain::rule_sets::{InForceBasis, RuleSet, UnitYear};
+use cpss_registry::registry::Numbers;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -23,19 +24,15 @@ use super::model::facts::KnownFacts;
 
 /// Random numbers from a seed (splitmix64).
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(Numbers);
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(seed)
+        Random(Numbers::From(seed))
     }
 
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.draw()
     }
 
     /// A number in `low ..= high`.

@@ -15,6 +15,7 @@ use cpss_registry::domain::record::{Change, Coverage, Foreseen, Record, RequestK
 use cpss_registry::domain::standing::Standing;
 use cpss_registry::proto::v1::Verdict;
 use cpss_registry::store::index::View as _;
+use cpss_registry::store::random::mixed;
 use cpss_registry::store::{Store, StoreOptions};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -29,12 +30,6 @@ const BEHIND: u64 = 20_000;
 
 fn people() -> u64 {
     std::env::var("CPSS_SPECIALISTS").map_or(300, |text| text.parse().unwrap())
-}
-
-fn mixed(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 fn number_of(person: u64) -> CredentialNumber {

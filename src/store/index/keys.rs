@@ -14,6 +14,7 @@ use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::prior_number::PriorNumber;
 use crate::domain::record::{Record, RequestKey};
+use crate::store::random::mixed;
 use crate::store::record::{encode_filed, nanos};
 
 /// Increase it whenever keys or values change, including the folded form of names, or the layout of a base. An index of
@@ -145,14 +146,6 @@ pub(super) fn filtered(key: &[u8]) -> Option<u64> {
     // The first bytes of a digest are as good as all of it.
     let number = rest.first_chunk().filter(|_| is_filtered)?;
     Some(mixed(u64::from_be_bytes(*number) ^ u64::from(*kind) << 56))
-}
-
-/// Mixes the bits of a number. It is part of the layout of a base.
-pub(super) fn mixed(number: u64) -> u64 {
-    // splitmix64
-    let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
 }
 
 /// True if a range contains the facts of one person and nothing else.

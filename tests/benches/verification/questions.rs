@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1::{self, Verdict, eligibility_item, verification_item};
+use cpss_registry::registry::Numbers;
 use prost::bytes::Bytes;
 
 use super::wire::{Failure, framed, unframed};
@@ -192,16 +193,9 @@ pub fn skewed(goods: &[Good], draws: usize) -> Vec<&Good> {
         sum += 1.0 / rank as f64;
         cumulated.push(sum);
     }
-    let mut state = 1_u64;
-    let mut draw = || {
-        // splitmix64
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) >> 11
-    };
+    let mut numbers = Numbers::From(1);
     let mut one = || {
-        let part = draw() as f64 / (1_u64 << 53) as f64 * sum;
+        let part = (numbers.draw() >> 11) as f64 / (1_u64 << 53) as f64 * sum;
         &goods[cumulated.partition_point(|up_to| *up_to < part).min(goods.len() - 1)]
     };
     (0..draws).map(|_| one()).collect()

@@ -77,8 +77,8 @@ fn bits(hash: u64) -> impl Iterator<Item = (usize, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::keys::mixed;
     use super::*;
+    use crate::store::random::mixed;
 
     const RECORDS: u64 = 100_000;
 

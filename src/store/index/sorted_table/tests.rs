@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use super::super::keys::mixed;
 use super::*;
+use crate::store::random::mixed;
 
 fn entry(number: u64) -> (Vec<u8>, Vec<u8>) {
     let key = mixed(number % 5000).to_be_bytes();
