@@ -3,6 +3,7 @@
 //! After a failure everything begins again at the position that is noted: the client is identified again, and the record
 //! is read again, so that a receiver gets what the client may see at that time.
 
+use std::convert::Infallible;
 use std::future;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,9 +49,6 @@ enum Failure {
     /// The authorities cannot be used, or the host is none.
     #[error("no connection can be prepared: {0}")]
     Prepare(String),
-    /// A step was left out before this one.
-    #[error("the position or the connection is missing")]
-    NotPrepared,
     /// There is no answer.
     #[error(transparent)]
     Post(#[from] PostError),
@@ -78,8 +76,6 @@ pub(super) struct Delivery {
     writer: Arc<Writer>,
     /// What makes the calls, in place of a connection of the client.
     peer: Peer,
-    cursor: Option<Cursor>,
-    receiver: Option<Receiver>,
     /// The failures since a record was confirmed as a whole.
     failures: u32,
     troubles: Incident,
@@ -88,45 +84,54 @@ pub(super) struct Delivery {
 impl Delivery {
     pub(super) fn new(webhook: Webhook, sender: Sender, writer: Arc<Writer>) -> Delivery {
         let peer = Peer::within(&webhook.client);
-        let (cursor, receiver, troubles) = (None, None, Incident::new());
-        Delivery { webhook, sender, writer, peer, cursor, receiver, failures: 0, troubles }
+        Delivery { webhook, sender, writer, peer, failures: 0, troubles: Incident::new() }
     }
 
     /// Delivers until this is dropped or the receiver says that it is gone.
     pub(super) async fn run(mut self) {
         self.sender.board.begun(&self.webhook.client);
+        let mut cursor = loop {
+            match self.open().await {
+                Ok(cursor) => break cursor,
+                Err(failure) => self.failed(&failure).await,
+            }
+        };
+        if !self.sender.delivers {
+            return future::pending().await;
+        }
+        let mut receiver = loop {
+            self.sender.board.at(&self.webhook.client, cursor.position().revision);
+            match self.prepare().await {
+                Ok(receiver) => break receiver,
+                Err(failure) => self.failed(&failure).await,
+            }
+        };
         loop {
-            let failure = match self.follow().await {
+            let failure = match self.follow(&mut cursor, &mut receiver).await {
                 Ok(never) => match never {},
                 Err(failure) => failure,
             };
             // A record that was confirmed is not sent again only because of another failure.
-            if let Some(cursor) = &mut self.cursor {
-                cursor.keep().await.ok();
-            }
+            cursor.keep().await.ok();
             match failure {
                 Failure::Answered(StatusCode::GONE) => return self.gone(),
-                Failure::OtherHistory(last_shared) => self.change_history(last_shared).await,
+                Failure::OtherHistory(last_shared) => self.change_history(last_shared, &mut cursor).await,
                 failure => self.failed(&failure).await,
             }
         }
     }
 
     /// Delivers until something fails.
-    async fn follow(&mut self) -> Result<std::convert::Infallible, Failure> {
-        self.open().await?;
-        if !self.sender.delivers {
-            return future::pending().await;
-        }
-        self.prepare().await?;
-        let mut answers = self.watch().await?;
+    async fn follow(&mut self, cursor: &mut Cursor, receiver: &mut Receiver) -> Result<Infallible, Failure> {
+        self.sender.board.at(&self.webhook.client, cursor.position().revision);
+        let mut answers = self.watch(cursor.position().clone()).await?;
         loop {
             let message = answers.next().await.unwrap_or_else(|| Err(Status::unavailable("it ended")))?;
             let response = WatchChangesResponse::decode(message).map_err(WriteError::from)?;
             match response.event {
-                Some(Event::Message(message)) => self.deliver(&message).await?,
+                Some(Event::Message(message)) => self.deliver(&message, cursor, receiver).await?,
                 Some(Event::Progress(_)) => {
-                    self.cursor.as_mut().ok_or(Failure::NotPrepared)?.keep().await?;
+                    cursor.keep().await?;
                     self.works();
                 }
                 None => {}
@@ -135,35 +140,23 @@ impl Delivery {
     }
 
     /// Opens the position.
-    async fn open(&mut self) -> Result<(), Failure> {
-        if self.cursor.is_none() {
-            let begin = || (self.sender.position)(self.webhook.from_revision);
-            self.cursor = Some(Cursor::open(&self.sender.directory, &self.webhook.client, begin).await?);
-        }
-        Ok(())
+    async fn open(&self) -> Result<Cursor, Failure> {
+        let begin = || (self.sender.position)(self.webhook.from_revision);
+        Ok(Cursor::open(&self.sender.directory, &self.webhook.client, begin).await?)
     }
 
     /// Prepares the connection.
-    async fn prepare(&mut self) -> Result<(), Failure> {
-        self.sender.board.at(&self.webhook.client, self.position()?.revision);
-        if self.receiver.is_none() {
-            let authorities = self.webhook.authorities.clone();
-            let tls = tokio::task::spawn_blocking(|| tls::connector(authorities)).await;
-            let tls = tls.map_err(|error| Failure::Prepare(error.to_string()))?;
-            let tls = tls.map_err(|error| Failure::Prepare(error.to_string()))?;
-            let receiver = Receiver::new(self.webhook.url.clone(), tls, self.webhook.allow_local);
-            self.receiver = Some(receiver.ok_or_else(|| Failure::Prepare("the host is not a name".to_owned()))?);
-        }
-        Ok(())
+    async fn prepare(&self) -> Result<Receiver, Failure> {
+        let authorities = self.webhook.authorities.clone();
+        let tls = tokio::task::spawn_blocking(|| tls::connector(authorities)).await;
+        let tls = tls.map_err(|error| Failure::Prepare(error.to_string()))?;
+        let tls = tls.map_err(|error| Failure::Prepare(error.to_string()))?;
+        let receiver = Receiver::new(self.webhook.url.clone(), tls, self.webhook.allow_local);
+        receiver.ok_or_else(|| Failure::Prepare("the host is not a name".to_owned()))
     }
 
-    fn position(&self) -> Result<&Position, Failure> {
-        self.cursor.as_ref().map(Cursor::position).ok_or(Failure::NotPrepared)
-    }
-
-    /// Asks for the feed after the position, as the client.
-    async fn watch(&self) -> Result<Answers, Failure> {
-        let Position { epoch, revision } = self.position()?.clone();
+    /// Asks for the feed after a position, as the client.
+    async fn watch(&self, Position { epoch, revision }: Position) -> Result<Answers, Failure> {
         let request =
             WatchChangesRequest { after: Some(ChangePosition { epoch, revision }), ..WatchChangesRequest::default() };
         let request = tokio_stream::once(Ok(Bytes::from(request.encode_to_vec())));
@@ -173,15 +166,20 @@ impl Delivery {
     }
 
     /// Posts a message if it changes something, and then moves the position if it completes a record.
-    async fn deliver(&mut self, message: &ChangeMessage) -> Result<(), Failure> {
+    async fn deliver(
+        &mut self,
+        message: &ChangeMessage,
+        cursor: &mut Cursor,
+        receiver: &mut Receiver,
+    ) -> Result<(), Failure> {
         let is_posted = !message.changes.is_empty();
         if is_posted {
-            self.post(message).await?;
+            self.post(message, receiver).await?;
             self.sender.board.confirmed(&self.webhook.client);
         }
         if message.last_part {
             let position = Position { epoch: message.epoch.clone(), revision: message.revision };
-            self.cursor.as_mut().ok_or(Failure::NotPrepared)?.move_to(position).await?;
+            cursor.move_to(position).await?;
             self.sender.board.at(&self.webhook.client, message.revision);
             if is_posted {
                 self.works();
@@ -190,7 +188,7 @@ impl Delivery {
         Ok(())
     }
 
-    async fn post(&mut self, message: &ChangeMessage) -> Result<(), Failure> {
+    async fn post(&self, message: &ChangeMessage, receiver: &mut Receiver) -> Result<(), Failure> {
         let body = Bytes::from(self.writer.write(&message.encode_to_vec())?);
         let id = format!("{}-{}-{}", message.epoch, message.revision, message.part);
         let time = (self.sender.now)().as_second();
@@ -202,7 +200,7 @@ impl Delivery {
             let value = HeaderValue::from_str(&value).map_err(|error| Failure::Prepare(error.to_string()))?;
             headers.push((HeaderName::from_static(name), value));
         }
-        let status = self.receiver.as_mut().ok_or(Failure::NotPrepared)?.post(headers, body).await?;
+        let status = receiver.post(headers, body).await?;
         if status.is_success() { Ok(()) } else { Err(Failure::Answered(status)) }
     }
 
@@ -254,7 +252,7 @@ impl Delivery {
     }
 
     /// Goes on where the two histories part, or at the head if that is not known.
-    async fn change_history(&mut self, last_shared: Option<u64>) {
+    async fn change_history(&mut self, last_shared: Option<u64>, cursor: &mut Cursor) {
         let position = (self.sender.position)(last_shared);
         tracing::warn!(
             event = "webhook_history_changed",
@@ -262,9 +260,7 @@ impl Delivery {
             revision = position.revision,
             "the history forked before the position of a webhook: the records after this revision are delivered"
         );
-        if let Some(cursor) = &mut self.cursor
-            && let Err(error) = cursor.move_to(position).await
-        {
+        if let Err(error) = cursor.move_to(position).await {
             self.failed(&Failure::Position(error)).await;
         }
     }
