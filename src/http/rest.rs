@@ -25,7 +25,6 @@ const LONGEST: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_millis(250);
 
 /// The body of a request, as far as it was not read.
-#[derive(Clone)]
 pub(super) struct Rest {
     left: Arc<Mutex<Left>>,
     peer: Option<Peer>,
@@ -64,7 +63,10 @@ impl Rest {
         }
         // A stream of HTTP/2 ends by itself, whatever the caller still sends.
         if is_held && self.is_http1 {
-            return response.map(|body| Body::new(Answer { body, rest: Some(self), discarding: None }));
+            return response.map(|body| {
+                let discarding = Box::pin(async move { self.discard().await });
+                Body::new(Answer { body, is_sent: false, discarding })
+            });
         }
         response
     }
@@ -140,8 +142,9 @@ impl Drop for Leaving {
 /// An answer that is sent while its call reads. It ends when the rest of the request is read.
 struct Answer {
     body: Body,
-    rest: Option<Rest>,
-    discarding: Option<BoxFuture<'static, ()>>,
+    is_sent: bool,
+    /// Reads the rest. It is polled only after the body.
+    discarding: BoxFuture<'static, bool>,
 }
 
 impl http_body::Body for Answer {
@@ -149,21 +152,13 @@ impl http_body::Body for Answer {
     type Error = tonic::Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
-        if self.discarding.is_none() {
+        if !self.is_sent {
             let next = ready!(Pin::new(&mut self.body).poll_frame(cx));
             if next.is_some() {
                 return Poll::Ready(next);
             }
-            let rest = self.rest.take();
-            self.discarding = Some(Box::pin(async move {
-                if let Some(rest) = rest {
-                    rest.discard().await;
-                }
-            }));
+            self.is_sent = true;
         }
-        if let Some(discarding) = &mut self.discarding {
-            ready!(discarding.as_mut().poll(cx));
-        }
-        Poll::Ready(None)
+        self.discarding.as_mut().poll(cx).map(|_| None)
     }
 }

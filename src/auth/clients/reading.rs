@@ -15,7 +15,7 @@ use super::webhook::WebhookRow;
 use super::{Certified, Clients, Mistake, Token};
 use crate::auth::serial::Serial;
 use crate::auth::token::Digest;
-use crate::auth::{Caller, method};
+use crate::auth::{Caller, FEED, PACKAGE, method};
 use crate::domain::fact::Role;
 use crate::domain::id::ProviderId;
 
@@ -24,9 +24,6 @@ const ROLES: &str = "registrar, certifier, provider, payer, auditor, operator";
 
 const LONGEST_NAME: usize = 64;
 const LONGEST_URI: usize = 512;
-
-/// The method whose answers a webhook delivers.
-const WATCH: &str = "/ms.dmh.credential.v1.ChangeService/WatchChanges";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -203,7 +200,7 @@ impl Reading<'_> {
     }
 
     fn take_webhook(&mut self, webhook: &Spanned<WebhookRow>, client: &str, role: &Role) {
-        if method(WATCH).is_none_or(|watch| watch.right(role).is_none()) {
+        if method(&format!("/{PACKAGE}.{FEED}")).is_none_or(|watch| watch.right(role).is_none()) {
             self.mistake(&webhook.span(), "this role may not watch changes, so there is nothing to deliver");
         }
         match webhook.get_ref().of(client, self.line(webhook.span().start)) {
