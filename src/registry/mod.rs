@@ -8,11 +8,11 @@
 //! * `shared`: the state that the writer and the readers share;
 //! * [`snapshot`]: the revision that a question pins; `bearer`, [`question`], [`verdict_change`], [`list`], [`people`]
 //!   and [`search`]: how a snapshot answers;
-//! * `in_parts`: work on many people, on all cores; `batch`: records that are decided but not yet durable; `decision_context`: the state that commands are decided
-//!   against; `impact`: what a record changes; `staging`: decides commands and adds their records to the batch;
-//!   `message`: what the writer is asked; `mailbox`: the queue of messages; `not_committed`: why a batch was not
-//!   committed; `writer`: makes the batch durable, and follows the records of others; `locking`: stages records of
-//!   others that may not last;
+//! * `in_parts`: work on many people, on all cores; `batch`: records that are decided but not yet durable;
+//!   `decision_context`: the state that commands are decided against; `impact`: what a record changes; `staging`: decides
+//!   commands and adds their records to the batch; `message`: what the writer is asked; `mailbox`: the queue of messages;
+//!   `not_committed`: why a batch was not committed; `writer`: makes the batch durable, and follows the records of others;
+//!   `outage`: refuses what the log cannot take; `locking`: stages records of others that may not last;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`],
 //!   `report`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
 //!
