@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use cpss_registry::proto;
 use fastrand::Rng;
-use prost::Message as _;
 use prost::bytes::Bytes;
 use prost::encoding::encode_varint;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
+use prost_types::{DescriptorProto, FieldDescriptorProto, MethodDescriptorProto};
+
+use super::harness::raw;
 
 /// The maximum number of list entries and the longest text that are decoded.
 const MOST_ENTRIES: usize = 1000;
@@ -45,18 +45,13 @@ fn filled(piece: &[u8], size: usize) -> Vec<u8> {
 
 impl Shapes {
     pub fn of_the_contract() -> Shapes {
-        let descriptors = FileDescriptorSet::decode(proto::DESCRIPTORS).unwrap();
-        let (mut messages, mut methods) = (HashMap::new(), HashMap::new());
-        for file in descriptors.file {
+        let mut messages = HashMap::new();
+        for file in &raw::descriptors().file {
             for message in &file.message_type {
                 messages.insert(format!(".{}.{}", file.package(), message.name()), message.clone());
             }
-            for service in &file.service {
-                let named = |method: &MethodDescriptorProto| format!("{}/{}", service.name(), method.name());
-                methods.extend(service.method.iter().map(|method| (named(method), method.clone())));
-            }
         }
-        Shapes { messages, methods }
+        Shapes { messages, methods: raw::methods().into_iter().collect() }
     }
 
     /// True if a method takes a stream of requests.

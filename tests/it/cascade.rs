@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use cpss_registry::proto::v1::{self, Verdict};
 use tokio::task::JoinSet;
 
-use super::harness::requests::{end_period, issue, register_specialist, start_job};
-use super::harness::scenes::{EFFECTIVE_FROM, HIRED};
+use super::harness::requests::end_period;
 use super::harness::{Client, TODAY, TestServer};
 
 /// The number of people in a batch.
@@ -26,7 +25,7 @@ async fn a_batch_sees_a_cascade_completely_or_not_at_all() {
     let server = TestServer::start(TODAY).await;
     let registry = server.client();
     let closing = registry.qualified_provider("Bogue Chitto Example Center").await;
-    let numbers = Arc::new(hire(&registry, &closing.provider_id, people()).await);
+    let numbers = Arc::new(registry.hire(&closing.provider_id, people()).await);
 
     let over = Arc::new(AtomicBool::new(false));
     let batches = Arc::new(AtomicU64::new(0));
@@ -58,29 +57,6 @@ async fn a_batch_sees_a_cascade_completely_or_not_at_all() {
     assert_eq!(ended.specialist_count as usize, people());
     println!("cascade: {} people revoked in {committed_in:?}; {during} batches were answered during it", people());
     server.stop().await;
-}
-
-/// Registers people with jobs and credentials, many at once. Returns their numbers, sorted.
-pub async fn hire(registry: &Client, provider: &str, count: usize) -> Vec<String> {
-    let mut hiring = JoinSet::new();
-    let mut numbers = Vec::with_capacity(count);
-    for person in 0..count {
-        if hiring.len() >= 32 {
-            numbers.push(hiring.join_next().await.unwrap().unwrap());
-        }
-        let (registry, provider) = (registry.clone(), provider.to_owned());
-        hiring.spawn(async move {
-            let registered = registry.ask(register_specialist("Example", &format!("Person-{person}"))).await;
-            let specialist = registered.specialist.unwrap().specialist_id;
-            registry.ask(start_job(&specialist, &provider, HIRED)).await;
-            registry.ask(issue(&specialist, EFFECTIVE_FROM)).await.credential.unwrap().credential_number
-        });
-    }
-    while let Some(number) = hiring.join_next().await {
-        numbers.push(number.unwrap());
-    }
-    numbers.sort();
-    numbers
 }
 
 /// Asks about a batch of people. Returns how many hold the credential and how many lost it.

@@ -14,9 +14,9 @@ use cpss_registry::store::StoreOptions;
 
 use super::harness::requests::{
     date, end_period, facts_of_specialist, issue, new_request_id, qualify, register_provider, register_specialist,
-    start_job,
+    start_job, transfer,
 };
-use super::harness::scenes::{EFFECTIVE_FROM, HIRED, Qualified, TERM_LAST_DAY};
+use super::harness::scenes::{EFFECTIVE_FROM, HIRED, TERM_LAST_DAY};
 use super::harness::{Client, Messages as _, Mutation, TODAY, TestServer, library};
 
 /// The ids in a response: `CPS-7K3M-9QRT-X` and the like, and fact ids.
@@ -35,16 +35,6 @@ async fn refuse_unknown_ids<M: Mutation>(registry: &Client, known: &[String], re
     let answer = registry.validate(request).await;
     for id in ids(&answer) {
         assert!(known.contains(&id), "{id} is not on record: {answer:?}");
-    }
-}
-
-fn transfer(from: &Qualified, to: &Qualified) -> v1::TransferEmploymentsRequest {
-    v1::TransferEmploymentsRequest {
-        request_id: new_request_id(),
-        from_provider_id: from.provider_id.clone(),
-        to_provider_id: to.provider_id.clone(),
-        last_day: Some(date("2026-02-27")),
-        ..Default::default()
     }
 }
 
@@ -70,7 +60,7 @@ async fn a_dry_run_returns_only_assigned_ids() {
     refuse_unknown_ids(&registry, &known, register_specialist("Mirela", "Example-Stone")).await;
     refuse_unknown_ids(&registry, &known, issue(&hired, EFFECTIVE_FROM)).await;
     refuse_unknown_ids(&registry, &known, start_job(&hired, &east.provider_id, HIRED)).await;
-    refuse_unknown_ids(&registry, &known, transfer(&west, &east)).await;
+    refuse_unknown_ids(&registry, &known, transfer(&west.provider_id, &east.provider_id, "2026-02-27")).await;
     refuse_unknown_ids(&registry, &known, register_provider("Example North")).await;
     refuse_unknown_ids(&registry, &known, qualify(&east.provider_id, "2026-02-01")).await;
 
@@ -133,7 +123,7 @@ async fn a_dry_run_of_an_import_returns_only_assigned_ids() {
         }),
         Command::TransferEmployments(v1::TransferEmploymentsRequest {
             request_id: request_id(),
-            ..transfer(&west, &east)
+            ..transfer(&west.provider_id, &east.provider_id, "2026-02-27")
         }),
     ];
     let is_new = |id: &String| !known.contains(id);
@@ -218,7 +208,7 @@ async fn a_write_does_not_wait_for_an_earlier_repeated_request() {
     for _ in 0..STAFF {
         registry.credentialed("Odalys", "Example-Hart", &[&west]).await;
     }
-    let merger = transfer(&west, &east);
+    let merger = transfer(&west.provider_id, &east.provider_id, "2026-02-27");
     let first = registry.report(merger.clone()).await;
     let mut overtaken = false;
     for _ in 0..20 {

@@ -10,25 +10,33 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a benchmark says what it measures, and fails by panicking"
+    dead_code,
+    unused_imports,
+    reason = "a benchmark says what it measures, fails by panicking, and shares the harness of the tests"
 )]
 #![allow(missing_docs, unreachable_pub, reason = "a program, not a library")]
 
-mod client;
+#[path = "../../it/harness/mod.rs"]
+mod harness;
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use self::client::Client;
+use self::harness::requests::{end_period, register_specialist, transfer};
+use self::harness::{Client, TODAY};
+
+/// The largest answer: early builds list every job that a transfer begins.
+const LARGEST: usize = 256 * 1024 * 1024;
 
 /// A server with an empty registry. It is killed when this is dropped.
 struct Server {
     child: Child,
-    address: String,
+    address: SocketAddr,
 }
 
 impl Server {
@@ -40,11 +48,11 @@ impl Server {
         if has_http {
             command.args(["--http-listen", "127.0.0.1:0"]);
         }
-        command.args(["--today", "2026-03-02", "--data-dir"]).arg(data_dir);
+        command.args(["--today", TODAY, "--data-dir"]).arg(data_dir);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut addresses =
-            lines.filter_map(|line| Some(line.strip_prefix("listening on ")?.split(' ').next()?.to_owned()));
+            lines.filter_map(|line| line.strip_prefix("listening on ")?.split(' ').next()?.parse().ok());
         let address = addresses.next().expect("the server listens");
         Server { child, address }
     }
@@ -69,25 +77,28 @@ struct Round {
 async fn round(program: &Path, people: usize) -> Round {
     let scratch = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let server = Server::start(program, &scratch.path().join("data"));
-    let client = Client::connect(&server.address).await;
-    let (from, _) = client.qualified_provider("Example Center").await;
-    let (to, qualification) = client.qualified_provider("Other Example Center").await;
-    client.hire(&from, people).await;
+    let client = Client::connect(server.address);
+    let from = client.qualified_provider("Example Center").await;
+    let to = client.qualified_provider("Other Example Center").await;
+    client.hire(&from.provider_id, people).await;
 
     let wait_before = longest_wait(&client, async { tokio::time::sleep(Duration::from_millis(500)).await }).await;
-    let (mut transfer, mut end) = (Duration::ZERO, Duration::ZERO);
+    let (mut transferred_in, mut ended_in) = (Duration::ZERO, Duration::ZERO);
     let cascades = async {
+        let request = transfer(&from.provider_id, &to.provider_id, "2026-02-27");
+        let mut service = client.employment().max_decoding_message_size(LARGEST);
         let started = Instant::now();
-        let moved = client.transfer(&from, &to).await;
-        transfer = started.elapsed();
-        assert_eq!(moved, people, "people who change their employer");
+        let moved = service.transfer_employments(request).await.unwrap().into_inner();
+        transferred_in = started.elapsed();
+        assert_eq!(moved.specialist_count as usize, people, "people who change their employer");
+        let request = end_period(&to.qualification, "2026-02-28", "Certification withdrawn");
         let started = Instant::now();
-        let lost = client.end_period(&qualification).await;
-        end = started.elapsed();
-        assert_eq!(lost, people, "people who lose their coverage");
+        let lost = client.ask(request).await;
+        ended_in = started.elapsed();
+        assert_eq!(lost.specialist_count as usize, people, "people who lose their coverage");
     };
     let wait_during = longest_wait(&client, cascades).await;
-    Round { transfer, end, wait_before, wait_during }
+    Round { transfer: transferred_in, end: ended_in, wait_before, wait_during }
 }
 
 /// Writes one command after another while something else runs. Returns the longest wait.
@@ -99,7 +110,7 @@ async fn longest_wait(client: &Client, other: impl Future<Output = ()>) -> Durat
             let mut longest = Duration::ZERO;
             while !over.load(Ordering::Relaxed) {
                 let started = Instant::now();
-                client.register().await;
+                client.ask(register_specialist("Example", "Stone")).await;
                 longest = longest.max(started.elapsed());
             }
             longest

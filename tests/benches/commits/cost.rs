@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,12 +17,10 @@ use cpss_registry::domain::name::PersonName;
 use cpss_registry::registry::{Options, Resource};
 use cpss_registry::store::StoreOptions;
 
+use super::made::{THROUGH, made};
 use super::measured::Run;
 use super::registry::{Caller, Subject};
 use super::threads::{Cpu, until_idle};
-
-/// The last day of the generated history.
-const THROUGH: &str = "2026-11-20";
 
 /// The callers who change people as fast as they can.
 const CALLERS: usize = 64;
@@ -46,9 +44,11 @@ struct Crowd {
 
 /// Measures everything, and prints a line for each measurement.
 pub async fn run(scratch: &Path, specialists: u64, facts: usize, rounds: u64, duration: Duration) {
-    let (made, numbers) = made(specialists);
+    let made = made(specialists).unwrap();
+    let listed = fs::read_to_string(made.numbers).unwrap();
+    let numbers: Vec<_> = listed.lines().filter_map(|line| line.split(',').next()?.parse().ok()).collect();
     let data = scratch.join("people");
-    assert!(Process::new("cp").arg("-a").args([&made, &data]).status().unwrap().success());
+    assert!(Process::new("cp").arg("-a").args([&made.data, &data]).status().unwrap().success());
     let subject = Subject::begin(Options {
         data_dir: data,
         registry: None,
@@ -91,26 +91,6 @@ fn line(title: &str, run: &Run, cost: Option<(f64, f64)>) {
     let (commands, p99) = (run.latencies.len(), run.latency(990));
     let cost = cost.map_or_else(String::new, |(writer, index)| format!("{writer:.1} {index:>10.1}"));
     println!("{title:<44} {commands:>9} {cost:>21} {p99:>10.0}");
-}
-
-/// The data directory of a generated registry, kept for the next run, and its credentials.
-fn made(specialists: u64) -> (PathBuf, Vec<CredentialNumber>) {
-    let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("people-{specialists}"));
-    let (data, numbers) = (root.join("data"), root.join("numbers.csv"));
-    if !numbers.exists() {
-        drop(fs::remove_dir_all(&root));
-        fs::create_dir_all(&root).unwrap();
-        let draft = root.join("numbers.draft");
-        println!("generating {specialists} specialists");
-        let mut generate = Process::new(env!("CARGO_BIN_EXE_cpss-registry"));
-        generate.args(["generate", "--seed", "1", "--through", THROUGH, "--specialists", &specialists.to_string()]);
-        generate.arg("--data-dir").arg(&data).arg("--numbers").arg(&draft);
-        assert!(generate.status().unwrap().success());
-        fs::rename(draft, &numbers).unwrap();
-    }
-    let text = fs::read_to_string(numbers).unwrap();
-    let listed = text.lines().filter_map(|line| line.split(',').next()?.parse().ok()).collect();
-    (data, listed)
 }
 
 impl Crowd {

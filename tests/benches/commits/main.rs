@@ -18,6 +18,8 @@
 mod bare;
 mod cost;
 mod etcd;
+#[path = "../made.rs"]
+mod made;
 mod measured;
 #[allow(dead_code, reason = "the benchmark of replicas uses more of it")]
 mod registry;

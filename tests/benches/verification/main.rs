@@ -25,6 +25,8 @@ mod etcd;
 mod frames;
 mod json;
 mod load;
+#[path = "../made.rs"]
+mod made;
 mod questions;
 mod rate;
 mod secure;
@@ -43,6 +45,7 @@ use cpss_registry::proto::v1;
 
 use self::change::Changing;
 use self::load::{Exchange, Run, Tape};
+use self::made::THROUGH;
 use self::questions::{Answerer, Good};
 use self::rate::Calls;
 use self::secure::Place;
@@ -59,9 +62,6 @@ const BATCH: &str = "/ms.dmh.credential.v1.VerificationService/BatchVerifyCreden
 const STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamVerifyCredentials";
 const CHECK: &str = "/ms.dmh.credential.v1.VerificationService/CheckBillingEligibility";
 const CHECK_STREAM: &str = "/ms.dmh.credential.v1.VerificationService/StreamCheckBillingEligibility";
-
-/// The last day of the generated history, on which the registry stands still.
-const THROUGH: &str = "2026-11-20";
 
 /// The number of different questions.
 const QUESTIONS: usize = 10_000;
@@ -119,7 +119,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// A generated registry, kept for the next run.
+/// A generated registry, and questions about it.
 struct Made {
     specialists: u64,
     data: PathBuf,
@@ -128,25 +128,7 @@ struct Made {
 
 impl Made {
     fn new(specialists: u64) -> Result<Made, Failure> {
-        let root = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("registry-{specialists}"));
-        let (data, numbers) = (root.join("data"), root.join("numbers.csv"));
-        if !numbers.exists() {
-            drop(fs::remove_dir_all(&root));
-            fs::create_dir_all(&root)?;
-            let draft = root.join("numbers.draft");
-            println!("generating {specialists} specialists");
-            let status = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
-                .args(["generate", "--seed", "1", "--through", THROUGH, "--specialists", &specialists.to_string()])
-                .arg("--data-dir")
-                .arg(&data)
-                .arg("--numbers")
-                .arg(&draft)
-                .status()?;
-            if !status.success() {
-                return Err("the registry could not be generated".into());
-            }
-            fs::rename(draft, &numbers)?;
-        }
+        let made::Made { data, numbers } = made::made(specialists)?;
         Ok(Made { specialists, data, goods: questions::good(&numbers)? })
     }
 }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::exchange::*;
-use crate::harness::http1::{exchange, request};
+use crate::harness::http1::{exchange, one_request, request};
 use crate::harness::{TODAY, TestServer, soon};
 
 const PORTAL: &str = "https://portal.example.gov";
@@ -87,7 +87,7 @@ async fn a_connection_that_only_asks_what_a_page_may_call_is_closed_like_any_una
     let server = secured_for(Some(PORTAL)).await;
     let host = format!("localhost:{}", server.http().port());
     let origin = format!("origin: {PORTAL}");
-    let request = format!("OPTIONS {VERIFY} HTTP/1.1\r\nhost: {host}\r\n{origin}\r\n\r\n");
+    let request = one_request("OPTIONS", VERIFY, &host, &[&origin], "");
     let mut stream = BufReader::new(connect(&server.data_dir(), server.http(), None).await);
     let mut answered = 0;
     while answered < 2 * UNAUTHENTICATED_REQUESTS {

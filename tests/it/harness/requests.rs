@@ -106,6 +106,17 @@ pub fn end_job(employment_id: &str, last_day: &str) -> v1::ReportEmploymentEndRe
     }
 }
 
+/// Moves all jobs that are open on a day to another provider.
+pub fn transfer(from: &str, to: &str, last_day: &str) -> v1::TransferEmploymentsRequest {
+    v1::TransferEmploymentsRequest {
+        request_id: new_request_id(),
+        from_provider_id: from.to_owned(),
+        to_provider_id: to.to_owned(),
+        last_day: Some(date(last_day)),
+        ..Default::default()
+    }
+}
+
 /// An application in May 2024 that just meets the criteria of `cpssp-2025`.
 pub fn application() -> v1::Application {
     v1::Application {

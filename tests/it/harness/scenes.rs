@@ -1,5 +1,7 @@
 //! Common situations at the start of a scenario.
 
+use tokio::task::JoinSet;
+
 use super::client::Client;
 use super::requests::{issue, qualify, register_provider, register_specialist, start_job};
 
@@ -63,5 +65,28 @@ impl Client {
         let issued = self.report(issue(&specialist_id, EFFECTIVE_FROM)).await;
         let number = issued.credential.expect("a credential").credential_number;
         Credentialed { number, specialist_id, jobs, revision: issued.revision }
+    }
+
+    /// Registers people with jobs and credentials, many at once. Returns their numbers, sorted.
+    pub async fn hire(&self, provider: &str, count: usize) -> Vec<String> {
+        let mut hiring = JoinSet::new();
+        let mut numbers = Vec::with_capacity(count);
+        for person in 0..count {
+            if hiring.len() >= 32 {
+                numbers.push(hiring.join_next().await.unwrap().unwrap());
+            }
+            let (registry, provider) = (self.clone(), provider.to_owned());
+            hiring.spawn(async move {
+                let registered = registry.ask(register_specialist("Example", &format!("Person-{person}"))).await;
+                let specialist = registered.specialist.unwrap().specialist_id;
+                registry.ask(start_job(&specialist, &provider, HIRED)).await;
+                registry.ask(issue(&specialist, EFFECTIVE_FROM)).await.credential.unwrap().credential_number
+            });
+        }
+        while let Some(number) = hiring.join_next().await {
+            numbers.push(number.unwrap());
+        }
+        numbers.sort();
+        numbers
     }
 }

@@ -190,8 +190,7 @@ impl EvaluationFixture {
 
     /// Records a fact about the person, without checking rules.
     pub fn record(&mut self, fact: SpecialistFact) {
-        let recorded = self.recorded(fact);
-        self.person.add(vec![recorded]);
+        self.record_together(vec![fact]);
     }
 
     /// Records a job of the person.

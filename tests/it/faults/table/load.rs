@@ -5,7 +5,6 @@ use tokio::task::JoinSet;
 use tonic::transport::Endpoint;
 
 use super::{page, seen};
-use crate::cascade::hire;
 use crate::faults::failing::some_history;
 use crate::faults::stuck::Held;
 use crate::harness::requests::{end_period, register_provider, register_specialist};
@@ -50,7 +49,7 @@ async fn a_watcher_lags() {
     let data = tempfile::tempdir().unwrap();
     let (process, client) = Process::start(data.path(), TODAY);
     let closing = client.qualified_provider("Example Center").await;
-    hire(&client, &closing.provider_id, 400).await;
+    client.hire(&closing.provider_id, 400).await;
     let before = page(&process).await;
     // Nobody reads this stream. What it may send without being read is less than the changes of all these people.
     let narrow = Endpoint::from_shared(format!("http://{}", process.listening())).unwrap();
