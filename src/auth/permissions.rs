@@ -119,6 +119,14 @@ const EMPLOYERS: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer)
 const EMPLOYERS_READ: &[Grant] = &[REGISTRAR, grant(Provider, OwnStaff, OfAnEmployer), AUDITOR];
 const OPERATORS: &[Grant] = &[OPERATOR];
 const STATUS: &[Grant] = &[REGISTRAR, AUDITOR, OPERATOR];
+const ANYONE: &[Grant] = &[
+    grant(Registrar, Nobody, Nothing),
+    grant(Certifier, Nobody, Nothing),
+    grant(Provider, Nobody, Nothing),
+    grant(Payer, Nobody, Nothing),
+    grant(Auditor, Nobody, Nothing),
+    OPERATOR,
+];
 const CERTIFIERS: &[Grant] = &[CERTIFIER];
 const CERTIFIERS_READ: &[Grant] = &[REGISTRAR, CERTIFIER, AUDITOR];
 const AMENDMENT: &[Grant] = &[REGISTRAR, grant(Certifier, OwnFacts, Counts), grant(Provider, OwnFacts, OfAnEmployer)];
@@ -183,6 +191,10 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("ChangeService", "ListChanges", RECORD),
     ("OperationsService", "StreamBackup", OPERATORS),
     ("OperationsService", "GetStatus", STATUS),
+    ("LogService", "GetCheckpoint", ANYONE),
+    ("LogService", "GetInclusionProof", ANYONE),
+    ("LogService", "GetConsistencyProof", ANYONE),
+    ("LogService", "GetSigningKeys", ANYONE),
 ];
 
 /// Methods that read every credential, although the response is short.

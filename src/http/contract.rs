@@ -16,7 +16,7 @@ const LARGEST_PLAIN: usize = 128 * 1024;
 const LARGEST_LARGE: usize = 2 * 1024 * 1024;
 
 /// The fields of a request that is not about persons, providers or numbers of either.
-const IMPERSONAL: [&str; 2] = ["as_of", "known_at"];
+const IMPERSONAL: [&str; 6] = ["as_of", "known_at", "revision", "tree_size", "first_size", "second_size"];
 
 /// The methods of the contract by their paths, with the types of their messages.
 pub struct Contract {
@@ -149,8 +149,15 @@ mod tests {
         let mut may_get: Vec<_> =
             contract.methods.values().filter(|method| method.may_get).map(|method| &*method.name).collect();
         may_get.sort_unstable();
-        let expected =
-            ["CredentialService/ListRuleSets", "OperationsService/GetStatus", "ProviderService/GetProgramStatistics"];
+        let expected = [
+            "CredentialService/ListRuleSets",
+            "LogService/GetCheckpoint",
+            "LogService/GetConsistencyProof",
+            "LogService/GetInclusionProof",
+            "LogService/GetSigningKeys",
+            "OperationsService/GetStatus",
+            "ProviderService/GetProgramStatistics",
+        ];
         assert_eq!(may_get, expected);
     }
 

@@ -43,6 +43,7 @@ mod searches;
 mod services;
 pub mod status;
 mod stream;
+mod transparency;
 mod verification;
 
 use std::fmt::Display;

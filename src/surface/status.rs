@@ -321,6 +321,12 @@ pub fn audit_unavailable() -> Status {
     try_later(Code::Unavailable, "AUDIT_UNAVAILABLE", message, Duration::from_secs(1))
 }
 
+/// The tree over the records is being built, and no checkpoint is signed yet.
+pub fn tree_not_ready() -> Status {
+    let message = "no checkpoint is signed yet, because the tree over the records is being built: try again";
+    try_later(Code::Unavailable, "TREE_NOT_READY", message, Duration::from_secs(1))
+}
+
 /// The disk refused the write; nothing was recorded.
 pub fn not_written(retry_after: Duration) -> Status {
     try_later(Code::Unavailable, "NOT_WRITTEN", "the write failed and nothing was recorded: try again", retry_after)

@@ -133,6 +133,10 @@ requests! {
         }
     }
     GetStatusRequest(_request) => {}
+    GetCheckpointRequest(_request) => {}
+    GetInclusionProofRequest(_request) => {}
+    GetConsistencyProofRequest(_request) => {}
+    GetSigningKeysRequest(_request) => {}
     StreamBackupRequest(request) => { drop(decode::kept_files(&request)); }
     ReconcileRosterRequest(request) => {
         match &request.kind {

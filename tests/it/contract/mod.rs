@@ -73,6 +73,10 @@ const TABLE: &str = "
     ChangeService/ListChanges                          registrar           provider payer auditor
     OperationsService/StreamBackup                                                          operator
     OperationsService/GetStatus                        registrar                          auditor operator
+    LogService/GetCheckpoint                           registrar certifier provider payer auditor operator
+    LogService/GetInclusionProof                       registrar certifier provider payer auditor operator
+    LogService/GetConsistencyProof                     registrar certifier provider payer auditor operator
+    LogService/GetSigningKeys                          registrar certifier provider payer auditor operator
 ";
 
 const ROLES: &[&str] = &["registrar", "certifier", "provider", "payer", "auditor", "operator"];

@@ -254,6 +254,12 @@ services! {
     operations: operations_service_client::OperationsServiceClient {
         get_status(GetStatusRequest) -> GetStatusResponse;
     }
+    log: log_service_client::LogServiceClient {
+        get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse;
+        get_inclusion_proof(GetInclusionProofRequest) -> GetInclusionProofResponse;
+        get_consistency_proof(GetConsistencyProofRequest) -> GetConsistencyProofResponse;
+        get_signing_keys(GetSigningKeysRequest) -> GetSigningKeysResponse;
+    }
 }
 
 /// Implements `Mutation` for each request that records facts.

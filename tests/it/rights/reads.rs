@@ -18,6 +18,11 @@ use crate::harness::requests::end_job;
 const OF_NO_PERSON: &[&str] = &[
     // The server.
     "OperationsService/GetStatus",
+    // Hashes and public keys.
+    "LogService/GetCheckpoint",
+    "LogService/GetInclusionProof",
+    "LogService/GetConsistencyProof",
+    "LogService/GetSigningKeys",
     // The rules, which are public.
     "CredentialService/ListRuleSets",
     // Organizations.
