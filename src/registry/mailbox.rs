@@ -68,11 +68,6 @@ impl Mailbox {
         Some(messages)
     }
 
-    /// Takes all bulk commands that are there.
-    pub(super) fn take_bulk(&mut self) -> impl Iterator<Item = Message> {
-        self.bulk.drain(..)
-    }
-
     /// Notes how long it took to decide a message.
     pub(super) fn decided(&mut self, message: &Message, took: Duration) {
         if message.is_bulk() {
@@ -246,7 +241,6 @@ mod tests {
             send(batch.len());
         }
         assert_eq!(batches, [4, 8, 16, 32, 64, 128, 256, 256, 256, 256], "never fewer while some wait");
-        assert!(mailbox.take_bulk().next().is_none());
         thread::scope(|scope| {
             let waits = scope.spawn(|| mailbox.wait().unwrap().len());
             thread::sleep(Duration::from_millis(50));

@@ -26,11 +26,9 @@ impl Shared {
 }
 
 impl Writer {
-    /// Answers what needs the shared log while that takes no writes, bulk commands in later batches too. Returns the
-    /// messages that go on to it.
-    pub(super) fn refuse_in_trouble(&mut self, mut messages: Vec<Message>) -> Vec<Message> {
+    /// Answers what needs the shared log while that takes no writes. Returns the messages that go on to it.
+    pub(super) fn refuse_in_trouble(&mut self, messages: Vec<Message>) -> Vec<Message> {
         let Some(trouble) = self.shared.trouble() else { return messages };
-        messages.extend(self.mailbox.take_bulk());
         let (going_on, mut refused): (Vec<_>, Vec<_>) =
             messages.into_iter().partition(|message| matches!(message, Message::Follow(_) | Message::Close));
         for message in &mut refused {

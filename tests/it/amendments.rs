@@ -176,6 +176,24 @@ fn a_refusal_to_restore_days_names_the_first_one_that_the_registrar_removed() {
 }
 
 #[test]
+fn days_that_the_registrar_gave_back_are_the_providers_again() {
+    let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
+    let employment = context.start("Peer", FIRST).unwrap();
+    let provider = Role::Provider("region-1".parse().unwrap());
+    let last = |days| Command::EndEmployment {
+        job: WhichJob::Employment(employment),
+        last_day: Day::from_number(FIRST + days),
+        reason: EmploymentEndReason::Resigned,
+    };
+    // The registrar ends the job, and later corrects this: the first amendment is in force, but takes nothing away now.
+    context.submit(Role::Registrar, &last(4)).unwrap();
+    context.submit(Role::Registrar, &last(8)).unwrap();
+    context.submit(provider.clone(), &last(2)).unwrap();
+    context.submit(provider.clone(), &last(8)).unwrap();
+    assert_eq!(refused(context.submit(provider, &last(9))).0, Refusal::RegistrarMustRecord);
+}
+
+#[test]
 fn only_what_the_registrar_took_from_this_job_is_not_given_back() {
     let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
     let jobs = [context.start("Peer", FIRST).unwrap(), context.start("Driver", FIRST).unwrap()];
