@@ -15,6 +15,7 @@ use super::seal::SEAL_BYTES;
 use super::shared::Shared;
 use super::turns::Turns;
 use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::store::KeysInUse;
 
 /// A handle to the registry. Clones share one registry.
 #[derive(Clone)]
@@ -53,6 +54,11 @@ impl Registry {
     /// Returns the clock.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// The keys that sign answers, receipts, and checkpoints.
+    pub fn signing_keys(&self) -> &Arc<KeysInUse> {
+        &self.shared.signing_keys
     }
 
     /// Computes the seal of some parts.

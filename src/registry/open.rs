@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
 use super::beginning::{begin, catch_up};
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::dry_run::DRY_RUNS;
 use super::errors::{NewerSemantics, OpenError, ReadError, WriterFailed};
 use super::handle::Registry;
@@ -40,7 +40,7 @@ use crate::domain::rule_sets::RuleSets;
 use crate::rules::{self, RuleText};
 use crate::store::incident::Incident;
 use crate::store::index::{Progress, View as _};
-use crate::store::{Store, StoreOptions, Unfinished, refuse_other_place, registry_id};
+use crate::store::{self, Store, StoreOptions, Unfinished, refuse_other_place, registry_id};
 
 /// The maximum number of commands that wait for the writer.
 const QUEUE: usize = 4096;
@@ -88,7 +88,7 @@ impl Options {
             rules_dir: None,
             today: today.map(|day| day.parse().unwrap()),
             open_days_through: None,
-            store: StoreOptions { mode: crate::store::OpenMode::ExistingOrNew("a test"), ..StoreOptions::default() },
+            store: StoreOptions { mode: store::OpenMode::ExistingOrNew("a test"), ..StoreOptions::default() },
         }
     }
 }
@@ -333,6 +333,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         is_log_shared: store.is_shared(),
         log_status: store.log_status(),
         request_key: *store.request_key(),
+        signing_keys: Arc::new(store.signing_keys(clock::now()).map_err(store::OpenError::from)?),
         news: Arc::default(),
         head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),

@@ -28,11 +28,11 @@ use crate::domain::day::Day;
 use crate::domain::fact::{Identifier, ProviderFact};
 use crate::domain::id::{ProviderId, Revision};
 use crate::domain::record::Record;
-use crate::store::Key;
 use crate::store::index::Index;
 use crate::store::log::ReadLog;
 use crate::store::log::status::LogStatus;
 use crate::store::record::{self, Tip};
+use crate::store::{Key, KeysInUse};
 
 /// The state that the writer and the readers share.
 pub(super) struct Shared {
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) log_status: Option<Arc<LogStatus>>,
     /// Keys the digests of requests.
     pub(super) request_key: Key,
+    /// Sign answers, receipts, and checkpoints.
+    pub(super) signing_keys: Arc<KeysInUse>,
     /// Notified when other processes may have appended something.
     pub(super) news: Arc<Notify>,
     pub(super) clock: Clock,

@@ -15,6 +15,7 @@ pub mod log;
 pub mod priority;
 pub mod progress;
 pub mod record;
+pub mod signing_keys;
 
 mod answered;
 mod damage_note;
@@ -24,13 +25,15 @@ mod first_record;
 mod home;
 mod identity;
 mod keyed;
+mod keys_in_use;
 mod locking;
 mod open_error;
+mod options;
 pub mod random;
 mod rebuild;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -49,57 +52,15 @@ pub use home::{copied_log, mark_as_copy, mark_as_own, name_own_log, own_log, ref
 pub use identity::{IdentityError, holds_registry, moved_to, registry_id};
 use index::{Index, IndexOptions, OpenIndexError, Progress, clean_shutdown};
 pub use keyed::{mac, request_key_id};
-use log::postgresql::SharedLog;
+pub use keys_in_use::KeysInUse;
 use log::replicated::statements::APART;
 use log::status::LogStatus;
-use log::{AppendError, Log, LogEngine, LogOptions, ReadLog, StoredRecord, Wake};
+use log::{AppendError, Log, LogEngine, ReadLog, StoredRecord, Wake};
 pub use open_error::{CloseError, OpenError};
+pub use options::{LogPlace, OpenMode, StoreOptions};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
-
-/// Which registry to open. A new registry needs an empty or missing directory; the string is the command that creates
-/// it.
-#[derive(Clone, Copy, Debug, Default)]
-pub enum OpenMode {
-    /// The existing registry.
-    #[default]
-    Existing,
-    /// A new registry.
-    New(&'static str),
-    /// The existing registry, or a new one if there is none.
-    ExistingOrNew(&'static str),
-}
-
-/// Where the log is.
-#[derive(Clone, Debug, Default)]
-pub enum LogPlace {
-    /// In the data directory alone.
-    #[default]
-    File,
-    /// In a database that several replicas share. The data directory contains a copy.
-    Shared(Arc<SharedLog>),
-}
-
-/// How the store uses the machine.
-#[derive(Clone, Debug, Default)]
-pub struct StoreOptions {
-    /// Which registry to open.
-    pub mode: OpenMode,
-    /// Where the log is.
-    pub place: LogPlace,
-    /// How the log uses the disk.
-    pub log: LogOptions,
-    /// How the index uses the machine.
-    pub index: IndexOptions,
-    /// The key for request digests that a new registry gets. `None`: a random key. Sample registries set it, so that
-    /// they are the same each time.
-    pub new_request_key: Option<Key>,
-    /// The source of the salts of records.
-    pub salts: Salts,
-    /// True if a registry that has lost its key gets a new one.
-    pub replaces_lost_key: bool,
-}
 
 /// The log and the index, as the single writer holds them.
 pub struct Store {
@@ -118,6 +79,8 @@ pub struct Store {
     clock_ahead: SignedDuration,
     /// The id of the log in the place where it is. `None` if it has none, or the database has not been reached yet.
     log_id: Option<Uuid>,
+    /// The directory with the signing keys of all replicas.
+    common_keys: Option<PathBuf>,
     /// Locks the directory against other processes until the store is closed.
     directory: DataDir,
     /// Set for a new registry. It is the last field, so that everything else is closed before it removes the directory.
@@ -179,7 +142,7 @@ impl Store {
         let log = engine.open()?;
         let index = open_index(&directory.index(), options.index, &*log, progress)?;
         let answered = Answered::read(directory.root());
-        let (tip, salts) = (log.tip(), options.salts);
+        let (tip, salts, common_keys) = (log.tip(), options.salts, options.signing_keys);
         Ok(Store {
             log,
             index: Arc::new(index),
@@ -191,6 +154,7 @@ impl Store {
             not_before: Timestamp::UNIX_EPOCH,
             clock_ahead: SignedDuration::ZERO,
             log_id: None,
+            common_keys,
             directory,
             unfinished,
         })
@@ -283,6 +247,11 @@ impl Store {
     /// The key for request digests.
     pub fn request_key(&self) -> &Key {
         &self.request_key
+    }
+
+    /// The keys that sign. Makes those that are missing, unless they are those of all replicas of a shared log.
+    pub fn signing_keys(&self, now: Timestamp) -> Result<KeysInUse, DataDirError> {
+        KeysInUse::open(&self.directory, (self.is_shared(), self.common_keys.as_deref()), now)
     }
 
     /// What the scrub found, before this start and since.

@@ -15,8 +15,8 @@ use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{
-    DataDir, DataDirError, FORMAT, Found, MANIFEST, inspect, lock, mark, request_key_in, require_current_format,
-    sync_directory, unmark, write_durably,
+    DataDir, DataDirError, FORMAT, Found, MANIFEST, inspect, lock, mark, remove, request_key_in,
+    require_current_format, sync_directory, unmark, write_durably,
 };
 use crate::store::disk::RealDisk;
 use crate::store::engine::log_engine;
@@ -24,6 +24,7 @@ use crate::store::first_record::open_with_log;
 use crate::store::log::{Extent, LogEngine, LogOptions, OfflineLog, Part, SegmentDraft, segment_name};
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::record::FORMAT_VERSION;
+use crate::store::signing_keys::{is_private, is_signing_key};
 
 /// The result of a backup.
 #[derive(Clone, Debug)]
@@ -64,6 +65,8 @@ pub(super) fn take(
 ) -> Result<(Taken, TargetLock), BackupError> {
     let small = small_files(data_dir)?;
     let (earlier, lock) = prepare(target)?;
+    let listed = earlier.iter().flat_map(|earlier| &earlier.files).map(|listed| listed.path.clone());
+    let earlier_private: Vec<_> = listed.filter(|path| is_private(path)).collect();
     let mut step = Step { doing: "backing up the log", unit: Unit::Bytes, done: 0, total: log.bytes() };
     let mut copy = Copier { log, target, earlier, reading: Reading::new(), copied: 0, kept: 0 };
     let mut files = copy.small_files(small)?;
@@ -84,6 +87,10 @@ pub(super) fn take(
     let manifest = Manifest::of(&reading.tail, files);
     let path = target.join(MANIFEST);
     write_durably(&path, manifest.text().as_bytes(), 0o600).map_err(disk("written", &path))?;
+    for gone in earlier_private.iter().filter(|path| manifest.file(path).is_none()) {
+        let path = target.join(gone);
+        remove(&path).map_err(disk("removed", &path))?;
+    }
     unmark(target);
     Ok((Taken { manifest, copied, kept, is_online }, lock))
 }
@@ -194,12 +201,14 @@ impl Copier<'_> {
         BackupError::OtherHistory(self.target.to_owned())
     }
 
-    /// Copies the format and the keys. They never change, so different keys mean another registry.
+    /// Copies the format and the keys. They never change, so different keys mean another registry. Signing keys may be
+    /// added.
     fn small_files(&self, files: Vec<(Listed, Vec<u8>)>) -> Result<Vec<Listed>, BackupError> {
         let copied = files.into_iter().map(|(listed, bytes)| {
             let to = self.target.join(&listed.path);
             match self.earlier.as_ref().map(|earlier| earlier.file(&listed.path)) {
-                Some(earlier) if earlier != Some(&listed) => Err(self.other_history()),
+                Some(Some(earlier)) if *earlier != listed => Err(self.other_history()),
+                Some(None) if !is_signing_key(&listed.path) => Err(self.other_history()),
                 _ => write_durably(&to, &bytes, 0o600).map_err(disk("written", &to)).map(|()| listed),
             }
         });
@@ -254,10 +263,11 @@ impl Copier<'_> {
         if is_same { Ok(whole) } else { Err(self.other_history()) }
     }
 
-    /// Fails if an earlier backup has a file that this one lacks: then it is of another history.
+    /// Fails if an earlier backup has a file that this one lacks: then it is of another history. Only the private half of
+    /// a signing key goes, when the key is retired.
     fn refuse_missing_files(&self, files: &[Listed]) -> Result<(), BackupError> {
         let Some(earlier) = &self.earlier else { return Ok(()) };
-        let is_here = |old: &Listed| files.iter().any(|new| new.path == old.path);
+        let is_here = |old: &Listed| files.iter().any(|new| new.path == old.path) || is_private(&old.path);
         if earlier.files.iter().all(is_here) { Ok(()) } else { Err(self.other_history()) }
     }
 }

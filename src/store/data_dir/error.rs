@@ -169,6 +169,18 @@ pub enum DataDirError {
         /// The key's file.
         path: PathBuf,
     },
+    /// The file of a signing key is damaged.
+    #[error(
+        "{} cannot be used: {fault}: copy it from a backup, or move it away: a new key is then made and signs, and \
+         what the old one signed is verified by its .jwk as before",
+        path.display()
+    )]
+    BadSigningKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// Users other than the owner and group can write to it.
     #[error(
         "every user can write to the data directory {dir} (mode {mode:04o}) and replace its files: `chmod o-w {dir}`, or \

@@ -119,7 +119,8 @@ impl DataDir {
         self.root.join("index")
     }
 
-    fn keys(&self) -> PathBuf {
+    /// The path of the keys.
+    pub fn keys(&self) -> PathBuf {
         self.root.join("keys")
     }
 

@@ -16,7 +16,7 @@ use crate::domain::name::PersonName;
 use crate::domain::record::{Foreseen, RequestKey};
 use crate::store::disk::simulated::SimulatedDisk;
 use crate::store::disk::{Disk, RealDisk};
-use crate::store::log::{FileEngine, Form, OpenLogError};
+use crate::store::log::{FileEngine, Form, LogOptions, OpenLogError};
 
 mod bases;
 mod damage;
@@ -24,6 +24,7 @@ mod data_dir;
 mod directory;
 mod people;
 mod recent;
+mod signing_keys;
 mod upgrade;
 mod version;
 

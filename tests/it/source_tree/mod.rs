@@ -60,8 +60,14 @@ const ROOMS: &[Room] = &[
         why: "rules parses rule files into domain types: it neither serves nor stores anything",
     },
     Room {
+        name: "proof",
+        enters: &[],
+        uses: Only(&["base64", "ring", "serde", "serde_json", "sha2", "thiserror"]),
+        why: "proof makes and checks signed statements: pure functions that an auditor can read by themselves",
+    },
+    Room {
         name: "store",
-        enters: &["domain", "proto::storage"],
+        enters: &["domain", "proof", "proto::storage"],
         uses: AllBut(&[
             "tokio",
             "tokio_stream",
@@ -76,13 +82,13 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "registry",
-        enters: &["domain", "rules", "store"],
+        enters: &["domain", "proof", "rules", "store"],
         uses: AllBut(&["prost", "prost_types", "sled", "clap", "serde", "serde_json", "toml"]),
         why: "registry implements the use cases: another wire or another storage engine must not affect it",
     },
     Room {
         name: "surface",
-        enters: &["registry", "domain", "auth", "telemetry", "proto"],
+        enters: &["registry", "domain", "auth", "proof", "telemetry", "proto"],
         uses: AllBut(&["sled", "clap", "serde", "serde_json", "toml", "rustix"]),
         why: "surface serves all listeners: it gets stored data only from the registry",
     },
@@ -129,6 +135,7 @@ const ROOMS: &[Room] = &[
             "domain",
             "grpc",
             "http",
+            "proof",
             "proto",
             "registry",
             "rules",
@@ -145,6 +152,7 @@ const ROOMS: &[Room] = &[
         name: "cli",
         enters: &[
             "server",
+            "proof",
             "proto",
             "domain::id::CredentialNumber",
             "domain::name",

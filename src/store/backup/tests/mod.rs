@@ -4,6 +4,7 @@ mod archives;
 mod interrupted;
 mod loss;
 mod ship;
+mod signing_keys;
 
 use std::fs;
 use std::path::{Path, PathBuf};
