@@ -7,3 +7,4 @@ pub mod jwk;
 pub mod jws;
 pub mod key_ring;
 pub mod keys;
+pub mod tree;
