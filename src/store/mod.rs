@@ -16,6 +16,7 @@ pub mod priority;
 pub mod progress;
 pub mod record;
 pub mod signing_keys;
+pub mod tree;
 
 mod answered;
 mod damage_note;

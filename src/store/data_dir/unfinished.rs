@@ -18,7 +18,8 @@ const MARK: &str = "UNFINISHED";
 pub(in crate::store) const UNPACKED: &str = "unpacked";
 
 /// The names that a command creates.
-const PARTS: &[&str] = &["FORMAT.tmp", FORMAT, "log", "keys", "index", "ANSWERED", "ACKNOWLEDGED", COPY, UNPACKED];
+const PARTS: &[&str] =
+    &["FORMAT.tmp", FORMAT, "log", "keys", "index", "tree", "ANSWERED", "ACKNOWLEDGED", COPY, UNPACKED];
 
 /// The names that are ignored in an empty directory: those that mkfs creates, and those that a command leaves if it is
 /// killed before it creates its mark.

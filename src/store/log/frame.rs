@@ -220,6 +220,34 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Verifies the frame at the start of these bytes, but not its records against their digests: the checksum, that it
+/// follows what is expected, and that its chain is that of the digests. Returns the digests, and what the next frame must
+/// match.
+pub(in crate::store) fn digests(bytes: &[u8], expected: Expected) -> Result<(Vec<Hash>, Expected), &'static str> {
+    let (header, body) = envelope(bytes)?;
+    if header.first != expected.first {
+        return Err("the frame does not follow the one before it");
+    }
+    let (before, rest) = body.split_first_chunk::<HASH_BYTES>().ok_or(WRONG_LENGTH)?;
+    let (chain, mut rest) = rest.split_first_chunk::<HASH_BYTES>().ok_or(WRONG_LENGTH)?;
+    if expected.chain.is_some_and(|expected| expected != *before) {
+        return Err("the chain does not follow the frame before it");
+    }
+    let mut tip = Tip { revision: header.first.previous(), chain: *before };
+    let mut digests = Vec::new();
+    for _ in 0..header.count {
+        let (length, tail) = rest.split_first_chunk().ok_or(WRONG_LENGTH)?;
+        let (digest, tail) = tail.split_first_chunk::<HASH_BYTES>().ok_or(WRONG_LENGTH)?;
+        rest = tail.get(u32::from_le_bytes(*length) as usize..).ok_or(WRONG_LENGTH)?;
+        tip = tip.follow(digest);
+        digests.push(*digest);
+    }
+    if tip.chain != *chain {
+        return Err("the chain is wrong");
+    }
+    Ok((digests, Expected { first: header.next(), chain: Some(*chain), form: Form::Current }))
+}
+
 const WRONG_LENGTH: &str = "a record's length is wrong";
 
 /// Splits off the header and verifies the checksum. This is the same in every form.

@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::record::{Hash, Tip};
+use super::record::{self, Hash, Tip};
 use crate::domain::id::Revision;
 
 pub use errors::{AppendError, ChangeError, Damage, OpenLogError, ReadError, UpgradeError};
@@ -41,6 +41,9 @@ use status::LogStatus;
 
 /// Records in log order, as stored. After an error the iterator ends.
 pub type Records = Box<dyn Iterator<Item = Result<(Revision, Vec<u8>), ReadError>> + Send>;
+
+/// The digests of records in log order. After an error the iterator ends.
+pub type Digests = Box<dyn Iterator<Item = Result<Hash, ReadError>> + Send>;
 
 /// Wakes the reader that follows the log. It does not block.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -170,6 +173,16 @@ pub trait ReadLog: Send + Sync {
 
     /// The records from `from` to `to`, inclusive, as far as they exist.
     fn read(&self, from: Revision, to: Revision) -> Records;
+
+    /// The digests of the records from `from` to `to`, inclusive, as far as they exist. The records themselves need not be
+    /// verified.
+    fn digests(&self, from: Revision, to: Revision) -> Digests {
+        let digest = |record: Result<StoredRecord, ReadError>| {
+            let damage = |reason| Damage { segment: String::new(), offset: 0, reason };
+            Ok(record::digest(&record?.1).map_err(damage)?)
+        };
+        Box::new(self.read(from, to).map(digest))
+    }
 
     /// The records in segments that are no longer written, read from the storage device and not from the page cache,
     /// where that is possible.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::segment::{FrameOffsets, Segment, Shared};
 use super::window::Window;
 use crate::domain::id::Revision;
-use crate::store::log::frame::{Expected, Form, Frame, HEADER_BYTES, Header};
-use crate::store::log::{Damage, ReadError, ReadLog, Records};
+use crate::store::log::frame::{self, Expected, Form, Frame, HEADER_BYTES, Header};
+use crate::store::log::{Damage, Digests, ReadError, ReadLog, Records};
 use crate::store::record::Hash;
 
 /// The number of bytes that are read at once, unless a frame is larger.
@@ -32,9 +32,14 @@ impl ReadLog for FileReader {
         Box::new(self.records(from.max(Revision(1)), to.min(self.head())))
     }
 
+    fn digests(&self, from: Revision, to: Revision) -> Digests {
+        let items = self.items(from.max(Revision(1)), to.min(self.head()), digests_in);
+        Box::new(items.map(|item| item.map(|(_, digest)| digest)))
+    }
+
     fn reread(&self) -> Records {
         let closed = self.records(Revision(1), self.0.active_first().previous());
-        Box::new(FileRecords { from_medium: true, ..closed })
+        Box::new(FileItems { from_medium: true, ..closed })
     }
 
     fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
@@ -48,21 +53,39 @@ impl ReadLog for FileReader {
 }
 
 impl FileReader {
-    fn records(&self, next: Revision, to: Revision) -> FileRecords {
+    fn records(&self, next: Revision, to: Revision) -> FileItems<Vec<u8>> {
+        self.items(next, to, records_in)
+    }
+
+    fn items<T>(&self, next: Revision, to: Revision, items_in: ItemsIn<T>) -> FileItems<T> {
         let (cursor, expected, ready) = (None, None, VecDeque::new());
-        FileRecords { shared: Arc::clone(&self.0), next, to, cursor, expected, ready, from_medium: false }
+        FileItems { shared: Arc::clone(&self.0), next, to, cursor, expected, items_in, ready, from_medium: false }
     }
 }
 
-/// The iterator over records.
-struct FileRecords {
+/// Verifies the frame at the start of some bytes. Returns an item for each of its records, and what the next frame must
+/// match.
+type ItemsIn<T> = fn(&[u8], Expected) -> Result<(Vec<T>, Expected), &'static str>;
+
+fn records_in(bytes: &[u8], expected: Expected) -> Result<(Vec<Vec<u8>>, Expected), &'static str> {
+    let frame = Frame::check(bytes, expected)?;
+    Ok((frame.records.iter().map(|(_, bytes)| bytes.to_vec()).collect(), frame.expects(Form::Current)))
+}
+
+fn digests_in(bytes: &[u8], expected: Expected) -> Result<(Vec<Hash>, Expected), &'static str> {
+    frame::digests(bytes, expected)
+}
+
+/// An iterator over something of each record.
+struct FileItems<T> {
     shared: Arc<Shared>,
     next: Revision,
     to: Revision,
     cursor: Option<Cursor>,
     /// What the next frame must match, if a frame was read before.
     expected: Option<Expected>,
-    ready: VecDeque<Vec<u8>>,
+    items_in: ItemsIn<T>,
+    ready: VecDeque<T>,
     /// True to bypass the page cache of the operating system.
     from_medium: bool,
 }
@@ -148,7 +171,7 @@ impl Cursor {
     }
 }
 
-impl FileRecords {
+impl<T> FileItems<T> {
     /// A position at the next record, or somewhat before it.
     fn cursor(&mut self) -> Result<Cursor, ReadError> {
         if let Some(cursor) = self.cursor.take_if(|cursor| cursor.offset < cursor.segment.end()) {
@@ -184,20 +207,19 @@ impl FileRecords {
         let (mut cursor, header) = self.find()?;
         let follows = self.expected.filter(|expected| expected.first == header.first);
         let expected = follows.unwrap_or_else(|| Expected::at(header.first, Form::Current));
-        let checked = Frame::check(cursor.bytes(header.size)?, expected).map(|frame| {
-            let wanted = frame.records.iter().filter(|(revision, _)| (self.next..=self.to).contains(revision));
-            self.ready.extend(wanted.map(|(_, bytes)| bytes.to_vec()));
-            frame.expects(Form::Current)
-        });
-        self.expected = Some(checked.map_err(|reason| cursor.damaged(reason))?);
+        let checked = (self.items_in)(cursor.bytes(header.size)?, expected);
+        let (items, follows) = checked.map_err(|reason| cursor.damaged(reason))?;
+        let wanted = |(revision, item)| (self.next..=self.to).contains(&Revision(revision)).then_some(item);
+        self.ready.extend((header.first.0..).zip(items).filter_map(wanted));
+        self.expected = Some(follows);
         cursor.skip(&header);
         self.cursor = Some(cursor);
         Ok(())
     }
 }
 
-impl Iterator for FileRecords {
-    type Item = Result<(Revision, Vec<u8>), ReadError>;
+impl<T> Iterator for FileItems<T> {
+    type Item = Result<(Revision, T), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.next > self.to {
@@ -209,9 +231,9 @@ impl Iterator for FileRecords {
             self.to = Revision::ZERO;
             return Some(Err(error));
         }
-        let bytes = self.ready.pop_front()?;
+        let item = self.ready.pop_front()?;
         let revision = self.next;
         self.next = revision.next();
-        Some(Ok((revision, bytes)))
+        Some(Ok((revision, item)))
     }
 }
