@@ -1,4 +1,5 @@
-//! What anyone may read without an identity: a fixed list of static bytes, made once, at a limited rate.
+//! What anyone may read without an identity, at a limited rate: static bytes that are made once, and the checkpoint and
+//! hash tiles of the transparency log.
 
 use std::num::NonZeroU32;
 
@@ -21,9 +22,22 @@ const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// After this number of seconds all of these requests may be sent again.
 const RETRY_SECONDS: &str = "1";
 
+/// The same for hash tiles. Who checks the whole log reads one for every 256 records.
+const TILES_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
+
 /// A path, and what it is.
-const PATHS: [(&str, Content); 3] =
-    [("/", Content::Entrance), ("/docs", Content::Page), ("/openapi.json", Content::Document)];
+const PATHS: [(&str, Content); 4] = [
+    ("/", Content::Entrance),
+    ("/docs", Content::Page),
+    ("/openapi.json", Content::Document),
+    ("/log/checkpoint", Content::Checkpoint),
+];
+
+/// Where the paths of hash tiles begin.
+const TILES: &str = "/log/tile/";
+
+/// A full tile does not change, except by a restore. A witness asks caches for the present one.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
 /// What anyone may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +48,17 @@ pub(super) enum Content {
     Page,
     /// The OpenAPI document.
     Document,
+    /// The latest signed checkpoint.
+    Checkpoint,
+    /// Hashes of the tree.
+    Tile,
 }
 
 /// The bytes, once somebody has asked for them, and the limit of requests.
 pub(super) struct Open {
     made: OnceCell<Made>,
     limit: DefaultDirectRateLimiter,
+    tiles_limit: DefaultDirectRateLimiter,
 }
 
 struct Made {
@@ -57,13 +76,15 @@ struct Static {
 
 impl Open {
     pub(super) fn new() -> Open {
-        Open { made: OnceCell::new(), limit: RateLimiter::direct(Quota::per_second(PER_SECOND)) }
+        let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
+        Open { made: OnceCell::new(), limit: limit(PER_SECOND), tiles_limit: limit(TILES_PER_SECOND) }
     }
 }
 
 /// What anyone may read at a path.
 pub(super) fn content(path: &str) -> Option<Content> {
-    PATHS.iter().find(|(open, _)| *open == path).map(|(_, content)| *content)
+    let listed = PATHS.iter().find(|(open, _)| *open == path).map(|(_, content)| *content);
+    listed.or_else(|| path.starts_with(TILES).then_some(Content::Tile))
 }
 
 /// Answers a request for it.
@@ -78,7 +99,9 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
     if request.method() != Verb::GET {
         return reply::allowing("GET", reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "send a GET"));
     }
-    if listener.shared.open.limit.check().is_err() {
+    let open = &listener.shared.open;
+    let limit = if content == Content::Tile { &open.tiles_limit } else { &open.limit };
+    if limit.check().is_err() {
         let mut response = reply::refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests without an identity");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         return response;
@@ -90,6 +113,8 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs"));
             return response;
         }
+        Content::Checkpoint => return checkpoint(listener, request),
+        Content::Tile => return tile(listener, request).await,
         Content::Page => |made| &made.page,
         Content::Document => |made| &made.document,
     };
@@ -97,6 +122,39 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
         Some(made) => of(made).answer(request),
         None => reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the reference was not made"),
     }
+}
+
+/// The latest signed checkpoint.
+fn checkpoint(listener: &HttpListener, request: &Request<()>) -> Response<Body> {
+    match listener.surface.checkpoint() {
+        Ok(latest) => granted(request, "text/plain; charset=utf-8", latest.note.clone()),
+        Err(status) => reply::refused(&status, &listener.shared.contract),
+    }
+}
+
+/// A hash tile.
+async fn tile(listener: &HttpListener, request: &Request<()>) -> Response<Body> {
+    let path = request.uri().path().strip_prefix(TILES).unwrap_or_default();
+    match listener.surface.tile(path).await {
+        Ok(Some(tile)) => {
+            let mut response = granted(request, "application/octet-stream", tile.bytes);
+            if tile.is_full {
+                response.headers_mut().insert(CACHE_CONTROL, IMMUTABLE);
+            }
+            response
+        }
+        Ok(None) => reply::refusal(StatusCode::NOT_FOUND, "the latest checkpoint has no such tile"),
+        Err(status) => reply::refused(&status, &listener.shared.contract),
+    }
+}
+
+/// A response that an unauthenticated connection gets beyond its limit.
+fn granted(request: &Request<()>, media: &'static str, bytes: impl Into<Bytes>) -> Response<Body> {
+    let bytes = bytes.into();
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        peer.grant(bytes.len());
+    }
+    reply::whole(StatusCode::OK, media, bytes)
 }
 
 /// The bytes. The first request makes them, on a thread where no call waits.
@@ -135,11 +193,7 @@ impl Static {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            // An unauthenticated connection gets little else.
-            if let Some(peer) = request.extensions().get::<Peer>() {
-                peer.grant(self.bytes.len());
-            }
-            reply::whole(StatusCode::OK, self.media, self.bytes.clone())
+            granted(request, self.media, self.bytes.clone())
         };
         let headers = response.headers_mut();
         headers.insert(ETAG, self.tag.clone());

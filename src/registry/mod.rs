@@ -14,7 +14,9 @@
 //!   `not_committed`: why a batch was not committed; `writer`: makes the batch durable, and follows the records of others;
 //!   `outage`: refuses what the log cannot take; `locking`: stages records of others that may not last;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`],
-//!   `report`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place.
+//!   `report`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place;
+//! * [`checkpoints`]: the latest signed checkpoint; `tree_follower`: the thread that keeps the tree over the records and signs
+//!   checkpoints; [`transparency`]: proofs.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered after its batch is
 //! durable, folded into the index and published, so its caller reads its own writes.
@@ -27,6 +29,7 @@ mod bearer;
 mod beginning;
 mod bulk_load;
 pub mod check;
+pub mod checkpoints;
 pub mod clock;
 mod commands;
 mod content;
@@ -81,6 +84,8 @@ mod submission;
 mod timeline_cache;
 mod timeline_loading;
 pub mod token;
+pub mod transparency;
+mod tree_follower;
 mod turns;
 pub mod verdict_change;
 mod watchers;
@@ -100,6 +105,7 @@ pub use self::receipt::{Receipt, ReportedJob, Resource};
 pub use self::report::{Report, ScrubReport};
 pub use self::rung::{LogReport, Rung};
 pub use self::submission::{QueueSlot, Submission};
+pub use self::tree_follower::TreeFollower;
 pub use self::writer_progress::WriterProgress;
 pub use crate::store::incident;
 pub use crate::store::log::trouble::{Cause, Trouble};

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
 
 use super::beginning::{begin, catch_up};
+use super::checkpoints::Checkpoints;
 use super::clock::{self, Clock};
 use super::dry_run::DRY_RUNS;
 use super::errors::{NewerSemantics, OpenError, ReadError, WriterFailed};
@@ -334,6 +335,7 @@ pub(super) fn resident(store: &Store, clock: Clock, texts: &[RuleText]) -> Resul
         log_status: store.log_status(),
         request_key: *store.request_key(),
         signing_keys: Arc::new(store.signing_keys(clock::now()).map_err(store::OpenError::from)?),
+        checkpoints: Checkpoints::default(),
         news: Arc::default(),
         head: ArcSwap::from_pointee(published),
         published: watch::Sender::new(head),

@@ -166,6 +166,13 @@ impl RegistryHistory {
         Some(self.epochs.get(at + 1).map_or(Revision::LATEST, |next| next.forked_after))
     }
 
+    /// Returns each epoch before that of a revision, with the last revision that the next one shares with it.
+    pub fn forks(&self, known_at: Revision) -> impl Iterator<Item = (Uuid, Revision)> {
+        let pairs = self.epochs.iter().zip(self.epochs.iter().skip(1));
+        let known = pairs.take_while(move |(_, next)| next.first_revision <= known_at);
+        known.map(|(earlier, next)| (earlier.id, next.forked_after))
+    }
+
     /// Returns every rule set adopted up to a revision, in the order of adoption.
     pub fn adopted(&self, known_at: Revision) -> impl Iterator<Item = &Adopted> {
         self.adopted.iter().filter(move |adopted| adopted.revision <= known_at)

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use tokio::sync::{Notify, watch};
 
+use super::checkpoints::Checkpoints;
 use super::clock::Clock;
 use super::errors::ReadError;
 use super::figures::Figures;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) request_key: Key,
     /// Sign answers, receipts, and checkpoints.
     pub(super) signing_keys: Arc<KeysInUse>,
+    /// The tree over the records.
+    pub(super) checkpoints: Checkpoints,
     /// Notified when other processes may have appended something.
     pub(super) news: Arc<Notify>,
     pub(super) clock: Clock,

@@ -64,7 +64,7 @@ use crate::grpc::GrpcListener;
 use crate::http::{self, HttpListener};
 use crate::registry::backup::Backups;
 use crate::registry::scrub::{Pace, Scrub};
-use crate::registry::{OpenError, Opened, Registry, WriterFailed};
+use crate::registry::{OpenError, Opened, Registry, TreeFollower, WriterFailed};
 use crate::store::Store;
 use crate::store::backup::LossError;
 use crate::surface::{Admission, LimitsLayer, Operations, Surface};
@@ -238,6 +238,7 @@ pub async fn run(
     on_listening(listening);
     supervision.is_ready();
     let scrub = start_background_reads(&registry);
+    let tree = start_tree(&config, &registry);
 
     let (mut early, mut broken) = (None, None);
     tokio::select! {
@@ -252,7 +253,7 @@ pub async fn run(
     health.end();
     drop(health_task);
     stop.send_replace(true);
-    drop((reload, upkeep, scrub, watch, hooks));
+    drop((reload, upkeep, scrub, watch, hooks, tree));
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;
@@ -312,6 +313,17 @@ fn start_background_reads(registry: &Registry) -> Option<Scrub> {
                 error = error as &dyn std::error::Error,
                 "the log scrub did not start"
             );
+        })
+        .ok()
+}
+
+/// Starts to keep the tree over the records, and to sign checkpoints.
+fn start_tree(config: &Config, registry: &Registry) -> Option<TreeFollower> {
+    let follower = registry.follow_tree(&config.data_dir);
+    follower
+        .inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::error!(event = "tree_not_started", error, "the thread that signs checkpoints did not start");
         })
         .ok()
 }

@@ -15,6 +15,7 @@ use super::admission::{Admission, Entering, enter};
 use super::call::{Answers, Call};
 use super::limits::{Limited, LimitsLayer};
 use super::services::Services;
+use crate::registry::Registry;
 use crate::telemetry::audit::Audit;
 
 /// What listeners call. Clones belong to the same worker thread, whose batches take turns.
@@ -50,6 +51,11 @@ impl Surface {
     /// Answers a call that is already in gRPC form.
     pub(crate) fn answer(&mut self, request: Request<Body>, deadline: Option<Duration>) -> Answering {
         enter(&self.admission, &self.audit, &mut self.services, request, deadline)
+    }
+
+    /// The registry, for what anyone may read.
+    pub(super) fn registry(&self) -> &Registry {
+        &self.admission.registry
     }
 
     /// Records a request that is not a call, and that a listener answered itself with an HTTP status.

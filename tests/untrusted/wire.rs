@@ -134,8 +134,8 @@ requests! {
     }
     GetStatusRequest(_request) => {}
     GetCheckpointRequest(_request) => {}
-    GetInclusionProofRequest(_request) => {}
-    GetConsistencyProofRequest(_request) => {}
+    GetInclusionProofRequest(request) => { drop(decode::inclusion_proof(&request)); }
+    GetConsistencyProofRequest(request) => { drop(decode::consistency_proof(&request)); }
     GetSigningKeysRequest(_request) => {}
     StreamBackupRequest(request) => { drop(decode::kept_files(&request)); }
     ReconcileRosterRequest(request) => {

@@ -19,6 +19,7 @@ mod question;
 mod reading;
 mod roster;
 mod specialist;
+mod transparency;
 
 pub use self::ask::{AnsweredClaim, Claim, ItemPath};
 pub use self::backup::kept_files;
@@ -32,6 +33,7 @@ pub use self::mutation::*;
 pub use self::question::{asked_at, eligibility_item, known_at, review_item, stream_options, verification_item};
 pub use self::reading::*;
 pub use self::roster::{RosterAsked, RosterJob, RosterSubject, roster_options, roster_row};
+pub use self::transparency::{consistency_proof, inclusion_proof};
 
 #[cfg(test)]
 mod tests;

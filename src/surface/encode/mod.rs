@@ -15,6 +15,7 @@ mod review;
 mod rule_set;
 mod status;
 mod time;
+mod transparency;
 mod wire;
 
 pub use self::answer::{AnsweredFrom, Eligibility, Review, Verification, answer, is_eligible};
@@ -33,6 +34,7 @@ pub use self::review::review_item;
 pub use self::rule_set::{AdoptedRules, criterion_result, fee, rule_set};
 pub use self::status::status;
 pub use self::time::{date, days, timestamp};
+pub use self::transparency::{checkpoint, consistency_proof, inclusion_proof};
 pub use self::wire::Wire;
 
 #[cfg(test)]
