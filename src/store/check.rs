@@ -14,6 +14,7 @@ use super::index::{Index, IndexError, OpenIndexError};
 use super::log::{Batches, Damage, Extent, OfflineLog, Part, ReadError};
 use super::progress::{OnStep, Step, Unit};
 use super::record::{self, Hash};
+use super::tree::{self, FollowError};
 use super::{DamageNote, StoreOptions};
 use crate::domain::id::Revision;
 
@@ -80,6 +81,9 @@ pub enum CheckError {
     /// An index failed while it was read.
     #[error(transparent)]
     Compare(#[from] IndexError),
+    /// The hash tree cannot be compared with the log.
+    #[error("the hash tree cannot be compared with the log")]
+    Tree(#[from] FollowError),
     /// An I/O operation failed.
     #[error("the files of the index could not be prepared or closed")]
     Disk(#[from] io::Error),
@@ -109,6 +113,10 @@ pub fn check(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) 
     if checked.findings.is_empty() {
         let log = engine.offline(Extent::Whole)?;
         check_index(&directory, &*log, options, &mut checked, on_step)?;
+        if !tree::equals_log(&data_dir.join(tree::DIRECTORY), &*log)? {
+            let reason = "its hashes are not those of the log: `rebuild` throws it away, and the next start builds it";
+            checked.findings.push(Finding { place: "tree".to_owned(), reason: reason.to_owned() });
+        }
     }
     Ok(checked)
 }

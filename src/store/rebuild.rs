@@ -1,14 +1,14 @@
-//! Rebuilds an existing index from the log.
+//! Rebuilds an existing index from the log, and removes the hash tree.
 
 use std::io;
 use std::path::Path;
 
-use super::data_dir::DataDirError;
+use super::data_dir::{DataDirError, remove};
 use super::engine::log_engine;
 use super::first_record::open_with_log;
 use super::index::clean_shutdown;
 use super::progress::{OnStep, Step, Unit};
-use super::{CloseError, OpenError, Store, StoreOptions};
+use super::{CloseError, OpenError, Store, StoreOptions, tree};
 use crate::domain::id::Revision;
 
 /// The reasons why the index was not rebuilt.
@@ -24,7 +24,7 @@ pub enum RebuildError {
     #[error(transparent)]
     Close(#[from] CloseError),
     /// An I/O operation failed.
-    #[error("the old index could not be moved away")]
+    #[error("the old index or hash tree could not be moved away")]
     Disk(#[source] io::Error),
 }
 
@@ -40,7 +40,8 @@ impl RebuildError {
     }
 }
 
-/// Rebuilds the index of a registry that no process is serving, and returns the last record. The old index is first
+/// Rebuilds the index of a registry that no process is serving, and returns the last record. The hash tree is removed.
+/// The old index is first
 /// moved away and is removed last. Before that the store is opened once, which checks the old index: if it contains
 /// records that the log has lost, it is kept.
 pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>) -> Result<Revision, RebuildError> {
@@ -52,6 +53,8 @@ pub fn rebuild(data_dir: &Path, options: &StoreOptions, on_step: &mut OnStep<'_>
     };
     let store = Store::open(data_dir, options.clone(), &mut report)?;
     let head = store.head();
+    // The server builds it again when it starts.
+    remove(&data_dir.join(tree::DIRECTORY)).map_err(RebuildError::Disk)?;
     store.close()?;
     if !rebuilt {
         let directory = open_with_log(&*log_engine(data_dir, options.log.clone()), data_dir)?;

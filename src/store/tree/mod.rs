@@ -6,6 +6,7 @@
 //!
 //! [`TreeWriter`] appends, on one thread. [`TreeReader`] reads, on any.
 
+mod check;
 mod files;
 mod marks;
 mod reader;
@@ -14,6 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(in crate::store) use self::check::equals_log;
 use self::files::TileFiles;
 use self::marks::{Mark, Marks};
 use self::reader::Published;
@@ -139,19 +141,8 @@ impl TreeWriter {
         if leaf_hashes.is_empty() {
             return Ok(());
         }
-        let (mut edge, before) = (self.edge.clone(), self.size());
-        let mut added: Vec<Vec<u8>> = Vec::new();
-        for leaf in leaf_hashes {
-            edge.push(*leaf, |level, hash| {
-                let level = level as usize;
-                if added.len() <= level {
-                    added.resize(level + 1, Vec::new());
-                }
-                if let Some(level) = added.get_mut(level) {
-                    level.extend_from_slice(hash);
-                }
-            });
-        }
+        let before = self.size();
+        let (edge, added) = grown(&self.edge, leaf_hashes);
         for (level, hashes) in (0..).zip(&added) {
             self.files.write(level, tree::hashes_at(level, before), hashes)?;
         }
@@ -175,11 +166,12 @@ impl TreeWriter {
         self.marks.add(Mark { size, root, chain: self.tip.chain })
     }
 
-    /// Cuts the tree to a size that is at most its own.
+    /// Cuts a tree that is not of a log here to a size that is at most its own, durably.
     pub fn cut(&mut self, size: u64) -> io::Result<()> {
         let edge = Edge::of(size, |level, from, to| self.files.read(level, from, to))?;
         self.marks.clear()?;
-        self.begin(edge, Tip::ORIGIN)
+        self.begin(edge, Tip::ORIGIN)?;
+        self.save()
     }
 
     /// Throws the tree away, and begins with an empty one.
@@ -200,6 +192,23 @@ impl TreeWriter {
         self.reader.publish(Published::of(&self.edge, self.generation));
         self.files.truncate(self.edge.size())
     }
+}
+
+/// An edge with more leaves, and the hashes that they add to each level, one after the other.
+fn grown(edge: &Edge, leaf_hashes: &[Hash]) -> (Edge, Vec<Vec<u8>>) {
+    let (mut edge, mut added) = (edge.clone(), Vec::new());
+    for leaf in leaf_hashes {
+        edge.push(*leaf, |level, hash| {
+            let level = level as usize;
+            if added.len() <= level {
+                added.resize(level + 1, Vec::new());
+            }
+            if let Some(level) = added.get_mut(level) {
+                level.extend_from_slice(hash);
+            }
+        });
+    }
+    (edge, added)
 }
 
 #[cfg(test)]

@@ -133,6 +133,7 @@ fn files_that_are_torn_or_damaged_are_not_trusted() {
     let mut tree = built(&directory, &log);
     tree.save().unwrap();
     drop(tree);
+    assert!(equals_log(&directory.path().join(DIRECTORY), &log).unwrap());
     let level = |name: &str| directory.path().join(DIRECTORY).join(name);
     let whole: Vec<_> = ["0.hashes", "1.hashes", "marks"].map(|name| (name, fs::read(level(name)).unwrap())).into();
     for (name, bytes) in &whole {
@@ -172,6 +173,8 @@ fn damage_inside_is_noticed_by_who_reads_it_and_built_again() {
     for read in readings {
         flip();
         let reader = Arc::clone(tree.reader());
+        let directory = directory.path().join(DIRECTORY);
+        assert!(!equals_log(&directory, &log).unwrap() || tree.saved() == 0, "the check finds it");
         assert!(reader.tile(Tile { index: 4, ..tile }).is_ok(), "the rest is right");
         assert!(matches!(read(&reader), Err(TreeError::Damaged)));
         follow(&mut tree, &log);
