@@ -70,6 +70,7 @@ mod table;
 mod terminal;
 mod upgrade;
 mod verify;
+mod witness;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
@@ -138,6 +139,7 @@ enum Command {
     Statistics(statistics::Statistics),
     Rules(rule_sets::Rules),
     Audit(audit::SearchAudit),
+    Witness(witness::WitnessLog),
     Completions(completions::Completions),
 }
 
@@ -217,6 +219,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Statistics(statistics) => statistics.run(),
         Command::Rules(rules) => rules.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Witness(witness) => witness.run(),
         Command::Completions(completions) => completions.run(),
     };
     match ended {

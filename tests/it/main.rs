@@ -75,6 +75,7 @@ mod stream;
 mod tls;
 mod tokens;
 mod traces;
+mod transparency;
 mod upgrade;
 mod walk;
 mod webhooks;

@@ -166,6 +166,7 @@ fn a_tile_has_one_path() {
     assert!(!tile(1, 0, 2).is_in(300) && !tile(7, u64::MAX, 1).is_in(u64::MAX));
     let between: Vec<_> = Tile::between(0, 300, 600).map(|tile| tile.to_string()).collect();
     assert_eq!(between, ["0/001", "0/002.p/88"]);
+    assert_eq!((Tile::between(0, 300, 300).count(), Tile::between(0, 0, 0).count()), (0, 0));
 }
 
 /// The example of the format, from the note package of Go's sumdb.

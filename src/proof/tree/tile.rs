@@ -58,7 +58,8 @@ impl Tile {
     /// The tiles of a level with the hashes from `from` up to, but not including, `to`. The first begins at or before
     /// `from`, and the last may be partial.
     pub fn between(level: u32, from: u64, to: u64) -> impl Iterator<Item = Tile> {
-        (from / TILE_WIDTH..to.div_ceil(TILE_WIDTH)).map(move |index| {
+        let end = if from < to { to.div_ceil(TILE_WIDTH) } else { 0 };
+        (from / TILE_WIDTH..end).map(move |index| {
             let width = TILE_WIDTH.min(to - index * TILE_WIDTH);
             Tile { level, index, width }
         })

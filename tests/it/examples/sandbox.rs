@@ -154,7 +154,7 @@ impl Sandbox {
             fs::write(profiles.join("operator.toml"), profile).unwrap();
             fs::write(self.root().join("work/key.txt"), IDENTITY).unwrap();
             self.prepared("cpss-registry backup cpss-20260302T050000Z.tar.age --profile operator");
-        } else if text.contains("--endpoint") || text.contains("\nCommands:\n") {
+        } else if text.contains("--endpoint") || text.contains("\nCommands:\n") || name == "witness" {
             self.prepared("cpss-registry serve --dev --data-dir ./sample");
         }
         if name == "claims" {

@@ -185,6 +185,7 @@ const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/progress.rs",
     "src/cli/audit.rs",
     "src/cli/accept_loss.rs",
+    "src/cli/witness/",
 ];
 
 /// What these commands may import in addition: an export needs the domain, and the audit search the audit.
