@@ -1,5 +1,5 @@
-//! What anyone may read without an identity, at a limited rate: static bytes that are made once, and the checkpoint and
-//! hash tiles of the transparency log.
+//! What anyone may read without an identity, at a limited rate: static bytes that are made once, the public
+//! keys, and the checkpoint and hash tiles of the transparency log.
 
 use std::num::NonZeroU32;
 
@@ -26,10 +26,11 @@ const RETRY_SECONDS: &str = "1";
 const TILES_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
 
 /// A path, and what it is.
-const PATHS: [(&str, Content); 4] = [
+const PATHS: [(&str, Content); 5] = [
     ("/", Content::Entrance),
     ("/docs", Content::Page),
     ("/openapi.json", Content::Document),
+    ("/.well-known/jwks.json", Content::Keys),
     ("/log/checkpoint", Content::Checkpoint),
 ];
 
@@ -48,6 +49,8 @@ pub(super) enum Content {
     Page,
     /// The OpenAPI document.
     Document,
+    /// The public keys.
+    Keys,
     /// The latest signed checkpoint.
     Checkpoint,
     /// Hashes of the tree.
@@ -113,6 +116,7 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs"));
             return response;
         }
+        Content::Keys => return granted(request, "application/jwk-set+json", listener.surface.public_keys()),
         Content::Checkpoint => return checkpoint(listener, request),
         Content::Tile => return tile(listener, request).await,
         Content::Page => |made| &made.page,

@@ -7,9 +7,11 @@ use tonic::{Request, Response, Status};
 
 use super::{Contract, Surface, decode, encode, status};
 use crate::domain::id::Revision;
+use crate::proof::jwk::Jwks;
 use crate::proof::tree::{TILE_WIDTH, Tile};
 use crate::proto::v1;
 use crate::proto::v1::log_service_server::LogService;
+use crate::registry::Registry;
 use crate::registry::checkpoints::SignedCheckpoint;
 use crate::registry::transparency::ProofError;
 
@@ -49,8 +51,13 @@ impl LogService for Contract {
         &self,
         _: Request<v1::GetSigningKeysRequest>,
     ) -> Result<Response<v1::GetSigningKeysResponse>, Status> {
-        Err(status::tree_not_ready())
+        Ok(Response::new(v1::GetSigningKeysResponse { jwks: public_keys(&self.registry) }))
     }
+}
+
+/// The public keys as a JWK set. It is empty if this process signs nothing.
+fn public_keys(registry: &Registry) -> String {
+    registry.signing_keys().current().map_or_else(Jwks::default, |keys| keys.jwks()).to_json()
 }
 
 impl Contract {
@@ -72,6 +79,11 @@ impl Contract {
 }
 
 impl Surface {
+    /// The public keys as a JWK set, which anyone may read.
+    pub(crate) fn public_keys(&self) -> String {
+        public_keys(self.registry())
+    }
+
     /// The latest signed checkpoint, which anyone may read.
     pub(crate) fn checkpoint(&self) -> Result<Arc<SignedCheckpoint>, Status> {
         self.registry().latest_checkpoint().ok_or_else(status::tree_not_ready)
