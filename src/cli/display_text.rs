@@ -55,6 +55,7 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::TermEndsSoon => "The term ends soon and is not renewed yet.",
         Reason::NameIsFormer => "The name given is a former name of the holder.",
         Reason::ServiceHistoryUnknown => "No certification of the service is on record for that day or earlier.",
+        Reason::NameRedacted => "The holder's names were redacted, so no name was checked.",
     }
 }
 

@@ -53,6 +53,7 @@ mod providers;
 mod question;
 mod rebuild;
 mod recording;
+mod redact;
 mod replica;
 mod report;
 mod restore;
@@ -130,6 +131,7 @@ enum Command {
     Check(check::Check),
     Export(export::Export),
     Rebuild(rebuild::Rebuild),
+    Redact(redact::Redact),
     Act(act::Act),
     Find(find::Find),
     History(history::History),
@@ -210,6 +212,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Check(check) => check.run(),
         Command::Export(export) => export.run(),
         Command::Rebuild(rebuild) => rebuild.run(),
+        Command::Redact(redact) => redact.run(),
         Command::Act(act) => act.run(),
         Command::Find(find) => find.run(),
         Command::History(history) => history.run(),

@@ -162,6 +162,14 @@ pub enum RegistryFact {
         /// The place.
         to: LogHome,
     },
+    /// The names, the birth date and the free text of a person were removed from every record before this one. The
+    /// reporter is the operator.
+    SpecialistRedacted {
+        /// The person.
+        specialist: SpecialistId,
+        /// The reason, as text without a name.
+        why: String,
+    },
 }
 
 /// A fact about a provider.

@@ -28,6 +28,11 @@ impl PersonName {
         parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether the name was redacted. No reported name is empty.
+    pub fn is_redacted(&self) -> bool {
+        self.given.is_empty() && self.family.is_empty()
+    }
+
     /// The form in which names are compared.
     pub fn folded(&self) -> FoldedName {
         FoldedName { given: fold(&self.given), family: fold_family(&self.family) }
@@ -61,7 +66,8 @@ pub struct HeldNames {
     /// The given and family name of each name, folded, each followed by a NUL (which no folded name contains); then the
     /// full current name.
     text: Box<str>,
-    spoken_at: usize,
+    spoken_at: u32,
+    is_redacted: bool,
 }
 
 impl HeldNames {
@@ -74,19 +80,25 @@ impl HeldNames {
                 text.push('\0');
             }
         }
-        let spoken_at = text.len();
+        // A request has at most a few megabytes, and so have the names of a person.
+        let spoken_at = u32::try_from(text.len()).unwrap_or_default();
         text.push_str(&names.last().map(PersonName::spoken).unwrap_or_default());
-        HeldNames { text: text.into(), spoken_at }
+        HeldNames { text: text.into(), spoken_at, is_redacted: names.iter().any(PersonName::is_redacted) }
     }
 
     /// The full current name. Empty if there is none.
     pub fn spoken(&self) -> &str {
-        &self.text[self.spoken_at..]
+        self.text.split_at(self.spoken_at as usize).1
+    }
+
+    /// Whether a name was redacted, so that nobody can say any more which names the person never had.
+    pub fn is_redacted(&self) -> bool {
+        self.is_redacted
     }
 
     /// The given and family name of each name, folded, the current one last.
     pub fn folded(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut parts = self.text[..self.spoken_at].split_terminator('\0');
+        let mut parts = self.text.split_at(self.spoken_at as usize).0.split_terminator('\0');
         std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
     }
 }
@@ -235,6 +247,9 @@ mod tests {
         assert_eq!(held.spoken(), "Ada \0 B. O'Brien");
         let nobody = HeldNames::of(&[]);
         assert_eq!((nobody.folded().count(), nobody.spoken()), (0, ""));
+        assert!(!held.is_redacted() && !nobody.is_redacted());
+        let married = HeldNames::of(&[PersonName::default(), name("Ada", "Example-Stone")]);
+        assert!(married.is_redacted() && married.spoken() == "Ada Example-Stone");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::standing::{Reason, Verdict, Weight};
 
 /// A set of reasons, iterated in the order of the contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reasons(u32);
+pub struct Reasons(u64);
 
 impl Reasons {
     /// Adds a reason.
@@ -102,10 +102,10 @@ impl FromIterator<Designation> for Designations {
 }
 
 /// The positions of the set bits, in ascending order.
-fn ones(mut bits: u32) -> impl Iterator<Item = usize> {
+fn ones(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let at = bits.trailing_zeros();
         bits &= bits.wrapping_sub(1);
-        (at < u32::BITS).then_some(at as usize)
+        (at < u64::BITS).then_some(at as usize)
     })
 }

@@ -80,6 +80,10 @@ impl SpecialistFact {
     }
 }
 
+/// The birth date of a person whose birth date was redacted: 1899-12-31, the day before the first that a report or a
+/// question may name. So no question finds the person by it.
+pub const REDACTED_BIRTH_DATE: Day = Day::from_number(-25_568);
+
 /// A person as known at a revision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Specialist {

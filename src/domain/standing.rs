@@ -115,6 +115,8 @@ listed! {
         NameIsFormer,
         /// Information: no certification of the service is on record for that day or earlier.
         ServiceHistoryUnknown,
+        /// Information: the names of the holder were redacted, so no name was compared.
+        NameRedacted,
     }
 }
 
@@ -142,7 +144,8 @@ impl Reason {
             | Reason::ReportingWindowOpen
             | Reason::TermEndsSoon
             | Reason::NameIsFormer
-            | Reason::ServiceHistoryUnknown => Weight::Information,
+            | Reason::ServiceHistoryUnknown
+            | Reason::NameRedacted => Weight::Information,
             Reason::CredentialNotOnFile
             | Reason::NameMismatch
             | Reason::NotYetEffective

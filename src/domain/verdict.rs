@@ -119,7 +119,9 @@ impl Question<'_> {
                 reasons.add(Reason::NumberMistyped);
             }
             Found::Several => reasons.add(Reason::SpecialistAmbiguous),
-            Found::Credential(_) if self.name == Some(NameMatch::Never) => reasons.add(Reason::NameMismatch),
+            Found::Credential(timeline) if self.name == Some(NameMatch::Never) && !timeline.names.is_redacted() => {
+                reasons.add(Reason::NameMismatch);
+            }
             Found::Credential(timeline) => {
                 let day = *timeline.days.at(self.as_of);
                 standing = Some(day.standing);
@@ -171,7 +173,9 @@ impl Question<'_> {
         if day.standing.is_held() && timeline.term_ends_within(self.as_of, notice) {
             reasons.add(Reason::TermEndsSoon);
         }
-        if self.name == Some(NameMatch::Former) {
+        if timeline.names.is_redacted() {
+            reasons.add(Reason::NameRedacted);
+        } else if self.name == Some(NameMatch::Former) {
             reasons.add(Reason::NameIsFormer);
         }
         missing

@@ -98,7 +98,8 @@ impl Shared {
                         RegistryFact::EpochBegan { .. }
                         | RegistryFact::DayOpened { .. }
                         | RegistryFact::SemanticsAdopted { .. }
-                        | RegistryFact::LogMoved { .. },
+                        | RegistryFact::LogMoved { .. }
+                        | RegistryFact::SpecialistRedacted { .. },
                     ) => {}
                 }
             }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::day::Day;
 use crate::domain::fact::{LogHome, Recorded, RegistryFact};
-use crate::domain::id::Revision;
+use crate::domain::id::{Revision, SpecialistId};
 use crate::domain::rule_sets::{RuleSet, RuleSets};
 use crate::rules::{self, RuleError};
 
@@ -20,6 +20,7 @@ pub struct RegistryHistory {
     records_begin: Option<Day>,
     semantics_version: Option<u32>,
     moved: Option<Moved>,
+    redactions: Vec<(Revision, SpecialistId)>,
 }
 
 /// The end of the log in one place.
@@ -83,6 +84,7 @@ impl RegistryHistory {
             }
             RegistryFact::SemanticsAdopted { version } => self.semantics_version = Some(*version),
             RegistryFact::LogMoved { to } => self.moved = Some(Moved { at: revision, to: to.clone() }),
+            RegistryFact::SpecialistRedacted { specialist, .. } => self.redactions.push((revision, *specialist)),
         }
         Ok(())
     }
@@ -98,6 +100,7 @@ impl RegistryHistory {
             records_begin: self.rule_sets(revision).and_then(|rule_sets| rule_sets.records_begin()),
             semantics_version: self.semantics_version,
             moved: self.moved.clone(),
+            redactions: self.redactions.iter().filter(|(since, _)| *since <= revision).copied().collect(),
         }
     }
 
@@ -143,6 +146,12 @@ impl RegistryHistory {
     /// in this epoch.
     pub fn moved_from(&self, here: Option<Uuid>) -> Option<&Moved> {
         self.moved.as_ref().filter(|moved| Some(moved.to.id) != here)
+    }
+
+    /// Returns the records that redacted a person, as known at a revision.
+    pub fn redactions_of(&self, person: SpecialistId, known_at: Revision) -> impl Iterator<Item = Revision> {
+        let known = self.redactions.iter().filter(move |(since, redacted)| *since <= known_at && *redacted == person);
+        known.map(|(since, _)| *since)
     }
 
     /// Returns the id of the registry: the id of its first epoch, which never changes.

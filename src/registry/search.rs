@@ -145,13 +145,14 @@ impl Snapshot {
                 None => return Ok(None),
                 Some(file) => filed(&file.facts, |fact| Fact::Provider(id.clone(), fact), |_| None),
             },
-            FactsOf::Specialist(_) => match self.file_of(of)? {
+            FactsOf::Specialist(id) => match self.file_of(of)? {
                 None => return Ok(None),
-                Some(file) => of_person(&file, &|_| true),
+                Some(file) => self.with_redactions(of_person(&file, &|_| true), *id, only)?,
             },
             FactsOf::Credential(number) => match self.file_of(of)? {
                 Some(file) if file.known_now().credential(*number).is_some() => {
-                    of_person(&file, &|about| about == About::Credential(*number))
+                    let facts = of_person(&file, &|about| about == About::Credential(*number));
+                    self.with_redactions(facts, file.id, only)?
                 }
                 _ => return Ok(None),
             },
@@ -173,6 +174,27 @@ impl Snapshot {
         entries.truncate(window.size);
         let next = entries.last().map(|(id, _)| *id).filter(|_| is_more);
         Ok(Some(Found { entries, next, examined }))
+    }
+
+    /// Adds the redactions of a person to its facts, unless only those are asked for that the caller may amend.
+    fn with_redactions(
+        &self,
+        mut facts: Vec<FiledFact>,
+        person: SpecialistId,
+        only: Option<&Reporter>,
+    ) -> Result<Vec<FiledFact>, ReadError> {
+        if only.is_some() {
+            return Ok(facts);
+        }
+        let history = Arc::clone(&self.shared.head.load().history);
+        for revision in history.redactions_of(person, self.revision) {
+            for recorded in self.shared.index.registry_facts_of(revision)? {
+                let recorded = recorded.with(Fact::Registry(recorded.fact.clone()));
+                facts.push(FiledFact { recorded, retracted_by: None, job: None });
+            }
+        }
+        facts.sort_by_key(|filed| filed.recorded.id);
+        Ok(facts)
     }
 
     /// Returns the person that a subject is or is about; `None` for a provider, and if the subject is not on file.

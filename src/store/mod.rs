@@ -32,6 +32,7 @@ mod open_error;
 mod options;
 pub mod random;
 mod rebuild;
+pub mod redaction;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,7 @@ pub use options::{LogPlace, OpenMode, StoreOptions};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
+use redaction::RedactionError;
 
 /// The log and the index, as the single writer holds them.
 pub struct Store {
@@ -140,8 +142,7 @@ impl Store {
         if directory.format() < LAYOUT_VERSION {
             upgrade(engine, &directory, &options.salts)?;
         }
-        let log = engine.open()?;
-        let index = open_index(&directory.index(), options.index, &*log, progress)?;
+        let (log, index) = open_redacted(engine, &directory, options.index, progress)?;
         let answered = Answered::read(directory.root());
         let (tip, salts, common_keys) = (log.tip(), options.salts, options.signing_keys);
         Ok(Store {
@@ -322,6 +323,31 @@ fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result
     directory.write_current_format()?;
     tracing::info!(event = "log_upgraded", "the log was rewritten in format 2");
     Ok(())
+}
+
+/// Opens the log and the index. If the log has a record of a redaction, and they still have what it removes, they are
+/// rewritten first: the command was interrupted, or another process recorded it in a shared log.
+fn open_redacted(
+    engine: &dyn LogEngine,
+    directory: &DataDir,
+    options: IndexOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Box<dyn Log>, Index), OpenError> {
+    let mut open = || -> Result<_, OpenError> {
+        let log = engine.open()?;
+        let index = open_index(&directory.index(), options, &*log, progress)?;
+        let pending = redaction::pending(&index).map_err(RedactionError::from)?;
+        Ok((log, index, pending))
+    };
+    let (mut log, index, pending) = open()?;
+    if pending.is_empty() {
+        return Ok((log, index));
+    }
+    log.close();
+    drop((log, index));
+    redaction::apply(engine, directory.root(), &pending)?;
+    let (log, index, pending) = open()?;
+    if pending.is_empty() { Ok((log, index)) } else { Err(RedactionError::StillThere.into()) }
 }
 
 /// Opens the index. A copy of a log may end before it; then the index is folded again from what the copy has.

@@ -4,6 +4,7 @@ use super::data_dir::DataDirError;
 use super::index::OpenIndexError;
 use super::log::postgresql::ConnectError;
 use super::log::{OpenLogError, ReadError, UpgradeError};
+use super::redaction::RedactionError;
 
 /// The reasons why the store does not open.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum OpenError {
     /// The log is of format 1 and could not be rewritten.
     #[error("the log is in format 1 and could not be rewritten in the current format")]
     Upgrade(#[from] UpgradeError),
+    /// The log has a record of a redaction, and what it removes could not be removed everywhere.
+    #[error("a redaction is on record, and could not be completed: start again, or run the command again")]
+    Redaction(#[from] RedactionError),
     /// The database of the shared log is not the right one, or is set up wrongly.
     #[error(transparent)]
     SharedLog(#[from] ConnectError),

@@ -29,7 +29,6 @@ use super::model::question::{Answer, Asked, Subject};
 use super::model::standing::Walked;
 
 /// Counts of what has been compared.
-#[derive(Default)]
 struct Compared {
     days: AtomicU64,
     questions: AtomicU64,
@@ -37,6 +36,20 @@ struct Compared {
     revisions: AtomicU64,
     standings: [AtomicU64; Standing::ALL.len()],
     reasons: [AtomicU64; Reason::ALL.len()],
+}
+
+impl Default for Compared {
+    fn default() -> Compared {
+        let zero = || AtomicU64::new(0);
+        Compared {
+            days: zero(),
+            questions: zero(),
+            changes: zero(),
+            revisions: zero(),
+            standings: std::array::from_fn(|_| zero()),
+            reasons: std::array::from_fn(|_| zero()),
+        }
+    }
 }
 
 fn count(counter: &AtomicU64, more: usize) {
@@ -95,7 +108,8 @@ impl Compiled {
                 }
                 RegistryFact::EpochBegan { .. }
                 | RegistryFact::SemanticsAdopted { .. }
-                | RegistryFact::LogMoved { .. } => {}
+                | RegistryFact::LogMoved { .. }
+                | RegistryFact::SpecialistRedacted { .. } => {}
             }
         }
         let rule_sets = RuleSets::new(sets, records_begin);

@@ -54,6 +54,9 @@ fn registry(fact: &RegistryFact) -> Said {
         RegistryFact::LogMoved { to } => {
             said("LOG_MOVED", none().word("to", to.kind).text("log_id", to.id).with("name", to.name.as_str()))
         }
+        RegistryFact::SpecialistRedacted { specialist, why } => {
+            said("SPECIALIST_REDACTED", none().text("specialist_id", specialist).with("why", why.as_str()))
+        }
     }
 }
 
@@ -89,7 +92,7 @@ fn specialist(fact: &SpecialistFact, written: &dyn Fn(FactId) -> String) -> Said
             let person = person_name(name);
             said(
                 "SPECIALIST_REGISTERED",
-                if is_redacted(name) { person } else { person.text("birth_date", birth_date) },
+                if name.is_redacted() { person } else { person.text("birth_date", birth_date) },
             )
         }
         SpecialistFact::NameChanged { name } => said("NAME_CHANGED", person_name(name)),
@@ -135,13 +138,8 @@ fn specialist(fact: &SpecialistFact, written: &dyn Fn(FactId) -> String) -> Said
     }
 }
 
-/// Whether the name was redacted from the record: no report can have an empty name.
-fn is_redacted(name: &PersonName) -> bool {
-    name.given.is_empty() && name.family.is_empty()
-}
-
 fn person_name(name: &PersonName) -> Fields {
-    if is_redacted(name) {
+    if name.is_redacted() {
         return none().with("redacted", true);
     }
     let suffix = if name.suffix.is_empty() { none() } else { none().with("suffix", name.suffix.as_str()) };

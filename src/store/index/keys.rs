@@ -339,6 +339,8 @@ fn specialist_writes(id: SpecialistId, fact: &SpecialistFact, put: &mut dyn FnMu
         put(&key, PRESENT);
     };
     match fact {
+        // Nobody is found by a name or a birth date that was redacted.
+        SpecialistFact::Registered { name, .. } | SpecialistFact::NameChanged { name } if name.is_redacted() => {}
         SpecialistFact::Registered { name, birth_date } => {
             set(names::name(&name.folded()));
             set(names::born_on(*birth_date));

@@ -35,7 +35,7 @@ use crate::domain::id::Revision;
 
 pub use errors::{AppendError, ChangeError, Damage, OpenLogError, ReadError, UpgradeError};
 pub use file::{FileEngine, FileLog, LogOptions};
-pub(in crate::store) use file::{SegmentDraft, segment_name};
+pub(in crate::store) use file::{SegmentDraft, redact_apart, segment_name};
 pub use frame::{Form, WholeFrame};
 use status::LogStatus;
 
@@ -51,6 +51,9 @@ pub type Wake = Box<dyn Fn() + Send + Sync>;
 /// Converts the bytes of a record to the current form.
 pub type Convert<'a> = dyn FnMut(Revision, &[u8]) -> Result<Vec<u8>, UpgradeError> + 'a;
 
+/// Returns what takes the place of a record with the same digest. `None` if the record stays.
+pub type Redact<'a> = dyn FnMut(Revision, &[u8]) -> Result<Option<Vec<u8>>, UpgradeError> + 'a;
+
 /// Opens, reads and repairs the log of a registry.
 pub trait LogEngine: Send + Sync {
     /// Opens the log for writing. Before it returns, every record in the log is durable. Creates a log if there is
@@ -65,6 +68,10 @@ pub trait LogEngine: Send + Sync {
 
     /// Rewrites every batch that is in an earlier form, once. If it was interrupted, the next call continues.
     fn upgrade(&self, convert: &mut Convert<'_>) -> Result<(), UpgradeError>;
+
+    /// Replaces records by others with the same digests, durably, and so changes neither revisions nor the chain. If it
+    /// was interrupted, the next call continues. The log must not be open.
+    fn redact(&self, redact: &mut Redact<'_>) -> Result<(), UpgradeError>;
 
     /// Opens the log for reading in place.
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError>;

@@ -12,6 +12,7 @@ mod fact;
 mod format_1;
 mod free_text;
 mod parts;
+mod redact;
 mod salts;
 mod unreadable;
 
@@ -19,10 +20,10 @@ use jiff::Timestamp;
 use prost::Message;
 use uuid::Uuid;
 
-use crate::domain::day::Day;
-use crate::domain::fact::{Fact, Recorded};
+use crate::domain::fact::{Fact, Recorded, RegistryFact};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::record::{Foreseen, Record, RequestKey};
+use crate::domain::specialist::REDACTED_BIRTH_DATE;
 use crate::proto::storage::sealed_record::Personal;
 use crate::proto::storage::{self, PersonalFields};
 
@@ -30,15 +31,18 @@ pub use digest::{Hash, Tip, digest, recorded_at};
 #[cfg(test)]
 pub(crate) use digest::{sealed, sealed_at};
 use parts::missing;
+#[cfg(test)]
+pub use redact::salt_in;
+pub use redact::{Personal as PersonalContents, contents, is_about, is_personal, people_redacted_by, redacted};
 pub use salts::Salts;
 use unreadable::{Read, Unreadable};
 
 /// The version of the stored form that this program writes.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// The birth date of a specialist whose personal fields were redacted: 1899-12-31, the day before the first that a
-/// report or a question may name. So no question finds the specialist by it.
-pub const REDACTED_BIRTH_DATE: Day = Day::from_number(-25_568);
+/// The version of a record that an earlier release must not read: one of a redaction. A release that does not know it
+/// would answer from the names that it has. Otherwise the form is the same.
+pub const LATEST_VERSION: u32 = 3;
 
 /// The personal fields of a redacted fact.
 const REDACTED_FIELDS: PersonalFields = PersonalFields {
@@ -94,13 +98,19 @@ pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
     let personal = storage::PersonalPart { note: record.note.clone(), fields };
     let salted = [&salt[..], &personal.encode_to_vec()].concat();
     let sealed = storage::SealedRecord {
-        format_version: FORMAT_VERSION,
+        format_version: version_of(record),
         revision: record.revision.0,
         recorded_at_nanos: nanos(record.recorded_at),
         public_part: public.encode_to_vec(),
         personal: Some(Personal::PersonalPart(salted)),
     };
     sealed.encode_to_vec()
+}
+
+/// The version that a record is written in.
+fn version_of(record: &Record) -> u32 {
+    let redacts = |fact: &Fact| matches!(fact, Fact::Registry(RegistryFact::SpecialistRedacted { .. }));
+    if record.facts.iter().any(redacts) { LATEST_VERSION } else { FORMAT_VERSION }
 }
 
 /// Decodes the record that the log contains at this revision.
@@ -115,9 +125,9 @@ pub fn decode(revision: Revision, bytes: &[u8]) -> Result<Record, Undecodable> {
 fn read_record(bytes: &[u8]) -> Read<Record> {
     let sealed = storage::SealedRecord::decode(bytes).map_err(|_| Unreadable("the bytes are not a record"))?;
     match sealed.format_version {
-        FORMAT_VERSION => read_sealed(sealed),
+        FORMAT_VERSION..=LATEST_VERSION => read_sealed(sealed),
         format_1::VERSION => format_1::read(bytes),
-        newer if newer > FORMAT_VERSION => Err(Unreadable(NEWER)),
+        newer if newer > LATEST_VERSION => Err(Unreadable(NEWER)),
         _ => Err(Unreadable("its format version is unknown")),
     }
 }

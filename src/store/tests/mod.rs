@@ -25,6 +25,7 @@ mod directory;
 mod people;
 mod recent;
 mod signing_keys;
+mod redaction;
 mod upgrade;
 mod version;
 

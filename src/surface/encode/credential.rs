@@ -8,7 +8,7 @@ use crate::domain::fact::Designation;
 use crate::domain::name::PersonName;
 use crate::domain::prior_number::PriorNumber;
 use crate::domain::sets::{Designations, Reasons};
-use crate::domain::specialist::Specialist;
+use crate::domain::specialist::{REDACTED_BIRTH_DATE, Specialist};
 use crate::domain::standing::Standing;
 use crate::domain::timeline::Timeline;
 use crate::domain::walk::CredentialDay;
@@ -116,10 +116,10 @@ pub fn specialist(specialist: &Specialist) -> v1::Specialist {
     let last = &former[former.len().saturating_sub(MOST_FORMER_NAMES)..];
     v1::Specialist {
         specialist_id: specialist.id.to_string(),
-        name: name.map(person_name),
-        birth_date: specialist.birth_date.map(date),
+        name: name.and_then(person_name),
+        birth_date: specialist.birth_date.and_then(reported).map(date),
         death_date: specialist.death_date.map(date),
-        former_names: last.iter().map(person_name).collect(),
+        former_names: last.iter().filter_map(person_name).collect(),
         former_name_count: u32::try_from(former.len()).unwrap_or(u32::MAX),
     }
 }
@@ -132,13 +132,19 @@ pub fn found_specialist(found: &FoundPerson, as_of: Day) -> v1::FoundSpecialist 
     let FoundPerson { person, credentials } = found;
     v1::FoundSpecialist {
         specialist_id: person.id.to_string(),
-        names: person.names.iter().rev().take(MOST_NAMES).map(person_name).collect(),
-        birth_date: person.birth_date.map(date),
+        names: person.names.iter().rev().take(MOST_NAMES).filter_map(person_name).collect(),
+        birth_date: person.birth_date.and_then(reported).map(date),
         credentials: credentials.iter().map(|timeline| credential(timeline, as_of)).collect(),
     }
 }
 
-/// Encodes a person's name.
-pub fn person_name(name: &PersonName) -> v1::PersonName {
-    v1::PersonName { given_name: name.given.clone(), family_name: name.family.clone(), suffix: name.suffix.clone() }
+/// Encodes a person's name. `None` if it was redacted.
+pub fn person_name(name: &PersonName) -> Option<v1::PersonName> {
+    let PersonName { given, family, suffix } = name.clone();
+    (!name.is_redacted()).then_some(v1::PersonName { given_name: given, family_name: family, suffix })
+}
+
+/// The birth date that was reported. `None` if it was redacted.
+pub(super) fn reported(birth_date: Day) -> Option<Day> {
+    (birth_date != REDACTED_BIRTH_DATE).then_some(birth_date)
 }

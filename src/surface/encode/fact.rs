@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use uuid::Uuid;
 
-use super::credential::person_name;
+use super::credential::{person_name, reported};
 use super::enum_map::{WireEnum, numbers};
 use super::fact_id::{EpochTags, fact_id};
 use super::provider::identifier;
@@ -81,6 +81,11 @@ fn registry_fact(fact: &RegistryFact) -> v1::Fact {
             v1::Fact { first_day: Some(date(*first_day)), ..of_kind(FactKind::RecordsBegin) }
         }
         RegistryFact::LogMoved { .. } => of_kind(FactKind::LogMoved),
+        RegistryFact::SpecialistRedacted { specialist, why } => v1::Fact {
+            specialist_id: specialist.to_string(),
+            reason: why.clone(),
+            ..of_kind(FactKind::SpecialistRedacted)
+        },
     }
 }
 
@@ -126,11 +131,11 @@ fn specialist_fact(
     };
     match fact {
         SpecialistFact::Registered { name, birth_date } => {
-            let (name, birth_date) = (Some(person_name(name)), Some(date(*birth_date)));
+            let (name, birth_date) = (person_name(name), reported(*birth_date).map(date));
             v1::Fact { name, birth_date, ..of_kind(FactKind::SpecialistRegistered) }
         }
         SpecialistFact::NameChanged { name } => {
-            v1::Fact { name: Some(person_name(name)), ..of_kind(FactKind::NameChanged) }
+            v1::Fact { name: person_name(name), ..of_kind(FactKind::NameChanged) }
         }
         SpecialistFact::Died { death_date } => {
             v1::Fact { death_date: Some(date(*death_date)), ..of_kind(FactKind::SpecialistDied) }

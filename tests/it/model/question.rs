@@ -64,6 +64,7 @@ fn verdict(reasons: &[Reason]) -> Verdict {
         Reason::TermEndsSoon,
         Reason::NameIsFormer,
         Reason::ServiceHistoryUnknown,
+        Reason::NameRedacted,
     ];
     if reasons.iter().any(|reason| !unknown.contains(reason) && !information.contains(reason)) {
         Verdict::NotConfirmed

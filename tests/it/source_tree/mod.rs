@@ -181,6 +181,7 @@ const OFFLINE_COMMANDS: &[&str] = &[
     "src/cli/log/ship.rs",
     "src/cli/check.rs",
     "src/cli/rebuild.rs",
+    "src/cli/redact.rs",
     "src/cli/export/",
     "src/cli/progress.rs",
     "src/cli/audit.rs",

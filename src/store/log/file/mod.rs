@@ -7,7 +7,9 @@ mod high_water_mark;
 mod offline_reader;
 mod open;
 mod reader;
+mod redact;
 mod replace;
+mod rewrite;
 mod segment;
 mod upgrade;
 mod window;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 
 use super::{
     Batches, ChangeError, Convert, Extent, Form, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd,
-    ReadError, UpgradeError,
+    ReadError, Redact, UpgradeError,
 };
 use crate::domain::id::Revision;
 use crate::store::disk::Disk;
@@ -27,6 +29,7 @@ use crate::store::record::Tip;
 
 use draft::FileDraft;
 pub(in crate::store) use draft::SegmentDraft;
+pub(in crate::store) use redact::redact_apart;
 use offline_reader::OfflineFiles;
 use replace::DraftedEnd;
 pub(in crate::store) use segment::segment_name;
@@ -70,6 +73,10 @@ impl LogEngine for FileEngine {
 
     fn upgrade(&self, convert: &mut Convert<'_>) -> Result<(), UpgradeError> {
         upgrade::upgrade(Arc::clone(&self.disk), &self.directory, convert)
+    }
+
+    fn redact(&self, redact: &mut Redact<'_>) -> Result<(), UpgradeError> {
+        redact::redact(Arc::clone(&self.disk), &self.directory, self.options.is_copy, redact)
     }
 
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError> {

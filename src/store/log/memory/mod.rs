@@ -13,7 +13,7 @@ use self::offline::{OfflineMemory, damage_at};
 use super::frame;
 use super::{
     AppendError, ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd,
-    ReadError, ReadLog, Records, UpgradeError, Wake, require_head,
+    ReadError, ReadLog, Records, Redact, UpgradeError, Wake, require_head,
 };
 use crate::domain::id::Revision;
 use crate::store::record::{Hash, Tip, digest, recorded_at};
@@ -119,6 +119,21 @@ impl LogEngine for MemoryEngine {
 
     fn upgrade(&self, _: &mut Convert<'_>) -> Result<(), UpgradeError> {
         // A log in memory never was in an earlier form.
+        Ok(())
+    }
+
+    fn redact(&self, redact: &mut Redact<'_>) -> Result<(), UpgradeError> {
+        let mut tip = Tip::ORIGIN;
+        for frame in &mut self.state().frames {
+            let mut records = records_of(frame);
+            for (revision, record) in (tip.revision.0 + 1..).zip(&mut records) {
+                if let Some(redacted) = redact(Revision(revision), record)? {
+                    *record = redacted;
+                }
+            }
+            let (redacted, tips) = frame::encode(&tip, &records)?;
+            (*frame, tip) = (redacted, tips.last().copied().unwrap_or(tip));
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use crate::domain::id::Revision;
 use crate::store::data_dir::{make_directory, move_away, sync_directory};
 use crate::store::log::{
     ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
-    UpgradeError,
+    Redact, UpgradeError,
 };
 
 /// Makes a handle of the database for each log that is opened.
@@ -136,6 +136,10 @@ impl LogEngine for ReplicatedEngine {
 
     fn upgrade(&self, convert: &mut Convert<'_>) -> Result<(), UpgradeError> {
         self.copy.upgrade(convert)
+    }
+
+    fn redact(&self, redact: &mut Redact<'_>) -> Result<(), UpgradeError> {
+        self.copy.redact(redact)
     }
 
     fn offline(&self, extent: Extent) -> Result<Box<dyn OfflineLog>, ReadError> {

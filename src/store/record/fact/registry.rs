@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::domain::day::Day;
 use crate::domain::fact::{LogHome, LogKind, RegistryFact};
-use crate::domain::id::Revision;
+use crate::domain::id::{Revision, SpecialistId};
 use crate::proto::storage::registry_fact::log_moved::Kind;
 use crate::proto::storage::{self, registry_fact as form};
 
@@ -39,6 +39,12 @@ pub(super) fn stored(fact: &RegistryFact) -> storage::RegistryFact {
             let (id, name) = (to.id.as_bytes().to_vec(), to.name.clone());
             form::Fact::LogMoved(form::LogMoved { kind: kind.into(), id, name })
         }
+        RegistryFact::SpecialistRedacted { specialist, why } => {
+            form::Fact::SpecialistRedacted(form::SpecialistRedacted {
+                specialist_id: specialist.number(),
+                why: why.clone(),
+            })
+        }
     };
     storage::RegistryFact { fact: Some(fact) }
 }
@@ -66,5 +72,9 @@ pub(super) fn read(fact: storage::RegistryFact) -> Read<RegistryFact> {
             let id = Uuid::from_slice(&fact.id).map_err(|_| Unreadable("the id of a log is not a UUID"))?;
             RegistryFact::LogMoved { to: LogHome { kind, id, name: fact.name } }
         }
+        form::Fact::SpecialistRedacted(fact) => RegistryFact::SpecialistRedacted {
+            specialist: SpecialistId::from_number(fact.specialist_id),
+            why: fact.why,
+        },
     })
 }

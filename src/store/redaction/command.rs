@@ -1,0 +1,198 @@
+//! The command of an operator: finds out what a redaction would remove, records it, and has it removed.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::{RedactionError, set_aside};
+use crate::domain::fact::{Fact, RegistryFact, Reporter, Role, SpecialistFact};
+use crate::domain::id::{Revision, SpecialistId};
+use crate::domain::name::{PersonName, fold};
+use crate::domain::record::{Foreseen, Record, instant_after};
+use crate::store::index::Progress;
+use crate::store::log::{AppendError, OfflineLog, ReadError};
+use crate::store::record::{self, PersonalContents, Undecodable};
+use crate::store::{CloseError, OpenError, Store, StoreOptions};
+
+/// What an operator orders.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The person.
+    pub specialist: SpecialistId,
+    /// The reason. It stays on record, so it may not name the person.
+    pub why: String,
+    /// Who orders it, as the record will say.
+    pub by: String,
+}
+
+/// What a redaction would remove.
+#[derive(Debug)]
+pub struct Plan {
+    /// The records about the person that have something personal, in order.
+    pub records: Vec<Planned>,
+    /// The last record that redacts the person. `None` if there is none.
+    pub redacted_at: Option<Revision>,
+    /// The last record of the log.
+    pub head: Revision,
+    /// The directories of what was set aside. Segments in them that cannot be read whole are removed.
+    pub set_aside: Vec<PathBuf>,
+    /// Every name of the person that is still on record.
+    names: Vec<PersonName>,
+    /// The time of the last record.
+    recorded_at: Timestamp,
+}
+
+/// A record from which something would be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The record.
+    pub revision: Revision,
+    /// What it has.
+    pub contents: PersonalContents,
+}
+
+/// The result of a redaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redacted {
+    /// The record of the redaction.
+    pub revision: Revision,
+    /// True if it was on record before, and was only completed.
+    pub was_on_record: bool,
+}
+
+/// Why nothing, or not everything, was redacted.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactError {
+    /// No record is about the person.
+    #[error("no specialist {0} is on file")]
+    NotOnFile(SpecialistId),
+    /// The reason has a name of the person.
+    #[error("the reason has a name of the person, and it would stay on record: give another reason")]
+    NamesThePerson,
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A record cannot be decoded.
+    #[error(transparent)]
+    Undecodable(#[from] Undecodable),
+    /// What was set aside cannot be read.
+    #[error(transparent)]
+    SetAside(#[from] RedactionError),
+    /// The registry does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The record of the redaction could not be written.
+    #[error("the redaction could not be recorded")]
+    Append(#[from] AppendError),
+    /// The registry was not closed cleanly. The redaction is complete.
+    #[error(transparent)]
+    Close(#[from] CloseError),
+}
+
+impl RedactError {
+    /// True if the command was given something that cannot be used.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, RedactError::NotOnFile(_) | RedactError::NamesThePerson)
+    }
+}
+
+/// Finds out what a redaction would remove. Reads every record of the log, and changes nothing.
+pub fn plan(data_dir: &Path, log: &dyn OfflineLog, specialist: SpecialistId) -> Result<Plan, RedactError> {
+    let mut plan = Plan {
+        records: Vec::new(),
+        redacted_at: None,
+        head: log.head(),
+        set_aside: set_aside::directories(data_dir)?,
+        names: Vec::new(),
+        recorded_at: Timestamp::MIN,
+    };
+    let mut is_on_file = false;
+    for read in log.read(Revision(1), log.head()) {
+        let (revision, bytes) = read?;
+        let undecodable = |what| Undecodable { revision, what };
+        plan.recorded_at = record::recorded_at(&bytes).map_err(undecodable)?;
+        if record::people_redacted_by(&bytes).map_err(undecodable)?.contains(&specialist) {
+            plan.redacted_at = Some(revision);
+        }
+        is_on_file |= record::is_about(&bytes, specialist).map_err(undecodable)?;
+        if let Some(contents) = record::contents(&bytes, specialist).map_err(undecodable)? {
+            plan.records.push(Planned { revision, contents });
+            let facts = record::decode(revision, &bytes)?.facts;
+            plan.names.extend(facts.iter().filter_map(|fact| name_of(fact, specialist)));
+        }
+    }
+    if is_on_file { Ok(plan) } else { Err(RedactError::NotOnFile(specialist)) }
+}
+
+fn name_of(fact: &Fact, specialist: SpecialistId) -> Option<PersonName> {
+    match fact {
+        Fact::Specialist(id, SpecialistFact::Registered { name, .. } | SpecialistFact::NameChanged { name })
+            if *id == specialist =>
+        {
+            Some(name.clone())
+        }
+        _ => None,
+    }
+}
+
+impl Plan {
+    /// The record that already orders everything that is left to remove. `None` if there is none.
+    pub fn on_record(&self) -> Option<Revision> {
+        let last = self.records.last().map_or(Revision::ZERO, |record| record.revision);
+        self.redacted_at.filter(|at| last < *at)
+    }
+
+    /// Refuses a reason with a word of a name of the person.
+    pub fn require_nameless(&self, why: &str) -> Result<(), RedactError> {
+        let words = |text: &str| text.split(|c: char| !c.is_alphanumeric()).map(fold).collect::<Vec<_>>();
+        let said = words(why);
+        let mut names = self.names.iter().flat_map(|name| words(&name.spoken()));
+        let is_named = names.any(|word| word.chars().count() > 1 && said.contains(&word));
+        if is_named { Err(RedactError::NamesThePerson) } else { Ok(()) }
+    }
+
+    /// The record of a redaction, as the next one of the log. It is dated after the last one and after `not_before`.
+    pub fn record(&self, order: &Order, not_before: Timestamp, now: Timestamp) -> Record {
+        let Order { specialist, why, by } = order.clone();
+        Record {
+            revision: self.head.next(),
+            recorded_at: instant_after(self.recorded_at.max(not_before), now),
+            reporter: Reporter { client: by, role: Role::Operator },
+            request: None,
+            note: String::new(),
+            facts: vec![Fact::Registry(RegistryFact::SpecialistRedacted { specialist, why })],
+            changes: Vec::new(),
+            foreseen: Foreseen::default(),
+            specialist_count: 0,
+        }
+    }
+}
+
+/// Records a redaction in the log of a registry that no process is serving, and removes what it removes. If it is on
+/// record and was interrupted, it is completed. `None` if nothing is left to remove.
+pub fn redact(
+    data_dir: &Path,
+    options: &StoreOptions,
+    plan: &Plan,
+    order: &Order,
+    now: Timestamp,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<Redacted>, RedactError> {
+    plan.require_nameless(&order.why)?;
+    // A redaction that is on record is completed here.
+    let mut store = Store::open(data_dir, options.clone(), progress)?;
+    if let Some(revision) = plan.on_record() {
+        store.close()?;
+        return Ok((!plan.records.is_empty()).then_some(Redacted { revision, was_on_record: true }));
+    }
+    if plan.records.is_empty() {
+        store.close()?;
+        return Ok(None);
+    }
+    let record = plan.record(order, store.not_before(), now);
+    store.commit(std::slice::from_ref(&record))?;
+    // The index is closed without the record, as after a kill: it is removed, and folded again from the log.
+    drop(store);
+    Store::open(data_dir, options.clone(), progress)?.close()?;
+    Ok(Some(Redacted { revision: record.revision, was_on_record: false }))
+}

@@ -1,0 +1,112 @@
+//! Redaction: removes what is personal about a person from the log and from everything that was made of it.
+//!
+//! The record of a redaction is an instruction: whoever has the log removes the personal parts of the records before it
+//! that are about the person. It is in the log first. So after a crash, and in every process that shares the log, the
+//! next start finds by the index what is left to do, and does it: first in the log, then in what was set aside, and then
+//! it removes the index, which is folded again from the log.
+
+mod command;
+mod set_aside;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::data_dir::{DataDirError, UNPACKED, disk, sync_directory};
+use super::index::{Index, IndexError, View as _, clean_shutdown};
+use super::log::{LogEngine, UpgradeError};
+use super::record::{self, Undecodable};
+use crate::domain::fact::{Fact, RegistryFact};
+use crate::domain::id::{Revision, SpecialistId};
+
+pub use command::{Order, Plan, Planned, RedactError, Redacted, plan, redact};
+
+/// For each person, the last record that redacts it.
+pub type Redactions = BTreeMap<SpecialistId, Revision>;
+
+/// Why what is on record as redacted could not be removed. The next start continues.
+#[derive(Debug, thiserror::Error)]
+pub enum RedactionError {
+    /// The index cannot be read.
+    #[error("the index cannot be read")]
+    Index(#[from] IndexError),
+    /// The log was not rewritten.
+    #[error("the log was not rewritten")]
+    Log(#[from] UpgradeError),
+    /// A file was not rewritten or removed.
+    #[error(transparent)]
+    Disk(#[from] DataDirError),
+    /// It was all done, and something is left.
+    #[error("the index still has what was removed from the log")]
+    StillThere,
+}
+
+/// The redactions on record of which the index still has something. The index is a fold of the log, so it tells what the
+/// log has.
+pub(super) fn pending(index: &Index) -> Result<Redactions, IndexError> {
+    let mut pending = redactions_in(index)?;
+    let mut is_pending = Vec::new();
+    for (person, before) in &pending {
+        let facts = index.specialist_facts(*person)?;
+        let mut earlier = facts.iter().take_while(|recorded| recorded.id.revision < *before);
+        is_pending.push(earlier.any(|recorded| {
+            let fact = Fact::Specialist(*person, recorded.fact.clone());
+            record::is_personal(&recorded.with(&fact))
+        }));
+    }
+    let mut is_pending = is_pending.into_iter();
+    pending.retain(|_, _| is_pending.next().unwrap_or_default());
+    Ok(pending)
+}
+
+/// The redactions on record in an index.
+fn redactions_in(index: &Index) -> Result<Redactions, IndexError> {
+    let facts = index.registry_facts()?;
+    let redactions = facts.iter().filter_map(|recorded| match recorded.fact {
+        RegistryFact::SpecialistRedacted { specialist, .. } => Some((specialist, recorded.id.revision)),
+        _ => None,
+    });
+    Ok(redactions.collect())
+}
+
+/// What takes the place of a record by some redactions. `None` if it stays.
+pub(super) fn redact_record(
+    redactions: &Redactions,
+    revision: Revision,
+    bytes: &[u8],
+) -> Result<Option<Vec<u8>>, Undecodable> {
+    let is_meant = |id: SpecialistId| redactions.get(&id).is_some_and(|before| revision < *before);
+    record::redacted(bytes, &is_meant).map_err(|what| Undecodable { revision, what })
+}
+
+/// Removes what some redactions on record remove. The log and the index are not open.
+pub(super) fn apply(engine: &dyn LogEngine, data_dir: &Path, redactions: &Redactions) -> Result<(), RedactionError> {
+    let people = redactions.len();
+    tracing::info!(event = "redaction_started", people, "a redaction is on record: rewriting the log and the index");
+    engine.redact(&mut |revision, bytes| Ok(redact_record(redactions, revision, bytes)?))?;
+    set_aside::redact(data_dir, redactions)?;
+    // A restore that was killed at its very end may have left its archives.
+    remove(&data_dir.join(UNPACKED))?;
+    // The index is last: while it is there, the next start knows that something is left to do. The directory itself
+    // stays, because the place of its files in memory is named after it.
+    let index = data_dir.join("index");
+    if index.is_dir() {
+        clean_shutdown::invalidate(&index).map_err(disk("removed", &index))?;
+        for path in set_aside::paths_in(&index)? {
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(disk("removed", &path))?;
+        }
+        sync_directory(&index).map_err(disk("made durable", &index))?;
+    }
+    tracing::info!(event = "redaction_completed", people, "the log was redacted; the index is folded again");
+    Ok(())
+}
+
+/// Removes a directory, if it is there.
+fn remove(directory: &Path) -> Result<(), DataDirError> {
+    match fs::remove_dir_all(directory) {
+        Err(refused) if refused.kind() != io::ErrorKind::NotFound => Err(disk("removed", directory)(refused)),
+        _ => Ok(()),
+    }
+}
