@@ -93,14 +93,7 @@ struct Removed {
 impl Removed {
     fn of(Planned { revision, contents }: &Planned) -> Removed {
         let (names, birth_dates, texts) = (contents.names, contents.birth_dates, contents.texts);
-        Removed {
-            revision: revision.0,
-            names,
-            birth_dates,
-            texts,
-            note: contents.note,
-            of_others: contents.of_others,
-        }
+        Removed { revision: revision.0, names, birth_dates, texts, note: contents.note, of_others: contents.of_others }
     }
 
     fn text(&self) -> String {
@@ -142,7 +135,11 @@ impl Redact {
             report.revision = done.map(|done| done.revision.0);
             report.was_on_record = done.is_some_and(|done| done.was_on_record);
         }
-        if self.json { print_json(&report)? } else { print(&report.text())? }
+        if self.json {
+            print_json(&report)?
+        } else {
+            print(&report.text())?
+        }
         Ok(Outcome::Done)
     }
 
@@ -208,7 +205,9 @@ impl Report {
             (false, Some(revision)) if *was_on_record => {
                 format!("the redaction of revision {revision} is complete. This was left of {specialist_id}:\n")
             }
-            (false, Some(revision)) => format!("recorded in revision {revision}. This was removed of {specialist_id}:\n"),
+            (false, Some(revision)) => {
+                format!("recorded in revision {revision}. This was removed of {specialist_id}:\n")
+            }
             (false, None) => format!("nothing is left to remove about {specialist_id}\n"),
         };
         text.extend(records.iter().map(Removed::text));
@@ -216,7 +215,9 @@ impl Report {
             text.push_str("  nothing\n");
         }
         if !set_aside.is_empty() {
-            text.push_str("of what was set aside, segments are redacted (and removed if they cannot be read whole), and ");
+            text.push_str(
+                "of what was set aside, segments are redacted (and removed if they cannot be read whole), and ",
+            );
             text.push_str("indexes are removed:\n");
             text.extend(set_aside.iter().map(|path| format!("  {path}\n")));
         }

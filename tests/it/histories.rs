@@ -16,6 +16,7 @@ use cpss_registry::domain::id::{CredentialNumber, EmploymentId, FactId, Provider
 use cpss_registry::domain::name::PersonName;
 use cpss_registry::domain::requirements::{LivedExperienceRule, Requirements};
 use cpss_registry::domain::rule_sets::{InForceBasis, RuleSet, UnitYear};
+use cpss_registry::domain::specialist::REDACTED_BIRTH_DATE;
 use cpss_registry::registry::Numbers;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -400,6 +401,11 @@ impl Writer {
         let id = SpecialistId::from_number(self.mint());
         let name = PersonName { given: "Odalys".to_owned(), family: "Quennell".to_owned(), suffix: String::new() };
         let birth_date = Day::from_ymd(1980, 2, 29).expect("a date");
+        // Some were redacted: their registration is read without the personal part.
+        let (name, birth_date) = match self.random.chance(5) {
+            true => (PersonName::default(), REDACTED_BIRTH_DATE),
+            false => (name, birth_date),
+        };
         self.say(Fact::Specialist(id, SpecialistFact::Registered { name, birth_date }));
         self.people.push(Person { id, credentials: Vec::new() });
         let person = self.people.len() - 1;

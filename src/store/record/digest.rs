@@ -76,3 +76,21 @@ pub(crate) fn sealed_at(second: i64, public_part: Vec<u8>) -> Vec<u8> {
     let personal = Some(Personal::PersonalPart(vec![9; 16]));
     SealedRecord { format_version, recorded_at_nanos, public_part, personal, ..SealedRecord::default() }.encode_to_vec()
 }
+
+/// An encoded record with these bytes as its public part, and these after the salt of its personal part.
+#[cfg(test)]
+pub(crate) fn sealed_with(public_part: Vec<u8>, personal_part: &[u8]) -> Vec<u8> {
+    let personal = Some(Personal::PersonalPart([&[9; 16], personal_part].concat()));
+    let format_version = super::FORMAT_VERSION;
+    SealedRecord { format_version, public_part, personal, ..SealedRecord::default() }.encode_to_vec()
+}
+
+/// An encoded record with the hash of its personal part in the place of the part.
+#[cfg(test)]
+pub(crate) fn without_personal_part(sealed: &[u8]) -> Vec<u8> {
+    let mut sealed = SealedRecord::decode(sealed).unwrap_or_default();
+    if let Some(Personal::PersonalPart(part)) = sealed.personal {
+        sealed.personal = Some(Personal::PersonalHash(Sha256::digest(part).to_vec()));
+    }
+    sealed.encode_to_vec()
+}

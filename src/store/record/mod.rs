@@ -29,7 +29,7 @@ use crate::proto::storage::{self, PersonalFields};
 
 pub use digest::{Hash, Tip, digest, recorded_at};
 #[cfg(test)]
-pub(crate) use digest::{sealed, sealed_at};
+pub(crate) use digest::{sealed, sealed_at, sealed_with, without_personal_part};
 use parts::missing;
 #[cfg(test)]
 pub use redact::salt_in;

@@ -10,7 +10,9 @@ use super::{Salt, fact, free_text, read_personal};
 use crate::domain::fact::{Fact, Recorded};
 use crate::domain::id::SpecialistId;
 use crate::proto::storage::sealed_record::Personal as Part;
-use crate::proto::storage::{self, PersonalFields, PersonalPart, PublicPart, SealedRecord, fact::Subject, registry_fact};
+use crate::proto::storage::{
+    self, PersonalFields, PersonalPart, PublicPart, SealedRecord, fact::Subject, registry_fact,
+};
 
 /// What the personal part of a record has: the number of fields, and no contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -45,8 +45,7 @@ pub(super) fn directories(data_dir: &Path) -> Result<Vec<PathBuf>, RedactionErro
 
 /// The paths in a directory.
 pub(super) fn paths_in(directory: &Path) -> Result<Vec<PathBuf>, RedactionError> {
-    let entries = fs::read_dir(directory).and_then(|entries| {
-        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()
-    });
+    let entries = fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
     Ok(entries.map_err(disk("read", directory))?)
 }

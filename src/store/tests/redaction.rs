@@ -165,7 +165,10 @@ fn what_is_personal_is_nowhere_on_disk_and_the_history_stands() {
     assert_eq!((checked.head, checked.findings), (done.revision, Vec::new()));
     let kept = fs::read_dir(&accepted.set_aside).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert!(kept.iter().any(|name| name.to_str() == Some("00000000000000000001.log")), "{kept:?}");
-    assert!(!kept.iter().any(|name| name == last.file_name().unwrap()), "a damaged segment may have anything: {kept:?}");
+    assert!(
+        !kept.iter().any(|name| name == last.file_name().unwrap()),
+        "a damaged segment may have anything: {kept:?}"
+    );
 
     // Again: nothing is left.
     assert_eq!(redacted(root), None);
@@ -270,7 +273,8 @@ fn what_is_reported_after_a_redaction_stays_until_the_next_one() {
     redacted(root).unwrap();
     let renamed = PersonName { given: "Quillon".into(), family: "Example-Hale".into(), suffix: String::new() };
     let mut store = open(root).unwrap();
-    let later = Record { recorded_at: instant(50), ..of_person(32, "", vec![SpecialistFact::NameChanged { name: renamed }]) };
+    let later =
+        Record { recorded_at: instant(50), ..of_person(32, "", vec![SpecialistFact::NameChanged { name: renamed }]) };
     commit(&mut store, &[later]);
     store.close().unwrap();
     open(root).unwrap().close().unwrap();

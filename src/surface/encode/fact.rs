@@ -134,9 +134,7 @@ fn specialist_fact(
             let (name, birth_date) = (person_name(name), reported(*birth_date).map(date));
             v1::Fact { name, birth_date, ..of_kind(FactKind::SpecialistRegistered) }
         }
-        SpecialistFact::NameChanged { name } => {
-            v1::Fact { name: person_name(name), ..of_kind(FactKind::NameChanged) }
-        }
+        SpecialistFact::NameChanged { name } => v1::Fact { name: person_name(name), ..of_kind(FactKind::NameChanged) },
         SpecialistFact::Died { death_date } => {
             v1::Fact { death_date: Some(date(*death_date)), ..of_kind(FactKind::SpecialistDied) }
         }

@@ -63,6 +63,8 @@ pub struct Certificate {
 
 #[derive(Debug)]
 pub struct ModelPerson {
+    /// Whether a name of the person was redacted: it is empty.
+    pub is_redacted: bool,
     pub death_date: Option<Day>,
     pub jobs: Vec<ModelJob>,
     pub credentials: Vec<ModelCredential>,
@@ -216,7 +218,8 @@ impl ModelProvider {
 
 impl ModelPerson {
     fn read(id: SpecialistId, known: &KnownFacts<'_>, counting: &[&Recorded<Fact>]) -> ModelPerson {
-        let mut person = ModelPerson { death_date: None, jobs: Vec::new(), credentials: Vec::new() };
+        let mut person =
+            ModelPerson { is_redacted: false, death_date: None, jobs: Vec::new(), credentials: Vec::new() };
         for recorded in &known.known {
             if let Fact::Specialist(of, SpecialistFact::CredentialIssued(issuance)) = &recorded.fact
                 && *of == id
@@ -229,6 +232,12 @@ impl ModelPerson {
         }
         for recorded in counting {
             match &recorded.fact {
+                Fact::Specialist(
+                    of,
+                    SpecialistFact::Registered { name, .. } | SpecialistFact::NameChanged { name },
+                ) if *of == id => {
+                    person.is_redacted |= name.given.is_empty() && name.family.is_empty();
+                }
                 Fact::Specialist(of, SpecialistFact::Died { death_date }) if *of == id => {
                     person.death_date = Some(*death_date);
                 }

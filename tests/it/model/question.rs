@@ -107,7 +107,9 @@ impl Model {
             // "A number that cannot exist is not on file and NUMBER_MISTYPED, also in the empty registry."
             Subject::Mistyped => reasons.extend([Reason::CredentialNotOnFile, Reason::NumberMistyped]),
             Subject::Several => reasons.push(Reason::SpecialistAmbiguous),
-            Subject::Credential(..) if asked.name == Some(NameMatch::Never) => reasons.push(Reason::NameMismatch),
+            Subject::Credential(person, ..) if asked.name == Some(NameMatch::Never) && !person.is_redacted => {
+                reasons.push(Reason::NameMismatch);
+            }
             Subject::Credential(person, credential, walked) => {
                 let on = walked.on(asked.day);
                 standing = Some(on.standing);
@@ -132,7 +134,10 @@ impl Model {
                 if on.held && self.term_ends_soon(credential, asked.day) {
                     reasons.push(Reason::TermEndsSoon);
                 }
-                if asked.name == Some(NameMatch::Former) {
+                // "Of a redacted holder family names are not checked and NAME_REDACTED (information, last) is said"
+                if person.is_redacted {
+                    reasons.push(Reason::NameRedacted);
+                } else if asked.name == Some(NameMatch::Former) {
                     reasons.push(Reason::NameIsFormer);
                 }
             }

@@ -29,8 +29,8 @@ use crate::store::record::Tip;
 
 use draft::FileDraft;
 pub(in crate::store) use draft::SegmentDraft;
-pub(in crate::store) use redact::redact_apart;
 use offline_reader::OfflineFiles;
+pub(in crate::store) use redact::redact_apart;
 use replace::DraftedEnd;
 pub(in crate::store) use segment::segment_name;
 pub use writer::{FileLog, LogOptions};

@@ -14,8 +14,8 @@ use super::{Acknowledged, Clock, Hearing, ReplicatedLog};
 use crate::domain::id::Revision;
 use crate::store::data_dir::{make_directory, move_away, sync_directory};
 use crate::store::log::{
-    ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError,
-    Redact, UpgradeError,
+    ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError, Redact,
+    UpgradeError,
 };
 
 /// Makes a handle of the database for each log that is opened.

@@ -6,6 +6,7 @@ mod copy;
 mod faults;
 mod flips;
 mod power;
+mod redact;
 mod without;
 
 use std::fs;
