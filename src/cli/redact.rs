@@ -13,8 +13,7 @@ use crate::domain::text::is_hidden;
 use crate::registry::clock;
 use crate::store::backup::{BackupNote, log_of_data_dir};
 use crate::store::progress::{Step, Unit};
-use crate::store::redaction::{Order, Plan, Planned, RedactError, Redacted, plan, redact};
-use crate::store::{StoreOptions, copied_log};
+use crate::store::{Order, Plan, Planned, RedactError, Redacted, StoreOptions, copied_log, plan_redaction, redact};
 
 /// The longest reason, in characters.
 const LONGEST_WHY: usize = 500;
@@ -45,7 +44,7 @@ pub struct Redact {
 
 const EXAMPLE: &str = "\
 Example:
-  cpss-registry redact --data-dir ./restored --specialist SP-0000-0000-0001 --why 'order 26-118' --dry-run
+  cpss-registry redact --data-dir ./sample --specialist SP-GC4W-MBDQ-N --why 'order 26-118' --dry-run
 
 It records the redaction, and then removes the personal part of every record about the person before it, and its salt,
 from the log, from what was set aside, and from the index, which is built again. Revisions, digests, the chain and every
@@ -151,7 +150,7 @@ impl Redact {
             let line = format!("a service is running on {}: stop it first", data_dir.display());
             return Err(Failure::usage(vec![line]));
         }
-        plan(data_dir, &*log, self.specialist)
+        plan_redaction(data_dir, &*log, self.specialist)
             .map_err(|error| Failure::of("nothing was redacted", &error).with_usage(error.is_usage()))
     }
 

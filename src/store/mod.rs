@@ -29,9 +29,11 @@ mod keyed;
 mod keys_in_use;
 mod locking;
 mod open_error;
+mod opening;
 mod options;
 pub mod random;
 mod rebuild;
+mod redact;
 pub mod redaction;
 
 use std::io;
@@ -49,21 +51,21 @@ pub use damage_note::DamageNote;
 use data_dir::{DataDir, LAYOUT_VERSION, require_key};
 pub use data_dir::{DataDirError, Key, Unfinished, request_key_in};
 use engine::{log_engine, shared_log_engine};
-use first_record::open_with_log_to_upgrade;
 pub use home::{copied_log, mark_as_copy, mark_as_own, name_own_log, own_log, refuse_other_place};
 pub use identity::{IdentityError, holds_registry, moved_to, registry_id};
-use index::{Index, IndexOptions, OpenIndexError, Progress, clean_shutdown};
+use index::{Index, IndexOptions, Progress};
 pub use keyed::{mac, request_key_id};
 pub use keys_in_use::KeysInUse;
 use log::replicated::statements::APART;
 use log::status::LogStatus;
 use log::{AppendError, Log, LogEngine, ReadLog, StoredRecord, Wake};
 pub use open_error::{CloseError, OpenError};
+use opening::{open_redacted, take, upgrade};
 pub use options::{LogPlace, OpenMode, StoreOptions};
 pub use rebuild::{RebuildError, rebuild};
 pub use record::Salts;
 use record::Tip;
-use redaction::RedactionError;
+pub use redact::{Order, Plan, Planned, RedactError, Redacted, plan_redaction, redact};
 
 /// The log and the index, as the single writer holds them.
 pub struct Store {
@@ -309,86 +311,6 @@ impl Store {
         }
         let index = Arc::into_inner(self.index).ok_or(CloseError::StillRead)?;
         index.close().map_err(CloseError::Index)
-    }
-}
-
-/// Rewrites the log of a directory in format 1, once. The index stays valid, because the records are the same. FORMAT
-/// is written last; if the process is killed before, the next start continues the rewrite.
-fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts) -> Result<(), OpenError> {
-    tracing::info!(event = "log_upgrade_started", "the log is in format 1: rewriting it once");
-    engine.upgrade(&mut |revision, bytes| {
-        let record = record::decode(revision, bytes)?;
-        Ok(record::encode(&record, &salts.salt(revision)?))
-    })?;
-    directory.write_current_format()?;
-    tracing::info!(event = "log_upgraded", "the log was rewritten in format 2");
-    Ok(())
-}
-
-/// Opens the log and the index. If the log has a record of a redaction, and they still have what it removes, they are
-/// rewritten first: the command was interrupted, or another process recorded it in a shared log.
-fn open_redacted(
-    engine: &dyn LogEngine,
-    directory: &DataDir,
-    options: IndexOptions,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(Box<dyn Log>, Index), OpenError> {
-    let mut open = || -> Result<_, OpenError> {
-        let log = engine.open()?;
-        let index = open_index(&directory.index(), options, &*log, progress)?;
-        let pending = redaction::pending(&index).map_err(RedactionError::from)?;
-        Ok((log, index, pending))
-    };
-    let (mut log, index, pending) = open()?;
-    if pending.is_empty() {
-        return Ok((log, index));
-    }
-    log.close();
-    drop((log, index));
-    redaction::apply(engine, directory.root(), &pending)?;
-    let (log, index, pending) = open()?;
-    if pending.is_empty() { Ok((log, index)) } else { Err(RedactionError::StillThere.into()) }
-}
-
-/// Opens the index. A copy of a log may end before it; then the index is folded again from what the copy has.
-fn open_index(
-    directory: &Path,
-    options: IndexOptions,
-    log: &dyn Log,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Index, OpenIndexError> {
-    let reader = log.reader();
-    match Index::open(directory, options, &*reader, progress) {
-        Err(OpenIndexError::LostRecords { applied, head }) if log.is_shared() => {
-            tracing::warn!(
-                event = "index_ahead_of_copy",
-                applied = applied.0,
-                head = head.0,
-                "the copy of the shared log ends before the index: folding it again"
-            );
-            clean_shutdown::invalidate(directory)?;
-            Index::open(directory, options, &*reader, progress)
-        }
-        opened => opened,
-    }
-}
-
-/// Locks the directory. If the log is in it alone, it must be there.
-fn take(
-    engine: &dyn LogEngine,
-    root: &Path,
-    mode: OpenMode,
-    is_file: bool,
-) -> Result<(DataDir, Option<Unfinished>), DataDirError> {
-    let begin = |by| DataDir::begin(root, by).map(|(directory, unfinished)| (directory, Some(unfinished)));
-    let open = || if is_file { open_with_log_to_upgrade(engine, root) } else { DataDir::open(root) };
-    match mode {
-        OpenMode::Existing => Ok((open()?, None)),
-        OpenMode::New(by) => begin(by),
-        OpenMode::ExistingOrNew(by) => match open() {
-            Err(none) if none.is_no_registry() => begin(by),
-            opened => Ok((opened?, None)),
-        },
     }
 }
 

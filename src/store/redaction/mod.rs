@@ -1,12 +1,11 @@
 //! Redaction: removes what is personal about a person from the log and from everything that was made of it.
 //!
-//! The record of a redaction is an instruction: whoever has the log removes the personal parts of the records before it
+//! The record of a redaction is an instruction: a process that has the log removes the personal parts of the records before it
 //! that are about the person. It is in the log first. So after a crash, and in every process that shares the log, the
 //! next start finds by the index what is left to do, and does it: first in the log, then in what was set aside, and then
 //! it removes the index, which is folded again from the log.
 
-mod command;
-mod set_aside;
+pub(super) mod set_aside;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,8 +18,6 @@ use super::log::{LogEngine, UpgradeError};
 use super::record::{self, Undecodable};
 use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::{Revision, SpecialistId};
-
-pub use command::{Order, Plan, Planned, RedactError, Redacted, plan, redact};
 
 /// For each person, the last record that redacts it.
 pub type Redactions = BTreeMap<SpecialistId, Revision>;

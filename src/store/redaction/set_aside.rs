@@ -38,7 +38,7 @@ fn segments_in(directory: &Path) -> Result<Vec<PathBuf>, RedactionError> {
 }
 
 /// The directories of what was set aside, each with an index or segments.
-pub(super) fn directories(data_dir: &Path) -> Result<Vec<PathBuf>, RedactionError> {
+pub(in crate::store) fn directories(data_dir: &Path) -> Result<Vec<PathBuf>, RedactionError> {
     let all = data_dir.join(SET_ASIDE);
     if all.exists() { paths_in(&all) } else { Ok(Vec::new()) }
 }

@@ -24,8 +24,8 @@ mod data_dir;
 mod directory;
 mod people;
 mod recent;
-mod signing_keys;
 mod redaction;
+mod signing_keys;
 mod upgrade;
 mod version;
 

@@ -4,7 +4,6 @@ use super::*;
 use crate::store::backup::{accept_loss, log_of_data_dir};
 use crate::store::check::check;
 use crate::store::record::{PersonalContents, digest};
-use crate::store::redaction::{Order, Plan, RedactError, Redacted, plan, redact};
 
 /// Traces of the person that no other person has: names as reported and as folded, a note, and a text.
 const TRACES: [&str; 7] =
@@ -71,7 +70,7 @@ fn registry(root: &Path) {
 
 fn planned(root: &Path) -> Result<Plan, RedactError> {
     let (log, _guard) = log_of_data_dir(root).unwrap();
-    plan(root, &*log, PERSON)
+    plan_redaction(root, &*log, PERSON)
 }
 
 fn order() -> Order {
@@ -232,7 +231,7 @@ fn a_reason_may_not_name_the_person_and_the_person_must_be_on_file() {
     }
     assert_eq!(records_in(root), before);
     let (log, _guard) = log_of_data_dir(root).unwrap();
-    let unknown = plan(root, &*log, specialist(501)).unwrap_err();
+    let unknown = plan_redaction(root, &*log, specialist(501)).unwrap_err();
     assert!(unknown.is_usage() && !unknown.to_string().contains("Quillon"), "{unknown}");
 }
 

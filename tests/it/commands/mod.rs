@@ -7,6 +7,7 @@ mod listed;
 mod prior_numbers;
 mod profiles;
 mod providers;
+mod redaction;
 mod reports;
 mod said;
 mod shown;

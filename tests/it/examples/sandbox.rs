@@ -157,6 +157,10 @@ impl Sandbox {
         } else if text.contains("--endpoint") || text.contains("\nCommands:\n") || name == "witness" {
             self.prepared("cpss-registry serve --dev --data-dir ./sample");
         }
+        if name == "redact" {
+            self.prepared("cpss-registry serve --dev --data-dir ./sample");
+            self.running.clear();
+        }
         if name == "claims" {
             let profiles = self.root().join("home/.config/cpss-registry");
             fs::create_dir_all(&profiles).unwrap();

@@ -37,7 +37,7 @@ fn redacted(frame: &Frame<'_>, tip: &Tip, redact: &mut Redact<'_>) -> Result<Opt
 }
 
 /// Replaces the records in a segment that is no part of a log any more. Returns false, and changes nothing, if a part of
-/// it cannot be read: then nobody knows what is in it.
+/// it cannot be read: then it may hold anything.
 pub(in crate::store) fn redact_apart(
     disk: Arc<dyn Disk>,
     path: &Path,

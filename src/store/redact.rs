@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{RedactionError, set_aside};
+use super::redaction::{RedactionError, set_aside};
 use crate::domain::fact::{Fact, RegistryFact, Reporter, Role, SpecialistFact};
 use crate::domain::id::{Revision, SpecialistId};
 use crate::domain::name::{PersonName, fold};
@@ -97,7 +97,7 @@ impl RedactError {
 }
 
 /// Finds out what a redaction would remove. Reads every record of the log, and changes nothing.
-pub fn plan(data_dir: &Path, log: &dyn OfflineLog, specialist: SpecialistId) -> Result<Plan, RedactError> {
+pub fn plan_redaction(data_dir: &Path, log: &dyn OfflineLog, specialist: SpecialistId) -> Result<Plan, RedactError> {
     let mut plan = Plan {
         records: Vec::new(),
         redacted_at: None,
