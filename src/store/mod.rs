@@ -53,7 +53,7 @@ pub use data_dir::{DataDirError, Key, Unfinished, request_key_in};
 use engine::{log_engine, shared_log_engine};
 pub use home::{copied_log, mark_as_copy, mark_as_own, name_own_log, own_log, refuse_other_place};
 pub use identity::{IdentityError, holds_registry, moved_to, registry_id};
-use index::{Index, IndexOptions, Progress};
+use index::{Index, Progress};
 pub use keyed::{mac, request_key_id};
 pub use keys_in_use::KeysInUse;
 use log::replicated::statements::APART;

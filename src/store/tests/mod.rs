@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::index::{NameKey, OpenIndexError, View};
+use super::index::{IndexOptions, NameKey, OpenIndexError, View};
 use super::*;
 use crate::domain::day::{Day, Period};
 use crate::domain::fact::*;

@@ -83,7 +83,7 @@ fn redacted(root: &Path) -> Option<Redacted> {
 }
 
 /// The paths of all files in a directory.
-fn files_below(root: &Path) -> Vec<std::path::PathBuf> {
+fn files_below(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
