@@ -78,6 +78,12 @@ impl Ship {
                         return Ok(Outcome::Done);
                     }
                 }
+                // Names were redacted: segments have other bytes, in the copy too once it has begun again.
+                Err(BackupError::RedactedSince | BackupError::Log(ReadError::Damaged(_))) => {
+                    drop(ship);
+                    ship = self.begin(data_dir)?;
+                    continue;
+                }
                 // What a server does when it starts or a disk is full may pass; what a history says does not.
                 Err(error) if self.once || !may_pass(&error) => return Err(failed(&error)),
                 Err(error) => tell(&failing, &failed(&error).to_string()),
@@ -94,6 +100,9 @@ impl Ship {
             match backup::Ship::begin(data_dir, &self.target, &mut |step| progress.show(step)) {
                 Err(BackupError::NoPublishedHead) if !self.once => {
                     tell(&waiting, "waiting for the server to publish its head\n");
+                }
+                Err(BackupError::RedactionPending) if !self.once => {
+                    tell(&waiting, "waiting for the server to complete a redaction\n");
                 }
                 begun => return begun.map_err(|error| failed(&error)),
             }

@@ -61,6 +61,7 @@ pub fn archive(
         step.done += part.bytes;
         on_step(step);
     }
+    segments.reading.refuse_pending(&*log)?;
     let manifest = Manifest::of(&segments.reading.tail, files);
     tar.file(MANIFEST, manifest.text().as_bytes())?;
     tar.end()?;

@@ -14,6 +14,7 @@ mod earlier_format;
 mod manifest;
 mod note;
 mod reading;
+mod redacted;
 mod restore;
 mod rewrite;
 mod sealed;
@@ -120,6 +121,12 @@ pub enum BackupError {
         /// The last revision in the backup.
         head: Revision,
     },
+    /// A redaction is on record, and the log still has what it removes.
+    #[error("a redaction is under way: try again once it is complete (the next start of the registry completes it)")]
+    RedactionPending,
+    /// The log has a redaction that the copy does not have.
+    #[error("what is personal about somebody was redacted: the copy must begin again")]
+    RedactedSince,
     /// The archive cannot be written, or its reader has gone.
     #[error("the archive could not be written")]
     Output(#[source] io::Error),

@@ -4,10 +4,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::BackupError;
 use super::manifest::Sha256Text;
+use super::redacted;
 use super::rewrite::Tail;
 use crate::store::log::{OfflineLog, Part};
 use crate::store::priority::yield_now;
 use crate::store::record::{self, Hash};
+use crate::store::redaction::Redactions;
 
 /// The number of bytes of the log after which the reader yields the CPU.
 const BYTES_PER_SLICE: u64 = 16 * 1024;
@@ -22,12 +24,13 @@ pub(super) struct Reading {
     pub tail: Tail,
     /// The chain up to the end of the previous part.
     chain: Option<Hash>,
+    redactions: Redactions,
 }
 
 impl Reading {
     /// Nothing was read yet.
     pub fn new() -> Reading {
-        Reading { tail: Tail::new(), chain: None }
+        Reading { tail: Tail::new(), chain: None, redactions: Redactions::new() }
     }
 
     /// Reads the next part. Every frame is verified, and every record decoded. Returns the digest of the part.
@@ -46,7 +49,9 @@ impl Reading {
             let offset = batches.offset();
             let Some(whole) = batches.read()? else { break };
             for (revision, bytes) in &whole.frame.records {
-                self.tail.advance(&record::decode(*revision, bytes)?);
+                let record = record::decode(*revision, bytes)?;
+                self.tail.advance(&record);
+                redacted::note(&mut self.redactions, &record);
             }
             on_frame(&hashed, offset, whole.bytes)?;
             hashed.update(whole.bytes);
@@ -59,5 +64,10 @@ impl Reading {
         }
         self.chain = batches.chain();
         Ok(Sha256Text::of(hashed))
+    }
+
+    /// Fails if a redaction that was read is not complete.
+    pub fn refuse_pending(&self, log: &dyn OfflineLog) -> Result<(), BackupError> {
+        redacted::refuse_pending(log, &self.redactions)
     }
 }

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::apart::refuse_unless_apart;
 use super::manifest::{Listed, Manifest, Sha256Text};
+use super::redacted::is_redaction;
 use super::rewrite::Tail;
 use super::take::{Taken, TargetLock, published_head, published_log, take};
 use super::verify::log_of_backup;
@@ -90,7 +91,7 @@ impl Ship {
     }
 
     /// Copies what was published since. After an error nothing has changed, and the next call tries again. A data
-    /// directory without a registry is an error: its disk may be lost.
+    /// directory without a registry is an error: its disk may be lost. After a redaction the copy must begin again.
     pub fn follow(&mut self) -> Result<(), BackupError> {
         let engine = file_engine(&self.data_dir, LogOptions::default());
         let until = published_head(&engine, &self.data_dir)?.unwrap_or(Revision::ZERO);
@@ -128,7 +129,11 @@ impl Ship {
             && let Some(whole) = batches.read()?
         {
             for (revision, bytes) in &whole.frame.records {
-                reached.tail.advance(&record::decode(*revision, bytes)?);
+                let record = record::decode(*revision, bytes)?;
+                if is_redaction(&record) {
+                    return Err(BackupError::RedactedSince);
+                }
+                reached.tail.advance(&record);
             }
             let undecodable = record::Undecodable { revision: reached.tail.revision, what: "its frame has no chain" };
             reached.tip = whole.frame.tip().ok_or(undecodable)?;

@@ -11,6 +11,7 @@ use super::apart::refuse_unless_apart;
 use super::earlier_format::keep_earlier_format;
 use super::manifest::{Listed, Manifest, Sha256Text};
 use super::reading::Reading;
+use super::redacted::is_same_history;
 use super::verify::{VerifyError, compare};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
@@ -79,6 +80,7 @@ pub(super) fn take(
         files.push(listed);
     }
     copy.refuse_missing_files(&files)?;
+    copy.reading.refuse_pending(log)?;
     for part in ["keys", "log"] {
         let directory = target.join(part);
         sync_directory(&directory).map_err(disk("made durable", &directory))?;
@@ -223,28 +225,36 @@ impl Copier<'_> {
         let is_there = earlier
             .as_ref()
             .is_some_and(|earlier| earlier.bytes == part.bytes && compare(self.target, earlier).is_ok());
-        let tmp = to.with_extension("tmp");
-        let mut draft = if is_there { None } else { Some(SegmentDraft::create(&RealDisk, &tmp)?) };
-        let sha256 = self.read(part, earlier.as_ref(), draft.as_mut(), on_bytes)?;
-        match draft {
-            None => self.kept += 1,
-            Some(draft) => {
-                draft.finish()?;
-                fs::rename(&tmp, &to).map_err(disk("put in place", &to))?;
-                self.copied += 1;
+        if is_there {
+            let before = self.reading.clone();
+            let (sha256, is_same) = self.read(part, earlier.as_ref(), None, on_bytes)?;
+            if is_same {
+                self.kept += 1;
+                return Ok(Listed { path, bytes: part.bytes, sha256 });
             }
+            self.reading = before;
         }
+        let tmp = to.with_extension("tmp");
+        let mut draft = SegmentDraft::create(&RealDisk, &tmp)?;
+        let (sha256, is_same) = self.read(part, earlier.as_ref(), Some(&mut draft), on_bytes)?;
+        // A redaction changes bytes, and no digest.
+        if !is_same && !is_same_history(self.target, self.log, part)? {
+            return Err(self.other_history());
+        }
+        draft.finish()?;
+        fs::rename(&tmp, &to).map_err(disk("put in place", &to))?;
+        self.copied += 1;
         Ok(Listed { path, bytes: part.bytes, sha256 })
     }
 
-    /// Reads a part. It must begin with the bytes that an earlier backup has of it.
+    /// Reads a part. Returns its digest, and whether it begins with the bytes that an earlier backup has of it.
     fn read(
         &mut self,
         part: &Part,
         earlier: Option<&Listed>,
         mut draft: Option<&mut SegmentDraft>,
         on_bytes: &mut dyn FnMut(u64),
-    ) -> Result<Sha256Text, BackupError> {
+    ) -> Result<(Sha256Text, bool), BackupError> {
         let mut is_same = earlier.is_none();
         let mut compare_at = |offset: u64, digest: &dyn Fn() -> Sha256Text| {
             if let Some(earlier) = earlier.filter(|earlier| earlier.bytes == offset) {
@@ -260,7 +270,7 @@ impl Copier<'_> {
             Ok(())
         })?;
         compare_at(part.bytes, &|| whole.clone());
-        if is_same { Ok(whole) } else { Err(self.other_history()) }
+        Ok((whole, is_same))
     }
 
     /// Fails if an earlier backup has a file that this one lacks: then it is of another history. Only the private half of

@@ -3,6 +3,7 @@
 mod archives;
 mod interrupted;
 mod loss;
+mod redaction;
 mod ship;
 mod signing_keys;
 
