@@ -18,6 +18,8 @@ pub struct Report {
     pub head: Revision,
     /// The epoch of the head.
     pub epoch: Option<Uuid>,
+    /// The last revision in the latest signed checkpoint; 0 if there is none.
+    pub checkpoint: Revision,
     /// The open day.
     pub open_day: Day,
     /// The day of the clock.
@@ -65,6 +67,7 @@ impl Registry {
         Report {
             head: head.revision,
             epoch: head.history.epoch_of(head.revision).map(|epoch| epoch.id),
+            checkpoint: shared.checkpoints.latest().map_or(Revision::ZERO, |latest| latest.revision),
             open_day: head.today,
             clock_day: shared.clock.civil_day(),
             calendar_held: shared.due_through(&head).err(),

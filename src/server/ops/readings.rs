@@ -134,6 +134,7 @@ impl Ops {
 /// What the registry reports about itself.
 fn add_registry(readings: &mut Readings, report: &Report) {
     readings.add(&list::HEAD_REVISION, report.head.0);
+    readings.add(&list::CHECKPOINT_REVISION, report.checkpoint.0);
     if let Some(epoch) = report.epoch {
         readings.labeled(&list::EPOCH_INFO, &[&epoch.to_string()], true);
     }

@@ -124,6 +124,7 @@ metrics! {
     LOG_APPEND_SECONDS = Histogram "cpss_log_append_seconds" [] "Time to make a batch durable in the log: write and sync, or the database";
     COMMITS_FAILED = Counter "cpss_commits_failed_total" [COMMIT_CAUSE] "Batches of commands that were not committed";
     HEAD_REVISION = Gauge "cpss_head_revision" [] "The last published revision";
+    CHECKPOINT_REVISION = Gauge "cpss_checkpoint_revision" [] "The last revision in the latest signed checkpoint of the transparency log; 0: none is signed since the start";
     EPOCH_INFO = Info "cpss_epoch_info" [EPOCH] "The epoch of the head";
     OPEN_DAY = Gauge "cpss_open_day_timestamp_seconds" [] "The open civil day, as its midnight in UTC";
     OPEN_DAY_LAG = Gauge "cpss_open_day_lag_days" [] "Days by which the open day is behind the day of the clock";
