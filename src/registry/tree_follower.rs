@@ -19,7 +19,7 @@ use crate::proof::key_ring::KeyRing;
 use crate::proof::keys::KeyError;
 use crate::proof::tree::{Checkpoint, Fork, Note, Origin, VerifierKey};
 use crate::store::incident::Incident;
-use crate::store::priority::{BELOW_NORMAL, lower_priority, restart_on_panic};
+use crate::store::priority::{BELOW_NORMAL, lower_priority, restart_on_panic, yield_now};
 use crate::store::tree::{DIRECTORY, FollowError, TreeError, TreeWriter};
 
 /// The pause before the head is looked at again. Within it, several commits become one checkpoint.
@@ -104,7 +104,10 @@ impl Follower {
         loop {
             let next = match self.step(&mut tree) {
                 Ok(true) => PAUSE,
-                Ok(false) => Duration::ZERO,
+                Ok(false) => {
+                    yield_now();
+                    Duration::ZERO
+                }
                 Err(error) => {
                     self.failed(&error);
                     PAUSE_AFTER_FAILURE

@@ -28,8 +28,8 @@ use crate::proof::tree::{self, Edge};
 /// The directory of the tree in a data directory.
 pub const DIRECTORY: &str = "tree";
 
-/// The number of leaves that are appended at once: about half a megabyte.
-const BATCH: u64 = 16 * 1024;
+/// The number of leaves that are appended at once. They take a few milliseconds.
+const BATCH: u64 = 4 * 1024;
 
 /// After this number of leaves a tree that is built is made durable.
 const SAVED_AFTER: u64 = 1024 * 1024;
