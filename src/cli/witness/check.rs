@@ -72,6 +72,9 @@ pub(super) enum Refusal {
     /// It is of another registry.
     #[error("the checkpoint is of another registry")]
     Registry,
+    /// It is the first one, and the hashes that the log serves are not those of its tree.
+    #[error("the hashes that the log serves do not give the root in its checkpoint")]
+    Root,
     /// It is smaller than one that was seen.
     #[error("ROLLBACK: the log had revision {seen}, and now it ends with {size}, in the same epoch")]
     Rollback {
@@ -116,7 +119,9 @@ impl Witness {
             let note = self.origin.checkpoint().await?;
             match self.judge(&note).await {
                 // A replica may be late, and a restore may come between the checkpoint and its tiles.
-                Err(Problem::Refused(Refusal::Rollback { .. } | Refusal::Rewritten { .. })) if tries < TRIES => {
+                Err(Problem::Refused(Refusal::Rollback { .. } | Refusal::Rewritten { .. } | Refusal::Root))
+                    if tries < TRIES =>
+                {
                     tries += 1;
                     sleep(PAUSE).await;
                 }
@@ -134,7 +139,7 @@ impl Witness {
         let checkpoint = &seen.checkpoint;
         let Some(last) = self.state.last.clone() else {
             let tree = self.state.tree(&checkpoint.origin.epoch)?;
-            let tree = self.filled(tree, checkpoint, Refusal::Rewritten { seen: 0 }).await?;
+            let tree = self.filled(tree, checkpoint, Refusal::Root).await?;
             return self.keep(seen, tree, Found::First);
         };
         let before = &last.checkpoint;
@@ -209,8 +214,10 @@ impl Witness {
         }
         tree.append(&fresh).map_err(StateError::from)?;
         if tree.root() != checkpoint.root {
-            if before < tree.size() {
-                tree.cut(before).map_err(StateError::from)?;
+            // Before a first checkpoint was found right, nothing is worth keeping.
+            let kept = if self.state.last.is_some() { before } else { 0 };
+            if kept < tree.size() {
+                tree.cut(kept).map_err(StateError::from)?;
             }
             return Err(Problem::Refused(otherwise));
         }

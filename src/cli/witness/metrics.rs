@@ -1,7 +1,6 @@
 //! What a witness reports to Prometheus.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -73,9 +72,4 @@ impl Metrics {
             tokio::spawn(timeout(PATIENCE, http1::Builder::new().serve_connection(TokioIo::new(stream), answer)));
         }
     }
-}
-
-/// Listens on an address.
-pub(super) async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }

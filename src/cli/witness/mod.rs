@@ -12,10 +12,11 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use self::check::{Found, Problem, Witness};
-use self::metrics::{Metrics, listen};
+use self::metrics::Metrics;
 use self::origin::Origin;
 use self::state::State;
 use super::failure::Failure;
@@ -99,7 +100,9 @@ impl WitnessLog {
     /// Serves the metrics until the returned value is dropped.
     async fn serve(&self, metrics: &Arc<Metrics>) -> Result<Option<tokio::task::JoinSet<()>>, Failure> {
         let Some(address) = self.metrics else { return Ok(None) };
-        let listener = listen(address).await.map_err(|error| Failure::of(format!("--metrics {address}"), &error))?;
+        let unusable = |error| Failure::of(format!("--metrics {address}"), &error);
+        let listener = TcpListener::bind(address).await.map_err(unusable)?;
+        print_aside(&format!("metrics on {}\n", listener.local_addr().map_err(unusable)?));
         let mut serving = tokio::task::JoinSet::new();
         serving.spawn(Arc::clone(metrics).serve(listener));
         Ok(Some(serving))

@@ -11,6 +11,7 @@ import http.client
 import json
 import random
 import sys
+import time
 import urllib.parse
 
 SERVICE = "/ms.dmh.credential.v1.LogService/"
@@ -71,20 +72,22 @@ class Log:
     def __init__(self, origin):
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(origin).netloc, timeout=30)
 
+    def send(self, method, path, body=None, headers=None):
+        """Sends a request, and again if it was too fast."""
+        while True:
+            self.connection.request(method, path, body, headers or {})
+            response = self.connection.getresponse()
+            answer = response.read()
+            if response.status != 429:
+                assert response.status == 200, f"{path} {body}: {response.status} {answer!r}"
+                return answer
+            time.sleep(float(response.headers["retry-after"]))
+
     def get(self, path):
-        self.connection.request("GET", path)
-        response = self.connection.getresponse()
-        body = response.read()
-        assert response.status == 200, f"{path}: {response.status} {body!r}"
-        return body
+        return self.send("GET", path)
 
     def call(self, method, request):
-        body = json.dumps(request)
-        self.connection.request("POST", SERVICE + method, body, {"content-type": "application/json"})
-        response = self.connection.getresponse()
-        answer = json.loads(response.read())
-        assert response.status == 200, f"{method} {request}: {answer}"
-        return answer
+        return json.loads(self.send("POST", SERVICE + method, json.dumps(request), {"content-type": "application/json"}))
 
     def tile(self, level, index, width):
         """A tile, as C2SP tlog-tiles names it."""

@@ -209,6 +209,8 @@ async fn hashes_that_a_witness_lost_are_read_again_and_must_be_the_same() {
     log.publish(&key);
     let state = tempfile::tempdir().unwrap();
     let note = signed(&checkpoint('1', &records), &key);
+    let (code, said) = log.judged(note.clone(), &leaves("b", 700), state.path()).await;
+    assert!(code == Some(3) && said.contains("do not give the root"), "{said}");
     assert_eq!(log.judged(note.clone(), &records, state.path()).await.0, Some(0));
     std::fs::remove_dir_all(state.path().join("trees")).unwrap();
     assert_eq!(log.judged(note.clone(), &records, state.path()).await.0, Some(0));

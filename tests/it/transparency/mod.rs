@@ -51,9 +51,13 @@ async fn register(client: &Client, names: &[&str]) {
 
 /// Runs `witness --once` with more flags. Returns its exit code and all that it printed.
 async fn witness(server: SocketAddr, state: &Path, more: &[&str]) -> (Option<i32>, String) {
+    witness_of(&format!("http://{server}"), state, more).await
+}
+
+/// The same for a log at a URL.
+async fn witness_of(origin: &str, state: &Path, more: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
-    let origin = format!("http://{server}");
-    command.args(["witness", "--once", "--origin", &origin, "--state"]).arg(state).args(more).stdin(Stdio::null());
+    command.args(["witness", "--once", "--origin", origin, "--state"]).arg(state).args(more).stdin(Stdio::null());
     let Output { status, stdout, stderr } =
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     (status.code(), [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat())

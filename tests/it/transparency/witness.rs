@@ -1,15 +1,20 @@
 //! A witness of a server whose log grows, is rewritten, loses records, and forks.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 
 use super::rewriting::{replace, rewrite};
-use super::{checkpoint_of_the_head, register, witness};
+use super::{checkpoint_of_the_head, register, witness, witness_of};
+use crate::browser::exchange::secured;
+use crate::harness::http1::{exchange, request};
 use crate::harness::requests::register_specialist;
-use crate::harness::{TODAY, TestServer, copy_of};
+use crate::harness::{TODAY, TestServer, copy_of, until};
 
 /// A registry with some people, and the state of a witness that saw all of it.
 async fn witnessed() -> (TestServer, TempDir) {
@@ -164,4 +169,54 @@ async fn a_witness_that_cannot_read_the_log_says_that_it_does_not_know() {
     server.stop().await;
     let (code, said) = witness(address, state.path(), &[]).await;
     assert!(code == Some(4) && said.contains("nothing is known about it"), "{code:?} {said}");
+}
+
+#[tokio::test]
+async fn a_witness_reads_over_tls_without_an_identity() {
+    let server = secured().await;
+    let (origin, state) = (format!("https://localhost:{}", server.http().port()), tempfile::tempdir().unwrap());
+    let authority = server.data_dir().join("ca.crt");
+    let flags = ["--ca", authority.to_str().unwrap()];
+    // The first checkpoint is signed within moments of the start.
+    let mut told = witness_of(&origin, state.path(), &flags).await;
+    for _ in 0..20 {
+        if told.0 == Some(4) {
+            told = witness_of(&origin, state.path(), &flags).await;
+        }
+    }
+    assert_eq!(told.0, Some(0), "{}", told.1);
+    let (code, said) = witness_of(&origin, state.path(), &[]).await;
+    assert!(code == Some(4) && said.contains("certificate"), "an authority that nobody trusts: {said}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_witness_that_goes_on_reports_metrics_until_it_is_ended() {
+    let (server, state) = witnessed().await;
+    let origin = format!("http://{}", server.http());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_cpss-registry"))
+        .args(["witness", "--every", "1s", "--metrics", "127.0.0.1:0", "--origin", &origin, "--state"])
+        .arg(state.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let metrics = said.next().unwrap().unwrap();
+    let address = metrics.strip_prefix("metrics on ").unwrap().to_owned();
+    let page = async || {
+        let stream = TcpStream::connect(&address).await.unwrap();
+        exchange(stream, &request("GET", "/metrics", &address, &[], "")).await.body
+    };
+    let size = server.client().head().await;
+    until("a second check", async || page().await.contains("{result=\"passed\"} 2")).await;
+    let shown = page().await;
+    assert!(shown.contains("cpss_witness_tree_size{epoch=") && shown.contains(&format!("}} {size}\n")), "{shown}");
+    assert!(!shown.contains("last_success_timestamp_seconds 0"), "{shown}");
+    let in_use = witness(server.http(), state.path(), &[]).await;
+    assert!(in_use.0 == Some(1) && in_use.1.contains("another witness"), "{}", in_use.1);
+    server.stop().await;
+    until("a check that fails", async || !page().await.contains("{result=\"unreachable\"} 0")).await;
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
