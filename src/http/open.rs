@@ -40,6 +40,9 @@ const TILES: &str = "/log/tile/";
 /// A full tile does not change, except by a restore. A witness asks caches for the present one.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
+/// How long the keys may be kept. A rotation publishes a key before it signs.
+const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
 /// What anyone may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
@@ -116,7 +119,12 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs"));
             return response;
         }
-        Content::Keys => return granted(request, "application/jwk-set+json", listener.surface.public_keys()),
+        Content::Keys => {
+            let keys = Static::of("application/jwk-set+json", listener.surface.public_keys());
+            let mut response = keys.answer(request);
+            response.headers_mut().insert(CACHE_CONTROL, KEYS_KEPT);
+            return response;
+        }
         Content::Checkpoint => return checkpoint(listener, request),
         Content::Tile => return tile(listener, request).await,
         Content::Page => |made| &made.page,

@@ -3,6 +3,7 @@
 //! Everything here is a pure function of its input, apart from the random numbers of keys and signatures. The store keeps
 //! the files, and the surface decides what is signed.
 
+pub mod claims;
 pub mod jwk;
 pub mod jws;
 pub mod key_ring;

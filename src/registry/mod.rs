@@ -14,7 +14,8 @@
 //!   `not_committed`: why a batch was not committed; `writer`: makes the batch durable, and follows the records of others;
 //!   `outage`: refuses what the log cannot take; `locking`: stages records of others that may not last;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`],
-//!   `report`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log in one place;
+//!   `report`, `evidence`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log
+//!   in one place;
 //! * [`checkpoints`]: the latest signed checkpoint; `tree_follower`: the thread that keeps the tree over the records and signs
 //!   checkpoints; [`transparency`]: proofs.
 //!
@@ -38,6 +39,7 @@ mod decision_context;
 mod dry_run;
 mod due_dates;
 mod errors;
+mod evidence;
 pub mod feed;
 mod figures;
 pub mod filters;
@@ -97,6 +99,7 @@ pub use self::content::Content;
 pub use self::decision_context::Numbers;
 pub use self::dry_run::Impact;
 pub use self::errors::{Held, OpenError, PinError, ReadError, SubmitError, SubmitErrorSource, WriterFailed, WritesOff};
+pub use self::evidence::Evidence;
 pub use self::figures::{CommitFailure, Figures};
 pub use self::handle::Registry;
 pub use self::open::{Opened, Options};

@@ -116,6 +116,21 @@ impl Accepted {
         self.receipt.revision.0
     }
 
+    /// The record; for a command that was only validated, the head.
+    pub(super) fn record(&self) -> Revision {
+        self.receipt.revision
+    }
+
+    /// False for a command that was only validated.
+    pub(super) fn is_recorded(&self) -> bool {
+        !self.fact_ids.is_empty()
+    }
+
+    /// The caller.
+    pub(super) fn context(&self) -> &CallContext {
+        &self.context
+    }
+
     /// Returns the token of the record; empty for a command that was only validated.
     pub(super) fn token(&self) -> String {
         self.receipt.token.map(|token| token.to_string()).unwrap_or_default()
@@ -211,8 +226,7 @@ impl Accepted {
                 let fact = encode::fact(recorded, encode::FactRelations::default(), &self.tags(contract));
                 let fact = self.context.fact(&recorded.reporter, fact);
                 // A command that was only validated has no record.
-                let is_recorded = !self.fact_ids.is_empty();
-                Some(if is_recorded { fact } else { v1::Fact { revision: 0, recorded_at: None, ..fact } })
+                Some(if self.is_recorded() { fact } else { v1::Fact { revision: 0, recorded_at: None, ..fact } })
             }
             _ => None,
         }

@@ -41,6 +41,7 @@ mod request_id;
 mod roster;
 mod searches;
 mod services;
+mod signed;
 pub mod status;
 mod stream;
 mod transparency;

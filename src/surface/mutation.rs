@@ -157,10 +157,12 @@ macro_rules! mutate {
         let context = $crate::surface::redaction::context(&$request)?;
         let mut message = $request.into_inner();
         let asked = $decode(&message, &*context.caller);
+        let signer = $contract.signer("receipt", std::mem::take(&mut message.receipt))?;
         message.validate_only = false;
         let content = $crate::surface::mutation::content(&mut message, &asked, |message, id| message.request_id = id);
         let method = concat!("/ms.dmh.credential.v1.", $path);
         let accepted = $contract.submit(&context, method, asked, content).await?;
+        let signed_receipt = accepted.signed_receipt($contract, signer, $path).await?;
         Ok(tonic::Response::new(v1::$response {
             $($resource: accepted.$resource($contract),)+
             $($read: accepted.$read($contract).await?,)?
@@ -174,6 +176,7 @@ macro_rules! mutate {
             specialist_count: accepted.specialist_count(),
             fact_count: accepted.fact_count,
             token: accepted.token(),
+            signed_receipt,
             fact_ids: accepted.fact_ids,
         }))
     }};

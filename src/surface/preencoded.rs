@@ -48,6 +48,26 @@ impl<M> Preencoded<M> {
     }
 }
 
+impl<M: Message + Default> Preencoded<M> {
+    /// Decodes the message again. `None` only if it is no `M`.
+    pub(super) fn decoded(&self) -> Option<M> {
+        M::decode(self.bytes.as_slice()).ok()
+    }
+}
+
+impl<M> Preencoded<M> {
+    /// Appends a text, as the field with the greatest number.
+    pub(super) fn with_text(mut self, field: u32, text: &str) -> Preencoded<M> {
+        prost::encoding::string::encode(field, &text.to_owned(), &mut self.bytes);
+        self
+    }
+
+    /// The length of the message.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
 impl<M: Message> Preencoded<M> {
     /// Encodes a generated message.
     pub(super) fn built(message: &M) -> Preencoded<M> {

@@ -273,6 +273,15 @@ pub fn no_backup_recipient() -> Status {
     with_details(Code::FailedPrecondition, "NO_BACKUP_RECIPIENT", message, details)
 }
 
+/// A signature is asked for, and this replica has no key to sign with. `field` asked for it.
+pub fn no_signing_key(field: &str) -> Status {
+    let mut details = ErrorDetails::new();
+    let remedy = "name the directory with the signing keys of all replicas in log.signing_keys, and restart the server";
+    details.add_precondition_failure_violation("NO_SIGNING_KEY", field, remedy);
+    let message = format!("{field}: this replica has no signing keys: ask without it, or ask another replica");
+    with_details(Code::FailedPrecondition, "NO_SIGNING_KEY", message, details)
+}
+
 /// The disk is below its reserve. Questions are still answered.
 pub fn store_full() -> Status {
     status(Code::ResourceExhausted, "STORE_FULL", "the disk is too full to record anything; reads still work")

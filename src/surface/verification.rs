@@ -33,10 +33,12 @@ impl VerificationService for Contract {
         request: Request<v1::VerifyCredentialRequest>,
     ) -> Result<Response<Preencoded<v1::VerifyCredentialResponse>>, Status> {
         let context = context(&request)?;
-        let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request.into_inner();
+        let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token, sign } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
+        let signer = self.signer("sign", sign)?;
         let asked = decode::asked_at(decode::verification_item(ItemPath::Single, item.as_ref()), &options);
-        self.single(&context, "VerificationService/VerifyCredential", asked).await
+        let response = self.single(&context, "VerificationService/VerifyCredential", asked).await?;
+        Ok(Response::new(self.signed(signer, &context, &item, response)?))
     }
 
     async fn batch_verify_credentials(
@@ -63,10 +65,12 @@ impl VerificationService for Contract {
         request: Request<v1::CheckBillingEligibilityRequest>,
     ) -> Result<Response<Preencoded<v1::CheckBillingEligibilityResponse>>, Status> {
         let context = context(&request)?;
-        let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
+        let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token, sign } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
+        let signer = self.signer("sign", sign)?;
         let asked = decode::asked_at(decode::eligibility_item(ItemPath::Single, item.as_ref()), &options);
-        self.single(&context, "VerificationService/CheckBillingEligibility", asked).await
+        let response = self.single(&context, "VerificationService/CheckBillingEligibility", asked).await?;
+        Ok(Response::new(self.signed(signer, &context, &item, response)?))
     }
 
     async fn batch_check_billing_eligibility(
@@ -93,10 +97,12 @@ impl VerificationService for Contract {
         request: Request<v1::ReviewEligibilityRequest>,
     ) -> Result<Response<Preencoded<v1::ReviewEligibilityResponse>>, Status> {
         let context = context(&request)?;
-        let v1::ReviewEligibilityRequest { item, known_at, min_revision, min_token } = request.into_inner();
+        let v1::ReviewEligibilityRequest { item, known_at, min_revision, min_token, sign } = request.into_inner();
         let options = v1::StreamOptions { known_at, min_revision, min_token };
+        let signer = self.signer("sign", sign)?;
         let asked = decode::asked_at(decode::review_item(ItemPath::Single, item.as_ref()), &options);
-        self.single(&context, "VerificationService/ReviewEligibility", asked).await
+        let response = self.single(&context, "VerificationService/ReviewEligibility", asked).await?;
+        Ok(Response::new(self.signed(signer, &context, &item, response)?))
     }
 
     async fn batch_review_eligibility(
@@ -124,16 +130,19 @@ impl VerificationService for Contract {
     ) -> Result<Response<Preencoded<v1::GetCredentialResponse>>, Status> {
         let context = context(&request)?;
         let request = request.into_inner();
+        let signer = self.signer("sign", request.sign)?;
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = AuditEntry::person(Some(asked.number), snapshot.today);
         let method = "VerificationService/GetCredential";
         let timeline = self.on_file(&context, method, &snapshot, found, (asked.number, asked.family_name)).await?;
         let today = day_asked(&snapshot, "as_of", None)?;
-        Ok(Response::new(Preencoded::built(&v1::GetCredentialResponse {
+        let response = Preencoded::built(&v1::GetCredentialResponse {
             credential: context.credential(&timeline, today),
             answer: Some(answer(&snapshot, today)),
-        })))
+            signed_answer: String::new(),
+        });
+        Ok(Response::new(self.signed(signer, &context, &request, response)?))
     }
 
     async fn list_standing_periods(
@@ -142,6 +151,7 @@ impl VerificationService for Contract {
     ) -> Result<Response<Preencoded<v1::ListStandingPeriodsResponse>>, Status> {
         let context = context(&request)?;
         let request = request.into_inner();
+        let signer = self.signer("sign", request.sign)?;
         let asked = decode::list_standing_periods(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = AuditEntry::person(Some(asked.number), None);
@@ -150,9 +160,10 @@ impl VerificationService for Contract {
         let range = Period::from_inclusive(asked.first_day.unwrap_or(timeline.effective_from), asked.last_day);
         let today = day_asked(&snapshot, "as_of", None)?;
         let periods = standing_periods(&snapshot, &timeline, range);
-        let response = v1::ListStandingPeriodsResponse { periods, answer: Some(answer(&snapshot, today)) };
+        let answer = Some(answer(&snapshot, today));
+        let response = v1::ListStandingPeriodsResponse { periods, answer, signed_answer: String::new() };
         let response = whole(response, "ask for fewer days, with first_day and last_day")?;
-        Ok(Response::new(Preencoded::built(&response)))
+        Ok(Response::new(self.signed(signer, &context, &request, Preencoded::built(&response))?))
     }
 }
 
@@ -163,13 +174,13 @@ impl Contract {
         context: &CallContext,
         method: &'static str,
         asked: Result<(impl Question, Knowledge), Rejection>,
-    ) -> Result<Response<Preencoded<M>>, Status> {
+    ) -> Result<Preencoded<M>, Status> {
         let (question, knowledge) = asked.map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_knowing(knowledge).await?;
         let mut wire = Wire::with_capacity(USUAL_ANSWER);
         let answered = question.answer(ItemPath::Single, (self, &snapshot), context, &mut wire, 1).await;
         self.audit_outcome(context, method, &snapshot, question.ask(), answered).await?;
-        Ok(Response::new(Preencoded::written(wire)))
+        Ok(Preencoded::written(wire))
     }
 
     /// Returns the timeline of a number that is on file, if the caller may see it and the family name, if given, is the

@@ -69,6 +69,7 @@ mod roster;
 mod scenarios;
 mod semantics;
 mod service_manager;
+mod signed;
 mod sizes;
 mod source_tree;
 mod stream;

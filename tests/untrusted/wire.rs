@@ -88,17 +88,17 @@ requests! {
     GetCredentialRequest(request) => { drop(decode::get_credential(&request)); }
     ListStandingPeriodsRequest(request) => { drop(decode::list_standing_periods(&request)); }
     VerifyCredentialRequest(request) => {
-        let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token } = request;
+        let v1::VerifyCredentialRequest { item, known_at, min_revision, min_token, sign: _ } = request;
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         drop(decode::asked_at(decode::verification_item(decode::ItemPath::Single, item.as_ref()), &options));
     }
     CheckBillingEligibilityRequest(request) => {
-        let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token } = request;
+        let v1::CheckBillingEligibilityRequest { item, known_at, min_revision, min_token, sign: _ } = request;
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         drop(decode::asked_at(decode::eligibility_item(decode::ItemPath::Single, item.as_ref()), &options));
     }
     ReviewEligibilityRequest(request) => {
-        let v1::ReviewEligibilityRequest { item, known_at, min_revision, min_token } = request;
+        let v1::ReviewEligibilityRequest { item, known_at, min_revision, min_token, sign: _ } = request;
         let options = v1::StreamOptions { known_at, min_revision, min_token };
         drop(decode::asked_at(decode::review_item(decode::ItemPath::Single, item.as_ref()), &options));
     }

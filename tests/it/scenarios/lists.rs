@@ -34,7 +34,7 @@ pub fn list_question(head: &[&str], text: &mut Clauses, names: &Names) -> Result
     Ok(Some(match head {
         ["shown", who] => {
             let (credential_number, family_name) = (names.number(who)?, text.text("family").unwrap_or_default());
-            ListQuestion::Shown(v1::GetCredentialRequest { credential_number, family_name, known_at: None })
+            ListQuestion::Shown(v1::GetCredentialRequest { credential_number, family_name, ..Default::default() })
         }
         ["facts", "of", of @ ..] => {
             let subject = match of {

@@ -111,6 +111,7 @@ pub fn question(
                 first_day: text.day("from")?,
                 last_day: text.day("to")?,
                 known_at,
+                sign: false,
             };
             (Question::Periods(request), Shows::Periods)
         }
@@ -259,9 +260,10 @@ impl Question {
                 let (items, known_at) = (request.item.into_iter().collect(), request.known_at);
                 let batch = v1::BatchVerifyCredentialsRequest { items, known_at, ..Default::default() };
                 match client.call(batch).await?.results.pop().and_then(|result| result.outcome) {
-                    Some(verification_result::Outcome::Verification(found)) => {
-                        Some(v1::VerifyCredentialResponse { verification: Some(found) }.encode_to_vec())
-                    }
+                    Some(verification_result::Outcome::Verification(found)) => Some(
+                        v1::VerifyCredentialResponse { verification: Some(found), ..Default::default() }
+                            .encode_to_vec(),
+                    ),
                     _ => Some(Vec::new()),
                 }
             }
@@ -269,9 +271,10 @@ impl Question {
                 let (items, known_at) = (request.item.into_iter().collect(), request.known_at);
                 let batch = v1::BatchCheckBillingEligibilityRequest { items, known_at, ..Default::default() };
                 match client.call(batch).await?.results.pop().and_then(|result| result.outcome) {
-                    Some(eligibility_result::Outcome::Eligibility(found)) => {
-                        Some(v1::CheckBillingEligibilityResponse { eligibility: Some(found) }.encode_to_vec())
-                    }
+                    Some(eligibility_result::Outcome::Eligibility(found)) => Some(
+                        v1::CheckBillingEligibilityResponse { eligibility: Some(found), ..Default::default() }
+                            .encode_to_vec(),
+                    ),
                     _ => Some(Vec::new()),
                 }
             }

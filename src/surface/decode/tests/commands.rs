@@ -71,6 +71,7 @@ fn the_common_fields_of_mutations_are_read_alike() {
         note: "ü".repeat(500),
         name: a_name(),
         birth_date: date("1990-02-03"),
+        receipt: false,
     };
     let read = register_specialist(&request).unwrap();
     assert_eq!((read.request_id.to_string().as_str(), read.validate_only), (REQUEST_ID, true));

@@ -43,6 +43,7 @@ fn single_resources_are_requested_by_id() {
         first_day: first_of_march(),
         last_day: date("2026-02-28"),
         known_at: None,
+        sign: false,
     };
     assert_eq!(faults(list_standing_periods(&periods)), ["last_day"]);
     let subject = Some(v1::list_facts_request::Subject::EmploymentId(job()));
