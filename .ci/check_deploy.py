@@ -308,6 +308,8 @@ def check_replicas(config, documents):
     for key in ("password_file", "ca", "request_key"):
         if not log[key].startswith(f"{mount}/"):
             fail(f"the replicas overlay's config.toml has log.{key} = {log[key]!r}, which nothing mounts")
+    if log["signing_keys"] != mount:
+        fail(f"the replicas overlay's config.toml has log.signing_keys = {log['signing_keys']!r}, which nothing mounts")
     if "replica_id" in log:
         fail("the replicas overlay's config.toml gives every replica the same name")
 

@@ -28,7 +28,7 @@ const EXAMPLE: &str = "\
 Example:
   cpss-registry join --config /etc/cpss-registry/config.toml
 
-Copy the configuration, request.key and the certificates from the first replica. The data directory stays empty: `serve`
+Copy the configuration, request.key, signing-keys and the certificates from the first replica. The data directory stays empty: `serve`
 fills it from the log. A replica that has joined may join again, which changes nothing.";
 
 #[derive(Serialize)]

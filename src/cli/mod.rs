@@ -61,6 +61,7 @@ mod restore_drill;
 mod review;
 mod review_items;
 mod roster;
+mod rotate_keys;
 mod row_stream;
 mod rule_sets;
 mod scratch_dir;
@@ -71,6 +72,7 @@ mod table;
 mod terminal;
 mod upgrade;
 mod verify;
+mod verify_answer;
 mod witness;
 
 use std::ffi::OsString;
@@ -106,6 +108,7 @@ enum Command {
     Create(create::Create),
     Init(init::Init),
     Clients(clients::Clients),
+    RotateKeys(rotate_keys::RotateKeys),
     Join(join::Join),
     Replica(replica::Replica),
     Log(log::Log),
@@ -114,6 +117,7 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     Serve(serve::Serve),
     Verify(verify::Verify),
+    VerifyAnswer(verify_answer::VerifyAnswer),
     Roster(roster::Roster),
     Report(report::Report),
     Staff(staff::Staff),
@@ -187,6 +191,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Create(create) => create.run(),
         Command::Init(init) => init.run(),
         Command::Clients(clients) => clients.run(),
+        Command::RotateKeys(rotate) => rotate.run(),
         Command::Join(join) => join.run(),
         Command::Replica(replica) => replica.run(),
         Command::Log(log) => log.run(),
@@ -195,6 +200,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Upgrade(upgrade) => upgrade.run(),
         Command::Serve(serve) => serve.run(),
         Command::Verify(verify) => verify.run(),
+        Command::VerifyAnswer(verify) => verify.run(),
         Command::Roster(roster) => roster.run(),
         Command::Staff(staff) => staff.run(),
         Command::Report(report) => report.run(),

@@ -4,6 +4,7 @@
 //! the files, and the surface decides what is signed.
 
 pub mod claims;
+pub mod included;
 pub mod jwk;
 pub mod jws;
 pub mod key_ring;

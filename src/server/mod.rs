@@ -193,7 +193,7 @@ pub async fn run(
     let (supervision, _watching) = Supervision::begin(&ops);
     let (listener, watch) = configured_listener(&config, &ops)?;
     let requests = watch.as_ref().map(|watch| watch.requests.clone());
-    let reload = Reload::begin(&config, &supervision, requests).map_err(ServeError::Hangup)?;
+    let reload = Reload::begin(&config, &supervision, requests, &ops.registry).map_err(ServeError::Hangup)?;
     let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let (ops_listener, ops_address) = listen(config.ops_listen).await?;

@@ -167,6 +167,7 @@ fn options(config: &Config, access: Option<&LogAccess>, runtime: &Handle, adopts
             mode,
             place,
             replaces_lost_key: config.new_request_key,
+            signing_keys: config.log_signing_keys.clone(),
             log: log_options(config),
             ..StoreOptions::default()
         },

@@ -1,6 +1,9 @@
-//! SIGHUP: the settings of the log, the certificates, and the list of clients are read again. The service manager learns
-//! the outcome.
+//! SIGHUP: the settings of the log, the certificates, the list of clients, and the signing keys are read again. The service
+//! manager learns the outcome.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, oneshot};
 
@@ -9,6 +12,7 @@ use super::listener::{Loaded, ReloadRequests};
 use super::logging;
 use super::supervision::Supervision;
 use super::vital::{AbortOnDrop, restarted};
+use crate::registry::Registry;
 
 /// Reloads on SIGHUP.
 pub(super) struct Reload {
@@ -17,6 +21,8 @@ pub(super) struct Reload {
     supervision: Supervision,
     /// Where a reload of the files is requested. `None` on a development server, which has none.
     files: Option<ReloadRequests>,
+    /// The registry, once it is open. Its signing keys are read at the opening.
+    registry: Arc<ArcSwapOption<Registry>>,
 }
 
 impl Reload {
@@ -25,9 +31,11 @@ impl Reload {
         config: &Config,
         supervision: &Supervision,
         files: Option<ReloadRequests>,
+        registry: &Arc<ArcSwapOption<Registry>>,
     ) -> std::io::Result<AbortOnDrop> {
         let hangup = signal(SignalKind::hangup())?;
-        let reload = Reload { flags: config.flags.clone(), hangup, supervision: supervision.clone(), files };
+        let (flags, supervision) = (config.flags.clone(), supervision.clone());
+        let reload = Reload { flags, hangup, supervision, files, registry: Arc::clone(registry) };
         Ok(AbortOnDrop::spawn(reload.keep()))
     }
 
@@ -48,6 +56,9 @@ impl Reload {
         if !logging::reload(&self.flags) {
             rejected.push("settings of the log");
         }
+        if !self.reload_keys().await {
+            rejected.push("signing keys");
+        }
         if !is_expected {
             return self.reload_files_later();
         }
@@ -66,6 +77,23 @@ impl Reload {
     fn reload_files_later(&self) {
         if let Some(files) = &self.files {
             drop(files.try_send(oneshot::channel().0));
+        }
+    }
+
+    /// Reads the signing keys again. Returns false if those that were read before stay in use.
+    async fn reload_keys(&self) -> bool {
+        let Some(keys) = self.registry.load().as_ref().map(|registry| Arc::clone(registry.signing_keys())) else {
+            return true;
+        };
+        let reloaded = tokio::task::spawn_blocking(move || keys.reload()).await;
+        match reloaded {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(event = "signing_keys_not_loaded", error, "the signing keys were not loaded");
+                false
+            }
+            Err(_) => false,
         }
     }
 
@@ -103,7 +131,7 @@ mod tests {
         let hangup = signal(SignalKind::hangup()).unwrap();
         // The settings of the log, which all tests share, stay as they are: these flags have a mistake.
         let flags = Flags { config: Some("/nonexistent/config.toml".to_owned()), ..Flags::default() };
-        let reload = Reload { flags, hangup, supervision, files: Some(files) };
+        let reload = Reload { flags, hangup, supervision, files: Some(files), registry: Arc::default() };
         for _ in 0..3 {
             tokio::time::timeout(Duration::from_secs(60), reload.reload()).await.expect("it does not wait");
         }

@@ -119,6 +119,12 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), DataDirError> {
     Ok(())
 }
 
+/// The private halves in a directory.
+pub fn private_files(directory: &Path) -> Result<Vec<PathBuf>, DataDirError> {
+    let names = names_in(directory)?.into_iter().filter(|name| name.ends_with(PRIVATE));
+    Ok(names.map(|name| directory.join(name)).collect())
+}
+
 /// True for the path of a file of this kind in a data directory.
 pub(super) fn is_signing_key(path: &str) -> bool {
     path.strip_prefix("keys/").and_then(parse_name).is_some()

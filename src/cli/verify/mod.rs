@@ -2,6 +2,8 @@
 
 mod answer;
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -10,6 +12,7 @@ use tonic_types::StatusExt as _;
 
 use super::connect::Connection;
 use super::failure::Failure;
+use super::new_file::NewFile;
 use super::personal::{FAMILY_NAME, PersonalInput, can_ask};
 use super::question::Question;
 use super::{Outcome, block_on, message_json, print, print_aside, print_json, terminal};
@@ -35,6 +38,9 @@ pub struct Verify {
     input: PersonalInput,
     #[command(flatten)]
     question: Question,
+    /// Write the answer as a signed statement to a new file, for `verify-answer`
+    #[arg(long, value_name = "FILE")]
+    sign: Option<PathBuf>,
     #[command(flatten)]
     connection: Connection,
     /// Print one JSON object
@@ -47,6 +53,7 @@ Examples:
   cpss-registry verify CPS-28MS-MN2K-Z
   cpss-registry verify --prior-number MS-00417
   echo \"family_name: O'Neal\" | cpss-registry verify --prior-number MS-00417 --person -
+  cpss-registry verify CPS-28MS-MN2K-Z --sign signed-answer.jws
   cpss-registry verify cps28msmn2kz --as-of 2026-03-01 --known-at 100 --provider region-1-cmhc
 
 With --person, the family name is checked, too. A provider that asks by prior number about somebody who is not its staff
@@ -56,7 +63,10 @@ impl Verify {
     pub(super) fn run(mut self) -> Result<Outcome, Failure> {
         self.question = self.question.filled(self.connection.profile()?);
         let family_name = if self.input.is_given() { self.family_name()? } else { String::new() };
-        let verification = block_on(self.ask(family_name))?;
+        let (verification, signed) = block_on(self.ask(family_name))?;
+        if let Some(path) = &self.sign {
+            NewFile::write(path, format!("{signed}\n").as_bytes()).map_err(|error| not_written(path, &error))?;
+        }
         if self.json {
             print_json(&message_json::of("Verification", &verification)?)?;
         } else {
@@ -74,7 +84,7 @@ impl Verify {
         Ok(self.input.read(&[FAMILY_NAME])?.text(FAMILY_NAME))
     }
 
-    async fn ask(&self, family_name: String) -> Result<Verification, Failure> {
+    async fn ask(&self, family_name: String) -> Result<(Verification, String), Failure> {
         let mut service = VerificationServiceClient::new(self.connection.open(TIMEOUT).await?);
         let mut asked = service.verify_credential(self.request(family_name)).await;
         if let Err(status) = &asked
@@ -89,14 +99,25 @@ impl Verify {
         }
         let answer = asked.map_err(|status| Failure::answered(&status))?.into_inner();
         let missing = || Failure::answered(&Status::internal("the server answered without a verification"));
-        answer.verification.ok_or_else(missing)
+        Ok((answer.verification.ok_or_else(missing)?, answer.signed_answer))
     }
 
     fn request(&self, family_name: String) -> VerifyCredentialRequest {
         let prior = self.prior_number.clone().map(Subject::PriorNumber);
         let number = || Subject::CredentialNumber(self.credential_number.clone().unwrap_or_default());
         let item = VerificationItem { family_name, ..self.question.about(prior.unwrap_or_else(number)) };
-        VerifyCredentialRequest { item: Some(item), known_at: self.question.known_at(), ..Default::default() }
+        let (known_at, sign) = (self.question.known_at(), self.sign.is_some());
+        VerifyCredentialRequest { item: Some(item), known_at, sign, ..Default::default() }
+    }
+}
+
+/// The failure of a file for the signed answer.
+fn not_written(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::of(format!("cannot write {}", path.display()), error);
+    if error.kind() == io::ErrorKind::AlreadyExists {
+        failure.with_usage(true).with_remedy("name another file")
+    } else {
+        failure
     }
 }
 

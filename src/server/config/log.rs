@@ -11,11 +11,14 @@ use super::reading::Reading;
 use super::secret::secret;
 use super::{Config, Flags, Mistake, with_source};
 use crate::registry::clock;
-use crate::store::Key;
 use crate::store::log::postgresql::{Password, Settings, SettingsError, SharedLog};
+use crate::store::{Key, signing_keys};
 
 /// The maximum length of a password in bytes.
 const LONGEST_PASSWORD: usize = 4096;
+
+/// The maximum length of a private key in bytes.
+const LONGEST_PRIVATE_KEY: usize = 4096;
 
 /// A replica reaches the database every second. A pause of this length is nothing unusual.
 const LEAST_STALE: Duration = Duration::from_secs(5);
@@ -62,6 +65,7 @@ impl Reading {
                 ("log.password_file", config.log_password_file.is_some()),
                 ("log.ca", config.log_ca.is_some()),
                 ("log.request_key", config.log_request_key.is_some()),
+                ("log.signing_keys", config.log_signing_keys.is_some()),
                 ("log.replica_id", config.log_replica_id.is_some()),
             ];
             for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
@@ -124,6 +128,8 @@ impl Config {
             return Ok(None);
         };
         let request_key = request_key(path).map_err(|message| Unusable { key: "log.request_key", message })?;
+        let keys = self.log_signing_keys.as_deref().map_or(Ok(()), check_signing_keys);
+        keys.map_err(|message| Unusable { key: "log.signing_keys", message })?;
         Ok(Some(LogAccess { settings, registry, request_key }))
     }
 
@@ -167,6 +173,20 @@ impl Config {
 pub fn request_key(path: &Path) -> Result<Key, String> {
     let bytes = secret(path, size_of::<Key>())?;
     bytes.try_into().map_err(|_| format!("{} is not a request key: it is not 32 bytes long", path.display()))
+}
+
+/// Returns what is wrong if a directory has no keys that sign, or everyone on the machine can read one.
+fn check_signing_keys(directory: &Path) -> Result<(), String> {
+    let shown = directory.display();
+    match signing_keys::read(directory) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(format!("{shown} has no keys that sign: copy the directory from another replica")),
+        Err(error) => return Err(with_source(&error)),
+    }
+    for private in signing_keys::private_files(directory).map_err(|error| with_source(&error))? {
+        secret(&private, LONGEST_PRIVATE_KEY)?;
+    }
+    Ok(())
 }
 
 /// The password in a file, which is read for each connection. Returns what is wrong if the file cannot be used now.

@@ -273,6 +273,12 @@ configuration! {
         log_request_key in "log.request_key": Option<PathBuf> = None, flag "log-request-key" "FILE",
             Unset "/etc/cpss-registry/request.key";
 
+        /// The directory with the keys that sign answers, receipts, and checkpoints, the same for all replicas
+        ///
+        /// `init` makes it. A replica copies the files at its start and on SIGHUP. Unset: it signs nothing.
+        log_signing_keys in "log.signing_keys": Option<PathBuf> = None, flag "log-signing-keys" "DIR",
+            Unset "/etc/cpss-registry/signing-keys";
+
         /// The name of this replica, which no other one has; unset: the name of this machine up to the first dot
         ///
         /// It has letters, digits, `-` and `_`, at most 63. `cpss-registry join` adds it to the database.

@@ -10,6 +10,7 @@ use crate::auth::clients::NotChanged;
 use crate::registry::OpenError;
 use crate::server::replica::ReplicaError;
 use crate::store::IdentityError;
+use crate::store::signing_keys::RotationError;
 
 /// The setup failed. Nothing more was created.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,9 @@ pub enum SetupError {
         /// The file.
         path: PathBuf,
     },
+    /// The signing keys cannot be read or rotated.
+    #[error(transparent)]
+    Keys(#[from] RotationError),
     /// Another process is changing the directory.
     #[error(
         "another `init` is changing {directory}, and did not end within {} seconds: nothing was changed, so run this \

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use tokio::runtime::Builder;
 
-use super::shared_log::{REQUEST_KEY, install, read_config};
+use super::shared_log::{REQUEST_KEY, SIGNING_KEYS, install, read_config};
 use super::{CONFIG, SetupError, SharedLogSetup, absolute, files};
 use crate::server::config::Flags;
 use crate::server::config::log::request_key;
+use crate::store::signing_keys::{self, RotationError};
 use crate::store::{registry_id, request_key_in};
 
 /// The configuration that is used once the log has moved.
@@ -46,6 +47,8 @@ pub fn prepare_move(directory: &Path, setup: &SharedLogSetup) -> Result<PathBuf,
             config.data_dir.display()
         )));
     }
+    let own = config.data_dir.join("keys");
+    signing_keys::copy(&own, &directory.join(SIGNING_KEYS)).map_err(RotationError::from)?;
     let setup = setup.absolute()?;
     let (settings, owner) = setup.both_settings()?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(SetupError::Runtime)?;

@@ -14,6 +14,7 @@ mod replicas;
 mod revocation;
 mod rotation;
 mod shared_log;
+mod signing_keys;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -35,6 +36,7 @@ pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
 pub use self::revocation::{Serial, revoke};
 pub use self::rotation::{Rotation, begin_rotation, finish_rotation};
 pub use self::shared_log::{SharedLogSetup, join};
+pub use self::signing_keys::{KeyStep, RotatedKeys, public_keys, rotate_keys, rotate_keys_in};
 use crate::auth::clients::Clients;
 use crate::registry::{OpenError, Options, Registry, clock};
 use crate::store::{IdentityError, OpenMode, StoreOptions, registry_id};

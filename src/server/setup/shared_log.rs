@@ -17,10 +17,14 @@ use crate::server::config::{Config, Flags, LogAccess, in_one_line};
 use crate::server::replica::{self, ReplicaError};
 use crate::store::log::postgresql::schema::{self, Joined, RegistryRow, SchemaError};
 use crate::store::log::postgresql::{Link, Settings};
+use crate::store::signing_keys::{self, RotationError};
 use crate::store::{Key, LogPlace, OpenMode, StoreOptions, request_key_id};
 
 /// The key file in the directory of a setup.
 pub(super) const REQUEST_KEY: &str = "request.key";
+
+/// The directory of the signing keys in the directory of a setup.
+pub(super) const SIGNING_KEYS: &str = "signing-keys";
 
 /// The flag that names the file with the password of the role that installed the schema.
 pub(super) const OWNER_PASSWORD_PLACE: &str = "--log-owner-password-file";
@@ -84,6 +88,7 @@ impl SharedLogSetup {
             ("password_file", self.password_file.as_deref().map(text)),
             ("ca", self.ca.as_deref().map(text)),
             ("request_key", Some(text(&directory.join(REQUEST_KEY)))),
+            ("signing_keys", Some(text(&directory.join(SIGNING_KEYS)))),
             ("replica_id", self.replica_id.as_deref().map(quoted)),
             ("durability", self.durability.as_deref().map(quoted)),
         ];
@@ -100,12 +105,15 @@ pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(SetupError::Runtime)?;
     let path = directory.join(REQUEST_KEY);
+    let keys = directory.join(SIGNING_KEYS);
+    signing_keys::make_missing(&keys, clock::now()).map_err(RotationError::from)?;
     let (registry, request_key) = runtime.block_on(install(&settings, owner.as_ref(), &path, None))?;
     let access = LogAccess { settings, registry, request_key };
     let shared = Arc::new(access.driven_by(runtime.handle().clone()));
     let store = StoreOptions {
         mode: OpenMode::ExistingOrNew("init"),
         place: LogPlace::Shared(shared),
+        signing_keys: Some(keys),
         ..StoreOptions::default()
     };
     Ok(Registry::create(Options {
@@ -245,7 +253,8 @@ mod tests {
             ..SharedLogSetup::default()
         };
         let table = "\n[log]\nengine = \"postgresql\"\nurl = \"postgresql://cpss@127.0.0.1/cpss\"\n\
-                     password_file = \"/etc/p\"\nrequest_key = \"/etc/r/request.key\"\n";
+                     password_file = \"/etc/p\"\nrequest_key = \"/etc/r/request.key\"\n\
+                     signing_keys = \"/etc/r/signing-keys\"\n";
         assert_eq!(setup.table(Path::new("/etc/r")), table);
     }
 }

@@ -194,6 +194,7 @@ const ANSWERED: &[&str] = &[
     "foreseen_change_count",
     "foreseen_changes",
     "specialist_count",
+    "signed_receipt",
 ];
 
 fn fields(of: &str) -> BTreeSet<String> {
@@ -205,7 +206,8 @@ fn every_mutation_has_the_common_fields() {
     for (writes, method, descriptor) in described() {
         let (request, response) = (fields(descriptor.input_type()), fields(descriptor.output_type()));
         if writes {
-            assert!(ASKED.iter().all(|name| request.contains(*name)), "{method} takes {request:?}");
+            let asked = ASKED.iter().chain(&["receipt"]);
+            assert!(asked.clone().all(|name| request.contains(*name)), "{method} takes {request:?}");
             assert!(ANSWERED.iter().all(|name| response.contains(*name)), "{method} answers {response:?}");
             let more = ["employment_count", "possible_duplicates"].iter().filter(|name| response.contains(**name));
             let expected = ANSWERED.len() + 1 + more.count();

@@ -1,12 +1,14 @@
 //! The public keys: where anybody gets them, and that they last.
 
+use std::process::Command;
+
 use cpss_registry::proof::jws;
 use cpss_registry::proto::v1;
 
 use super::{checked, key_set};
 use crate::browser::exchange::send;
 use crate::harness::requests::verify;
-use crate::harness::{Client, TODAY, TestServer};
+use crate::harness::{Client, Process, TODAY, TestServer, until};
 
 const PATH: &str = "/.well-known/jwks.json";
 
@@ -50,4 +52,26 @@ async fn a_registry_of_an_earlier_release_gets_keys_at_its_start_and_keeps_them(
     let keys = key_set(&server.client()).await;
     assert_eq!(jws::verify(&signed, &keys), Err(jws::JwsError::UnknownKey));
     checked(&server.client(), &sign(&server.client()).await).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_rotated_away_still_verifies_what_it_signed() {
+    let data = tempfile::tempdir().unwrap();
+    let (server, client) = Process::start(data.path(), TODAY);
+    let before = sign(&client).await;
+    let place = ["--data-dir", data.path().to_str().unwrap()];
+    let rotate = |step: &str| {
+        let ended = Command::new(Process::binary()).args(["rotate-keys", step]).args(place).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        server.hang_up();
+    };
+    let first = checked(&client, &before).await.kid;
+    rotate("begin");
+    until("the next key is published", async || key_set(&client).await.keys().len() == 3).await;
+    assert_eq!(checked(&client, &sign(&client).await).await.kid, first, "the first key signs until the end");
+    rotate("finish");
+    until("the next key signs", async || key_set(&client).await.keys()[0].kid() != first).await;
+    assert_ne!(checked(&client, &sign(&client).await).await.kid, first);
+    assert_eq!(checked(&client, &before).await.kid, first);
+    server.stop();
 }

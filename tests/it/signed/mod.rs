@@ -1,6 +1,7 @@
 //! Signed answers and receipts: what they claim, to whom, and what they never have.
 
 mod answers;
+mod command;
 mod keys;
 mod receipts;
 
