@@ -11,6 +11,7 @@ mod said;
 mod send;
 mod taken_back;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use prost::Message as _;
@@ -26,6 +27,7 @@ use super::failure::Failure;
 use super::impact::print_impact;
 use super::listing::{Format, ListFormat};
 use super::message_json::Json;
+use super::new_file::NewFile;
 use super::{Outcome, block_on, personal, print, print_aside, print_json, profile, terminal};
 use crate::proto::v1::ImportRow;
 use crate::proto::v1::import_row::Command;
@@ -57,6 +59,9 @@ pub struct Recording {
     /// retried instead
     #[arg(long, conflicts_with_all = ["dry_run", "affected"])]
     again: bool,
+    /// Write a signed receipt to a new file, for `verify-answer`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "affected"])]
+    receipt: Option<PathBuf>,
     /// A remark that is stored with the fact. Write nothing about anyone's health
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub note: String,
@@ -91,6 +96,7 @@ impl Recording {
     }
 
     async fn run(&self, command: &Command, confirmation: Confirmation) -> Result<Outcome, Failure> {
+        self.require_free_receipt()?;
         let service = self.connection.open(TIMEOUT).await?;
         if self.affected {
             let row = ImportRow { command: Some(command.clone()), note: self.note.clone(), ..ImportRow::default() };
@@ -98,7 +104,7 @@ impl Recording {
             return Ok(Outcome::Done);
         }
         if self.dry_run || confirmation == Confirmation::Asked {
-            let sending = Sending { request_id: &Uuid::new_v4().to_string(), validate_only: true };
+            let sending = Sending { request_id: &Uuid::new_v4().to_string(), validate_only: true, receipt: false };
             let receipt = match send(service.clone(), command, sending).await {
                 Ok(receipt) => receipt,
                 Err(status) => return Err(preview_refused(&service, command, &status, confirmation).await),
@@ -135,6 +141,7 @@ impl Recording {
             // It is recorded, and the entry is there: the same line stays a retry.
             print_aside(&failure.to_string());
         }
+        self.keep(&receipt);
         if entry.is_retry {
             refuse_what_is_over(service.clone(), &receipt).await?;
         } else {
@@ -147,6 +154,24 @@ impl Recording {
         Ok(Outcome::Done)
     }
 
+    /// Fails if there is a file where the receipt is to be written.
+    fn require_free_receipt(&self) -> Result<(), Failure> {
+        let taken = self.receipt.as_deref().filter(|path| path.exists());
+        taken.map_or(Ok(()), |path| {
+            let line = format!("{} already exists: name another file with --receipt; nothing was sent", path.display());
+            Err(Failure::usage(vec![line]))
+        })
+    }
+
+    /// Writes the signed receipt to its file.
+    fn keep(&self, receipt: &Receipt) {
+        let Some(path) = &self.receipt else { return };
+        if let Err(error) = NewFile::write(path, format!("{}\n", receipt.signed_receipt).as_bytes()) {
+            let failure = Failure::of(format!("the receipt was not written to {}", path.display()), &error);
+            print_aside(&failure.with_remedy("it is recorded: run the same line again to get the receipt").to_string());
+        }
+    }
+
     /// Sends the command, and notes in the journal if it was refused.
     async fn deliver(
         &self,
@@ -155,7 +180,8 @@ impl Recording {
         journal: &Journal,
         entry: &Entry,
     ) -> Result<Receipt, Failure> {
-        let sending = Sending { request_id: &entry.request_id, validate_only: false };
+        let receipt = self.receipt.is_some();
+        let sending = Sending { request_id: &entry.request_id, validate_only: false, receipt };
         let remedy = "whether it was recorded is not known: run the same line again, which records it once";
         let sent = tokio::select! {
             sent = send(service.clone(), command, sending) => sent,

@@ -14,6 +14,8 @@ pub struct Sending<'a> {
     pub request_id: &'a str,
     /// Whether to ask only what it would change.
     pub validate_only: bool,
+    /// Whether to ask for a signed receipt.
+    pub receipt: bool,
 }
 
 /// What a command is about, after it.
@@ -57,6 +59,8 @@ pub struct Receipt {
     pub specialist_count: u32,
     /// People on file who may be the person that was registered.
     pub duplicates: Vec<FoundSpecialist>,
+    /// The signed receipt, if it was asked for.
+    pub signed_receipt: String,
     /// The whole response, for programs.
     pub json: Json,
 }
@@ -90,6 +94,7 @@ macro_rules! call {
                 let mut request = request.clone();
                 request.request_id = $sending.request_id.to_owned();
                 request.validate_only = $sending.validate_only;
+                request.receipt = $sending.receipt;
                 let response = v1::$module::$client::new($service).$method(request).await?.into_inner();
                 let json = message_json::of($response, &response);
                 Ok(Receipt {
@@ -103,6 +108,7 @@ macro_rules! call {
                     foreseen_change_count: response.foreseen_change_count,
                     foreseen_changes: response.foreseen_changes,
                     specialist_count: response.specialist_count,
+                    signed_receipt: response.signed_receipt,
                     json: json.map_err(|failure| Status::internal(failure.to_string()))?,
                 })
             })+

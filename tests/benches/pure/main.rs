@@ -1,7 +1,8 @@
 //! The pure parts, one by one: `cargo bench --bench pure`.
 //!
 //! For a specialist with 12 facts: a verdict from the resident timeline, compiling the timeline from the facts known at
-//! a revision, what one more fact costs after a short and a long history, decoding a question and encoding an answer; and appending a record to the log with fdatasync.
+//! a revision, what one more fact costs after a short and a long history, decoding a question and encoding an answer; signing an answer, and
+//! checking it; and appending a record to the log with fdatasync.
 
 #![allow(missing_docs, reason = "a program, not a library")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]
@@ -24,6 +25,10 @@ use cpss_registry::domain::specialist::Specialist;
 use cpss_registry::domain::specialist_file::SpecialistFile;
 use cpss_registry::domain::timeline::{Employers, Timeline};
 use cpss_registry::domain::verdict::{AskedProvider, Found, Known, Question};
+use cpss_registry::proof::claims::Claims;
+use cpss_registry::proof::jwk::Jwks;
+use cpss_registry::proof::jws;
+use cpss_registry::proof::keys::{PrivateKey, Purpose};
 use cpss_registry::proto::v1::{self, verification_item};
 use cpss_registry::registry::token::Token;
 use cpss_registry::store::disk::RealDisk;
@@ -291,5 +296,29 @@ fn the_log(c: &mut Criterion) {
     }
 }
 
-criterion_group!(pure, judging, histories, the_wire, the_log);
+/// The statement of an answer to a payer, with two reasons and a checkpoint: 1.2 KiB of claims.
+fn signed(criterion: &mut Criterion) {
+    let key = PrivateKey::read(Purpose::Answers, &PrivateKey::generate(Purpose::Answers).unwrap(), 0).unwrap();
+    let keys = Jwks::of([key.public().clone()]);
+    let claims = || {
+        let mut claims = Claims::default();
+        claims.text("iss", "urn:uuid:9d1c4d40-3c0e-4c3b-8a53-5b3f0f3a3a11");
+        claims.number("iat", 1_772_377_445_i64);
+        claims.object("answered", |answered| {
+            answered.text("verdict", "VERDICT_NOT_CONFIRMED");
+            answered.texts("reasons", ["REASON_LAPSED", "REASON_NOT_EMPLOYED_BY_PROVIDER"]);
+        });
+        claims.text("checkpoint", &"credential.dmh.ms.gov/registry/\n".repeat(30));
+        claims.into_json()
+    };
+    criterion.bench_function("signing an answer", |bench| {
+        bench.iter(|| jws::sign(&key, jws::ANSWER, &black_box(claims())).unwrap());
+    });
+    let statement = jws::sign(&key, jws::ANSWER, &claims()).unwrap();
+    criterion.bench_function("checking a signed answer", |bench| {
+        bench.iter(|| jws::verify(black_box(&statement), &keys).unwrap());
+    });
+}
+
+criterion_group!(pure, judging, histories, the_wire, signed, the_log);
 criterion_main!(pure);
