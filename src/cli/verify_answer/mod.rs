@@ -53,7 +53,7 @@ const EXAMPLE: &str = "\
 Example:
   cpss-registry verify CPS-28MS-MN2K-Z --sign answer.jws
   cpss-registry verify-answer answer.jws
-  curl --silent http://127.0.0.1:8080/.well-known/jwks.json > jwks.json
+  curl http://127.0.0.1:8080/.well-known/jwks.json > jwks.json
   cpss-registry verify-answer answer.jws --jwks jwks.json
 
 The file has the statement alone, or a JSON object with `signed_receipt` and `inclusion_proof` (the answer of

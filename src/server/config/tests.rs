@@ -126,8 +126,8 @@ fn every_mistake_is_reported_at_once_with_its_place() {
                 questions_burst, provider_misses_per_hour, payer_misses_per_hour, connections_per_client, \
                 streams_per_client, longest_call_seconds, max_connection_age_seconds, \
                 max_connection_age_grace_seconds, log_format, log_level, log.engine, log.url, log.password_file, \
-                log.ca, log.request_key, log.replica_id, log.durability, log.patience_seconds, \
-                log.serve_stale_for_seconds, log.roll_call";
+                log.ca, log.request_key, log.signing_keys, log.replica_id, log.durability, \
+                log.patience_seconds, log.serve_stale_for_seconds, log.roll_call";
     assert_eq!(
         mistakes,
         [
