@@ -37,9 +37,10 @@ pub struct Credentialed {
 impl Client {
     /// Registers a provider that qualifies since 2020.
     pub async fn qualified_provider(&self, legal_name: &str) -> Qualified {
-        let registered = self.report(register_provider(legal_name)).await;
+        // Not `report`: a benchmark also asks earlier builds, which give no tokens.
+        let registered = self.ask(register_provider(legal_name)).await;
         let provider_id = registered.provider.expect("a provider").provider_id;
-        let qualification = self.report(qualify(&provider_id, QUALIFIED_FROM)).await.fact_id;
+        let qualification = self.ask(qualify(&provider_id, QUALIFIED_FROM)).await.fact_id;
         Qualified { provider_id, qualification }
     }
 
