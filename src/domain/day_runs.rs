@@ -175,29 +175,36 @@ impl<T: PartialEq> RunsBuilder<T> {
 }
 
 /// The days that belong to any of the periods, as the fewest possible periods, in order.
-pub fn union(periods: impl IntoIterator<Item = Period>) -> Vec<Period> {
-    let mut sorted: Vec<Period> = periods.into_iter().filter(|period| !period.is_empty()).collect();
-    sorted.sort_unstable();
-    let mut merged: Vec<Period> = Vec::with_capacity(sorted.len());
-    for period in sorted {
-        match merged.last_mut() {
-            Some(last) if period.start <= last.end => last.end = last.end.max(period.end),
-            _ => merged.push(period),
+pub fn union(periods: impl IntoIterator<Item = Period>) -> SmallVec<[Period; 4]> {
+    let mut periods: SmallVec<[Period; 4]> = periods.into_iter().filter(|period| !period.is_empty()).collect();
+    periods.sort_unstable();
+    periods.dedup_by(|next, last| {
+        let is_merged = next.start <= last.end;
+        if is_merged {
+            last.end = last.end.max(next.end);
         }
-    }
-    merged
+        is_merged
+    });
+    periods
 }
 
 /// The days of `periods` that are not in `without`. Both must be in the form that [`union`] returns.
 pub fn difference(periods: &[Period], without: &[Period]) -> Vec<Period> {
-    let mut left = Vec::new();
+    let (mut left, mut at) = (Vec::new(), 0);
     for period in periods {
         let mut start = period.start;
-        for taken in without.iter().filter(|taken| taken.start < period.end && taken.end > period.start) {
+        while let Some(taken) = without.get(at)
+            && taken.start < period.end
+        {
             if start < taken.start {
                 left.push(Period { start, end: taken.start });
             }
             start = start.max(taken.end);
+            if taken.end > period.end {
+                // It may include days of the next period, too.
+                break;
+            }
+            at += 1;
         }
         if start < period.end {
             left.push(Period { start, end: period.end });
@@ -278,8 +285,10 @@ mod tests {
     #[test]
     fn union_and_difference() {
         let jobs = union([days(10, 20), days(1, 3), days(3, 5), days(15, 30), days(40, 40)]);
-        assert_eq!(jobs, [days(1, 5), days(10, 30)]);
+        assert_eq!(jobs.as_slice(), [days(1, 5), days(10, 30)]);
         assert_eq!(difference(&jobs, &[days(2, 3), days(12, 50)]), [days(1, 2), days(3, 5), days(10, 12)]);
-        assert_eq!(difference(&jobs, &[]), jobs);
+        assert_eq!(difference(&jobs, &[]), jobs.to_vec());
+        assert_eq!(difference(&jobs, &[days(0, 1), days(4, 11), days(29, 60)]), [days(1, 4), days(11, 29)]);
+        assert_eq!(difference(&jobs, &[days(2, 5), days(5, 10), days(30, 40)]), [days(1, 2), days(10, 30)]);
     }
 }

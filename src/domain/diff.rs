@@ -3,15 +3,16 @@
 //! Changes to days up to today are published, in the record and in the feed. Changes to later days are foreseen: only
 //! the caller gets them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use smallvec::SmallVec;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use super::day::{Day, Period};
-use super::day_runs::{Runs, RunsBuilder, union};
-use super::fact::{Designation, Identifier};
+use super::day_runs::Runs;
+use super::fact::Identifier;
 use super::id::{CredentialNumber, ProviderId, SpecialistId};
 use super::provider::{Provider, ProviderTimeline};
+use super::published_credential::PublishedCredential;
 use super::record::{Change, Coverage, Foreseen, ServiceStatus};
 use super::standing::{Reason, Standing};
 use super::timeline::{Providers, Timeline};
@@ -26,15 +27,6 @@ pub struct PublishedState {
 }
 
 #[derive(Debug)]
-pub(super) struct PublishedCredential {
-    /// The holder. Not part of any change.
-    pub(super) specialist: Option<SpecialistId>,
-    pub(super) standing: Runs<(Standing, Option<Reason>)>,
-    pub(super) coverage: BTreeMap<ProviderId, Runs<Coverage>>,
-    pub(super) designations: BTreeMap<Designation, Runs<bool>>,
-}
-
-#[derive(Debug)]
 pub(super) struct PublishedProvider {
     pub(super) identifiers: Option<Vec<Identifier>>,
     pub(super) service: Runs<ServiceStatus>,
@@ -43,17 +35,7 @@ pub(super) struct PublishedProvider {
 impl PublishedState {
     /// Adds the published state of a credential.
     pub fn add_credential(&mut self, timeline: &Timeline, providers: &impl Providers) {
-        let published = PublishedCredential {
-            specialist: Some(timeline.specialist),
-            standing: timeline.days.map(|on| (on.standing, on.reason)),
-            coverage: jobs_by_employer(timeline)
-                .filter_map(|(provider, jobs)| {
-                    Some((provider.clone(), coverage(timeline, jobs, providers.timeline(provider)?)))
-                })
-                .collect(),
-            designations: Designation::ALL.iter().map(|code| (*code, designation(timeline, *code))).collect(),
-        };
-        self.credentials.insert(timeline.number, published);
+        self.credentials.insert(timeline.number, PublishedCredential::of(timeline, providers).into_owned());
     }
 
     /// Adds the published state of a provider.
@@ -70,8 +52,8 @@ impl PublishedState {
     pub fn up_to(mut self, today: Day) -> PublishedState {
         for published in self.credentials.values_mut() {
             published.standing = published.standing.up_to(today);
-            published.coverage.values_mut().for_each(|runs| *runs = runs.up_to(today));
-            published.designations.values_mut().for_each(|runs| *runs = runs.up_to(today));
+            published.coverage.iter_mut().for_each(|(_, runs)| *runs = runs.up_to(today));
+            published.designations.iter_mut().for_each(|(_, runs)| *runs = runs.up_to(today));
         }
         for published in self.providers.values_mut() {
             published.service = published.service.up_to(today);
@@ -81,57 +63,13 @@ impl PublishedState {
 
     /// The next day after `day` on which the published state of a credential differs from that of the previous day.
     pub fn next_change_of_credential(&self, number: CredentialNumber, day: Day) -> Option<Day> {
-        let published = self.credentials.get(&number)?;
-        let coverage = published.coverage.values().filter_map(|runs| runs.next_change(day));
-        let designations = published.designations.values().filter_map(|runs| runs.next_change(day));
-        coverage.chain(designations).chain(published.standing.next_change(day)).min()
+        self.credentials.get(&number)?.next_change(day)
     }
 
     /// The next day after `day` on which the published state of a provider differs from that of the previous day.
     pub fn next_change_of_provider(&self, provider: &ProviderId, day: Day) -> Option<Day> {
         self.providers.get(provider)?.service.next_change(day)
     }
-}
-
-/// The days of the holder's jobs with each employer.
-fn jobs_by_employer(timeline: &Timeline) -> impl Iterator<Item = (&ProviderId, SmallVec<[Period; 4]>)> {
-    let mut jobs: BTreeMap<&ProviderId, SmallVec<[Period; 4]>> = BTreeMap::new();
-    for (provider, days) in &timeline.jobs {
-        jobs.entry(provider).or_default().push(*days);
-    }
-    jobs.into_iter()
-}
-
-/// The published coverage of a holder by a provider, on the days of jobs with it. None on days before the credential
-/// takes effect, or if it is void.
-fn coverage(
-    timeline: &Timeline,
-    jobs: impl IntoIterator<Item = Period>,
-    provider: &ProviderTimeline,
-) -> Runs<Coverage> {
-    let mut coverage = RunsBuilder::default();
-    for (days, has_job, on) in published_on(timeline, jobs).zip(&provider.days) {
-        let on = match *has_job && on.qualifies && !on.suspended {
-            true if on.current => Coverage::Covered,
-            true => Coverage::NotKnown,
-            false => Coverage::NotCovered,
-        };
-        coverage.push(days.start, on);
-    }
-    coverage.finish()
-}
-
-/// The published days of a designation.
-fn designation(timeline: &Timeline, code: Designation) -> Runs<bool> {
-    let grants = timeline.designations.iter().filter(|(granted, _)| *granted == code);
-    published_on(timeline, grants.map(|(_, days)| *days))
-}
-
-/// Which days any of the periods includes, of those on which the credential is in effect.
-fn published_on(timeline: &Timeline, periods: impl IntoIterator<Item = Period>) -> Runs<bool> {
-    let in_effect = Period { start: timeline.effective_from, end: Day::FOREVER };
-    let periods = periods.into_iter().filter(|_| !timeline.void);
-    Runs::on(&union(periods.map(|days| days.intersect(in_effect))))
 }
 
 /// The runs on which the values of one subject differ. Adjacent runs with equal rows are merged.
@@ -155,7 +93,8 @@ pub struct Differences {
     designations: Vec<Change>,
     /// Changes of providers, and of the registry.
     others: Vec<Change>,
-    specialists: BTreeSet<SpecialistId>,
+    /// The people whose credentials differ, each one or several times.
+    specialists: Vec<SpecialistId>,
 }
 
 /// The differences between the states before and after a record.
@@ -171,47 +110,65 @@ pub fn differences(before: &PublishedState, after: &PublishedState) -> Differenc
     differences
 }
 
-/// The keys of both maps, in order, each with its values in both.
-fn pairs<'a, K: Ord, V>(
-    before: &'a BTreeMap<K, V>,
-    after: &'a BTreeMap<K, V>,
-) -> impl Iterator<Item = (&'a K, Option<&'a V>, Option<&'a V>)> {
-    let keys: BTreeSet<&K> = before.keys().chain(after.keys()).collect();
-    keys.into_iter().map(|key| (key, before.get(key), after.get(key)))
+/// The keys of two lists, both in order, each with its values in both.
+fn pairs<'a, K: Ord, V: 'a>(
+    before: impl IntoIterator<Item = (K, &'a V)>,
+    after: impl IntoIterator<Item = (K, &'a V)>,
+) -> impl Iterator<Item = (K, Option<&'a V>, Option<&'a V>)> {
+    let (mut before, mut after) = (before.into_iter().peekable(), after.into_iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (before.peek(), after.peek()) {
+            (Some((was, _)), Some((is, _))) => was.cmp(is),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let was = before.next_if(|_| order.is_le());
+        let is = after.next_if(|_| order.is_ge());
+        let values = (was.as_ref().map(|(_, value)| *value), is.as_ref().map(|(_, value)| *value));
+        was.or(is).map(|(key, _)| (key, values.0, values.1))
+    })
 }
 
 impl Differences {
     fn add_credentials(&mut self, before: &PublishedState, after: &PublishedState) {
+        for (number, was, is) in pairs(&before.credentials, &after.credentials) {
+            self.add_credential(*number, was, is);
+        }
+    }
+
+    /// Adds the differences of a credential. `None` if it was not issued.
+    pub fn add_credential<P: Borrow<ProviderId>>(
+        &mut self,
+        number: CredentialNumber,
+        was: Option<&PublishedCredential<P>>,
+        is: Option<&PublishedCredential<P>>,
+    ) {
         let not_issued = Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective)));
         let (uncovered, unheld) = (Runs::constant(Coverage::NotCovered), Runs::constant(false));
-        let (no_coverage, no_designations) = (BTreeMap::new(), BTreeMap::new());
-        for (number, was, is) in pairs(&before.credentials, &after.credentials) {
-            let number = *number;
-            let rows_before = self.standings.len() + self.coverages.len() + self.designations.len();
-            let (old, new) = (
-                was.map_or(&not_issued, |published| &published.standing),
-                is.map_or(&not_issued, |published| &published.standing),
-            );
-            for (days, (from, to, reason)) in rows(old, new, |was, is| (was.0, is.0, is.1)) {
-                self.standings.push(Change::Standing { number, days, from, to, reason });
+        let rows_before = self.standings.len() + self.coverages.len() + self.designations.len();
+        let (old, new) = (
+            was.map_or(&not_issued, |published| &published.standing),
+            is.map_or(&not_issued, |published| &published.standing),
+        );
+        for (days, (from, to, reason)) in rows(old, new, |was, is| (was.0, is.0, is.1)) {
+            self.standings.push(Change::Standing { number, days, from, to, reason });
+        }
+        let (old, new) =
+            [was, is].map(|published| published.into_iter().flat_map(PublishedCredential::coverage)).into();
+        for (provider, was, is) in pairs(old, new) {
+            for (days, coverage) in rows(was.unwrap_or(&uncovered), is.unwrap_or(&uncovered), |_, is| *is) {
+                self.coverages.push(Change::Coverage { number, provider: provider.clone(), days, coverage });
             }
-            let old = was.map_or(&no_coverage, |published| &published.coverage);
-            let new = is.map_or(&no_coverage, |published| &published.coverage);
-            for (provider, was, is) in pairs(old, new) {
-                for (days, coverage) in rows(was.unwrap_or(&uncovered), is.unwrap_or(&uncovered), |_, is| *is) {
-                    self.coverages.push(Change::Coverage { number, provider: provider.clone(), days, coverage });
-                }
+        }
+        let (old, new) =
+            [was, is].map(|published| published.into_iter().flat_map(PublishedCredential::designations)).into();
+        for (code, was, is) in pairs(old, new) {
+            for (days, held) in rows(was.unwrap_or(&unheld), is.unwrap_or(&unheld), |_, is| *is) {
+                self.designations.push(Change::Designation { number, code, days, held });
             }
-            let old = was.map_or(&no_designations, |published| &published.designations);
-            let new = is.map_or(&no_designations, |published| &published.designations);
-            for (code, was, is) in pairs(old, new) {
-                for (days, held) in rows(was.unwrap_or(&unheld), is.unwrap_or(&unheld), |_, is| *is) {
-                    self.designations.push(Change::Designation { number, code: *code, days, held });
-                }
-            }
-            if self.standings.len() + self.coverages.len() + self.designations.len() > rows_before {
-                self.specialists.extend(is.or(was).and_then(|published| published.specialist));
-            }
+        }
+        if self.standings.len() + self.coverages.len() + self.designations.len() > rows_before {
+            self.specialists.extend(is.or(was).and_then(|published| published.specialist));
         }
     }
 
@@ -254,7 +211,10 @@ impl Differences {
 
     /// The number of people whose standing, coverage or designations differ.
     pub fn specialist_count(&self) -> u32 {
-        u32::try_from(self.specialists.len()).unwrap_or(u32::MAX)
+        let mut specialists = self.specialists.clone();
+        specialists.sort_unstable();
+        specialists.dedup();
+        u32::try_from(specialists.len()).unwrap_or(u32::MAX)
     }
 
     /// All differences, in the order in which they are published: those of a kind by credential number.
@@ -320,7 +280,7 @@ impl PublishedState {
             if let Some((was, is)) = turn(&published.standing, day) {
                 standings.push(Change::Standing { number, days, from: was.0, to: is.0, reason: is.1 });
             }
-            for (provider, runs) in &published.coverage {
+            for (provider, runs) in published.coverage() {
                 let turned = turn(runs, day);
                 coverages.extend(turned.map(|(_, coverage)| Change::Coverage {
                     number,
@@ -329,14 +289,9 @@ impl PublishedState {
                     coverage: *coverage,
                 }));
             }
-            for (code, runs) in &published.designations {
+            for (code, runs) in published.designations() {
                 let turned = turn(runs, day);
-                designations.extend(turned.map(|(_, held)| Change::Designation {
-                    number,
-                    code: *code,
-                    days,
-                    held: *held,
-                }));
+                designations.extend(turned.map(|(_, held)| Change::Designation { number, code, days, held: *held }));
             }
         }
         for (provider, published) in &self.providers {

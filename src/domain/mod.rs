@@ -25,6 +25,7 @@ pub mod name;
 pub mod npi;
 pub mod prior_number;
 pub mod provider;
+pub mod published_credential;
 pub mod record;
 pub mod replica_state;
 pub mod requirements;

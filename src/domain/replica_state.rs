@@ -1,10 +1,11 @@
 //! The state of a copy after applying changes, in the form of the published state, so that the two can be compared.
 
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
 
 use super::day_runs::Runs;
-use super::diff::{PublishedCredential, PublishedProvider, PublishedState};
+use super::diff::{PublishedProvider, PublishedState};
 use super::id::{CredentialNumber, ProviderId};
+use super::published_credential::{ByKey, PublishedCredential};
 use super::record::{Change, Coverage, ServiceStatus};
 use super::standing::{Reason, Standing};
 
@@ -17,12 +18,12 @@ impl PublishedState {
             }
             Change::Coverage { number, provider, days, coverage } => {
                 let coverages = &mut self.of(*number).coverage;
-                let runs = coverages.entry(provider.clone()).or_insert_with(|| Runs::constant(Coverage::NotCovered));
+                let runs = entry(coverages, provider.clone(), || Runs::constant(Coverage::NotCovered));
                 runs.set(*days, *coverage);
             }
             Change::Designation { number, code, days, held } => {
                 let designations = &mut self.of(*number).designations;
-                designations.entry(*code).or_insert_with(|| Runs::constant(false)).set(*days, *held);
+                entry(designations, *code, || Runs::constant(false)).set(*days, *held);
             }
             Change::Service { provider, days, service } => self.of_provider(provider).service.set(*days, *service),
             Change::Provider { provider, identifiers, on_file } => {
@@ -36,8 +37,8 @@ impl PublishedState {
         self.credentials.entry(number).or_insert_with(|| PublishedCredential {
             specialist: None,
             standing: Runs::constant((Standing::NotIssued, Some(Reason::NotYetEffective))),
-            coverage: BTreeMap::new(),
-            designations: BTreeMap::new(),
+            coverage: SmallVec::new(),
+            designations: SmallVec::new(),
         })
     }
 
@@ -62,4 +63,14 @@ impl PublishedState {
         self.providers.extend(other.providers);
         self.records_begin = self.records_begin.or(other.records_begin);
     }
+}
+
+/// The value of a key. Adds one if there is none.
+fn entry<K: Ord, V>(list: &mut ByKey<K, V>, key: K, otherwise: impl FnOnce() -> V) -> &mut V {
+    let found = list.binary_search_by(|(other, _)| other.cmp(&key));
+    let at = found.unwrap_or_else(|at| {
+        list.insert(at, (key, otherwise()));
+        at
+    });
+    &mut list[at].1
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::day::{Day, Period};
-use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, Recorded, SpecialistFact};
+use super::fact::{Act, CredentialPeriodKind, Issuance, IssuanceBasis, SpecialistFact};
 use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use super::name::PersonName;
 use super::prior_number::PriorNumber;
@@ -187,7 +187,7 @@ impl Specialist {
         };
         let ends = last_days(facts.clone(), known_at);
         for recorded in in_force(facts, known_at) {
-            specialist.apply(recorded, ends.get(&recorded.id).copied());
+            specialist.apply(recorded.id, &recorded.fact, ends.get(&recorded.id).copied());
         }
         if specialist.birth_date.is_none() {
             specialist.names.clear();
@@ -197,20 +197,20 @@ impl Specialist {
 
     /// Adds a fact that was recorded after all others. Returns false, and changes nothing, if the fact may change what
     /// earlier ones say: then the person must be read from all facts.
-    pub(super) fn append(&mut self, recorded: &Recorded<SpecialistFact>) -> bool {
-        match &recorded.fact {
+    pub(super) fn append(&mut self, id: FactId, fact: &SpecialistFact) -> bool {
+        match fact {
             _ if !self.is_on_file() => return false,
             SpecialistFact::CredentialIssued(_) | SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => {
                 return false;
             }
-            _ => self.apply(recorded, None),
+            _ => self.apply(id, fact, None),
         }
         true
     }
 
     /// Applies a fact in force. `ended_on` is the last day of the period that it opened, if another fact sets it.
-    fn apply(&mut self, recorded: &Recorded<SpecialistFact>, ended_on: Option<Day>) {
-        match &recorded.fact {
+    fn apply(&mut self, id: FactId, fact: &SpecialistFact, ended_on: Option<Day>) {
+        match fact {
             SpecialistFact::Registered { name, birth_date } => {
                 self.names.push(name.clone());
                 self.birth_date = Some(*birth_date);
@@ -237,7 +237,7 @@ impl Specialist {
             SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days } => {
                 self.jobs.push(Job {
                     employment: *employment,
-                    fact: recorded.id,
+                    fact: id,
                     provider: provider.clone(),
                     position: position.as_str().into(),
                     supervised: *supervised,

@@ -39,7 +39,7 @@ impl SpecialistFile {
     pub fn add(&mut self, more: Vec<Recorded<SpecialistFact>>) {
         if let Some(mut known) = self.known.take() {
             let person = Arc::make_mut(&mut known);
-            if more.iter().all(|recorded| person.append(recorded)) {
+            if more.iter().all(|recorded| person.append(recorded.id, &recorded.fact)) {
                 self.known = OnceLock::from(known);
             }
         }
@@ -54,10 +54,26 @@ impl SpecialistFile {
     /// The person with facts that would be recorded after all others.
     pub fn known_with(&self, more: &[Recorded<SpecialistFact>]) -> Specialist {
         let mut person = Specialist::clone(self.known_now());
-        if more.iter().all(|recorded| person.append(recorded)) {
+        if more.iter().all(|recorded| person.append(recorded.id, &recorded.fact)) {
             return person;
         }
         Specialist::known_at(self.id, self.facts.iter().chain(more), Revision::LATEST)
+    }
+
+    /// Like [`SpecialistFile::known_with`], without a copy, for a file that is not used afterwards. `recorded` returns
+    /// the facts as they are recorded; most are not needed in this form.
+    pub fn into_known_with<'f>(
+        mut self,
+        more: impl IntoIterator<Item = (FactId, &'f SpecialistFact)>,
+        recorded: impl FnOnce() -> Vec<Recorded<SpecialistFact>>,
+    ) -> Arc<Specialist> {
+        let mut known = self.known.take().unwrap_or_else(|| Arc::new(self.known_at(Revision::LATEST)));
+        let person = Arc::make_mut(&mut known);
+        if more.into_iter().all(|(id, fact)| person.append(id, fact)) {
+            return known;
+        }
+        self.facts.extend(recorded());
+        Arc::new(self.known_at(Revision::LATEST))
     }
 
     /// The person as known at a revision.
@@ -183,9 +199,11 @@ mod tests {
             for revision in 1..60 {
                 let next = recorded(revision, any_fact(revision, &mut random));
                 let foreseen = file.known_with(std::slice::from_ref(&next));
+                let taken = file.clone().into_known_with([(next.id, &next.fact)], || vec![next.clone()]);
                 file.add(vec![next]);
                 let read = file.known_at(Revision::LATEST);
-                assert_eq!((**file.known_now() == read, foreseen == read), (true, true), "{:?}", file.facts());
+                let same = [&**file.known_now(), &foreseen, &*taken].map(|known| *known == read);
+                assert_eq!(same, [true; 3], "{:?}", file.facts());
                 on_file += u32::from(read.is_on_file());
             }
         }

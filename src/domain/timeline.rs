@@ -16,7 +16,7 @@ use super::provider::{ProviderFile, ProviderTimeline};
 use super::rule_sets::RuleSets;
 use super::sets::Designations;
 use super::specialist::{Credential, Specialist};
-use super::walk::{CredentialDay, walk};
+use super::walk::{Basis, CredentialDay, Events, walk};
 
 /// A compiled credential. The lists are stored in place up to the length that most people need, so that reading all of
 /// them costs one memory access instead of one for each list.
@@ -39,13 +39,40 @@ pub struct Timeline {
     /// The days of all terms, merged.
     pub terms: SmallVec<[Period; 2]>,
     /// The holder's jobs.
-    pub jobs: SmallVec<[(ProviderId, Period); 2]>,
+    pub jobs: Jobs,
     /// The designations granted.
     pub designations: SmallVec<[(Designation, Period); 2]>,
     /// The holder's names.
     pub names: HeldNames,
+    /// `None` if there is nothing of it.
+    rarities: Option<Box<Rarities>>,
+}
+
+/// What few credentials have.
+#[derive(Clone, Debug, PartialEq)]
+struct Rarities {
     /// The numbers of earlier certificates, in the order in which they were set.
-    pub prior_numbers: Box<[PriorNumber]>,
+    prior_numbers: Vec<PriorNumber>,
+    events: Events,
+}
+
+/// What most credentials have.
+static NO_RARITIES: Rarities = Rarities { prior_numbers: Vec::new(), events: Events::NONE };
+
+/// Employers and the days of the jobs with them.
+pub type Jobs = SmallVec<[(ProviderId, Period); 2]>;
+
+/// Jobs with the shared allocations of the employers' ids.
+fn shared_jobs<'j>(jobs: impl Iterator<Item = (&'j ProviderId, Period)>, providers: &impl Providers) -> Jobs {
+    jobs.map(|(provider, days)| (providers.shared_id(provider), days)).collect()
+}
+
+/// The days of jobs with the employers that are on file.
+fn employers_in<'p>(
+    jobs: &'p Jobs,
+    providers: &'p impl Providers,
+) -> impl Iterator<Item = (Period, &'p ProviderTimeline)> {
+    jobs.iter().filter_map(|(provider, days)| Some((*days, providers.timeline(provider)?)))
 }
 
 /// The providers of a person's jobs, compiled under the same rule sets.
@@ -60,12 +87,12 @@ pub trait Providers {
 /// Providers by id. The key is the allocation of the id that all timelines share.
 pub type Employers = HashMap<ProviderId, Arc<ProviderTimeline>, RandomState>;
 
-/// The providers of some jobs. Each is looked up once, however many jobs are with it.
-pub fn employers<'p>(
+/// Adds the providers of some jobs. Each is looked up once, however many jobs are with it.
+pub fn add_employers<'p>(
+    employers: &mut Employers,
     of_jobs: impl Iterator<Item = &'p ProviderId>,
     file: impl Fn(&ProviderId) -> Option<Arc<ProviderFile>>,
-) -> Employers {
-    let mut employers = Employers::default();
+) {
     for id in of_jobs {
         if !employers.contains_key(id)
             && let Some(file) = file(id)
@@ -73,6 +100,15 @@ pub fn employers<'p>(
             employers.insert(file.id.clone(), Arc::clone(&file.timeline));
         }
     }
+}
+
+/// The providers of some jobs.
+pub fn employers<'p>(
+    of_jobs: impl Iterator<Item = &'p ProviderId>,
+    file: impl Fn(&ProviderId) -> Option<Arc<ProviderFile>>,
+) -> Employers {
+    let mut employers = Employers::default();
+    add_employers(&mut employers, of_jobs, file);
     employers
 }
 
@@ -94,28 +130,77 @@ impl Timeline {
         providers: &impl Providers,
         rule_sets: &RuleSets,
     ) -> Timeline {
-        let jobs = specialist.jobs.iter();
-        let employers: Vec<_> = jobs.filter_map(|job| Some((job.days, providers.timeline(&job.provider)?))).collect();
         let designations = credential.periods.iter().filter_map(|(kind, days)| match kind {
             CredentialPeriodKind::Designation(code) => Some((*code, *days)),
             CredentialPeriodKind::Suspended(_) | CredentialPeriodKind::Limited(_) | CredentialPeriodKind::Inactive => {
                 None
             }
         });
+        let prior_numbers = credential.prior_numbers.clone();
+        let rarities = Rarities { prior_numbers, events: Events::of(specialist, credential) };
+        let terms: SmallVec<[Period; 2]> = union(credential.terms.iter().copied()).into_iter().collect();
+        let jobs = shared_jobs(specialist.jobs.iter().map(|job| (&job.provider, job.days)), providers);
+        let basis = Basis {
+            void: credential.void,
+            effective_from: credential.effective_from,
+            terms: &terms,
+            events: &rarities.events,
+        };
         Timeline {
+            days: walk(basis, employers_in(&jobs, providers), rule_sets),
             number: credential.number,
             specialist: specialist.id,
             void: credential.void,
             effective_from: credential.effective_from,
             term_last_day: credential.last_term().last_day(),
             rule_set: rule_sets.shared_id(&credential.rule_set),
-            days: walk(specialist, credential, &employers, rule_sets),
-            terms: union(credential.terms.iter().copied()).into_iter().collect(),
-            jobs: specialist.jobs.iter().map(|job| (providers.shared_id(&job.provider), job.days)).collect(),
+            terms,
+            jobs,
             designations: designations.collect(),
             names: HeldNames::of(&specialist.names),
-            prior_numbers: credential.prior_numbers.as_slice().into(),
+            rarities: (rarities != NO_RARITIES).then(|| Box::new(rarities)),
         }
+    }
+
+    /// The timeline with other jobs, providers or rule sets. It is the one that is compiled from a person who differs
+    /// from the holder in nothing but the jobs, without the facts.
+    #[must_use]
+    pub fn with_jobs<'j>(
+        &self,
+        jobs: impl Iterator<Item = (&'j ProviderId, Period)>,
+        providers: &impl Providers,
+        rule_sets: &RuleSets,
+    ) -> Timeline {
+        let jobs = shared_jobs(jobs, providers);
+        let basis = Basis {
+            void: self.void,
+            effective_from: self.effective_from,
+            terms: &self.terms,
+            events: &self.rarities().events,
+        };
+        Timeline {
+            days: walk(basis, employers_in(&jobs, providers), rule_sets),
+            number: self.number,
+            specialist: self.specialist,
+            void: self.void,
+            effective_from: self.effective_from,
+            term_last_day: self.term_last_day,
+            rule_set: rule_sets.shared_id(&self.rule_set),
+            terms: self.terms.clone(),
+            jobs,
+            designations: self.designations.clone(),
+            names: self.names.clone(),
+            rarities: self.rarities.clone(),
+        }
+    }
+
+    fn rarities(&self) -> &Rarities {
+        self.rarities.as_deref().unwrap_or(&NO_RARITIES)
+    }
+
+    /// The numbers of earlier certificates, in the order in which they were set.
+    pub fn prior_numbers(&self) -> &[PriorNumber] {
+        &self.rarities().prior_numbers
     }
 
     /// Whether a designation is held on a day.
@@ -135,8 +220,32 @@ impl Timeline {
         notice > 0 && term.is_none_or(|term| term.end <= last)
     }
 
+    /// Whether the holder has or had a job with the provider.
+    pub fn is_of_staff(&self, provider: &ProviderId) -> bool {
+        self.jobs.iter().any(|(employer, _)| employer == provider)
+    }
+
+    /// The employers that are not in an earlier timeline. One may occur several times.
+    pub fn employers_since<'t>(&'t self, earlier: Option<&'t Timeline>) -> impl Iterator<Item = &'t ProviderId> {
+        let jobs = self.jobs.iter().map(|(provider, _)| provider);
+        let before = earlier.into_iter().flat_map(|earlier| &earlier.jobs).map(|(provider, _)| provider);
+        // Mostly the jobs are the same, or there is one more.
+        let same = jobs.clone().zip(before).take_while(|(one, other)| one == other).count();
+        jobs.skip(same).filter(move |provider| earlier.is_none_or(|earlier| !earlier.is_of_staff(provider)))
+    }
+
     /// Whether a job with the provider includes the day.
     pub fn has_job_with(&self, provider: &str, day: Day) -> bool {
         self.jobs.iter().any(|(employer, days)| employer.as_str() == provider && days.includes(day))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeline_with_its_two_counts_fits_a_block_of_the_allocator() {
+        assert!(size_of::<Timeline>() + 2 * size_of::<usize>() <= 320, "{}", size_of::<Timeline>());
     }
 }

@@ -8,6 +8,8 @@
 //! The cost grows with the number of facts, not with its square: the days on which an input begins or ends are sorted,
 //! and the walk counts how many periods of each input include the day.
 
+use smallvec::SmallVec;
+
 use super::day::{Day, Period};
 use super::day_runs::{Runs, RunsBuilder};
 use super::fact::{Act, CredentialPeriodKind, RevocationBasis, SuspensionBasis};
@@ -32,20 +34,77 @@ pub struct CredentialDay {
     pub separated_since: Option<Day>,
 }
 
-/// The state of one of a person's credentials on each day. `employers` are the person's jobs with their providers.
-pub(super) fn walk(
-    specialist: &Specialist,
-    credential: &Credential,
-    employers: &[(Period, &ProviderTimeline)],
+/// What the walk reads, beside the jobs.
+pub(super) struct Basis<'a> {
+    /// Whether the issuance is retracted.
+    pub(super) void: bool,
+    /// The first day of the first term.
+    pub(super) effective_from: Day,
+    /// The days of all terms, merged.
+    pub(super) terms: &'a [Period],
+    /// What else the credential is subject to.
+    pub(super) events: &'a Events,
+}
+
+/// What ends, suspends or limits a credential, beside its terms and the jobs. Most credentials have nothing of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Events {
+    death_date: Option<Day>,
+    /// Acts with the first day of their effect, in the order in which they apply.
+    acts: Vec<(Day, Act)>,
+    periods: Vec<(Input, Period)>,
+}
+
+impl Events {
+    /// No events.
+    pub(super) const NONE: Events = Events { death_date: None, acts: Vec::new(), periods: Vec::new() };
+
+    /// The events of one of a person's credentials.
+    pub(super) fn of(specialist: &Specialist, credential: &Credential) -> Events {
+        // The patterns name every field, so that a new field does not compile until someone decides here, or in
+        // `Basis`, whether the walk reads it.
+        let Specialist { death_date, id: _, names: _, birth_date: _, credentials: _, jobs: _ } = specialist;
+        let Credential {
+            acts,
+            periods,
+            terms: _,
+            effective_from: _,
+            void: _,
+            number: _,
+            fact: _,
+            rule_set: _,
+            basis: _,
+            prior_numbers: _,
+        } = credential;
+        let mut acts = acts.clone();
+        acts.sort_unstable();
+        let periods = periods.iter().filter_map(|(kind, days)| {
+            let input = match kind {
+                CredentialPeriodKind::Designation(_) => return None,
+                CredentialPeriodKind::Suspended(SuspensionBasis::Disciplinary) => Input::SuspendedAsDiscipline,
+                CredentialPeriodKind::Suspended(SuspensionBasis::CeAudit | SuspensionBasis::ExternalOrder) => {
+                    Input::SuspendedOtherwise
+                }
+                CredentialPeriodKind::Limited(_) => Input::Limited,
+                CredentialPeriodKind::Inactive => Input::Inactive,
+            };
+            Some((input, *days))
+        });
+        Events { death_date: *death_date, acts, periods: periods.collect() }
+    }
+}
+
+/// The state of a credential on each day. `jobs` are the holder's, with the employers.
+pub(super) fn walk<'a>(
+    basis: Basis<'_>,
+    jobs: impl Iterator<Item = (Period, &'a ProviderTimeline)>,
     rule_sets: &RuleSets,
 ) -> Runs<CredentialDay> {
-    let mut acts = credential.acts.clone();
-    acts.sort_unstable();
-    Walk { specialist, credential, acts, rule_sets }.days(employers)
+    Walk { basis, rule_sets }.days(jobs)
 }
 
 /// An input of the walk. It holds on the days of its periods.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Input {
     /// A job with a provider that qualifies by a certificate that has not expired, and is not suspended.
     Covered,
@@ -54,8 +113,6 @@ enum Input {
     /// A job with a provider that qualifies and is suspended.
     NotCovered,
     InTerm,
-    /// A term other than the first.
-    InRenewal,
     Inactive,
     SuspendedAsDiscipline,
     SuspendedOtherwise,
@@ -77,7 +134,7 @@ enum Turn {
 }
 
 /// What happens on each day, in order.
-struct Turns(Vec<(Day, Turn)>);
+struct Turns(SmallVec<[(Day, Turn); 16]>);
 
 impl Turns {
     /// Adds a day. Nothing happens on [`Day::FOREVER`].
@@ -160,16 +217,13 @@ struct State {
 }
 
 struct Walk<'a> {
-    specialist: &'a Specialist,
-    credential: &'a Credential,
-    /// Acts with the first day of their effect, in the order in which they apply.
-    acts: Vec<(Day, Act)>,
+    basis: Basis<'a>,
     rule_sets: &'a RuleSets,
 }
 
 impl Walk<'_> {
-    fn days(&self, employers: &[(Period, &ProviderTimeline)]) -> Runs<CredentialDay> {
-        let Turns(turns) = self.turns(employers);
+    fn days<'p>(&self, jobs: impl Iterator<Item = (Period, &'p ProviderTimeline)>) -> Runs<CredentialDay> {
+        let Turns(turns) = self.turns(jobs);
         let mut days = RunsBuilder::default();
         let mut inputs = Counts::default();
         let mut state =
@@ -180,7 +234,7 @@ impl Walk<'_> {
             let end = each.peek().and_then(|next| next.first()).map_or(Day::FOREVER, |(day, _)| *day);
             of_day.iter().for_each(|(_, turn)| inputs.apply(*turn));
             let mut add = |day: Day, state: State| days.push(day, day_of(state, &inputs));
-            if start < self.credential.effective_from {
+            if start < self.basis.effective_from {
                 add(start, NOT_YET_ISSUED);
                 continue;
             }
@@ -205,10 +259,10 @@ impl Walk<'_> {
     fn first_step(&self, day: Day, yesterday: State, inputs: &Counts) -> State {
         let ended =
             |standing, reason| State { standing, reason, held: false, separated_days: 0, separated_since: None };
-        if self.credential.void {
+        if self.basis.void {
             return ended(Standing::Void, Some(Reason::Void));
         }
-        if self.specialist.death_date.is_some_and(|death| day > death) {
+        if self.basis.events.death_date.is_some_and(|death| day > death) {
             return ended(Standing::Deceased, Some(Reason::Deceased));
         }
         let acts = self.acts_on(day);
@@ -218,7 +272,8 @@ impl Walk<'_> {
         let mut state = yesterday;
         if !state.held {
             let reinstated = acts.contains(&(day, Act::Reinstated));
-            let renewed = state.standing == Standing::Lapsed && inputs.has(Input::InRenewal);
+            // It lapsed after the end of a term. So this is a later term, which a renewal began.
+            let renewed = state.standing == Standing::Lapsed && inputs.has(Input::InTerm);
             if !reinstated && !renewed {
                 return state;
             }
@@ -243,8 +298,9 @@ impl Walk<'_> {
 
     /// The acts that take effect on a day.
     fn acts_on(&self, day: Day) -> &[(Day, Act)] {
-        let before = self.acts.partition_point(|(from, _)| *from < day);
-        let acts = self.acts.get(before..).unwrap_or_default();
+        let acts = &self.basis.events.acts;
+        let before = acts.partition_point(|(from, _)| *from < day);
+        let acts = acts.get(before..).unwrap_or_default();
         acts.get(..acts.partition_point(|(from, _)| *from == day)).unwrap_or_default()
     }
 
@@ -254,46 +310,16 @@ impl Walk<'_> {
     }
 
     /// The days on which any input of the walk may change, and the days after an act.
-    fn turns(&self, employers: &[(Period, &ProviderTimeline)]) -> Turns {
-        let Walk { specialist, credential, acts, rule_sets } = self;
-        // The patterns name every field, so that a new field does not compile until someone decides here whether it has
-        // days.
-        let Specialist { death_date, id: _, names: _, birth_date: _, credentials: _, jobs: _ } = specialist;
-        let Credential {
-            effective_from,
-            terms,
-            acts: _,
-            periods,
-            number: _,
-            fact: _,
-            void: _,
-            rule_set: _,
-            basis: _,
-            prior_numbers: _,
-        } = credential;
-        let mut turns = Turns(Vec::with_capacity(2 * (employers.len() + terms.len() + periods.len()) + 16));
+    fn turns<'p>(&self, jobs: impl Iterator<Item = (Period, &'p ProviderTimeline)>) -> Turns {
+        let Basis { effective_from, terms, events, void: _ } = &self.basis;
+        let Events { death_date, acts, periods } = events;
+        let mut turns = Turns(SmallVec::new());
         let others = [Day::BEGINNING, *effective_from].into_iter();
-        let others = others.chain(death_date.map(Day::next)).chain(rule_sets.records_begin());
+        let others = others.chain(death_date.map(Day::next)).chain(self.rule_sets.records_begin());
         others.chain(acts.iter().flat_map(|(day, _)| [*day, day.next()])).for_each(|day| turns.add(day, Turn::Other));
-        for (at, term) in terms.iter().enumerate() {
-            turns.add_period(*term, Input::InTerm);
-            if at > 0 {
-                turns.add_period(*term, Input::InRenewal);
-            }
-        }
-        for (kind, days) in periods {
-            let input = match kind {
-                CredentialPeriodKind::Designation(_) => continue,
-                CredentialPeriodKind::Suspended(SuspensionBasis::Disciplinary) => Input::SuspendedAsDiscipline,
-                CredentialPeriodKind::Suspended(SuspensionBasis::CeAudit | SuspensionBasis::ExternalOrder) => {
-                    Input::SuspendedOtherwise
-                }
-                CredentialPeriodKind::Limited(_) => Input::Limited,
-                CredentialPeriodKind::Inactive => Input::Inactive,
-            };
-            turns.add_period(*days, input);
-        }
-        employers.iter().for_each(|(days, provider)| turns.add_job(*days, provider));
+        terms.iter().for_each(|term| turns.add_period(*term, Input::InTerm));
+        periods.iter().for_each(|(input, days)| turns.add_period(*days, *input));
+        jobs.for_each(|(days, provider)| turns.add_job(days, provider));
         // Most facts are reported in the order of their days: a stable sort finds the sorted parts.
         turns.0.sort_by_key(|(day, _)| *day);
         turns

@@ -7,14 +7,15 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
 use jiff::{SignedDuration, Timestamp};
 
 use super::errors::ReadError;
 use super::head::Head;
-use super::in_parts::in_parts;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
+use super::timeline_cache;
 use crate::domain::decide::Staff;
 use crate::domain::fact::Identifier;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
@@ -24,6 +25,7 @@ use crate::domain::record::Record;
 use crate::domain::specialist::Credential;
 use crate::domain::specialist_file::SpecialistFile;
 use crate::domain::timeline::Timeline;
+use crate::store::in_parts::in_parts;
 use crate::store::index::{Overlay, View as _};
 
 /// Records that are decided on top of a head.
@@ -45,7 +47,9 @@ pub(super) struct Batch<'a> {
     /// The provider files that changed.
     pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
     /// The timelines that changed.
-    pub(super) timelines: HashMap<CredentialNumber, Arc<Timeline>>,
+    pub(super) timelines: HashMap<CredentialNumber, Arc<Timeline>, RandomState>,
+    /// The credentials of those who begin to work for a provider.
+    pub(super) joined: timeline_cache::Staff,
     /// Records must be dated after this instant.
     pub(super) not_before: Timestamp,
     /// How far the clock is ahead of that of the log.
@@ -70,7 +74,8 @@ impl<'a> Batch<'a> {
             foreign: 0,
             head,
             providers: HashMap::new(),
-            timelines: HashMap::new(),
+            timelines: HashMap::default(),
+            joined: HashMap::default(),
             not_before,
             clock_ahead: SignedDuration::ZERO,
         })
@@ -107,18 +112,22 @@ impl<'a> Batch<'a> {
 
     /// Returns a person's file, including staged facts.
     pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
+        let file = self.file_once(id)?;
+        if let Some(file) = &file {
+            self.files().put(Arc::clone(file));
+        }
+        Ok(file)
+    }
+
+    /// Like [`Batch::file`], for one of many: it stays out of the cache, unless it is there.
+    pub(super) fn file_once(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
         if let Some(file) = self.files().get(id) {
             return Ok(Some(file));
         }
         let mut facts = self.pending.specialist_facts(id)?;
         // The index may be ahead of the pinned head.
         facts.retain(|recorded| recorded.id.revision <= self.head.revision);
-        if facts.is_empty() {
-            return Ok(None);
-        }
-        let file = Arc::new(SpecialistFile::new(id, facts));
-        self.files().put(Arc::clone(&file));
-        Ok(Some(file))
+        Ok((!facts.is_empty()).then(|| Arc::new(SpecialistFile::new(id, facts))))
     }
 
     /// Returns the provider that an identifier belongs to, including staged records.
@@ -144,17 +153,29 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    /// Returns everyone who has or had a job with a provider, with these jobs.
+    /// Returns the files of everyone who has or had a job with a provider, by id.
     pub(super) fn staff(&self, provider: &ProviderId) -> Result<Staff, ReadError> {
-        let jobs = |id: &SpecialistId| {
-            let Some(file) = self.file(*id)? else { return Ok(None) };
-            let jobs: Vec<_> = file.known_now().jobs_with(provider).cloned().collect();
-            Ok((!jobs.is_empty()).then_some((*id, jobs)))
+        let file = |id: &SpecialistId| -> Result<_, ReadError> {
+            let file = self.file_once(*id)?;
+            Ok(file.filter(|file| file.known_now().is_staff_of(provider)))
         };
         let ids = self.pending.staff(provider)?;
-        let parts =
-            in_parts(&ids, |ids| ids.iter().filter_map(|id| jobs(id).transpose()).collect::<Result<Staff, _>>())?;
+        let parts = in_parts(&ids, |ids| {
+            ids.iter().filter_map(|id| file(id).transpose()).collect::<Result<Staff, ReadError>>()
+        })?;
         Ok(parts.into_iter().flatten().collect())
+    }
+
+    /// Returns the credentials of everyone who has or had a job with a provider, and perhaps others. Does not read the
+    /// disk once every timeline is in memory.
+    pub(super) fn credentials_of_staff(&self, provider: &ProviderId) -> Result<Vec<CredentialNumber>, ReadError> {
+        let Some(mut numbers) = self.shared.timeline_cache.credentials_of_staff(provider) else {
+            let known = self.staff(provider)?;
+            let credentials = known.iter().flat_map(|file| &file.known_now().credentials);
+            return Ok(credentials.map(|credential| credential.number).collect());
+        };
+        numbers.extend(self.joined.get(provider).into_iter().flatten());
+        Ok(numbers)
     }
 
     /// Returns the ids of all providers on file, including staged records.

@@ -20,7 +20,7 @@ impl Snapshot {
         let mut bearing = Vec::new();
         for (number, _) in self.shared.index.credentials_with_prior(prior)? {
             let known = self.read_timeline(number)?;
-            bearing.extend(known.filter(|timeline| timeline.prior_numbers.contains(prior)));
+            bearing.extend(known.filter(|timeline| timeline.prior_numbers().contains(prior)));
         }
         if let Some(at) = bearing.iter().position(|timeline| !timeline.void) {
             return Ok(Some(bearing.swap_remove(at)));

@@ -1,9 +1,10 @@
 //! The decision context: the state of the batch that a command is decided against.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use uuid::Uuid;
 
 use super::batch::Batch;
@@ -18,7 +19,10 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
 use crate::store::index::View as _;
-use crate::store::random::mixed;
+use crate::store::random::{mixed, random_numbers};
+
+/// How many random numbers a command draws together after the first.
+const DRAWN_TOGETHER: usize = 32;
 
 /// The source of new ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,8 +59,10 @@ pub(super) struct BatchContext<'a, 'b> {
 #[derive(Default)]
 pub(super) struct Mint {
     numbers: Numbers,
+    /// Random numbers that were drawn together and are not used yet.
+    drawn: Vec<u64>,
     /// The ids returned so far, in text form. None of them is assigned until the record is durable.
-    given: BTreeSet<String>,
+    given: HashSet<String, RandomState>,
     /// The first lookup that failed. What it was for must not be used.
     failed: Option<ReadError>,
 }
@@ -73,7 +79,7 @@ impl Mint {
         is_on_record: impl Fn(&I) -> Result<bool, ReadError>,
     ) -> I {
         loop {
-            let id = from_number(self.numbers.draw());
+            let id = from_number(self.draw());
             let is_on_record = is_on_record(&id).unwrap_or_else(|error| {
                 self.failed.get_or_insert(error);
                 false
@@ -82,6 +88,17 @@ impl Mint {
                 return id;
             }
         }
+    }
+
+    /// Draws a number. Random ones are drawn several at once: a transfer needs one for each of its people.
+    fn draw(&mut self) -> u64 {
+        if self.numbers != Numbers::Random {
+            return self.numbers.draw();
+        }
+        if self.drawn.is_empty() {
+            self.drawn = random_numbers(if self.given.is_empty() { 1 } else { DRAWN_TOGETHER });
+        }
+        self.drawn.pop().unwrap_or_else(|| self.numbers.draw())
     }
 
     /// Takes the result of another lookup. After a failed one the command is not decided.
@@ -93,7 +110,7 @@ impl Mint {
     }
 
     /// Returns the ids drawn, or the error if a lookup failed and an id might not be new.
-    pub(super) fn finish(self) -> Result<BTreeSet<String>, ReadError> {
+    pub(super) fn finish(self) -> Result<HashSet<String, RandomState>, ReadError> {
         self.failed.map_or(Ok(self.given), Err)
     }
 }
@@ -233,9 +250,20 @@ mod tests {
     fn new_ids_are_neither_repeated_nor_on_record() {
         let mut mint = Mint::new(Numbers::From(7));
         // A source of numbers that repeats itself: of eight numbers, two are on record.
-        let ids: BTreeSet<u64> = (0..6).map(|_| mint.id(|number| number % 8, |id| Ok(*id < 2))).collect();
+        let ids: HashSet<u64> = (0..6).map(|_| mint.id(|number| number % 8, |id| Ok(*id < 2))).collect();
         assert_eq!(ids, (2..8).collect());
         assert_eq!(mint.finish().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn random_ids_differ_however_many_are_drawn_together() {
+        let draw = || {
+            let mut mint = Mint::new(Numbers::Random);
+            (0..3 * DRAWN_TOGETHER).map(|_| mint.id(|number| number, |_| Ok(false))).collect::<HashSet<_>>()
+        };
+        let (one, other) = (draw(), draw());
+        assert_eq!((one.len(), other.len()), (3 * DRAWN_TOGETHER, 3 * DRAWN_TOGETHER));
+        assert!(one.is_disjoint(&other));
     }
 
     #[test]

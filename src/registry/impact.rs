@@ -1,82 +1,70 @@
 //! The impact of a record: whose answers it may change, and how their published state differs before and after it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::errors::ReadError;
-use super::in_parts::in_parts;
+use super::receipt::JOBS_KEPT;
+use super::timeline_cache::{Staff, add_to_staff, merge_staff};
 use crate::domain::day::{Day, Period};
 use crate::domain::diff::{Differences, PublishedState, differences};
 use crate::domain::fact::{Fact, ProviderFact, Recorded, SpecialistFact};
-use crate::domain::id::{ProviderId, SpecialistId};
+use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::provider::ProviderFile;
+use crate::domain::published_credential::PublishedCredential;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
-use crate::domain::specialist::Specialist;
+use crate::domain::specialist::{About, Credential, Specialist};
 use crate::domain::specialist_file::SpecialistFile;
 use crate::domain::timeline::{self, Employers, Timeline};
+use crate::store::in_parts::in_parts;
 use crate::store::index::{Entry, Moved, View as _};
+
+/// The maximum number of people in a record whose files are kept for the next commands. Those of a whole staff would
+/// take the place of all others.
+const FILES_KEPT: usize = 64;
 
 impl Batch<'_> {
     /// Returns what a record changes.
     pub(super) fn impact(&self, cause: &Cause<'_>) -> Result<Impact, ReadError> {
-        let mut people: BTreeSet<SpecialistId> = cause.reported.keys().copied().collect();
-        if cause.rule_sets_changed {
-            people.extend(self.pending.credentials()?.into_iter().map(|(_, specialist)| specialist));
-        }
-        for (provider, _) in &cause.unlike {
-            people.extend(self.pending.staff(provider)?);
-        }
-        let people: Vec<_> = people.into_iter().collect();
-        let parts = in_parts(&people, |people| {
-            let mut impact = Impact::default();
-            people.iter().try_for_each(|id| self.add_impact_on(*id, cause, &mut impact)).map(|()| impact)
+        let mut people: Vec<SpecialistId> = cause.reported.keys().copied().collect();
+        // In the order in which their files were read, so that they are near each other in memory.
+        people.sort_unstable();
+        let mut parts = in_parts(&people, |people| {
+            let mut part = ImpactOfPart::new(self, cause);
+            people.iter().try_for_each(|id| part.add_person(*id)).map(|()| part.impact)
         })?;
+        parts.extend(in_parts(&self.touched(cause)?, |numbers| {
+            let mut part = ImpactOfPart::new(self, cause);
+            numbers.iter().try_for_each(|number| part.add_touched(*number)).map(|()| part.impact)
+        })?);
         let mut impact = parts.into_iter().reduce(Impact::with).unwrap_or_default();
-        self.add_impact_on_providers(cause, &mut impact)?;
+        self.add_impact_on_providers(cause, &mut impact);
         Ok(impact)
     }
 
-    /// Adds what a record changes about a person.
-    fn add_impact_on(&self, id: SpecialistId, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
-        let mut file = self.file(id)?.unwrap_or_else(|| Arc::new(SpecialistFile::new(id, Vec::new())));
-        let reported = cause.reported.get(&id);
-        if let Some(reported) = reported {
-            // Without the cache the file is not shared, and the facts are added without copying it.
-            self.files().remove(id);
-            let facts = reported.iter().map(|(at, fact)| cause.record.recorded(*at, SpecialistFact::clone(fact)));
-            Arc::make_mut(&mut file).add(facts.collect());
-        } else if !cause.concerns(file.known_now()) {
-            return Ok(());
+    /// Returns the credentials that a record may change although it has no facts about them: everybody's if it changes
+    /// the rule sets, otherwise those of the staff of the providers that it changes.
+    fn touched(&self, cause: &Cause<'_>) -> Result<Vec<CredentialNumber>, ReadError> {
+        let mut numbers = Vec::new();
+        if cause.rule_sets_changed {
+            numbers.extend(self.pending.credentials()?.into_iter().map(|(number, _)| number));
         }
-        let known = file.known_now();
-        let employers = self.employers(known.jobs.iter().map(|job| &job.provider), &cause.providers);
-        let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
-        for credential in &known.credentials {
-            let number = credential.number;
-            let timeline = Arc::new(Timeline::compile(known, credential, &employers, cause.rule_sets));
-            after.add_credential(&timeline, &employers);
-            // The earlier timeline is resident, staged or read from the index.
-            if let Some(earlier) = self.timeline(number)? {
-                before.add_credential(&earlier, &self.employers_of(&earlier));
-            }
-            let due = after.next_change_of_credential(number, cause.today);
-            if before.next_change_of_credential(number, self.head.today) != due {
-                impact.moved.push(self.pending.moved(Entry::Credential(number), due)?);
-            }
-            impact.timelines.push(timeline);
+        for (provider, _) in &cause.unlike {
+            numbers.append(&mut self.credentials_of_staff(provider)?);
         }
-        impact.differences.extend(differences(&before, &after));
-        if reported.is_some() {
-            impact.people.insert(id, Arc::clone(known));
-            impact.files.push(file);
-        }
-        Ok(())
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
     }
 
     /// Adds what a record changes about providers, and about the first day of complete records.
-    fn add_impact_on_providers(&self, cause: &Cause<'_>, impact: &mut Impact) -> Result<(), ReadError> {
+    fn add_impact_on_providers(&self, cause: &Cause<'_>, impact: &mut Impact) {
         let (mut before, mut after) = (PublishedState::default(), PublishedState::default());
         before.records_begin = self.head.rule_sets.records_begin();
         after.records_begin = cause.rule_sets.records_begin();
@@ -86,33 +74,142 @@ impl Batch<'_> {
                 before.add_provider(id, &file.state, &file.timeline);
             }
             let due = after.next_change_of_provider(id, cause.today);
-            if before.next_change_of_provider(id, self.head.today) != due {
-                impact.moved.push(self.pending.moved(Entry::Provider(id.clone()), due)?);
+            let was_due = before.next_change_of_provider(id, self.head.today);
+            if was_due != due {
+                impact.moved.push(Moved::new(&Entry::Provider(id.clone()), was_due, due));
             }
         }
         impact.differences.extend(differences(&before, &after));
-        Ok(())
     }
 
     /// Returns the employers of a credential's holder.
     pub(super) fn employers_of(&self, timeline: &Timeline) -> Employers {
-        self.employers(timeline.jobs.iter().map(|(provider, _)| provider), &HashMap::new())
+        timeline::employers(timeline.jobs.iter().map(|(provider, _)| provider), |id| self.provider(id))
+    }
+}
+
+/// The impact of a record on some people.
+struct ImpactOfPart<'a, 'b, 'r> {
+    batch: &'a Batch<'b>,
+    cause: &'a Cause<'r>,
+    /// The employers of these people, before and after the record.
+    before: Employers,
+    after: Employers,
+    impact: Impact,
+}
+
+impl<'a, 'b, 'r> ImpactOfPart<'a, 'b, 'r> {
+    fn new(batch: &'a Batch<'b>, cause: &'a Cause<'r>) -> ImpactOfPart<'a, 'b, 'r> {
+        let (before, after) = (Employers::default(), Employers::default());
+        ImpactOfPart { batch, cause, before, after, impact: Impact::default() }
     }
 
-    fn employers<'p>(
-        &self,
-        ids: impl Iterator<Item = &'p ProviderId>,
-        replaced: &HashMap<ProviderId, Arc<ProviderFile>>,
-    ) -> Employers {
-        timeline::employers(ids, |id| replaced.get(id).cloned().or_else(|| self.provider(id)))
+    /// Adds the impact on a person of whom the record has facts.
+    fn add_person(&mut self, id: SpecialistId) -> Result<(), ReadError> {
+        let (batch, cause) = (self.batch, self.cause);
+        let Some(reported) = cause.reported.get(&id) else { return Ok(()) };
+        let read = mem::take(&mut *reported.file.lock().unwrap_or_else(PoisonError::into_inner));
+        let file = read.map_or_else(|| batch.file_once(id), |file| Ok(Some(file)))?;
+        let mut file = file.unwrap_or_else(|| Arc::new(SpecialistFile::new(id, Vec::new())));
+        // Without the cache the file is not shared, and the facts are added without copying it.
+        batch.files().remove(id);
+        let facts = reported.facts.iter().copied();
+        let recorded = || facts.clone().map(|(at, fact)| cause.record.recorded(at, fact.clone())).collect();
+        let is_about_jobs = facts.clone().all(|(_, fact)| matches!(fact.about(), About::Job(_)));
+        let known = if cause.reported.len() <= FILES_KEPT {
+            Arc::make_mut(&mut file).add(recorded());
+            let known = Arc::clone(file.known_now());
+            self.impact.files.push(file);
+            known
+        } else {
+            let facts = facts.clone().map(|(at, fact)| (cause.record.fact_id(at), fact));
+            Arc::unwrap_or_clone(file).into_known_with(facts, recorded)
+        };
+        self.look_up_after(known.jobs.iter().map(|job| &job.provider));
+        for credential in &known.credentials {
+            self.add_credential(&known, credential, is_about_jobs)?;
+        }
+        if reported.is_shown {
+            self.impact.people.push(known);
+        }
+        Ok(())
     }
+
+    /// Adds the impact on a credential of a person of whom the record has facts.
+    fn add_credential(
+        &mut self,
+        known: &Specialist,
+        credential: &Credential,
+        is_about_jobs: bool,
+    ) -> Result<(), ReadError> {
+        // The earlier timeline is resident, staged or read from the index.
+        let earlier = self.batch.timeline(credential.number)?;
+        let timeline = match &earlier {
+            Some(earlier) if is_about_jobs => {
+                let jobs = known.jobs.iter().map(|job| (&job.provider, job.days));
+                earlier.with_jobs(jobs, &self.after, self.cause.rule_sets)
+            }
+            _ => Timeline::compile(known, credential, &self.after, self.cause.rule_sets),
+        };
+        self.add_difference(earlier.as_deref(), timeline);
+        Ok(())
+    }
+
+    /// Adds the impact on a credential that the record may only touch: the holder has a job on days on which the effect
+    /// of the employer changes, or the rule sets change.
+    fn add_touched(&mut self, number: CredentialNumber) -> Result<(), ReadError> {
+        let Some(earlier) = self.batch.timeline(number)? else { return Ok(()) };
+        if self.cause.reported.contains_key(&earlier.specialist) || !self.cause.concerns(&earlier) {
+            return Ok(());
+        }
+        self.look_up_after(earlier.jobs.iter().map(|(provider, _)| provider));
+        let jobs = earlier.jobs.iter().map(|(provider, days)| (provider, *days));
+        let timeline = earlier.with_jobs(jobs, &self.after, self.cause.rule_sets);
+        self.add_difference(Some(&earlier), timeline);
+        Ok(())
+    }
+
+    /// Adds the difference between two timelines of a credential.
+    fn add_difference(&mut self, earlier: Option<&Timeline>, timeline: Timeline) {
+        let before = earlier.into_iter().flat_map(|earlier| &earlier.jobs).map(|(provider, _)| provider);
+        timeline::add_employers(&mut self.before, before, |id| self.batch.provider(id));
+        let (number, impact) = (timeline.number, &mut self.impact);
+        let was = earlier.map(|earlier| PublishedCredential::of(earlier, &self.before));
+        let is = PublishedCredential::of(&timeline, &self.after);
+        impact.differences.add_credential(number, was.as_ref(), Some(&is));
+        let was_due = was.and_then(|was| was.next_change(self.batch.head.today));
+        let due = is.next_change(self.cause.today);
+        drop(is);
+        if was_due != due {
+            impact.moved.push(Moved::new(&Entry::Credential(number), was_due, due));
+        }
+        add_to_staff(&mut impact.joined, &timeline, earlier);
+        impact.timelines.push(Arc::new(timeline));
+    }
+
+    /// Looks up employers as they are after the record.
+    fn look_up_after<'p>(&mut self, providers: impl Iterator<Item = &'p ProviderId>) {
+        let file = |id: &ProviderId| self.cause.providers.get(id).cloned().or_else(|| self.batch.provider(id));
+        timeline::add_employers(&mut self.after, providers, file);
+    }
+}
+
+/// A person of whom a record has facts.
+#[derive(Default)]
+struct Reported<'r> {
+    /// The facts, with their places in the record.
+    facts: SmallVec<[(usize, &'r SpecialistFact); 2]>,
+    /// The file, if it was read for the decision. It is taken when it is used.
+    file: Mutex<Option<Arc<SpecialistFile>>>,
+    /// Whether the receipt may show the person.
+    is_shown: bool,
 }
 
 /// A record, and whom it may concern.
 pub(super) struct Cause<'r> {
     record: &'r Record,
-    /// The facts about each person, with their places in the record.
-    reported: HashMap<SpecialistId, Vec<(usize, &'r SpecialistFact)>>,
+    /// The people of whom it has facts.
+    reported: HashMap<SpecialistId, Reported<'r>, RandomState>,
     /// The files of providers that the record changes, as they are after it. If it changes the rule sets, all of them.
     pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
     /// The providers whose effect on their staff it changes, and the days on which it does.
@@ -125,21 +222,37 @@ pub(super) struct Cause<'r> {
 }
 
 impl<'r> Cause<'r> {
-    /// Returns what a record may change on top of a batch. `rule_sets` are those in force after it.
-    pub(super) fn of(record: &'r Record, batch: &Batch<'_>, rule_sets: &'r Arc<RuleSets>, today: Day) -> Cause<'r> {
+    /// Returns what a record may change on top of a batch. `files` were read for the decision; `rule_sets` are those in
+    /// force after the record.
+    pub(super) fn of(
+        record: &'r Record,
+        files: Vec<Arc<SpecialistFile>>,
+        batch: &Batch<'_>,
+        rule_sets: &'r Arc<RuleSets>,
+        today: Day,
+    ) -> Cause<'r> {
         let rule_sets_changed = !Arc::ptr_eq(rule_sets, &batch.head.rule_sets);
-        let mut reported: HashMap<_, Vec<_>> = HashMap::new();
+        let mut reported: HashMap<_, Reported<'_>, _> = HashMap::default();
         let mut of_providers: HashMap<_, Vec<Recorded<ProviderFact>>> = HashMap::new();
         if rule_sets_changed {
             of_providers.extend(batch.provider_ids().into_iter().map(|id| (id, Vec::new())));
         }
         for (at, fact) in record.facts.iter().enumerate() {
             match fact {
-                Fact::Specialist(id, fact) => reported.entry(*id).or_default().push((at, fact)),
+                Fact::Specialist(id, fact) => {
+                    let is_shown = reported.len() < JOBS_KEPT;
+                    let reported = reported.entry(*id).or_insert_with(|| Reported { is_shown, ..Reported::default() });
+                    reported.facts.push((at, fact));
+                }
                 Fact::Provider(id, fact) => {
                     of_providers.entry(id.clone()).or_default().push(record.recorded(at, fact.clone()));
                 }
                 Fact::Registry(_) => {}
+            }
+        }
+        for file in files {
+            if let Some(reported) = reported.get_mut(&file.id) {
+                reported.file = Mutex::new(Some(file));
             }
         }
         let (mut providers, mut unlike) = (HashMap::new(), Vec::new());
@@ -156,10 +269,13 @@ impl<'r> Cause<'r> {
         Cause { record, reported, providers, unlike, rule_sets, rule_sets_changed, today }
     }
 
-    /// True if the record may change answers about a person of whom it has no facts: the person has a job on days on
-    /// which the effect of the employer changes.
-    fn concerns(&self, person: &Specialist) -> bool {
-        self.rule_sets_changed || self.unlike.iter().any(|(provider, days)| person.works_for(provider, *days))
+    /// True if the record may change answers about a credential of whose holder it has no facts: the holder has a job
+    /// on days on which the effect of the employer changes.
+    fn concerns(&self, timeline: &Timeline) -> bool {
+        self.rule_sets_changed
+            || timeline.jobs.iter().any(|(employer, job)| {
+                self.unlike.iter().any(|(provider, days)| provider == employer && !job.intersect(*days).is_empty())
+            })
     }
 }
 
@@ -171,18 +287,22 @@ pub(super) struct Impact {
     pub(super) moved: Vec<Moved>,
     /// The timelines of everyone whose answers it may change.
     pub(super) timelines: Vec<Arc<Timeline>>,
-    /// The people of whom it has facts, and their files, with these facts.
-    pub(super) people: BTreeMap<SpecialistId, Arc<Specialist>>,
+    /// The credentials of those who begin to work for a provider.
+    pub(super) joined: Staff,
+    /// The people of whom it has facts: those whom the receipt may show.
+    pub(super) people: Vec<Arc<Specialist>>,
+    /// The files of the people of whom it has facts, with these facts. None if they are many.
     pub(super) files: Vec<Arc<SpecialistFile>>,
 }
 
 impl Impact {
     /// Adds what it changes about others.
     fn with(mut self, other: Impact) -> Impact {
-        let Impact { differences, moved, timelines, people, files } = other;
+        let Impact { differences, moved, timelines, joined, people, files } = other;
         self.differences.extend(differences);
         self.moved.extend(moved);
         self.timelines.extend(timelines);
+        merge_staff(&mut self.joined, joined);
         self.people.extend(people);
         self.files.extend(files);
         self

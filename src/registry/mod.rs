@@ -8,7 +8,7 @@
 //! * `shared`: the state that the writer and the readers share;
 //! * [`snapshot`]: the revision that a question pins; `bearer`, [`question`], [`verdict_change`], [`list`], [`people`]
 //!   and [`search`]: how a snapshot answers;
-//! * `in_parts`: work on many people, on all cores; `batch`: records that are decided but not yet durable;
+//! * `batch`: records that are decided but not yet durable;
 //!   `decision_context`: the state that commands are decided against; `impact`: what a record changes; `staging`: decides
 //!   commands and adds their records to the batch; `message`: what the writer is asked; `mailbox`: the queue of messages;
 //!   `not_committed`: why a batch was not committed; `writer`: makes the batch durable, and follows the records of others;
@@ -48,7 +48,6 @@ mod handle;
 pub mod head;
 mod historical_cache;
 mod impact;
-mod in_parts;
 pub mod list;
 mod locking;
 mod mailbox;

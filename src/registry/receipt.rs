@@ -14,6 +14,9 @@ use crate::domain::record::{Change, Foreseen, Record};
 use crate::domain::specialist::{Job, Specialist};
 use crate::domain::timeline::Timeline;
 
+/// The number of jobs that a receipt contains. The rest are only counted.
+pub(super) const JOBS_KEPT: usize = Foreseen::KEPT;
+
 /// The answer to an accepted command. A repeated request gets the same receipt.
 #[derive(Clone, Debug)]
 pub struct Receipt {
@@ -33,6 +36,8 @@ pub struct Receipt {
     pub specialist_count: u32,
     /// The resource that the command was about.
     pub resource: Resource,
+    /// The number of jobs that the command was about.
+    pub employment_count: u32,
     /// The ids in the receipt that are not assigned, in text form: those that a command that was only validated would
     /// have created.
     pub unassigned: BTreeSet<String>,
@@ -47,7 +52,7 @@ pub enum Resource {
     Credential(Arc<Timeline>),
     /// A provider.
     Provider(Arc<ProviderFile>),
-    /// Jobs.
+    /// Jobs: the first of them, at most [`JOBS_KEPT`].
     Employments(Vec<ReportedJob>),
     /// A fact that ends a period or retracts another.
     Fact(Box<Recorded<Fact>>),
@@ -76,7 +81,10 @@ pub(super) struct Affected {
 impl Receipt {
     /// Returns the receipt for a record.
     pub(super) fn new(record: &Record, affected: &Affected) -> Receipt {
+        let resource = resource(record, affected);
+        let is_about_jobs = matches!(resource, Resource::Employments(_));
         Receipt {
+            employment_count: if is_about_jobs { count_of_jobs(record) } else { 0 },
             revision: record.revision,
             token: None,
             fact_ids: (0..record.facts.len()).map(|index| record.fact_id(index)).collect(),
@@ -84,7 +92,7 @@ impl Receipt {
             changes: record.changes.clone(),
             foreseen: record.foreseen.clone(),
             specialist_count: record.specialist_count,
-            resource: resource(record, affected),
+            resource,
             unassigned: BTreeSet::new(),
         }
     }
@@ -131,7 +139,7 @@ fn specialist_resource(
         SpecialistFact::EmploymentStarted { employment, .. }
         | SpecialistFact::EmploymentEnded { employment, .. }
         | SpecialistFact::EmploymentCorrected { employment, .. } => {
-            let mut jobs = started(record);
+            let mut jobs: Vec<_> = started(record).take(JOBS_KEPT).collect();
             if jobs.is_empty() {
                 jobs.push((id, *employment));
             }
@@ -144,14 +152,16 @@ fn specialist_resource(
 }
 
 /// Returns the jobs that a record starts.
-fn started(record: &Record) -> Vec<(SpecialistId, EmploymentId)> {
-    let facts = record.facts.iter();
-    facts
-        .filter_map(|fact| match fact {
-            Fact::Specialist(id, fact) => fact.starts_job().map(|(job, _)| (*id, job)),
-            Fact::Registry(_) | Fact::Provider(..) => None,
-        })
-        .collect()
+fn started(record: &Record) -> impl Iterator<Item = (SpecialistId, EmploymentId)> {
+    record.facts.iter().filter_map(|fact| match fact {
+        Fact::Specialist(id, fact) => fact.starts_job().map(|(job, _)| (*id, job)),
+        Fact::Registry(_) | Fact::Provider(..) => None,
+    })
+}
+
+/// Returns the number of jobs that a record is about: those that it starts, or the one that it ends or corrects.
+fn count_of_jobs(record: &Record) -> u32 {
+    u32::try_from(started(record).count().max(1)).unwrap_or(u32::MAX)
 }
 
 fn reported_job(id: SpecialistId, employment: EmploymentId, affected: &Affected) -> Option<ReportedJob> {

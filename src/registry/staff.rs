@@ -4,7 +4,6 @@
 //! not see takes no longer than answering for one who is not on file.
 
 use super::errors::ReadError;
-use super::head::ResidentCredential;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::timeline_cache::Looked;
@@ -18,7 +17,7 @@ impl Shared {
     /// memory.
     pub(super) fn is_staff(&self, provider: &ProviderId, number: CredentialNumber) -> bool {
         match self.timeline_cache.see().look(number) {
-            Looked::Here(resident) => has_job(resident, provider),
+            Looked::Here(resident) => resident.timeline.is_of_staff(provider),
             Looked::Unknown => false,
             Looked::NotHere => self.is_staff_on_disk(provider, number).unwrap_or_else(|error| {
                 static UNREADABLE: Incident = Incident::new();
@@ -43,12 +42,8 @@ impl Shared {
         if !self.index.was_staff(provider, id)? {
             return Ok(false);
         }
-        Ok(self.resident(number)?.is_some_and(|resident| has_job(&resident, provider)))
+        Ok(self.resident(number)?.is_some_and(|resident| resident.timeline.is_of_staff(provider)))
     }
-}
-
-fn has_job(resident: &ResidentCredential, provider: &ProviderId) -> bool {
-    resident.timeline.jobs.iter().any(|(employer, _)| employer == provider)
 }
 
 impl Snapshot {

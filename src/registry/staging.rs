@@ -2,9 +2,11 @@
 //!
 //! A record that another replica appended is staged by the same code. What it changes is computed again, and compared.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::batch::Batch;
@@ -16,8 +18,9 @@ use super::receipt::{Affected, Receipt};
 use super::registry_history::RegistryHistory;
 use super::semantics_upgrade;
 use super::submission::Submission;
+use super::timeline_cache::{Staff, merge_staff};
 use crate::domain::day::Day;
-use crate::domain::decide::decide;
+use crate::domain::decide::{File, decide};
 use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
@@ -32,23 +35,25 @@ pub(super) struct Draft {
     pub(super) request: Option<RequestKey>,
     pub(super) note: String,
     pub(super) facts: Vec<Fact>,
+    /// The files that were read for the decision, of people who may be reported on.
+    pub(super) files: Vec<Arc<SpecialistFile>>,
 }
 
 impl Draft {
     /// Returns a draft of the registry itself.
     pub(super) fn own(facts: Vec<Fact>) -> Draft {
-        Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts }
+        Draft { reporter: Reporter::registry(), request: None, note: String::new(), facts, files: Vec::new() }
     }
 
     /// Returns the draft that a record was made from.
     fn of(record: &Record) -> Draft {
         let Record { reporter, request, note, facts, .. } = record.clone();
-        Draft { reporter, request, note, facts }
+        Draft { reporter, request, note, facts, files: Vec::new() }
     }
 
     /// Returns the record of a draft, without what it changes.
     fn into_record(self, revision: Revision, recorded_at: Timestamp) -> Record {
-        let Draft { reporter, request, note, facts } = self;
+        let Draft { reporter, request, note, facts, files: _ } = self;
         let (changes, foreseen) = (Vec::new(), Foreseen::default());
         Record { revision, recorded_at, reporter, request, note, facts, changes, foreseen, specialist_count: 0 }
     }
@@ -64,6 +69,8 @@ struct Effect {
     files: Vec<Arc<SpecialistFile>>,
     /// The due dates that change.
     moved: Vec<Moved>,
+    /// The credentials of those who begin to work for a provider.
+    joined: Staff,
 }
 
 /// True if a record adopts a semantics version.
@@ -90,7 +97,8 @@ impl Batch<'_> {
     pub(super) fn validate(&self, submission: &Submission, kept: usize) -> Result<Receipt, SubmitError> {
         let (draft, unassigned) = self.decide(submission, None)?;
         let effect = self.evaluate(draft, self.next_instant(), kept)?;
-        Ok(Receipt::new(&effect.record, &effect.affected).for_validation(self.head.revision, unassigned))
+        Ok(Receipt::new(&effect.record, &effect.affected)
+            .for_validation(self.head.revision, unassigned.into_iter().collect()))
     }
 
     /// Returns all changes that a record foresaw, if it is the record after the head of this batch. The record itself
@@ -105,13 +113,14 @@ impl Batch<'_> {
         &self,
         submission: &Submission,
         request: Option<RequestKey>,
-    ) -> Result<(Draft, BTreeSet<String>), SubmitError> {
+    ) -> Result<(Draft, HashSet<String, RandomState>), SubmitError> {
         let Submission { reporter, note, command, numbers, .. } = submission;
         let file = self.file_for(command, reporter)?;
         let mut context = BatchContext { batch: self, reporter, mint: Mint::new(*numbers) };
         let facts = decide(command, &file, &mut context)?;
         let minted = context.mint.finish()?;
-        Ok((Draft { reporter: reporter.clone(), request, note: note.clone(), facts }, minted))
+        let files = if let File::Staff(files) = file { files } else { Vec::new() };
+        Ok((Draft { reporter: reporter.clone(), request, note: note.clone(), facts, files }, minted))
     }
 
     /// Computes what a draft changes, and stages it.
@@ -160,21 +169,24 @@ impl Batch<'_> {
     }
 
     /// Computes what a draft changes, with at most `kept` of the changes foreseen.
-    fn evaluate(&self, draft: Draft, at: Timestamp, kept: usize) -> Result<Effect, ReadError> {
+    fn evaluate(&self, mut draft: Draft, at: Timestamp, kept: usize) -> Result<Effect, ReadError> {
+        let files = mem::take(&mut draft.files);
         let mut record = draft.into_record(self.head.revision.next(), at);
         let revision = record.revision;
         let history = self.history_after(&record)?;
         let rule_sets = history.rule_sets(revision).map_or_else(|| Arc::clone(&self.head.rule_sets), Arc::clone);
         let today = history.today(revision).unwrap_or(self.head.today);
 
-        let cause = Cause::of(&record, self, &rule_sets, today);
-        let Impact { differences, moved, timelines, people, files } = self.impact(&cause)?;
-        let providers = cause.providers;
+        let mut cause = Cause::of(&record, files, self, &rule_sets, today);
+        let Impact { differences, moved, timelines, joined, people, files } = self.impact(&cause)?;
+        let providers = mem::take(&mut cause.providers);
+        drop(cause);
         record.specialist_count = differences.specialist_count();
         (record.changes, record.foreseen) = differences.split_keeping(today, kept);
         let timelines = timelines.into_iter().map(|timeline| (timeline.number, timeline)).collect();
+        let people = people.into_iter().map(|person| (person.id, person)).collect();
         let affected = Affected { people, timelines, providers, today };
-        Ok(Effect { record, history, rule_sets, affected, files, moved })
+        Ok(Effect { record, history, rule_sets, affected, files, moved, joined })
     }
 
     /// Computes the changes that are due on a day that is opened. Those of earlier days are already recorded.
@@ -212,15 +224,15 @@ impl Batch<'_> {
         let today = history.today(record.revision).unwrap_or(self.head.today);
         let affected =
             Affected { people: BTreeMap::new(), timelines: BTreeMap::new(), providers: HashMap::new(), today };
-        let moved = due.into_iter().map(|(entry, due)| self.pending.moved(entry, due)).collect::<Result<_, _>>()?;
+        let moved = due.into_iter().map(|(entry, due)| self.pending.moved(&entry, due)).collect::<Result<_, _>>()?;
         let rule_sets = Arc::clone(&self.head.rule_sets);
-        Ok(Effect { record, history, rule_sets, affected, files: Vec::new(), moved })
+        Ok(Effect { record, history, rule_sets, affected, files: Vec::new(), moved, joined: Staff::default() })
     }
 
     /// Stages a record with everything that follows from it. If this fails, nothing is staged and the batch continues
     /// without it.
     fn stage(&mut self, effect: Effect) -> Result<(), ReadError> {
-        let Effect { record, history, rule_sets, affected, files, moved } = effect;
+        let Effect { record, history, rule_sets, affected, files, moved, joined } = effect;
         self.pending.add_with_due_dates(&record, moved)?;
         let Record { revision, recorded_at, .. } = record;
         let (was, today) = (self.head.today, affected.today);
@@ -229,6 +241,7 @@ impl Batch<'_> {
         self.records.push(record);
         files.into_iter().for_each(|file| self.files().put(file));
         self.timelines.extend(affected.timelines);
+        merge_staff(&mut self.joined, joined);
         self.providers.extend(affected.providers);
         Ok(())
     }

@@ -16,16 +16,20 @@
 //! warm-up loaded it, and every later one because the writer inserted it. From then on a missing number was never
 //! issued, and the disk is not read.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use foldhash::fast::RandomState;
 
 use super::head::ResidentCredential;
-use crate::domain::id::CredentialNumber;
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
+use crate::domain::timeline::Timeline;
+use crate::store::in_parts::in_parts;
 
 /// The pause before a failed warm-up restarts.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -34,6 +38,9 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct TimelineCache {
     credentials: papaya::HashMap<CredentialNumber, ResidentCredential, RandomState>,
+    /// By provider, the credentials of everyone who has or had a job with it, for the cascades. Those of people whose
+    /// jobs there were retracted may be among them.
+    staff: Mutex<Staff>,
     is_complete: AtomicBool,
     is_closing: AtomicBool,
     warm_up: Mutex<Option<JoinHandle<()>>>,
@@ -53,6 +60,30 @@ pub(super) enum Looked<'a> {
     Unknown,
     /// The timeline is not in memory; only the disk can tell.
     NotHere,
+}
+
+/// The credentials of each provider's staff.
+pub(super) type Staff = HashMap<ProviderId, Vec<CredentialNumber>, RandomState>;
+
+/// Adds a credential to the staff of each employer that is not in an earlier timeline of it.
+pub(super) fn add_to_staff(staff: &mut Staff, timeline: &Timeline, earlier: Option<&Timeline>) {
+    for provider in timeline.employers_since(earlier) {
+        let Some(numbers) = staff.get_mut(provider) else {
+            staff.insert(provider.clone(), vec![timeline.number]);
+            continue;
+        };
+        // Another job with the same employer was just added.
+        if numbers.last() != Some(&timeline.number) {
+            numbers.push(timeline.number);
+        }
+    }
+}
+
+/// Adds credentials to the staff of providers.
+pub(super) fn merge_staff(staff: &mut Staff, joined: Staff) {
+    for (provider, numbers) in joined {
+        staff.entry(provider).or_default().extend(numbers);
+    }
 }
 
 impl Seen<'_> {
@@ -93,19 +124,41 @@ impl TimelineCache {
         self.credentials.pin().keys().copied().collect()
     }
 
-    /// Inserts timelines and overwrites existing ones. Only the writer may call this.
-    pub(super) fn replace(&self, residents: impl Iterator<Item = ResidentCredential>) {
-        let credentials = self.credentials.pin();
-        for resident in residents {
-            credentials.insert(resident.timeline.number, resident);
-        }
+    /// Returns the credentials of everyone who has or had a job with a provider, and perhaps others, in any order.
+    /// `None` unless every published timeline is in memory.
+    pub(super) fn credentials_of_staff(&self, provider: &ProviderId) -> Option<Vec<CredentialNumber>> {
+        self.is_complete().then(|| self.staff().get(provider).cloned().unwrap_or_default())
+    }
+
+    /// The credentials of each provider's staff. It is locked while a timeline is inserted: no thread finds a timeline
+    /// that is not here.
+    fn staff(&self) -> MutexGuard<'_, Staff> {
+        self.staff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Inserts timelines that changed at a revision, and overwrites existing ones. `joined` are their credentials by
+    /// each employer that was not in the existing one. Only the writer may call this.
+    pub(super) fn replace(&self, timelines: &[Arc<Timeline>], changed_at: Revision, joined: Staff) {
+        let mut staff = self.staff();
+        let Ok(_) = in_parts(timelines, |timelines| {
+            let credentials = self.credentials.pin();
+            for timeline in timelines {
+                let resident = ResidentCredential { changed_at, timeline: Arc::clone(timeline) };
+                credentials.insert(timeline.number, resident);
+            }
+            Ok::<_, Infallible>(())
+        });
+        merge_staff(&mut staff, joined);
     }
 
     /// Inserts timelines that are missing, and keeps existing ones.
     pub(super) fn add(&self, residents: Vec<ResidentCredential>) {
-        let credentials = self.credentials.pin();
+        let (credentials, mut staff) = (self.credentials.pin(), self.staff());
         for resident in residents {
-            credentials.get_or_insert(resident.timeline.number, resident);
+            let timeline = Arc::clone(&resident.timeline);
+            if credentials.try_insert(timeline.number, resident).is_ok() {
+                add_to_staff(&mut staff, &timeline, None);
+            }
         }
     }
 
@@ -143,5 +196,79 @@ impl TimelineCache {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::day::{Day, Period};
+    use crate::domain::fact::IssuanceBasis;
+    use crate::domain::id::{EmploymentId, FactId, SpecialistId};
+    use crate::domain::rule_sets::RuleSets;
+    use crate::domain::specialist::{Credential, Job, Specialist};
+    use crate::domain::timeline::Employers;
+
+    /// The timeline of a person with jobs with some providers.
+    fn resident(number: u64, providers: &[&str]) -> ResidentCredential {
+        let (fact, day) = (FactId { revision: Revision(1), index: 0 }, Day::from_number(20_000));
+        let days = Period { start: day, end: Day::FOREVER };
+        let credential = Credential {
+            number: CredentialNumber::from_number(number),
+            fact,
+            void: false,
+            effective_from: day,
+            rule_set: "cpss-guide".into(),
+            basis: IssuanceBasis::Evaluated,
+            terms: vec![days],
+            acts: Vec::new(),
+            periods: Vec::new(),
+            prior_numbers: Vec::new(),
+        };
+        let job = |provider: &&str| Job {
+            employment: EmploymentId::from_number(1),
+            fact,
+            provider: provider.parse().unwrap(),
+            position: "peer".into(),
+            supervised: true,
+            days,
+        };
+        let person = Specialist {
+            id: SpecialistId::from_number(number),
+            names: Vec::new(),
+            birth_date: None,
+            death_date: None,
+            credentials: Vec::new(),
+            jobs: providers.iter().map(job).collect(),
+        };
+        let sets = crate::rules::shipped().unwrap().into_iter().map(|text| Arc::new(text.set)).collect();
+        let rule_sets = RuleSets::new(sets, None).unwrap();
+        let timeline = Timeline::compile(&person, &credential, &Employers::default(), &rule_sets);
+        ResidentCredential { changed_at: Revision(1), timeline: Arc::new(timeline) }
+    }
+
+    #[test]
+    fn the_staff_of_a_provider_is_complete_once_every_timeline_is_in_memory() {
+        let cache = TimelineCache::default();
+        let staff = |provider: &str| {
+            let numbers = cache.credentials_of_staff(&provider.parse().unwrap());
+            numbers.map(|numbers| numbers.iter().map(|number| number.number()).collect::<Vec<_>>())
+        };
+        let replace = |earlier: Option<&ResidentCredential>, resident: ResidentCredential| {
+            let mut joined = Staff::default();
+            add_to_staff(&mut joined, &resident.timeline, earlier.map(|earlier| &*earlier.timeline));
+            cache.replace(&[resident.timeline], Revision(2), joined);
+        };
+        cache.add(vec![resident(1, &["a", "b", "a"]), resident(2, &["b"])]);
+        // The writer comes between a reader and the warm-up, whose timeline is older.
+        replace(Some(&resident(2, &["b"])), resident(2, &["b", "c", "c"]));
+        replace(None, resident(3, &["a"]));
+        cache.add(vec![resident(2, &["b"]), resident(4, &["c"])]);
+        assert_eq!(staff("a"), None, "the warm-up is not over");
+        cache.mark_complete();
+        assert_eq!((staff("a"), staff("b")), (Some(vec![1, 3]), Some(vec![1, 2])));
+        replace(Some(&resident(3, &["a"])), resident(3, &["c", "a"]));
+        replace(Some(&resident(1, &["a", "b", "a"])), resident(1, &["b"]));
+        assert_eq!((staff("c"), staff("d")), (Some(vec![2, 4, 3]), Some(vec![])));
     }
 }

@@ -19,7 +19,7 @@ use super::batch::Batch;
 use super::errors::{ReadError, SubmitError, SubmitErrorSource, WriterFailed};
 use super::figures::CommitFailure;
 use super::following::TRIES;
-use super::head::{Head, ResidentCredential, ResidentProvider};
+use super::head::{Head, ResidentProvider};
 use super::mailbox::Mailbox;
 use super::message::{Message, Outcome};
 use super::not_committed::{NotCommitted, Refusal};
@@ -373,14 +373,13 @@ impl Writer {
     /// Folds a batch that is durable, and publishes its head.
     fn publish(&mut self, mut batch: Batch<'_>) -> Result<(), NotCommitted> {
         self.specialist_cache = batch.take_files();
-        let Batch { pending, records, head, providers, timelines, .. } = batch;
+        let Batch { pending, records, head, providers, timelines, joined, .. } = batch;
         self.shared.index.fold(pending).map_err(NotCommitted::failed)?;
         for file in providers.into_values() {
             self.shared.insert_provider(ResidentProvider { changed_at: head.revision, file });
         }
-        let timelines = timelines.into_values();
-        let changed_at = head.revision;
-        self.shared.timeline_cache.replace(timelines.map(|timeline| ResidentCredential { changed_at, timeline }));
+        let timelines: Vec<_> = timelines.into_values().collect();
+        self.shared.timeline_cache.replace(&timelines, head.revision, joined);
         self.shared.recent_records.put(records);
         if !self.shared.is_prefaced.load(Ordering::Acquire) {
             self.shared.is_prefaced.store(self.preface.is_on_record(&head), Ordering::Release);

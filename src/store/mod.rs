@@ -9,6 +9,7 @@
 pub mod backup;
 pub mod check;
 pub mod disk;
+pub mod in_parts;
 pub mod incident;
 pub mod index;
 pub mod log;

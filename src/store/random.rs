@@ -8,6 +8,14 @@ pub(super) fn random_byte() -> u8 {
     byte
 }
 
+/// Random numbers. None if there is no randomness.
+pub fn random_numbers(count: usize) -> Vec<u64> {
+    let mut bytes = vec![0; count * size_of::<u64>()];
+    let drawn =
+        getrandom::fill(&mut bytes).map(|()| bytes.as_chunks().0.iter().map(|bytes| u64::from_ne_bytes(*bytes)));
+    drawn.map_or_else(|_| Vec::new(), Iterator::collect)
+}
+
 /// Mixes the bits of a number, as splitmix64 does. It is part of the layout of a base of the index, and of sample data.
 pub fn mixed(number: u64) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tonic::Status;
 
 use super::redaction::{CallContext, Shown};
-use super::{Contract, drop_in_background, encode};
+use super::{Contract, encode};
 use crate::domain::id::{CredentialNumber, Revision};
 use crate::domain::record::{Change, Foreseen};
 use crate::proto::v1;
@@ -63,16 +63,6 @@ pub(super) fn change(change: &Change, unassigned: &BTreeSet<String>) -> v1::Chan
     change
 }
 
-/// Keeps the jobs that are shown, and returns the number of all.
-fn keep_first_jobs(resource: &mut Resource) -> u32 {
-    let Resource::Employments(jobs) = resource else { return 0 };
-    let all = count(jobs);
-    if jobs.len() > FIRST {
-        drop_in_background(jobs.split_off(FIRST));
-    }
-    all
-}
-
 fn count<T>(all: &[T]) -> u32 {
     u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
@@ -89,7 +79,7 @@ impl Accepted {
         let tags = |revision| Some(encode::epoch_tag(snapshot.epoch_of(revision)));
         Accepted {
             shown,
-            employment_count: keep_first_jobs(&mut receipt.resource),
+            employment_count: receipt.employment_count,
             epoch: snapshot.epoch_of(receipt.revision).to_string(),
             fact_count: count(&receipt.fact_ids),
             fact_ids: receipt.fact_ids.iter().take(FIRST).map(|id| encode::fact_id(*id, &tags)).collect(),

@@ -311,6 +311,7 @@ impl CallContext {
             fact_ids: _,
             today: _,
             resource: _,
+            employment_count: _,
             unassigned: _,
         } = receipt;
         self.redact_changes(changes, (*count, foreseen), *specialist_count, is_about_non_staff)

@@ -15,7 +15,7 @@ use cpss_registry::domain::id::{CredentialNumber, ProviderId, Revision, Speciali
 use cpss_registry::domain::provider::Provider;
 use cpss_registry::domain::record::{Change, Foreseen};
 use cpss_registry::domain::rule_sets::RuleSets;
-use cpss_registry::domain::specialist::Specialist;
+use cpss_registry::domain::specialist::{About, Specialist};
 use cpss_registry::domain::standing::{Reason, Standing};
 use cpss_registry::domain::timeline::{Employers, Timeline};
 use cpss_registry::domain::verdict::{AskedProvider, Found, Known, NameMatch, Question, Units};
@@ -34,6 +34,8 @@ struct Compared {
     questions: AtomicU64,
     changes: AtomicU64,
     revisions: AtomicU64,
+    /// Timelines that were made from the earlier one.
+    remade: AtomicU64,
     standings: [AtomicU64; Standing::ALL.len()],
     reasons: [AtomicU64; Reason::ALL.len()],
 }
@@ -46,6 +48,7 @@ impl Default for Compared {
             questions: zero(),
             changes: zero(),
             revisions: zero(),
+            remade: zero(),
             standings: std::array::from_fn(|_| zero()),
             reasons: std::array::from_fn(|_| zero()),
         }
@@ -195,6 +198,7 @@ impl Check<'_> {
                 }
                 None => {
                     let after = Compiled::at(&self.history, &self.files, revision);
+                    self.compare_remade(revision, &before, &after);
                     let differences = differences(&before.published, &after.published);
                     let people = differences.specialist_count();
                     let (changes, foreseen) = differences.split(after.today.expect("the first record opens a day"));
@@ -210,6 +214,22 @@ impl Check<'_> {
                 (0..40).for_each(|_| self.ask(&after, &modelled, &copy));
             }
             before = after;
+        }
+    }
+
+    /// Makes timelines from those before a record that has no facts about the holder, or only about jobs. Compares them
+    /// with those that are compiled from all facts.
+    fn compare_remade(&self, revision: Revision, before: &Compiled, after: &Compiled) {
+        let Some(rule_sets) = &after.rule_sets else { return };
+        for (number, timeline) in &after.timelines {
+            let Some(earlier) = before.timelines.get(number) else { continue };
+            let facts = self.files.specialists[&timeline.specialist].iter();
+            let mut reported = facts.filter(|recorded| recorded.id.revision == revision);
+            if reported.all(|recorded| matches!(recorded.fact.about(), About::Job(_))) {
+                let jobs = timeline.jobs.iter().map(|(provider, days)| (provider, *days));
+                assert_eq!(earlier.with_jobs(jobs, &after.providers, rule_sets), *timeline, "{number} at {revision}");
+                count(&self.compared.remade, 1);
+            }
         }
     }
 
@@ -253,7 +273,7 @@ impl Check<'_> {
         for (person, credential) in is.model.credentials() {
             let (timeline, walked) = (&compiled.timelines[&credential.number], &is.walked[&credential.number]);
             assert_eq!((timeline.void, timeline.effective_from), (credential.void, credential.effective_from));
-            let prior_numbers: Vec<_> = timeline.prior_numbers.iter().map(ToString::to_string).collect();
+            let prior_numbers: Vec<_> = timeline.prior_numbers().iter().map(ToString::to_string).collect();
             assert_eq!(prior_numbers, credential.prior_numbers);
             for day in self.span.days() {
                 let (on, walked) = (timeline.days.at(day), walked.on(day));
@@ -441,6 +461,7 @@ fn the_compiled_walk_agrees_with_the_model() {
     standings.for_each(|(standing, days)| println!("{:>12} days {standing:?}", read(days)));
     reasons.for_each(|(reason, answers)| println!("{:>12} answers {reason:?}", read(answers)));
     if histories >= 1_000 {
+        assert!(read(&compared.remade) > 10_000, "timelines made from the earlier ones: {}", read(&compared.remade));
         let never: Vec<_> = Standing::ALL.iter().zip(&compared.standings).filter(|one| read(one.1) == 0).collect();
         assert!(never.is_empty(), "standings that no history reaches: {never:?}");
         let never: Vec<_> = Reason::ALL.iter().zip(&compared.reasons).filter(|one| read(one.1) == 0).collect();

@@ -64,7 +64,7 @@ pub(super) fn refuse_to_give_back<F: Filed>(
     revisions.dedup();
     // From the last revision to the first: the days that were taken away there, and not restored by a later fact.
     let mut taken: HashMap<Revision, Vec<Period>> = HashMap::new();
-    let mut restored = Vec::new();
+    let mut restored = union([]);
     let mut known = revisions.last().map(|last| union(days_at(*last))).unwrap_or_default();
     for revision in revisions.iter().rev() {
         let before = union(days_at(revision.previous()));

@@ -160,9 +160,9 @@ pub(super) fn transfer(
         return Err(Rejection::invalid("to_provider_id", "the same provider as from_provider_id"));
     }
     let File::Staff(staff) = file else { return Err(Rejection::not_found("provider", from)) };
-    let mut facts = Vec::new();
-    for (person, jobs) in staff {
-        let open = jobs.iter().filter(|job| job.days.end == Day::FOREVER);
+    let mut facts = Vec::with_capacity(2 * staff.len());
+    for person in staff {
+        let open = person.known_now().jobs_with(from).filter(|job| job.days.end == Day::FOREVER);
         for job in open.filter(|job| job.days.start <= last_day) {
             let reason = EmploymentEndReason::Transferred;
             let ended = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
@@ -173,7 +173,7 @@ pub(super) fn transfer(
                 supervised: job.supervised,
                 days: Period::from_inclusive(last_day.next(), None),
             };
-            facts.extend([Fact::Specialist(*person, ended), Fact::Specialist(*person, started)]);
+            facts.extend([Fact::Specialist(person.id, ended), Fact::Specialist(person.id, started)]);
         }
     }
     if facts.is_empty() {

@@ -26,7 +26,7 @@ use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, Sp
 use super::prior_number::PriorNumber;
 use super::provider::ProviderFile;
 use super::rule_sets::RuleSets;
-use super::specialist::{Credential, Job, Specialist};
+use super::specialist::{Credential, Specialist};
 use super::specialist_file::SpecialistFile;
 use super::timeline::{self, Employers};
 
@@ -75,8 +75,8 @@ pub enum File {
     Staff(Staff),
 }
 
-/// People with jobs with a provider, each with these jobs.
-pub type Staff = Vec<(SpecialistId, Vec<Job>)>;
+/// The files of people who have or had a job with a provider.
+pub type Staff = Vec<Arc<SpecialistFile>>;
 
 /// Returns the facts to record, or the first refusal that applies.
 pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext) -> Result<Vec<Fact>, Rejection> {

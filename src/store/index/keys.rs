@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::names;
 use crate::domain::day::Day;
-use crate::domain::fact::{Fact, SpecialistFact, Subject};
+use crate::domain::fact::{Fact, Recorded, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::prior_number::PriorNumber;
 use crate::domain::record::{Record, RequestKey};
@@ -316,19 +316,27 @@ pub(super) fn subject_of_file(file: &[u8]) -> Option<Subject> {
 
 /// Calls `put` with each key and value that follow from a record, except its instant.
 pub(super) fn writes(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
+    writes_of_request(record, put);
+    record.recorded_facts().for_each(|recorded| writes_of_fact(&recorded, put));
+}
+
+/// Like [`writes`], without those of the facts.
+pub(super) fn writes_of_request(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
     put(APPLIED, &record.revision.0.to_be_bytes());
     if let Some(asked) = &record.request {
         let mut answer = record.revision.0.to_be_bytes().to_vec();
         answer.extend(asked.digest);
         put(&request(&record.reporter.client, &asked.method, asked.request_id), &answer);
     }
-    for recorded in record.recorded_facts() {
-        let mut key = file_in_record(&recorded.fact.subject(), recorded.id.revision);
-        key.extend(recorded.id.index.to_be_bytes());
-        put(&key, &encode_filed(&recorded));
-        if let Fact::Specialist(id, fact) = recorded.fact {
-            specialist_writes(*id, fact, put);
-        }
+}
+
+/// Calls `put` with each key and value that follow from a fact.
+pub(super) fn writes_of_fact(recorded: &Recorded<&Fact>, put: &mut dyn FnMut(&[u8], &[u8])) {
+    let mut key = file_in_record(&recorded.fact.subject(), recorded.id.revision);
+    key.extend(recorded.id.index.to_be_bytes());
+    put(&key, &encode_filed(recorded));
+    if let Fact::Specialist(id, fact) = recorded.fact {
+        specialist_writes(*id, fact, put);
     }
 }
 

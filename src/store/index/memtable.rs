@@ -16,6 +16,7 @@ use fastbloom::AtomicBloomFilter;
 use foldhash::fast::RandomState;
 use sled::IVec;
 
+use super::merge::merge_into;
 use super::on_disk::OnDisk;
 use super::{IndexError, IndexOptions, Writes, keys};
 use crate::store::priority::{BELOW_NORMAL, lower_priority};
@@ -124,11 +125,7 @@ impl Memtable {
         }
         let mut maps = self.shared.maps_to_write();
         let since = *maps.since.get_or_insert_with(Instant::now);
-        if maps.newest.is_empty() {
-            maps.newest = writes;
-        } else {
-            maps.newest.extend(writes);
-        }
+        merge_into(&mut maps.newest, writes);
         let size = maps.newest.len();
         drop(maps);
         if size < self.take_together || (size < self.base_from && since.elapsed() < self.collect_for) {

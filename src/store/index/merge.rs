@@ -1,9 +1,27 @@
 //! Merges two sources of entries: newer entries take precedence over older ones.
 
+use std::mem;
 use std::ops::ControlFlow;
 
+use super::Writes;
 use super::error::IndexError;
 use super::read::{CONTINUE, ScanResult, Visit};
+
+/// From this ratio on, the fewer entries are inserted into the others one by one. Below it, all are merged in one pass.
+const MIN_RATIO: usize = 8;
+
+/// Adds newer entries to others.
+pub(super) fn merge_into(writes: &mut Writes, mut newer: Writes) {
+    if newer.len() < writes.len() / MIN_RATIO {
+        writes.extend(newer);
+    } else if writes.len() < newer.len() / MIN_RATIO {
+        for (key, value) in mem::replace(writes, newer) {
+            writes.entry(key).or_insert(value);
+        }
+    } else {
+        writes.append(&mut newer);
+    }
+}
 
 /// Visits the entries of both sources in key order. If both contain a key, `top` wins. An empty value in `top` removes
 /// the key.

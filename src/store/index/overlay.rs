@@ -1,15 +1,18 @@
 //! The index together with records that are decided but not folded yet: the view of the next command of a batch.
 
+use std::convert::Infallible;
 use std::ops::Bound;
 
 use sled::IVec;
 
 use crate::domain::day::Day;
+use crate::domain::fact::Fact;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
+use crate::store::in_parts::in_parts;
 
 use super::keys::Entry;
-use super::merge::merge_over;
+use super::merge::{merge_into, merge_over};
 use super::read::{ScanResult, View, Visit};
 use super::{Index, IndexError, Writes, keys};
 
@@ -22,9 +25,60 @@ pub struct Overlay<'a> {
 
 /// A change of the due date of an entry.
 pub struct Moved {
-    entry: Entry,
-    before: Option<Day>,
-    due: Option<Day>,
+    /// What it writes: the earlier date removed, the new date, and the new date by entry.
+    writes: [Option<(IVec, IVec)>; 3],
+}
+
+impl Moved {
+    /// The change of the due date of an entry that was due on another day before.
+    pub fn new(of: &Entry, before: Option<Day>, due: Option<Day>) -> Moved {
+        if before == due {
+            return Moved { writes: [const { None }; 3] };
+        }
+        let removed = before.map(|before| entry(keys::due_entry(before, of), []));
+        let added = due.map(|due| entry(keys::due_entry(due, of), keys::PRESENT));
+        let by_entry = match due {
+            Some(due) => entry(keys::due(of), due.number().to_be_bytes()),
+            None => entry(keys::due(of), []),
+        };
+        Moved { writes: [removed, added, Some(by_entry)] }
+    }
+}
+
+/// Entries by their kind, the first byte of the key. Those of one kind are mostly in order already.
+#[derive(Default)]
+struct Entries(Vec<(u8, Vec<(IVec, IVec)>)>);
+
+impl Entries {
+    fn add(&mut self, entry: (IVec, IVec)) {
+        self.of_kind(entry.0.first().copied().unwrap_or_default()).push(entry);
+    }
+
+    fn append(&mut self, other: Entries) {
+        for (kind, mut entries) in other.0 {
+            self.of_kind(kind).append(&mut entries);
+        }
+    }
+
+    fn of_kind(&mut self, kind: u8) -> &mut Vec<(IVec, IVec)> {
+        let at = self.0.iter().position(|(other, _)| *other == kind).unwrap_or_else(|| {
+            self.0.push((kind, Vec::new()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
+    fn into_writes(self) -> Writes {
+        let Entries(mut kinds) = self;
+        kinds.sort_unstable_by_key(|(kind, _)| *kind);
+        // Of two entries with the same key the later one counts: the sort is stable.
+        kinds.iter_mut().for_each(|(_, entries)| entries.sort_by(|(one, _), (other, _)| one.cmp(other)));
+        kinds.into_iter().flat_map(|(_, entries)| entries).collect()
+    }
+}
+
+fn entry(key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> (IVec, IVec) {
+    (key.as_ref().into(), value.as_ref().into())
 }
 
 impl<'a> Overlay<'a> {
@@ -35,62 +89,69 @@ impl<'a> Overlay<'a> {
 
     /// Adds the next record.
     pub fn add(&mut self, record: &Record) -> Result<(), IndexError> {
+        let entries = self.entries_of(record)?;
+        self.put_all(record, entries);
+        Ok(())
+    }
+
+    /// Returns the entries of the next record.
+    fn entries_of(&self, record: &Record) -> Result<Entries, IndexError> {
         if record.revision != self.applied.next() {
             return Err(IndexError::OutOfOrder { applied: self.applied, offered: record.revision });
         }
         let key = keys::instants(record.revision);
         let before = self.get(&key)?.unwrap_or_default();
         let instants = keys::instants_with(&before, record).ok_or(IndexError::Damaged("a revision is missing"))?;
-        self.put(key, instants);
-        self.applied = record.revision;
-        keys::writes(record, &mut |key, value| {
-            self.put(key, value);
+        let mut entries = Entries::default();
+        entries.add(entry(key, instants));
+        keys::writes_of_request(record, &mut |key, value| entries.add(entry(key, value)));
+        let facts: Vec<(usize, &Fact)> = record.facts.iter().enumerate().collect();
+        let Ok(parts) = in_parts(&facts, |facts| {
+            let mut entries = Entries::default();
+            for (at, fact) in facts {
+                let recorded = record.recorded(*at, *fact);
+                keys::writes_of_fact(&recorded, &mut |key, value| entries.add(entry(key, value)));
+            }
+            Ok::<_, Infallible>(entries)
         });
-        Ok(())
+        parts.into_iter().for_each(|part| entries.append(part));
+        Ok(entries)
+    }
+
+    /// Adds the entries of a record.
+    fn put_all(&mut self, record: &Record, entries: Entries) {
+        self.applied = record.revision;
+        merge_into(&mut self.writes, entries.into_writes());
     }
 
     /// Adds the next record and the changes of due dates that follow from it. On an error nothing is added.
-    pub fn add_with_due_dates(&mut self, record: &Record, moved: Vec<Moved>) -> Result<(), IndexError> {
-        self.add(record)?;
-        moved.into_iter().for_each(|moved| self.shift(moved));
-        self.mark_due_dates_current();
+    pub fn add_with_due_dates(&mut self, record: &Record, mut moved: Vec<Moved>) -> Result<(), IndexError> {
+        let mut entries = self.entries_of(record)?;
+        // One sort of key after the other, because each is mostly in order.
+        for at in 0..3 {
+            moved.iter_mut().filter_map(|moved| moved.writes[at].take()).for_each(|entry| entries.add(entry));
+        }
+        entries.add(entry(keys::DUE_DATES_APPLIED, record.revision.0.to_be_bytes()));
+        self.put_all(record, entries);
         Ok(())
     }
 
     /// Sets the due date of an entry. `None`: it is not due on any day.
     pub fn schedule(&mut self, entry: &Entry, due: Option<Day>) -> Result<(), IndexError> {
-        self.moved(entry.clone(), due).map(|moved| self.shift(moved))
+        let Moved { writes } = self.moved(entry, due)?;
+        self.writes.extend(writes.into_iter().flatten());
+        Ok(())
     }
 
     /// Prepares the change of an entry's due date that [`Overlay::schedule`] would make. Writes nothing, so that a
     /// caller that schedules several entries can still give up.
-    pub fn moved(&self, entry: Entry, due: Option<Day>) -> Result<Moved, IndexError> {
-        Ok(Moved { before: self.due_on(&entry)?, entry, due })
-    }
-
-    /// Applies a change of a due date.
-    fn shift(&mut self, Moved { entry, before, due }: Moved) {
-        if before == due {
-            return;
-        }
-        if let Some(before) = before {
-            self.put(keys::due_entry(before, &entry), []);
-        }
-        if let Some(due) = due {
-            self.put(keys::due_entry(due, &entry), keys::PRESENT);
-            self.put(keys::due(&entry), due.number().to_be_bytes());
-        } else {
-            self.put(keys::due(&entry), []);
-        }
+    pub fn moved(&self, entry: &Entry, due: Option<Day>) -> Result<Moved, IndexError> {
+        Ok(Moved::new(entry, self.due_on(entry)?, due))
     }
 
     /// Stores that the due dates take every record into account that was added so far.
     pub fn mark_due_dates_current(&mut self) {
-        self.put(keys::DUE_DATES_APPLIED, self.applied.0.to_be_bytes());
-    }
-
-    fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.writes.insert(key.as_ref().into(), value.as_ref().into());
+        self.writes.extend([entry(keys::DUE_DATES_APPLIED, self.applied.0.to_be_bytes())]);
     }
 
     /// The entries to be added to the index.

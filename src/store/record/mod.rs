@@ -16,6 +16,8 @@ mod redact;
 mod salts;
 mod unreadable;
 
+use std::convert::Infallible;
+
 use jiff::Timestamp;
 use prost::Message;
 use uuid::Uuid;
@@ -26,6 +28,7 @@ use crate::domain::record::{Foreseen, Record, RequestKey};
 use crate::domain::specialist::REDACTED_BIRTH_DATE;
 use crate::proto::storage::sealed_record::Personal;
 use crate::proto::storage::{self, PersonalFields};
+use crate::store::in_parts::in_parts;
 
 pub use digest::{Hash, Tip, digest, recorded_at};
 #[cfg(test)]
@@ -70,38 +73,46 @@ pub struct Undecodable {
 /// The random bytes of a record. Without them, the hash of the personal part would confirm guesses of its contents.
 pub type Salt = [u8; 16];
 
-/// Encodes a record for the log.
+/// Encodes a record for the log. A message is its fields one after another, so the facts and the changes are encoded in
+/// parts.
 pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
-    let mut fields = Vec::new();
-    let facts = (0_u32..).zip(&record.facts).map(|(at, fact)| {
-        let (mut stored, personal) = fact::stored(at, fact);
-        let text = free_text::take(&mut stored);
-        let none = || (!text.is_empty()).then(|| PersonalFields { fact_index: at, ..PersonalFields::default() });
-        fields.extend(personal.or_else(none).map(|fields| PersonalFields { text, ..fields }));
-        stored
+    let facts: Vec<(u32, &Fact)> = (0..).zip(&record.facts).collect();
+    let Ok(facts) = in_parts(&facts, |facts| Ok::<_, Infallible>(encode_facts(facts)));
+    let Ok(changes) = in_parts(&record.changes, |changes| {
+        let changes = changes.iter().map(Into::into).collect();
+        Ok::<_, Infallible>(storage::PublicPart { changes, ..storage::PublicPart::default() }.encode_to_vec())
     });
-    let public = storage::PublicPart {
-        facts: facts.collect(),
+    let before = storage::PublicPart {
         reporter: Some((&record.reporter).into()),
         request: record.request.as_ref().map(|request| storage::RequestKey {
             method: request.method.clone(),
             request_id: request.request_id.as_bytes().to_vec(),
             digest: request.digest.to_vec(),
         }),
-        changes: record.changes.iter().map(Into::into).collect(),
+        ..storage::PublicPart::default()
+    };
+    let after = storage::PublicPart {
         foreseen: Some(storage::record::Foreseen {
             count: record.foreseen.count,
             first: record.foreseen.first.iter().map(Into::into).collect(),
         }),
         specialist_count: record.specialist_count,
+        ..storage::PublicPart::default()
     };
+    let (mut public, mut fields) = (before.encode_to_vec(), Vec::new());
+    for (bytes, personal) in facts {
+        public.extend(bytes);
+        fields.extend(personal);
+    }
+    changes.iter().for_each(|bytes| public.extend_from_slice(bytes));
+    public.extend(after.encode_to_vec());
     let personal = storage::PersonalPart { note: record.note.clone(), fields };
     let salted = [&salt[..], &personal.encode_to_vec()].concat();
     let sealed = storage::SealedRecord {
         format_version: version_of(record),
         revision: record.revision.0,
         recorded_at_nanos: nanos(record.recorded_at),
-        public_part: public.encode_to_vec(),
+        public_part: public,
         personal: Some(Personal::PersonalPart(salted)),
     };
     sealed.encode_to_vec()
@@ -111,6 +122,20 @@ pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
 fn version_of(record: &Record) -> u32 {
     let redacts = |fact: &Fact| matches!(fact, Fact::Registry(RegistryFact::SpecialistRedacted { .. }));
     if record.facts.iter().any(redacts) { LATEST_VERSION } else { FORMAT_VERSION }
+}
+
+/// Encodes facts with their places in the record. Returns their public fields, and their personal ones.
+fn encode_facts(facts: &[(u32, &Fact)]) -> (Vec<u8>, Vec<PersonalFields>) {
+    let mut fields = Vec::new();
+    let facts = facts.iter().map(|(at, fact)| {
+        let (mut stored, personal) = fact::stored(*at, fact);
+        let text = free_text::take(&mut stored);
+        let none = || (!text.is_empty()).then(|| PersonalFields { fact_index: *at, ..PersonalFields::default() });
+        fields.extend(personal.or_else(none).map(|fields| PersonalFields { text, ..fields }));
+        stored
+    });
+    let public = storage::PublicPart { facts: facts.collect(), ..storage::PublicPart::default() };
+    (public.encode_to_vec(), fields)
 }
 
 /// Decodes the record that the log contains at this revision.

@@ -287,3 +287,26 @@ fn every_field_of_a_record_changes_its_digest() {
     }
     assert_eq!(digests.len(), 7);
 }
+
+#[test]
+fn a_record_that_is_encoded_in_parts_is_one_message() {
+    let facts: Vec<Fact> = (0..1_000)
+        .map(|number| {
+            let registered = SpecialistFact::Registered { name: name(&format!("Ada {number}")), birth_date: day(7) };
+            Fact::Specialist(SpecialistId::from_number(number), registered)
+        })
+        .collect();
+    let change = |number| Change::Designation {
+        number: CredentialNumber::from_number(number),
+        code: Designation::YoungAdult,
+        days: Period::ALWAYS,
+        held: true,
+    };
+    let changes = (0..1_000).map(change).collect();
+    let record = Record { facts, changes, ..record() };
+    let bytes = encode(&record, &SALT);
+    assert_same(&decode(record.revision, &bytes).unwrap(), &record);
+    let sealed = storage::SealedRecord::decode(bytes.as_slice()).unwrap();
+    let public = storage::PublicPart::decode(sealed.public_part.as_slice()).unwrap();
+    assert!(public.encode_to_vec() == sealed.public_part, "the bytes of the message encoded at once");
+}

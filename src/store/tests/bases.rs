@@ -117,7 +117,7 @@ fn a_record_that_cannot_be_added_changes_no_due_date() {
     let mut pending = store.index().pending().unwrap();
     pending.schedule(&entry, Some(Day::from_number(100))).unwrap();
     for (revision, due, follows) in [(12, 100, 0), (11, 200, 11)] {
-        let moved = pending.moved(entry.clone(), Some(Day::from_number(200))).unwrap();
+        let moved = pending.moved(&entry, Some(Day::from_number(200))).unwrap();
         assert_eq!(pending.add_with_due_dates(&rehire(revision), vec![moved]).is_ok(), revision == 11);
         assert_eq!(pending.due_on(&entry).unwrap(), Some(Day::from_number(due)));
         assert!(pending.is_due(Day::from_number(due), &entry).unwrap());

@@ -84,7 +84,7 @@ const MOST_PRIOR_NUMBERS: usize = 100;
 
 /// Returns the prior numbers that are shown: the last ones.
 fn last_prior_numbers(timeline: &Timeline) -> &[PriorNumber] {
-    let prior_numbers = &timeline.prior_numbers;
+    let prior_numbers = timeline.prior_numbers();
     &prior_numbers[prior_numbers.len().saturating_sub(MOST_PRIOR_NUMBERS)..]
 }
 
