@@ -143,10 +143,15 @@ async fn the_fork_of_a_restore_is_announced_and_accepted_aloud() {
     // The new epoch is the one that counts from now on.
     let server = TestServer::start_on(forked, TODAY).await;
     register(&server.client(), &["Example-Field"]).await;
-    let (code, said, _) = judged(server.stop().await, state.path()).await;
+    let (code, said, forked) = judged(server.stop().await, state.path()).await;
     assert!(code == Some(0) && said.contains("is new"), "{code:?} {said}");
     let (code, said, _) = judged(data, state.path()).await;
     assert!(code == Some(3) && said.contains("FORK"), "the epoch that was left: {code:?} {said}");
+    // A second fork, after the first one: every checkpoint names both.
+    let (code, said, _) = judged(restored(forked.path(), head), state.path()).await;
+    assert!(code == Some(0) && said.contains(&format!("was left after revision {head}")), "{code:?} {said}");
+    let latest = fs::read_to_string(state.path().join("latest")).unwrap();
+    assert_eq!(latest.lines().filter(|line| line.starts_with("fork ")).count(), 2, "{latest}");
 }
 
 #[tokio::test]
