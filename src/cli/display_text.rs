@@ -226,6 +226,51 @@ mod tests {
         assert_eq!(sentence(Verdict::Confirmed, &[]), "Confirmed.");
     }
 
+    /// The words of the page for a person, which is a script.
+    const PAGE: &str = include_str!("../http/page/words.js");
+
+    #[test]
+    fn the_page_for_a_person_uses_the_same_words() {
+        let json = PAGE.split_once("export default").unwrap().1.trim().trim_end_matches(';');
+        let words: serde_json::Value = serde_json::from_str(json).unwrap();
+        let of =
+            |group: &str, name: &str, field: &str| words[group][name][field].as_str().unwrap_or_default().to_owned();
+        for known in standing::Reason::ALL {
+            let known = Reason::try_from(known.number()).unwrap();
+            assert_eq!(of("reasons", known.as_str_name(), "text"), reason(known), "{known:?}");
+            assert_eq!(of("reasons", known.as_str_name(), "weight"), format!("{:?}", weight(known)).to_lowercase());
+        }
+        for number in 1.. {
+            let Ok(known) = Standing::try_from(number) else { break };
+            assert_eq!(of("standings", known.as_str_name(), "name"), standing(known));
+        }
+        for number in 1.. {
+            let Ok(known) = Verdict::try_from(number) else { break };
+            assert_eq!(of("verdicts", known.as_str_name(), "name"), verdict(known));
+        }
+        for number in 1.. {
+            let Ok(known) = Designation::try_from(number) else { break };
+            assert_eq!(words["designations"][known.as_str_name()], designation(known));
+        }
+    }
+
+    #[test]
+    fn the_page_for_a_person_cites_the_rule_sets() {
+        let json = PAGE.split_once("export default").unwrap().1.trim().trim_end_matches(';');
+        let words: serde_json::Value = serde_json::from_str(json).unwrap();
+        let shipped = [include_str!("../rules/cpss-guide.toml"), include_str!("../rules/cpssp-2025.toml")];
+        let mut cited = 0;
+        for text in shipped {
+            let rules: toml::Value = toml::from_str(text).unwrap();
+            for (rule, citation) in words["citations"][rules["id"].as_str().unwrap()].as_object().unwrap() {
+                let found = rules.get(rule).unwrap_or_else(|| &rules["criteria"][rule]);
+                assert_eq!(found["citation"].as_str(), citation.as_str(), "{rule}");
+                cited += 1;
+            }
+        }
+        assert!(cited >= 5, "{cited}");
+    }
+
     #[test]
     fn a_reason_has_the_same_effect_here_as_in_the_registry() {
         for known in standing::Reason::ALL {

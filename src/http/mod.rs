@@ -15,6 +15,7 @@ mod json;
 mod lines;
 mod media;
 mod open;
+mod page;
 mod pieces;
 mod received;
 mod reference;

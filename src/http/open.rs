@@ -4,7 +4,7 @@
 use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, RETRY_AFTER};
 use http::{HeaderValue, Method as Verb, Request, Response, StatusCode};
 use prost::bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -12,27 +12,21 @@ use tokio::sync::OnceCell;
 use tonic::body::Body;
 
 use super::media::JSON;
+use super::page::{self, Part};
 use super::reference::{self, Reference};
 use super::{HttpListener, reply};
 use crate::auth::peer::Peer;
 
-/// The number of requests per second that all connections together may send.
-const PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
+/// The numbers of requests per second that all connections together may send: for the reference, and for the page,
+/// which a browser fetches in a dozen parts.
+const REFERENCE_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
+const PAGE_PER_SECOND: NonZeroU32 = NonZeroU32::new(120).unwrap();
 
 /// After this number of seconds all of these requests may be sent again.
 const RETRY_SECONDS: &str = "1";
 
 /// The same for hash tiles. Who checks the whole log reads one for every 256 records.
 const TILES_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
-
-/// A path, and what it is.
-const PATHS: [(&str, Content); 5] = [
-    ("/", Content::Entrance),
-    ("/docs", Content::Page),
-    ("/openapi.json", Content::Document),
-    ("/.well-known/jwks.json", Content::Keys),
-    ("/log/checkpoint", Content::Checkpoint),
-];
 
 /// Where the paths of hash tiles begin.
 const TILES: &str = "/log/tile/";
@@ -46,10 +40,10 @@ const KEYS_KEPT: HeaderValue = HeaderValue::from_static("public, max-age=300");
 /// What anyone may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// The way to the page.
-    Entrance,
+    /// A part of the page for a person, by its place in the list.
+    Page(usize),
     /// The page about all methods.
-    Page,
+    Reference,
     /// The OpenAPI document.
     Document,
     /// The public keys.
@@ -60,15 +54,21 @@ pub(super) enum Content {
     Tile,
 }
 
-/// The bytes, once somebody has asked for them, and the limit of requests.
+/// The bytes, and the limits of requests.
 pub(super) struct Open {
+    /// The parts of the page, in the order of their list.
+    parts: Vec<Static>,
+    /// Its document for those whose connection identifies them.
+    identified: Static,
+    /// The reference, once somebody has asked for it.
     made: OnceCell<Made>,
-    limit: DefaultDirectRateLimiter,
+    page_limit: DefaultDirectRateLimiter,
+    reference_limit: DefaultDirectRateLimiter,
     tiles_limit: DefaultDirectRateLimiter,
 }
 
 struct Made {
-    page: Static,
+    reference: Static,
     document: Static,
 }
 
@@ -83,14 +83,40 @@ struct Static {
 impl Open {
     pub(super) fn new() -> Open {
         let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
-        Open { made: OnceCell::new(), limit: limit(PER_SECOND), tiles_limit: limit(TILES_PER_SECOND) }
+        let with_policy = |part| Static { policy: Some(HeaderValue::from_static(page::POLICY)), ..part };
+        let part = |part: &Part| match part.path {
+            page::DOCUMENT => with_policy(Static::of(part.media, part.text.to_owned())),
+            _ => Static::of(part.media, part.text.to_owned()),
+        };
+        Open {
+            parts: page::PARTS.iter().map(part).collect(),
+            identified: with_policy(Static::of(page::HTML, page::identified())),
+            made: OnceCell::new(),
+            page_limit: limit(PAGE_PER_SECOND),
+            reference_limit: limit(REFERENCE_PER_SECOND),
+            tiles_limit: limit(TILES_PER_SECOND),
+        }
+    }
+
+    /// A part of the page. Its document tells the browser whether to ask for a token.
+    fn part(&self, at: usize, is_identified: bool) -> Option<&Static> {
+        match page::PARTS.get(at)?.path {
+            page::DOCUMENT if is_identified => Some(&self.identified),
+            _ => self.parts.get(at),
+        }
     }
 }
 
 /// What anyone may read at a path.
 pub(super) fn content(path: &str) -> Option<Content> {
-    let listed = PATHS.iter().find(|(open, _)| *open == path).map(|(_, content)| *content);
-    listed.or_else(|| path.starts_with(TILES).then_some(Content::Tile))
+    match path {
+        "/docs" => Some(Content::Reference),
+        "/openapi.json" => Some(Content::Document),
+        "/.well-known/jwks.json" => Some(Content::Keys),
+        "/log/checkpoint" => Some(Content::Checkpoint),
+        _ if path.starts_with(TILES) => Some(Content::Tile),
+        _ => page::PARTS.iter().position(|part| part.path == path).map(Content::Page),
+    }
 }
 
 /// Answers a request for it.
@@ -106,19 +132,20 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
         return reply::allowing("GET", reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "send a GET"));
     }
     let open = &listener.shared.open;
-    let limit = if content == Content::Tile { &open.tiles_limit } else { &open.limit };
+    let limit = match content {
+        Content::Page(_) => &open.page_limit,
+        Content::Tile => &open.tiles_limit,
+        _ => &open.reference_limit,
+    };
     if limit.check().is_err() {
         let mut response = reply::refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests without an identity");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
         return response;
     }
-    let of: fn(&Made) -> &Static = match content {
-        Content::Entrance => {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
-            response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs"));
-            return response;
-        }
+    let found = match content {
+        Content::Page(at) => open.part(at, is_identified(listener, request)),
+        Content::Reference => made(listener).await.map(|made| &made.reference),
+        Content::Document => made(listener).await.map(|made| &made.document),
         Content::Keys => {
             let keys = Static::of("application/jwk-set+json", listener.surface.public_keys());
             let mut response = keys.answer(request);
@@ -127,11 +154,9 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
         }
         Content::Checkpoint => return checkpoint(listener, request),
         Content::Tile => return tile(listener, request).await,
-        Content::Page => |made| &made.page,
-        Content::Document => |made| &made.document,
     };
-    match made(listener).await {
-        Some(made) => of(made).answer(request),
+    match found {
+        Some(found) => found.answer(request),
         None => reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the reference was not made"),
     }
 }
@@ -169,7 +194,14 @@ fn granted(request: &Request<()>, media: &'static str, bytes: impl Into<Bytes>) 
     reply::whole(StatusCode::OK, media, bytes)
 }
 
-/// The bytes. The first request makes them, on a thread where no call waits.
+/// True if the connection says who calls, so that the page asks for no token: by a certificate, or because a development
+/// server takes any caller.
+fn is_identified(listener: &HttpListener, request: &Request<()>) -> bool {
+    let peer = request.extensions().get::<Peer>();
+    listener.shared.origins.is_dev || peer.is_some_and(|peer| peer.certificate().is_some())
+}
+
+/// The reference. The first request makes it, on a thread where no call waits.
 async fn made(listener: &HttpListener) -> Option<&Made> {
     let make = || async {
         let shared = std::sync::Arc::clone(&listener.shared);
@@ -186,8 +218,8 @@ async fn made(listener: &HttpListener) -> Option<&Made> {
 impl Made {
     fn of(reference: Reference) -> Made {
         let policy = HeaderValue::try_from(reference::policy()).ok();
-        let page = Static { policy, ..Static::of("text/html; charset=utf-8", reference.page) };
-        Made { page, document: Static::of(JSON, reference.openapi) }
+        let page = Static { policy, ..Static::of(page::HTML, reference.page) };
+        Made { reference: page, document: Static::of(JSON, reference.openapi) }
     }
 }
 

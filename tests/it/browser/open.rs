@@ -27,10 +27,39 @@ async fn the_reference_is_open_to_anyone() {
     assert_eq!((document.status, document.header("content-type")), (200, Some("application/json")));
     let parsed: serde_json::Value = serde_json::from_str(&document.body).unwrap();
     assert_eq!(parsed, serde_json::from_str::<serde_json::Value>(&read("proto/openapi.json")).unwrap());
-    let entrance = get("/", &[]).await;
-    assert_eq!((entrance.status, entrance.header("location")), (307, Some("/docs")));
     let refused = get(RULES, &[]).await;
     assert_eq!(refused.status, 401, "nothing else is open");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_is_open_to_anyone_and_asks_for_a_token_where_there_is_no_certificate() {
+    let server = secured().await;
+    let directory = server.data_dir();
+    let host = format!("localhost:{}", server.http().port());
+    let get = async |path: &str, shown| {
+        let stream = connect(&directory, server.http(), shown).await;
+        exchange(stream, &request("GET", path, &host, &[], "")).await
+    };
+    let unidentified = get("/", None).await;
+    assert_eq!((unidentified.status, unidentified.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    assert_eq!(unidentified.header("content-security-policy"), Some(policy));
+    assert!(unidentified.body.contains("data-identity=\"asked\""));
+    let identified = get("/", Some("registrar")).await;
+    assert!(identified.body.contains("data-identity=\"given\""));
+    assert_eq!(identified.header("content-security-policy"), Some(policy));
+    assert_ne!(identified.header("etag"), unidentified.header("etag"));
+    for (path, media) in
+        [("/page/page.css", "text/css; charset=utf-8"), ("/page/page.js", "text/javascript; charset=utf-8")]
+    {
+        let part = get(path, None).await;
+        assert_eq!((part.status, part.header("content-type")), (200, Some(media)), "{path}");
+        assert_eq!(part.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(part.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
+    }
+    assert_eq!(get("/page/mod.rs", None).await.status, 404);
     server.stop().await;
 }
 
@@ -55,7 +84,7 @@ async fn a_connection_may_read_the_reference_more_than_once() {
 #[tokio::test]
 async fn a_reader_that_has_the_bytes_gets_none() {
     let server = TestServer::start(TODAY).await;
-    for path in ["/docs", "/openapi.json"] {
+    for path in ["/docs", "/openapi.json", "/", "/page/page.js"] {
         let first = send(&server, "GET", path, &[], "").await;
         let tag = first.header("etag").unwrap().to_owned();
         assert_eq!(first.header("cache-control"), Some("no-cache"), "a reader may keep it, and must ask");
@@ -74,7 +103,8 @@ async fn a_link_on_any_page_leads_to_the_reference_and_to_nothing_else() {
     let server = TestServer::start(TODAY).await;
     let link = ["sec-fetch-site: cross-site", "sec-fetch-mode: navigate", "sec-fetch-dest: document"];
     assert_eq!(send(&server, "GET", "/docs", &link, "").await.status, 200);
-    assert_eq!(send(&server, "GET", "/", &link, "").await.status, 307);
+    assert_eq!(send(&server, "GET", "/", &link, "").await.status, 200);
+    assert_eq!(send(&server, "POST", "/", &link, "").await.status, 403, "a form");
     assert_eq!(send(&server, "GET", RULES, &link, "").await.status, 403);
     assert_eq!(send(&server, "POST", "/docs", &link, "").await.status, 403, "a form");
     for mode in ["no-cors", "cors"] {

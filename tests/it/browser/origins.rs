@@ -117,7 +117,7 @@ async fn every_answer_has_the_security_headers_and_no_cookie() {
         (200, send(&server, "GET", RULES, &[], "").await),
         (200, send(&server, "GET", "/docs", &[], "").await),
         (200, send(&server, "GET", "/openapi.json", &[], "").await),
-        (307, send(&server, "GET", "/", &[], "").await),
+        (200, send(&server, "GET", "/", &[], "").await),
         (400, send(&server, "POST", VERIFY, &[json], "{").await),
         (403, ask(&server, &["origin: https://evil.example"]).await),
         (404, send(&server, "POST", "/nothing", &[json], "{}").await),

@@ -1,0 +1,127 @@
+// An answer in sentences: yes, no, or not known; why; as of when; and until when it may change.
+
+import { dayInWords, momentInWords } from "./dates.js";
+import { button, byId, element, terms } from "./dom.js";
+import words from "./words.js";
+
+const LABELS = [
+  ["fails", "Because"],
+  ["unknown", "Not known"],
+  ["information", "Note"],
+];
+
+// The verdict in a word or two, and its kind.
+export function verdict({ verdict }) {
+  return words.verdicts[verdict] ?? { name: verdict, short: "Not known", kind: "unknown" };
+}
+
+// The credential that the answer is about.
+function subject(item, verification) {
+  const number = verification.credentialNumber || item.credentialNumber;
+  const holder = verification.credential?.displayName;
+  if (number) return [holder ? `${holder}, ` : "", element("span", { class: "number" }, number)];
+  return item.priorNumber ? `Earlier number ${item.priorNumber}` : "The person asked about";
+}
+
+// The answer as one sentence.
+export function sentence(item, verification) {
+  const day = dayInWords(verification.answer.asOf);
+  const holder = verification.credential?.displayName || "The holder";
+  const provider = item.providerId ? ` with provider ${item.providerId}` : "";
+  switch (verdict(verification).kind) {
+    case "yes":
+      return `${holder} holds the credential and may practice${provider} on ${day}.`;
+    case "limits":
+      return `${holder} holds the credential and may practice${provider} on ${day}, within limits.`;
+    case "no":
+      return `The registry does not confirm this credential${provider} for ${day}.`;
+    default:
+      return (verification.reasons ?? []).includes("REASON_DATE_IN_FUTURE")
+        ? `The registry cannot say yet: ${day} is still to come.`
+        : `The registry cannot say for ${day}: a fact is missing.`;
+  }
+}
+
+// The reasons, the decisive ones first: each with its effect, its text, its code, and its citation.
+export function reasons(verification) {
+  const cited = words.citations[verification.answer.ruleSetId] ?? {};
+  const known = (verification.reasons ?? []).map((code) => {
+    const reason = words.reasons[code] ?? { weight: "information", text: "This page does not know this reason." };
+    return { ...reason, code: String(code).replace(/^REASON_/, ""), citation: cited[reason.rule] };
+  });
+  return LABELS.flatMap(([weight, label]) => known.filter((it) => it.weight === weight).map((it) => ({ ...it, label })));
+}
+
+export function designations(codes) {
+  return (codes ?? []).map((code) => words.designations[code] ?? code).join(", ");
+}
+
+export function standing(code) {
+  return words.standings[code]?.name ?? code;
+}
+
+export function settledInWords({ settled, settlesOn }) {
+  if (settled) return "Yes: the reporting window of that day is over.";
+  return settlesOn ? `Not yet: employers may report until ${dayInWords(settlesOn)}.` : "No.";
+}
+
+export function knownInWords({ knownAtRevision, knownAtTime }) {
+  const revision = `revision ${knownAtRevision ?? 0}`;
+  return knownAtTime ? `${revision}, recorded ${momentInWords(knownAtTime)}` : revision;
+}
+
+function why(verification) {
+  const list = reasons(verification).map(({ label, text, code, citation }) =>
+    element(
+      "li",
+      {},
+      element("span", { class: "weight" }, label),
+      element(
+        "span",
+        {},
+        text,
+        " ",
+        element("code", {}, code),
+        citation ? element("span", { class: "citation" }, `${verification.answer.ruleSetId}, ${citation}`) : "",
+      ),
+    ),
+  );
+  return list.length > 0 ? [element("h3", {}, "Why"), element("ul", { class: "reasons" }, list)] : [];
+}
+
+function facts(verification) {
+  const { credential } = verification;
+  return terms({ class: "facts" }, [
+    ["Standing", verification.standing && standing(verification.standing)],
+    ["Holder", credential?.displayName],
+    ["Designations", designations(credential?.designations)],
+    ["Not held", designations(verification.missingDesignations)],
+    ["Term", credential?.termLastDay && `to ${dayInWords(credential.termLastDay)}`],
+    ["Earlier numbers", (credential?.priorNumbers ?? []).join(", ")],
+    ["No job since", credential?.separationFirstDay && dayInWords(credential.separationFirstDay)],
+  ]);
+}
+
+// Shows the answer. `isPast` says that it is from an earlier state of knowledge; `openLetter` makes the letter.
+export function show(item, verification, { isPast, openLetter }) {
+  const { kind, short } = verdict(verification);
+  const { answer } = verification;
+  const place = byId("answer");
+  place.dataset.kind = kind;
+  place.replaceChildren(
+    element("p", { class: "asked" }, subject(item, verification)),
+    element("h2", { id: "verdict" }, `${short}.`),
+    element("p", { class: "sentence" }, sentence(item, verification)),
+    isPast ? element("p", { class: "then" }, `As known at ${knownInWords(answer)}. It may be known otherwise now.`) : "",
+    ...why(verification),
+    facts(verification),
+    terms({ class: "state" }, [
+      ["As of", dayInWords(answer.asOf)],
+      ["Settled", settledInWords(answer)],
+      ["Known at", knownInWords(answer)],
+      ["Rules", answer.ruleSetId],
+    ]),
+    element("p", { class: "send" }, button("Verification letter", { class: "quiet", id: "open-letter" }, openLetter)),
+  );
+  place.hidden = false;
+}

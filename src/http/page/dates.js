@@ -1,0 +1,44 @@
+// Days and instants: the dates of the contract, those of inputs ("2026-03-01"), and words.
+
+const DAY_MS = 86_400_000;
+const ZONE = "America/Chicago";
+
+// Formats are made once: each takes milliseconds.
+const days = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", dateStyle: "long" });
+const shortDays = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", dateStyle: "medium" });
+const moments = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, dateStyle: "long", timeStyle: "short" });
+
+// The number of a date's day, for arithmetic.
+export function dayNumber({ year, month, day }) {
+  return Date.UTC(year, month - 1, day) / DAY_MS;
+}
+
+export function dateOf(number) {
+  const date = new Date(number * DAY_MS);
+  return { year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate() };
+}
+
+// The date of an input's text. Undefined if there is none.
+export function fromInput(text) {
+  const [, year, month, day] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text) ?? [];
+  return year ? { year: Number(year), month: Number(month), day: Number(day) } : undefined;
+}
+
+export function dayInWords(date) {
+  return days.format(dayNumber(date) * DAY_MS);
+}
+
+export function dayInShort(date) {
+  return shortDays.format(dayNumber(date) * DAY_MS);
+}
+
+// The days of a period, in short words.
+export function periodInWords(first, last) {
+  if (!first) return last ? `to ${dayInShort(last)}` : "";
+  return last ? `${dayInShort(first)} to ${dayInShort(last)}` : `from ${dayInShort(first)} on`;
+}
+
+// An instant of the contract, in Mississippi's time.
+export function momentInWords(text) {
+  return `${moments.format(new Date(text))} (Central Time)`;
+}

@@ -1,0 +1,105 @@
+//! The page for a person: one document, one style, and a few small scripts, as they are here. It asks by the Connect
+//! protocol, as any other client.
+
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// What a browser may do with the document: run its own scripts, show its own style, and call this server.
+pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                                 img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The mark of a document that asks its reader for a token, and of one that does not.
+const ASKED: &str = "data-identity=\"asked\"";
+const GIVEN: &str = "data-identity=\"given\"";
+
+/// A part of the page, by its path.
+pub(super) struct Part {
+    pub(super) path: &'static str,
+    pub(super) media: &'static str,
+    pub(super) text: &'static str,
+}
+
+/// The path of the document.
+pub(super) const DOCUMENT: &str = "/";
+
+/// Every part, the document first.
+pub(super) static PARTS: [Part; 12] = [
+    Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
+    Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
+    Part { path: "/page/answer.js", media: SCRIPT, text: include_str!("answer.js") },
+    Part { path: "/page/dates.js", media: SCRIPT, text: include_str!("dates.js") },
+    Part { path: "/page/dom.js", media: SCRIPT, text: include_str!("dom.js") },
+    Part { path: "/page/facts.js", media: SCRIPT, text: include_str!("facts.js") },
+    Part { path: "/page/letter.js", media: SCRIPT, text: include_str!("letter.js") },
+    Part { path: "/page/page.js", media: SCRIPT, text: include_str!("page.js") },
+    Part { path: "/page/question.js", media: SCRIPT, text: include_str!("question.js") },
+    Part { path: "/page/registry.js", media: SCRIPT, text: include_str!("registry.js") },
+    Part { path: "/page/timeline.js", media: SCRIPT, text: include_str!("timeline.js") },
+    Part { path: "/page/words.js", media: SCRIPT, text: include_str!("words.js") },
+];
+
+/// The document for those whose connection identifies them.
+pub(super) fn identified() -> String {
+    let [document, ..] = &PARTS;
+    document.text.replace(ASKED, GIVEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What all parts may weigh together.
+    const MOST_BYTES: usize = 150 * 1024;
+    const MOST_LINES: usize = 400;
+
+    #[test]
+    fn the_page_is_small_and_its_files_are_short() {
+        let bytes: usize = PARTS.iter().map(|part| part.text.len()).sum();
+        assert!(bytes < MOST_BYTES, "{bytes}");
+        for part in &PARTS {
+            assert!(part.text.lines().count() < MOST_LINES, "{}", part.path);
+        }
+    }
+
+    #[test]
+    fn the_document_names_every_script_and_nothing_elsewhere() {
+        let document = PARTS[0].text;
+        let linked: BTreeSet<&str> = ["href=\"", "src=\""]
+            .iter()
+            .flat_map(|name| document.split(name).skip(1))
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|target| !target.starts_with('#') && !["data:,", "/docs"].contains(target))
+            .collect();
+        assert_eq!(linked, PARTS[1..].iter().map(|part| part.path).collect());
+        for part in &PARTS {
+            let elsewhere = part.text.replace("http://www.w3.org/2000/svg", "");
+            assert!(!elsewhere.contains("://"), "{} names another host", part.path);
+        }
+    }
+
+    #[test]
+    fn nothing_in_the_page_makes_markup_of_a_text() {
+        for part in &PARTS {
+            for way in
+                ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", " style="]
+            {
+                assert!(!part.text.contains(way), "{} uses {way}", part.path);
+            }
+        }
+        for place in
+            ["localStorage", "sessionStorage", "indexedDB", "document.cookie", "pushState", "replaceState", "caches"]
+        {
+            assert!(PARTS.iter().all(|part| !part.text.contains(place)), "{place} keeps what was asked");
+        }
+    }
+
+    #[test]
+    fn only_the_mark_differs_for_those_who_are_identified() {
+        assert_eq!(PARTS[0].path, DOCUMENT);
+        assert_eq!(PARTS[0].text.matches(ASKED).count(), 1);
+        assert_eq!(identified().replace(GIVEN, ASKED), PARTS[0].text);
+    }
+}

@@ -1,0 +1,102 @@
+// The form: what is asked.
+
+import { fromInput } from "./dates.js";
+import { byId, element } from "./dom.js";
+import words from "./words.js";
+
+// The input of each field of the contract, to show a fault beside it.
+const INPUTS = {
+  "item.credential_number": "number",
+  "item.prior_number": "prior",
+  "item.holder.name.given_name": "given",
+  "item.holder.name.family_name": "family",
+  "item.holder.name": "family",
+  "item.holder.birth_date": "birth",
+  "item.family_name": "family",
+  "item.as_of": "day",
+  "item.provider_id": "provider",
+};
+
+const REQUIRED = {
+  number: [["number", "Enter the credential number."]],
+  prior: [["prior", "Enter the number of the earlier certificate."]],
+  holder: [
+    ["family", "Enter the family name."],
+    ["birth", "Enter the whole birth date."],
+  ],
+};
+
+// Makes the form ready.
+export function prepare() {
+  const boxes = Object.entries(words.designations).map(([value, name]) =>
+    element("label", {}, element("input", { type: "checkbox", value }), " ", element("span", {}, name)),
+  );
+  byId("designations").append(...boxes);
+  for (const radio of ways()) radio.addEventListener("change", showWay);
+  showWay();
+}
+
+function ways() {
+  return document.querySelectorAll("input[name=way]");
+}
+
+function way() {
+  return [...ways()].find((radio) => radio.checked).value;
+}
+
+// Shows the fields of the way that is chosen.
+export function showWay() {
+  for (const part of byId("question").querySelectorAll("[data-way]")) {
+    part.hidden = !part.dataset.way.split(" ").includes(way());
+  }
+  clearFaults();
+}
+
+function text(id) {
+  return byId(id).value.trim();
+}
+
+// What the form asks: an item of the contract. Undefined if something is missing, which is then shown.
+export function item() {
+  clearFaults();
+  const missing = REQUIRED[way()].filter(([id]) => text(id) === "" || (id === "birth" && !fromInput(text(id))));
+  // A date that is not complete has no text, and is not the same as none.
+  if (byId("day").validity.badInput) missing.push(["day", "Enter the whole date, or none."]);
+  if (missing.length > 0) {
+    showFaults(missing);
+    return undefined;
+  }
+  const checked = [...byId("designations").querySelectorAll("input")].filter((box) => box.checked);
+  const asked = { designations: checked.map((box) => box.value), providerId: text("provider"), asOf: fromInput(text("day")) };
+  const familyName = text("family");
+  switch (way()) {
+    case "number":
+      return { ...asked, credentialNumber: text("number"), familyName };
+    case "prior":
+      return { ...asked, priorNumber: text("prior"), familyName };
+    default:
+      return { ...asked, holder: { name: { givenName: text("given"), familyName }, birthDate: fromInput(text("birth")) } };
+  }
+}
+
+// Shows the faults that the registry found in fields. False if one of them has no input.
+export function showViolations(violations) {
+  const faults = violations.map(({ field, description }) => [INPUTS[field.replace(/\.(year|month|day)$/, "")], description]);
+  const known = faults.filter(([id]) => id);
+  showFaults(known.map(([id, fault]) => [id, `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`]));
+  return known.length > 0 && known.length === faults.length;
+}
+
+function showFaults(faults) {
+  for (const [id, fault] of faults) {
+    byId(`${id}-fault`).textContent = fault;
+    byId(id).setAttribute("aria-invalid", "true");
+    if (byId("more").contains(byId(id))) byId("more").open = true;
+  }
+  if (faults.length > 0) byId(faults[0][0]).focus();
+}
+
+export function clearFaults() {
+  for (const fault of byId("question").querySelectorAll(".fault")) fault.textContent = "";
+  for (const input of byId("question").querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+}

@@ -1,0 +1,107 @@
+// Calls of the registry. The token is a variable of this module, and is kept nowhere else.
+
+const PACKAGE = "/ms.dmh.credential.v1.";
+
+// After this time without use the token is forgotten.
+const IDLE_MS = 15 * 60 * 1000;
+
+let token = "";
+let idle;
+let lastUse = 0;
+let whenIdle = () => {};
+
+// True if the browser shows a certificate, or the server is for development: then there is no token.
+export const isIdentified = document.documentElement.dataset.identity === "given";
+
+export function setToken(text) {
+  token = text;
+}
+
+export function hasToken() {
+  return token !== "";
+}
+
+// Runs `act` after the time without use, and counts the time from every key and click.
+export function onIdle(act) {
+  whenIdle = act;
+  for (const use of ["keydown", "pointerdown", "input"]) addEventListener(use, used, { passive: true });
+  used();
+}
+
+function used() {
+  // A computer that slept has not run the timer.
+  if (lastUse && Date.now() - lastUse > IDLE_MS) whenIdle();
+  lastUse = Date.now();
+  clearTimeout(idle);
+  idle = setTimeout(whenIdle, IDLE_MS);
+}
+
+// Why a call has no answer.
+export class Refusal extends Error {
+  constructor({ code, message, details = [] }, retryAfter) {
+    super(message);
+    const all = details.map((detail) => detail.debug ?? {});
+    this.code = code;
+    this.reason = all.find((detail) => detail.reason)?.reason ?? "";
+    this.fields = all.flatMap((detail) => detail.fieldViolations ?? []);
+    this.requestId = all.find((detail) => detail.requestId)?.requestId ?? "";
+    this.retrySeconds = Number(retryAfter) || 0;
+  }
+}
+
+// Calls a method, such as "VerificationService/VerifyCredential". Throws a Refusal, or the AbortError of `signal`.
+export async function call(method, message, signal) {
+  const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  let response;
+  try {
+    response = await fetch(PACKAGE + method, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(message),
+      cache: "no-store",
+      redirect: "error",
+      signal,
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal({ code: "unreachable", message: "the registry was not reached" });
+  }
+  const answer = await response.json().catch(() => undefined);
+  signal?.throwIfAborted();
+  if (response.ok && answer) return answer;
+  throw new Refusal(answer ?? { code: "unknown", message: `HTTP ${response.status}` }, response.headers.get("retry-after"));
+}
+
+// What went wrong, in a sentence that says what to do.
+export function explained(refusal) {
+  switch (refusal.code) {
+    case "unauthenticated":
+      return `The registry does not know you: ${refusal.message}.`;
+    case "permission_denied":
+      return `The registry refused: ${refusal.message}.`;
+    case "resource_exhausted":
+      return `${tooMuch(refusal)} ${again(refusal.retrySeconds)}`;
+    case "unavailable":
+    case "deadline_exceeded":
+      return `The registry cannot answer at the moment (${refusal.message}). ${again(refusal.retrySeconds || 60)}`;
+    case "unreachable":
+      return "The registry was not reached. Check the connection of this computer, and try again.";
+    case "failed_precondition":
+    case "out_of_range":
+      return `The registry has no such state of knowledge: ${refusal.message}. Clear the form and ask again.`;
+    default:
+      return `The registry refused: ${refusal.message}.`;
+  }
+}
+
+function tooMuch(refusal) {
+  return refusal.reason === "TOO_MANY_MISSES"
+    ? "Too many questions found nobody, and such questions are limited."
+    : `There were too many requests (${refusal.message}).`;
+}
+
+function again(seconds) {
+  if (seconds > 90) return `Try again in ${Math.ceil(seconds / 60)} minutes.`;
+  return seconds > 1 ? `Try again in ${seconds} seconds.` : "Try again in a moment.";
+}

@@ -1,0 +1,193 @@
+// The timeline: a picture, and a table of the same.
+
+import { standing } from "./answer.js";
+import { dateOf, dayInShort, dayInWords, dayNumber, periodInWords } from "./dates.js";
+import { byId, drawn, element } from "./dom.js";
+import words from "./words.js";
+
+const ROW = 46;
+const BAR = 22;
+const NAME = 14;
+const TOP = 44;
+const BOTTOM = 26;
+const MARGIN = 10;
+
+// The width that a letter takes, to see whether a text has room.
+const LETTER = 7;
+
+// Days shown before the first and after the last one that matters.
+const ROUND = 45;
+
+let last;
+
+// The standings of an answer, as periods of the timeline.
+export function standingPeriods(periods) {
+  return (periods ?? []).map((period) => ({
+    name: standing(period.standing),
+    first: period.firstDay,
+    last: period.lastDay,
+    kind: words.standings[period.standing]?.kind ?? "none",
+  }));
+}
+
+// The first and the last day that the picture shows, as numbers.
+export function range({ rows, acts, marks }) {
+  const days = rows.flatMap(({ periods }) => periods.flatMap(({ first, last }) => [first, last]));
+  const all = [...days, ...acts.map(({ day }) => day), ...Object.values(marks)].filter(Boolean).map(dayNumber);
+  return [Math.min(...all) - ROUND, Math.max(...all) + ROUND];
+}
+
+// Shows a timeline: rows of periods, acts on single days, and the marks `today`, `asOf` and `settlesOn`.
+export function show(timeline) {
+  last = timeline;
+  const place = byId("timeline");
+  const table = element("details", { id: "periods", open: byId("periods")?.open }, element("summary", {}, "The same as a table"), tableOf(timeline));
+  place.replaceChildren(element("div", { class: "picture" }), legend(timeline), table);
+  draw();
+}
+
+// Takes the timeline away, and says why.
+export function clear(why) {
+  last = undefined;
+  byId("timeline").replaceChildren(why ? element("p", { class: "aside" }, why) : "");
+}
+
+// Draws it again, where the width has changed.
+new ResizeObserver(() => last && draw()).observe(byId("timeline"));
+
+function draw() {
+  const place = byId("timeline").querySelector(".picture");
+  const width = Math.max(place.clientWidth, 260);
+  if (place.dataset.drawn === String(width)) return;
+  place.dataset.drawn = width;
+  place.replaceChildren(picture(last, width));
+}
+
+function picture(timeline, width) {
+  const { rows, acts, marks } = timeline;
+  const [from, to] = timeline.range;
+  const height = TOP + rows.length * ROW + BOTTOM;
+  const x = (day) => MARGIN + ((Math.min(Math.max(day, from), to) - from) / (to - from)) * (width - 2 * MARGIN);
+  const scale = { x, from, to, width, height, known: x(dayNumber(marks.today) + 1) };
+  return drawn(
+    "svg",
+    { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-labelledby": "picture-title" },
+    drawn("title", { id: "picture-title" }, summary(timeline)),
+    drawn("defs", {}, hatch()),
+    years(scale),
+    windowOf(marks, scale),
+    rows.map((row, at) => rowOf(row, TOP + at * ROW, scale)),
+    future(scale),
+    acts.map((act) => actOf(act, scale)),
+    markers(marks, scale),
+  );
+}
+
+// Where the picture stands, in a sentence.
+export function summary({ rows, marks }) {
+  const asked = marks.asOf && dayNumber(marks.asOf);
+  const includes = ({ first, last }) => dayNumber(first) <= asked && (!last || dayNumber(last) >= asked);
+  const now = rows.find(({ name }) => name === "Standing")?.periods.find(includes);
+  return `Timeline of the credential. Standing on ${dayInWords(marks.asOf)}: ${now?.name ?? "not issued yet"}. The table below has all periods.`;
+}
+
+function hatch() {
+  const line = drawn("path", { d: "M-1,1 l2,-2 M0,6 l6,-6 M5,7 l2,-2", class: "hatch" });
+  return drawn("pattern", { id: "hatch", width: 6, height: 6, patternUnits: "userSpaceOnUse" }, line);
+}
+
+function years({ x, from, to, width, height }) {
+  const [first, end] = [dateOf(from).year + 1, dateOf(to).year];
+  const step = Math.max(1, Math.ceil(((end - first + 1) * 48) / width));
+  const lines = [];
+  for (let year = first; year <= end; year += step) {
+    const at = x(dayNumber({ year, month: 1, day: 1 }));
+    lines.push(drawn("line", { x1: at, x2: at, y1: TOP - 8, y2: height - BOTTOM, class: "year" }));
+    if (at < width - 34) lines.push(drawn("text", { x: at + 3, y: height - 8, class: "axis" }, String(year)));
+  }
+  return lines;
+}
+
+function windowOf({ asOf, settlesOn }, { x, height }) {
+  if (!settlesOn) return [];
+  const [left, right] = [x(dayNumber(asOf)), x(dayNumber(settlesOn) + 1)];
+  const box = { x: left, y: TOP - 8, width: Math.max(right - left, 2), height: height - BOTTOM - TOP + 8 };
+  return [drawn("rect", { ...box, class: "window", fill: "url(#hatch)" })];
+}
+
+// What is after today is only foreseen: it is drawn fainter.
+function future({ x, to, height, known: left }) {
+  return drawn("rect", { x: left, y: TOP - 8, width: Math.max(x(to) - left, 0), height: height - BOTTOM - TOP + 8, class: "future" });
+}
+
+function rowOf({ name, periods }, y, { x, from, to, width, known }) {
+  const bars = periods.flatMap((period) => {
+    const [left, right] = [x(dayNumber(period.first)), x(period.last ? dayNumber(period.last) + 1 : to)];
+    if (right <= x(from) || left >= x(to)) return [];
+    const box = { x: left, y: y + NAME + 4, width: Math.max(right - left, 2), height: BAR, rx: 4 };
+    const text = period.kind === "term" || period.kind === "job" ? (period.detail ?? "") : period.name;
+    // A text stands where the bar is not faint.
+    const hasRoom = text !== name && Math.min(right, known) - left > text.length * LETTER + 12;
+    const label = hasRoom ? drawn("text", { x: left + 8, y: y + NAME + 19, class: `on-bar on-${period.kind}` }, text) : "";
+    return [drawn("rect", { ...box, class: `bar bar-${period.kind}` }), label];
+  });
+  return [drawn("text", { x: MARGIN, y: y + NAME - 1, class: "row" }, shortened(name, width)), bars];
+}
+
+function shortened(text, width) {
+  const most = Math.floor((width - 2 * MARGIN) / LETTER);
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+function actOf({ day }, { x }) {
+  const at = x(dayNumber(day));
+  const y = TOP + NAME + 4;
+  return drawn("path", { d: `M${at},${y + BAR} l5,8 h-10 z`, class: "act" });
+}
+
+// The lines of today and of the day asked about, with their names above.
+function markers({ today, asOf }, { x, width, height }) {
+  const line = (day, name, kind, y) => {
+    const at = x(dayNumber(day) + 0.5);
+    const anchor = at > width - 90 ? "end" : at < 90 ? "start" : "middle";
+    return [
+      drawn("line", { x1: at, x2: at, y1: y + 4, y2: height - BOTTOM, class: kind }),
+      drawn("text", { x: at, y, "text-anchor": anchor, class: `mark ${kind}-name` }, name),
+    ];
+  };
+  const isToday = dayNumber(today) === dayNumber(asOf);
+  const asked = line(asOf, isToday ? "today" : `asked: ${dayInShort(asOf)}`, "asked-line", 30);
+  return isToday ? asked : [line(today, "today", "today-line", 14), asked];
+}
+
+function legend({ marks, acts }) {
+  const items = [];
+  if (marks.settlesOn) {
+    items.push(element("li", { class: "of-window" }, `Reporting window: employers may report until ${dayInWords(marks.settlesOn)}.`));
+  }
+  for (const { name, day } of acts) items.push(element("li", { class: "of-act" }, `${capital(name)} ${dayInShort(day)}`));
+  return element("ul", { class: "legend" }, items);
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function tableOf({ rows, acts }) {
+  const heading = element("tr", {}, ...["What", "Which", "Days"].map((name) => element("th", { scope: "col" }, name)));
+  const line = (what, which, days) =>
+    element("tr", {}, element("th", { scope: "row" }, what), element("td", {}, which), element("td", {}, days));
+  const lines = rows.flatMap(({ name, periods }) =>
+    periods.map((period) => {
+      const days = periodInWords(period.first, period.last);
+      if (period.kind === "job") return line("Job", [name, period.detail].filter(Boolean).join(", "), days);
+      return line(name, period.name === name ? "" : period.name, days);
+    }),
+  );
+  const single = acts.map(({ name, day }) => line("Act", name, dayInShort(day)));
+  return element(
+    "div",
+    { class: "wide-table", tabindex: 0, role: "region", "aria-label": "Periods" },
+    element("table", {}, element("thead", {}, heading), element("tbody", {}, lines, single)),
+  );
+}
