@@ -1,0 +1,112 @@
+// A Chromium without a window that trusts the registry's certificate, and notes what a page does wrong.
+
+import { X509Certificate, createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+
+import puppeteer from "puppeteer-core";
+
+export function check(holds, what) {
+  if (!holds) throw new Error(what);
+}
+
+// Starts the browser.
+export async function launch(directory) {
+  const certificate = fs.readFileSync(path.join(directory, "server.crt"));
+  const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });
+  return puppeteer.launch({
+    executablePath: "/usr/bin/chromium",
+    userDataDir: fs.mkdtempSync(path.join(directory, "profile-")),
+    args: [
+      "--no-sandbox", // CI runs as root
+      "--disable-gpu",
+      "--disable-dev-shm-usage",
+      `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,
+    ],
+  });
+}
+
+const SIZES = { desktop: { width: 1100, height: 900 }, phone: { width: 375, height: 800, deviceScaleFactor: 2, isMobile: true } };
+
+// Opens a tab at the registry. `faults` has everything that no page may do; `refusals` the calls that were refused,
+// which the browser's console repeats.
+export async function open(browser, url, { size = "desktop", dark = false, script } = {}) {
+  const tab = await browser.newPage();
+  const faults = [];
+  const refusals = [];
+  const requests = [];
+  tab.on("console", (message) => {
+    const text = message.text();
+    if (/^Failed to load resource: the server responded with a status of 4/.test(text)) refusals.push(text);
+    else if (["error", "warn"].includes(message.type())) faults.push(`console: ${text}`);
+  });
+  tab.on("pageerror", (error) => faults.push(`error: ${error.stack}`));
+  tab.on("dialog", (dialog) => {
+    faults.push(`a dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  tab.on("request", (request) => {
+    requests.push(request.url());
+    if (!request.url().startsWith(`${url}/`) && !request.url().startsWith("data:")) faults.push(`elsewhere: ${request.url()}`);
+  });
+  // Both notes are made in the page, before anything of it runs.
+  await tab.evaluateOnNewDocument(() => {
+    globalThis.violations = [];
+    addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  if (script) await tab.evaluateOnNewDocument(script);
+  await tab.setViewport(SIZES[size]);
+  if (dark) await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+  await tab.goto(`${url}/`);
+  const sound = async () => {
+    faults.push(...(await tab.evaluate(() => violations)));
+    check(faults.length === 0, `the page did what it may not: ${faults.join("; ")}`);
+  };
+  return { tab, faults, refusals, requests, sound };
+}
+
+export function shown(tab, selector) {
+  return tab.waitForSelector(`${selector}:not([hidden])`, { visible: true, timeout: 15_000 });
+}
+
+export function text(tab, selector) {
+  return tab.$eval(selector, (element) => element.innerText ?? element.textContent);
+}
+
+// Waits until the text of an element matches.
+export async function says(tab, selector, pattern) {
+  const matches = (selector, source) => {
+    const found = document.querySelector(selector);
+    // A picture has text without layout alone.
+    return new RegExp(source).test(found?.innerText ?? found?.textContent ?? "");
+  };
+  await tab.waitForFunction(matches, { timeout: 15_000 }, selector, pattern.source).catch(async () => {
+    const found = await text(tab, selector).catch(() => "nothing");
+    throw new Error(`${selector} should match ${pattern}: ${found}`);
+  });
+}
+
+export async function signIn(tab, token) {
+  await shown(tab, "#sign-in");
+  await tab.type("#token", token);
+  await tab.keyboard.press("Enter");
+}
+
+// Asks about a number, and waits for the answer.
+export async function lookUp(tab, number) {
+  await shown(tab, "#question");
+  await tab.click("#clear");
+  await tab.type("#number", number);
+  await tab.keyboard.press("Enter");
+  await shown(tab, "#answer");
+}
+
+// What axe finds that is serious.
+export async function barriers(tab, source) {
+  // The page's policy lets no other script in, but the browser itself may run one.
+  await tab.evaluate(source);
+  const { violations } = await tab.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+  const described = serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join(", ")}`);
+  check(described.length === 0, `barriers: ${described.join("; ")}`);
+}

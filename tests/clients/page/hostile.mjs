@@ -1,0 +1,113 @@
+// What must not work: markup in names, pages of other sites, and tokens that are not valid.
+
+import http from "node:http";
+
+import { check, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
+
+const MARKUP = "<img src=x onerror=alert(1)>";
+const SCRIPT = "</p><script>alert(2)</script>";
+
+// Calls the registry from the registry's own page.
+function call(tab, token, method, message) {
+  const send = async (token, method, message) => {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    const response = await fetch(`/ms.dmh.credential.v1.${method}`, { method: "POST", headers, body: JSON.stringify(message) });
+    if (!response.ok) throw new Error(await response.text());
+    return response.json();
+  };
+  return tab.evaluate(send, token, method, message);
+}
+
+export async function showMarkupAsText({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  const number = "CPS-HCRD-5E1W-A";
+  const asked = await call(tab, tokens.registrar, "VerificationService/VerifyCredential", { item: { credentialNumber: number } });
+  const { specialistId } = asked.verification.credential;
+  const name = { givenName: MARKUP, familyName: SCRIPT };
+  await call(tab, tokens.registrar, "CredentialService/ChangeSpecialistName", { requestId: crypto.randomUUID(), specialistId, name });
+  const job = { requestId: crypto.randomUUID(), specialistId, providerId: "region-1-cmhc", position: MARKUP + SCRIPT, firstDay: { year: 2025, month: 1, day: 2 } };
+  await call(tab, tokens.registrar, "EmploymentService/ReportEmploymentStart", job);
+  await signIn(tab, tokens.registrar);
+  await lookUp(tab, number);
+  await shown(tab, "#timeline svg");
+  check((await text(tab, "#answer")).includes(`${MARKUP} ${SCRIPT}`), "the name is shown as it is");
+  check((await tab.$eval("#timeline", (part) => part.textContent)).includes(MARKUP + SCRIPT), "the position is shown as it is");
+  await tab.click("#open-letter");
+  await shown(tab, "#letter");
+  check((await text(tab, "#letter")).includes(`${MARKUP} ${SCRIPT}`), "the letter shows it too");
+  const made = await tab.$$eval("main img, main script", (found) => found.length);
+  check(made === 0, `${made} elements were made of a name`);
+  await lookUp(tab, MARKUP);
+  await says(tab, "#answer", /No such credential is on file/);
+  check((await tab.$$("main img")).length === 0, "an element was made of what was typed");
+  await sound();
+  await tab.close();
+}
+
+export async function refuseInvalidTokens({ browser, url, tokens }) {
+  for (const [token, why] of [
+    [tokens.expired, /the token has expired: ask the operator/],
+    ["cpss_00000000000000000000000000000000", /the token does not belong to a client/],
+  ]) {
+    const { tab, refusals, sound } = await open(browser, url);
+    await signIn(tab, token);
+    await says(tab, "#sign-in-fault", why);
+    check(await tab.$eval("#desk", (desk) => desk.hidden), "there is nothing to ask with");
+    check(refusals.length === 1, `refused: ${refusals}`);
+    await signIn(tab, tokens.auditor);
+    await lookUp(tab, "CPS-28MS-MN2K-Z");
+    await says(tab, "#verdict", /^Yes\.$/);
+    await sound();
+    await tab.close();
+  }
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, "two words");
+  await says(tab, "#sign-in-fault", /without blanks/);
+  await sound();
+  await tab.close();
+}
+
+// A token that expires while its page is open: the question stays, and the answer goes.
+export async function askAgainWhenTheTokenExpires({ browser, url, tokens, expire }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.brief);
+  await lookUp(tab, "CPS-28MS-MN2K-Z");
+  await expire();
+  await tab.click("#question .primary");
+  await shown(tab, "#sign-in");
+  await says(tab, "#sign-in-fault", /the token has expired/);
+  check((await tab.$eval("#answer", (answer) => answer.textContent)) === "", "the answer is gone");
+  await signIn(tab, tokens.auditor);
+  await shown(tab, "#question");
+  await tab.click("#question .primary");
+  await says(tab, "#verdict", /^Yes\.$/);
+  await sound();
+  await tab.close();
+}
+
+// A page of another origin that frames the registry, and sends a form to it.
+const FOREIGN = (url) => `<!DOCTYPE html><body><iframe id="frame" src="${url}/"></iframe>
+  <form id="form" method="post" enctype="text/plain" action="${url}/ms.dmh.credential.v1.VerificationService/VerifyCredential">
+  <input name='{"item":{"credentialNumber":"CPS-28MS-MN2K-Z' value='"}}'></form></body>`;
+
+export async function giveOtherSitesNothing({ browser, url }) {
+  const server = http.createServer((_, response) => response.setHeader("content-type", "text/html").end(FOREIGN(url)));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const tab = await browser.newPage();
+  try {
+    const refused = new Promise((resolve) => {
+      tab.on("console", (message) => message.text().includes("frame-ancestors") && resolve(message.text()));
+    });
+    await tab.goto(`http://127.0.0.1:${server.address().port}/`);
+    const frame = await (await tab.$("#frame")).contentFrame();
+    check((await Promise.race([refused, new Promise((resolve) => setTimeout(resolve, 10_000))])) !== undefined, "the frame is refused");
+    check(!(await frame.content()).includes("Is this credential good"), "the framed page shows nothing");
+    const [response] = await Promise.all([tab.waitForNavigation(), tab.$eval("#form", (form) => form.submit())]);
+    check(response.status() === 403, `the form got ${response.status()}`);
+    check(!/verdict/i.test(await response.text()), "the form got an answer");
+  } finally {
+    await tab.close();
+    server.close();
+    server.closeAllConnections();
+  }
+}

@@ -1,0 +1,65 @@
+// Pictures of the page, and barriers on it.
+
+import { barriers, check, lookUp, open, says, shown, signIn } from "./browser.mjs";
+
+const STATES = [
+  ["yes", "CPS-28MS-MN2K-Z"],
+  ["limits", "CPS-JTPC-8ZHN-8"],
+  ["no", "CPS-YHG2-0VVP-C"],
+  ["not-known", "CPS-ENTT-V164-D"],
+];
+
+// Everything is within the width of the window.
+async function fits(tab, what) {
+  const beyond = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check(beyond <= 0, `${what} is ${beyond} pixels too wide`);
+}
+
+async function look({ browser, url, tokens, axe, pictures }, name, options) {
+  const { tab, sound } = await open(browser, url, options);
+  const seen = async (state) => {
+    await fits(tab, `${name}, ${state}`);
+    await barriers(tab, axe);
+    await tab.screenshot({ path: `${pictures}/${name}-${state}.png`, fullPage: true });
+  };
+  await shown(tab, "#sign-in");
+  await seen("sign-in");
+  await signIn(tab, tokens.registrar);
+  await shown(tab, "#question");
+  await seen("question");
+  for (const [state, number] of STATES) {
+    await lookUp(tab, number);
+    await shown(tab, "#timeline svg");
+    if (state === "no") {
+      await tab.click("#more summary");
+      await tab.type("#day", "05202026");
+      await tab.click("#question .primary");
+      await says(tab, "#verdict", /^No\.$/);
+      await shown(tab, "#timeline svg");
+      await tab.click("#periods summary");
+    }
+    await seen(state);
+  }
+  await tab.click("#open-letter");
+  await shown(tab, "#letter");
+  await seen("letter");
+  await tab.click("#clear");
+  await tab.click("input[value=holder]");
+  await tab.click("#question .primary");
+  await says(tab, "#birth-fault", /Enter/);
+  await seen("faults");
+  await sound();
+  await tab.close();
+}
+
+export async function lookAtTheDesktop(place) {
+  await look(place, "desktop", {});
+}
+
+export async function lookAtThePhone(place) {
+  await look(place, "phone", { size: "phone" });
+}
+
+export async function lookInTheDark(place) {
+  await look(place, "dark", { dark: true });
+}
