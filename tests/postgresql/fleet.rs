@@ -193,9 +193,12 @@ impl Machines {
     /// Copies the configuration of `a` to another machine.
     pub fn copy(&self, name: &str) {
         let (from, to) = (self.directory("a"), self.directory(name));
-        fs::create_dir(&to).unwrap();
-        for entry in fs::read_dir(&from).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
-            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        for part in ["", "signing-keys"] {
+            let (from, to) = (from.join(part), to.join(part));
+            fs::create_dir(&to).unwrap();
+            for entry in fs::read_dir(&from).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+            }
         }
         let path = |directory: &Path| format!("{}/", directory.display());
         self.edit(name, &path(&from), &path(&to));

@@ -105,9 +105,9 @@ pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(SetupError::Runtime)?;
     let path = directory.join(REQUEST_KEY);
+    let (registry, request_key) = runtime.block_on(install(&settings, owner.as_ref(), &path, None))?;
     let keys = directory.join(SIGNING_KEYS);
     signing_keys::make_missing(&keys, clock::now()).map_err(RotationError::from)?;
-    let (registry, request_key) = runtime.block_on(install(&settings, owner.as_ref(), &path, None))?;
     let access = LogAccess { settings, registry, request_key };
     let shared = Arc::new(access.driven_by(runtime.handle().clone()));
     let store = StoreOptions {
