@@ -92,7 +92,10 @@ impl VerificationService for Echo {
         &self,
         _: Request<v1::VerifyCredentialRequest>,
     ) -> Result<Response<v1::VerifyCredentialResponse>, Status> {
-        Ok(Response::new(v1::VerifyCredentialResponse { verification: Some(self.verification.clone()) }))
+        Ok(Response::new(v1::VerifyCredentialResponse {
+            verification: Some(self.verification.clone()),
+            ..v1::VerifyCredentialResponse::default()
+        }))
     }
 
     async fn batch_verify_credentials(
@@ -126,7 +129,10 @@ impl VerificationService for Echo {
         &self,
         _: Request<v1::CheckBillingEligibilityRequest>,
     ) -> Result<Response<v1::CheckBillingEligibilityResponse>, Status> {
-        Ok(Response::new(v1::CheckBillingEligibilityResponse { eligibility: Some(self.eligibility.clone()) }))
+        Ok(Response::new(v1::CheckBillingEligibilityResponse {
+            eligibility: Some(self.eligibility.clone()),
+            ..v1::CheckBillingEligibilityResponse::default()
+        }))
     }
 
     async fn batch_check_billing_eligibility(
