@@ -135,9 +135,9 @@ impl Redact {
             report.was_on_record = done.is_some_and(|done| done.was_on_record);
         }
         if self.json {
-            print_json(&report)?
+            print_json(&report)?;
         } else {
-            print(&report.text())?
+            print(&report.text())?;
         }
         Ok(Outcome::Done)
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
 use super::{Outcome, print, print_json};
-use crate::proof::keys::Purpose;
+use crate::proof::keys::{PublicKey, Purpose};
 use crate::server::setup::{KeyStep, RotatedKeys, rotate_keys, rotate_keys_in};
 
 /// Replace the key that signs answers and receipts
@@ -73,7 +73,7 @@ impl RotateKeys {
         let report = Report {
             purpose: purpose.name(),
             next: next.kid(),
-            retired: retired.as_ref().map(|key| key.kid()),
+            retired: retired.as_ref().map(PublicKey::kid),
             retired_at: retired.as_ref().and_then(|key| key.retired_at),
         };
         if self.json {

@@ -73,10 +73,10 @@ impl PublicKey {
 
     /// Reads a JWK.
     pub fn from_jwk(text: &str) -> Result<PublicKey, JwkError> {
-        PublicKey::of_jwk(serde_json::from_str(text).map_err(JwkError::Form)?)
+        PublicKey::of_jwk(&serde_json::from_str(text).map_err(JwkError::Form)?)
     }
 
-    fn of_jwk(jwk: Jwk) -> Result<PublicKey, JwkError> {
+    fn of_jwk(jwk: &Jwk) -> Result<PublicKey, JwkError> {
         let same = |purpose: &Purpose| {
             kind_of(*purpose) == (jwk.kty.as_str(), jwk.crv.as_str()) && jwk.alg == purpose.algorithm()
         };
@@ -105,7 +105,7 @@ impl Jwks {
         let mut keys = Vec::new();
         for value in set.keys {
             let Ok(jwk) = serde_json::from_value(value) else { continue };
-            match PublicKey::of_jwk(jwk) {
+            match PublicKey::of_jwk(&jwk) {
                 Err(JwkError::Kind) => {}
                 key => keys.push(key?),
             }

@@ -237,8 +237,7 @@ pub async fn run(
     let health_task = AbortOnDrop::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
     supervision.is_ready();
-    let scrub = start_background_reads(&registry);
-    let tree = start_tree(&config, &registry);
+    let background = start_background(&config, &registry);
 
     let (mut early, mut broken) = (None, None);
     tokio::select! {
@@ -253,7 +252,7 @@ pub async fn run(
     health.end();
     drop(health_task);
     stop.send_replace(true);
-    drop((reload, upkeep, scrub, watch, hooks, tree));
+    drop((reload, upkeep, background, watch, hooks));
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
     ops.registry.store(None);
     registry.close().await;
@@ -296,8 +295,9 @@ fn warn_of_calls_cut_off(calls: usize) {
     }
 }
 
-/// Starts the background reads of the log and the index: the timeline warm-up and the scrub.
-fn start_background_reads(registry: &Registry) -> Option<Scrub> {
+/// Starts what runs in the background: the timeline warm-up, the scrub, and the tree over the records with its signed
+/// checkpoints.
+fn start_background(config: &Config, registry: &Registry) -> (Option<Scrub>, Option<TreeFollower>) {
     if let Err(error) = registry.start_warm_up() {
         tracing::warn!(
             event = "timeline_warm_up_skipped",
@@ -305,27 +305,15 @@ fn start_background_reads(registry: &Registry) -> Option<Scrub> {
             "timeline cache warm-up did not start: timelines are loaded on demand"
         );
     }
-    let scrub = registry.begin_scrub(Pace::default());
-    scrub
-        .inspect_err(|error| {
-            tracing::error!(
-                event = "scrub_not_started",
-                error = error as &dyn std::error::Error,
-                "the log scrub did not start"
-            );
-        })
-        .ok()
-}
-
-/// Starts to keep the tree over the records, and to sign checkpoints.
-fn start_tree(config: &Config, registry: &Registry) -> Option<TreeFollower> {
-    let follower = registry.follow_tree(&config.data_dir);
-    follower
-        .inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
-            tracing::error!(event = "tree_not_started", error, "the thread that signs checkpoints did not start");
-        })
-        .ok()
+    let scrub = registry.begin_scrub(Pace::default()).inspect_err(|error| {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(event = "scrub_not_started", error, "the log scrub did not start");
+    });
+    let tree = registry.follow_tree(&config.data_dir).inspect_err(|error| {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(event = "tree_not_started", error, "the thread that signs checkpoints did not start");
+    });
+    (scrub.ok(), tree.ok())
 }
 
 async fn wake_watchers(registry: Registry) {

@@ -94,7 +94,7 @@ fn files_below(root: &Path) -> Vec<PathBuf> {
 
 /// What of the person is in the raw bytes of the files: texts, and the birth date in the forms of the index and of the log.
 fn traces(root: &Path) -> Vec<String> {
-    let index_key = [b"b".as_slice(), &((i64::from(BORN.number()) + (1 << 31)) as u32).to_be_bytes()].concat();
+    let index_key = [b"b".as_slice(), &(BORN.number().cast_unsigned() ^ (1 << 31)).to_be_bytes()].concat();
     let mut stored = Vec::new();
     let zigzag = u32::try_from(BORN.number() * 2).unwrap();
     prost::encoding::uint32::encode(5, &zigzag, &mut stored);

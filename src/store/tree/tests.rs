@@ -12,6 +12,9 @@ use crate::proof::tree::{
 };
 use crate::store::log::{Digests, Records};
 
+/// Something that a reader reads.
+type Reading = fn(&TreeReader) -> Result<(), TreeError>;
+
 /// A log of digests alone.
 #[derive(Clone)]
 struct DigestLog(Vec<Hash>);
@@ -61,7 +64,7 @@ impl ReadLog for DigestLog {
 
     fn chain_of(&self, revision: Revision) -> Result<Hash, ReadError> {
         let digests = self.0.iter().take(usize::try_from(revision.0).unwrap());
-        Ok(digests.fold(Tip::ORIGIN, |tip, digest| tip.follow(digest)).chain)
+        Ok(digests.fold(Tip::ORIGIN, Tip::follow).chain)
     }
 }
 
@@ -165,17 +168,18 @@ fn damage_inside_is_noticed_by_who_reads_it_and_built_again() {
         bytes[32 * 1_000] ^= 1;
         fs::write(&name, bytes).unwrap();
     };
-    let tile = Tile { level: 0, index: 3, width: TILE_WIDTH };
-    let readings: [&dyn Fn(&TreeReader) -> Result<(), TreeError>; 3] =
-        [&|reader| reader.tile(tile).map(drop), &|reader| reader.inclusion(1_001, 2_000).map(drop), &|reader| {
-            reader.consistency(1_001, 2_000).map(drop)
-        }];
+    const TILE: Tile = Tile { level: 0, index: 3, width: TILE_WIDTH };
+    let readings: [Reading; 3] = [
+        |reader| reader.tile(TILE).map(drop),
+        |reader| reader.inclusion(1_001, 2_000).map(drop),
+        |reader| reader.consistency(1_001, 2_000).map(drop),
+    ];
     for read in readings {
         flip();
         let reader = Arc::clone(tree.reader());
         let directory = directory.path().join(DIRECTORY);
         assert!(!equals_log(&directory, &log).unwrap() || tree.saved() == 0, "the check finds it");
-        assert!(reader.tile(Tile { index: 4, ..tile }).is_ok(), "the rest is right");
+        assert!(reader.tile(Tile { index: 4, ..TILE }).is_ok(), "the rest is right");
         assert!(matches!(read(&reader), Err(TreeError::Damaged)));
         follow(&mut tree, &log);
         assert_eq!(tree.root(), log.root(2_000));

@@ -127,7 +127,7 @@ async fn answers_say_what_was_removed(registry: &Client, person: &crate::harness
         for at in [None, Some(revision)] {
             let answer = registry.verification_of(by_name(&person.number, family, at)).await;
             assert_eq!(answer.verdict(), Verdict::Confirmed, "no family name is checked");
-            assert_eq!(answer.reasons().last(), Some(Reason::NameRedacted));
+            assert_eq!(answer.reasons().next_back(), Some(Reason::NameRedacted));
         }
         assert_eq!(
             found(registry, family).await.iter().filter(|one| one.specialist_id == person.specialist_id).count(),

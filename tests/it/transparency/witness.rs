@@ -159,7 +159,10 @@ async fn a_fork_that_says_that_it_shares_what_it_does_not_is_refused() {
     let (server, state) = witnessed().await;
     let head = server.client().head().await;
     let data = server.stop().await;
-    rewrite(data.path(), |record| replace(record, "Example-Vale", "Example-Vile") || true);
+    rewrite(data.path(), |record| {
+        replace(record, "Example-Vale", "Example-Vile");
+        true
+    });
     // The registry of the changed records announces that it forked after the last of them.
     let data = TestServer::start_on(data, TODAY).await.stop().await;
     let forked = restored(data.path(), head);

@@ -7,7 +7,7 @@ use crate::store::record::{digest, sealed_with};
 const SECRET: &[u8] = b"Quillon Example-Stone";
 
 fn batches() -> Vec<Batch> {
-    let record = |n: u8| sealed_with(vec![n; 40], if n % 3 == 0 { SECRET } else { b"" });
+    let record = |n: u8| sealed_with(vec![n; 40], if n.is_multiple_of(3) { SECRET } else { b"" });
     (0..14_u8).map(|batch| (0..3).map(|at| record(batch * 3 + at)).collect()).collect()
 }
 
@@ -61,9 +61,9 @@ fn a_power_failure_at_any_call_leaves_a_log_that_opens_and_a_second_run_finishes
             disk.cut_power_at(disk.calls() + at);
             interrupted += usize::from(engine(&disk).redact(&mut without).is_err());
             if is_kill {
-                disk.after_kill()
+                disk.after_kill();
             } else {
-                disk.after_power_cut()
+                disk.after_power_cut();
             }
             let after = same_history(&disk, tip, &before);
             let changed = before.iter().zip(&after).filter(|(old, new)| old != new).count();
