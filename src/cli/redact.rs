@@ -1,6 +1,6 @@
 //! `redact`: removes what is personal about a person from a registry that is not running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use super::{Outcome, print, print_json};
 use crate::domain::id::SpecialistId;
 use crate::domain::text::is_hidden;
 use crate::registry::clock;
+use crate::server::setup::{self, OwnerAccess, SetupError};
 use crate::store::backup::{BackupNote, log_of_data_dir};
 use crate::store::progress::{Step, Unit};
 use crate::store::{Order, Plan, Planned, RedactError, Redacted, StoreOptions, copied_log, plan_redaction, redact};
@@ -32,6 +33,13 @@ pub struct Redact {
     /// Who orders it, as the record will say
     #[arg(long, value_name = "NAME", default_value = "operator", value_parser = reason)]
     by: String,
+    /// For a log that is shared in a database: the database, with the role that installed the schema; a URL without a
+    /// password
+    #[arg(long, value_name = "URL", requires = "config", conflicts_with = "data_dir")]
+    log_owner_url: Option<String>,
+    /// The file with the password of that role
+    #[arg(long, value_name = "FILE", requires = "log_owner_url")]
+    log_owner_password_file: Option<PathBuf>,
     /// Only list what would be removed
     #[arg(long)]
     dry_run: bool,
@@ -118,28 +126,57 @@ impl Removed {
 
 impl Redact {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
+        if let Some(url) = &self.log_owner_url {
+            return self.run_shared(url);
+        }
         let failed = |error: RedactError| Failure::of("nothing was redacted", &error).with_usage(error.is_usage());
         let data_dir = self.place.data_dir()?;
         if copied_log(&data_dir).map_err(|error| Failure::of("nothing was redacted", &error))?.is_some() {
             return Err(Failure::usage(vec![format!(
-                "{} has a copy of a log that is shared in a database: redact it there",
+                "{} has a copy of a log that is shared in a database: name it with --log-owner-url",
                 data_dir.display()
             )]));
         }
         let plan = self.plan(&data_dir)?;
         plan.require_nameless(&self.why).map_err(failed)?;
-        let mut report = self.report(&data_dir, &plan);
-        if !self.dry_run {
-            let done = self.redact(&data_dir, &plan).map_err(failed)?;
-            report.revision = done.map(|done| done.revision.0);
-            report.was_on_record = done.is_some_and(|done| done.was_on_record);
-        }
+        let done = if self.dry_run { None } else { self.redact(&data_dir, &plan).map_err(failed)? };
+        self.print(&plan, done, not_reached(&data_dir))
+    }
+
+    /// Redacts in the database. Every replica that runs follows, and the others when they start.
+    fn run_shared(&self, url: &str) -> Result<Outcome, Failure> {
+        let config = PathBuf::from(self.place.flags().config.unwrap_or_default());
+        let owner = OwnerAccess { url: url.to_owned(), password_file: self.log_owner_password_file.clone() };
+        let failed =
+            |error: SetupError| Failure::of("not everything was redacted", &error).with_usage(error.is_wrong_place());
+        let (plan, done) = setup::redact(&config, &owner, &self.order(), self.dry_run).map_err(failed)?;
+        let database = "old row versions in the database, its write-ahead log, standbys and base backups: VACUUM FULL \
+                        cpss_registry.log while no replica runs, and let the archive expire";
+        let mut places = vec![database.to_owned(), "replicas that do not run: they follow when they start".to_owned()];
+        places.extend(self.place.data_dir().map(|data_dir| not_reached(&data_dir)).unwrap_or_default());
+        self.print(&plan, done, places)
+    }
+
+    fn print(&self, plan: &Plan, done: Option<Redacted>, not_reached: Vec<String>) -> Result<Outcome, Failure> {
+        let report = Report {
+            specialist_id: self.specialist.to_string(),
+            dry_run: self.dry_run,
+            revision: done.map(|done| done.revision.0),
+            was_on_record: done.is_some_and(|done| done.was_on_record),
+            records: plan.records.iter().map(Removed::of).collect(),
+            set_aside: plan.set_aside.iter().map(|path| path.display().to_string()).collect(),
+            not_reached,
+        };
         if self.json {
             print_json(&report)?;
         } else {
             print(&report.text())?;
         }
         Ok(Outcome::Done)
+    }
+
+    fn order(&self) -> Order {
+        Order { specialist: self.specialist, why: self.why.clone(), by: self.by.clone() }
     }
 
     fn plan(&self, data_dir: &Path) -> Result<Plan, Failure> {
@@ -155,24 +192,11 @@ impl Redact {
     }
 
     fn redact(&self, data_dir: &Path, plan: &Plan) -> Result<Option<Redacted>, RedactError> {
-        let order = Order { specialist: self.specialist, why: self.why.clone(), by: self.by.clone() };
         let mut progress = Progress::new();
-        redact(data_dir, &StoreOptions::default(), plan, &order, clock::now(), &mut |reached| {
+        redact(data_dir, &StoreOptions::default(), plan, &self.order(), clock::now(), &mut |reached| {
             let (done, total) = (reached.folded.0, reached.head.0);
             progress.show(Step { doing: "building the index", unit: Unit::Entries, done, total });
         })
-    }
-
-    fn report(&self, data_dir: &Path, plan: &Plan) -> Report {
-        Report {
-            specialist_id: self.specialist.to_string(),
-            dry_run: self.dry_run,
-            revision: None,
-            was_on_record: false,
-            records: plan.records.iter().map(Removed::of).collect(),
-            set_aside: plan.set_aside.iter().map(|path| path.display().to_string()).collect(),
-            not_reached: not_reached(data_dir),
-        }
     }
 }
 

@@ -68,7 +68,7 @@ impl Serve {
                 self.print_listening(&listening);
             });
             match serving.await {
-                Err(error) if error.is_other_epoch() => {
+                Err(error) if error.must_reopen() => {
                     if is_stopped.load(Ordering::Acquire) {
                         break Ok(());
                     }

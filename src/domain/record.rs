@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::day::{Day, Period};
 use super::enums::listed;
-use super::fact::{Designation, Fact, Identifier, Recorded, Reporter};
+use super::fact::{Designation, Fact, Identifier, Recorded, RegistryFact, Reporter};
 use super::id::{CredentialNumber, FactId, ProviderId, Revision};
 use super::standing::{Reason, Standing};
 
@@ -76,6 +76,11 @@ impl Record {
     /// The id of the fact at `index`.
     pub fn fact_id(&self, index: usize) -> FactId {
         FactId { revision: self.revision, index: u32::try_from(index).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether the record redacts somebody.
+    pub fn redacts_somebody(&self) -> bool {
+        self.facts.iter().any(|fact| matches!(fact, Fact::Registry(RegistryFact::SpecialistRedacted { .. })))
     }
 
     /// Whether the record is a row of an import.

@@ -179,9 +179,9 @@ impl From<IndexError> for SubmitError {
 pub struct WriterFailed(pub SubmitErrorSource);
 
 impl WriterFailed {
-    /// True if the shared log continues in another epoch, so that the registry must be opened again.
-    pub fn is_other_epoch(&self) -> bool {
-        matches!(self.0, SubmitErrorSource::Append(AppendError::OtherEpoch { .. }))
+    /// True if the registry must be opened again: the shared log continues in another epoch, or somebody was redacted.
+    pub fn must_reopen(&self) -> bool {
+        matches!(self.0, SubmitErrorSource::Append(AppendError::OtherEpoch { .. }) | SubmitErrorSource::Redacted)
     }
 }
 
@@ -206,6 +206,9 @@ pub enum SubmitErrorSource {
     /// A newer version of this program answers from this log.
     #[error(transparent)]
     NewerSemantics(#[from] NewerSemantics),
+    /// Another process recorded a redaction, and the copy and the index still have what it removes.
+    #[error("a redaction was recorded: the log is opened again, without what it removes")]
+    Redacted,
     /// The index or the log could not be read.
     #[error(transparent)]
     Read(ReadError),
@@ -345,7 +348,9 @@ impl From<WriterFailed> for OpenError {
                 OpenError::Failed(WriterFailed(failure))
             }
             SubmitErrorSource::Append(_) => OpenError::Begin(SubmitError::OutcomeUnknown),
-            failure @ SubmitErrorSource::OtherChanges(_) => OpenError::Failed(WriterFailed(failure)),
+            failure @ (SubmitErrorSource::OtherChanges(_) | SubmitErrorSource::Redacted) => {
+                OpenError::Failed(WriterFailed(failure))
+            }
             SubmitErrorSource::LogMoved(moved) => moved.into(),
             SubmitErrorSource::NewerSemantics(newer) => newer.into(),
             SubmitErrorSource::Index(error) => error.into(),

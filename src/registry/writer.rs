@@ -37,6 +37,7 @@ use crate::store::index::View as _;
 use crate::store::log::trouble::Trouble;
 use crate::store::log::{AppendError, StoredRecord};
 use crate::store::record::{self, Tip};
+use crate::store::redaction;
 
 /// The writer thread and its state.
 pub(super) struct Writer {
@@ -375,6 +376,7 @@ impl Writer {
         self.specialist_cache = batch.take_files();
         let Batch { pending, records, head, providers, timelines, joined, .. } = batch;
         self.shared.index.fold(pending).map_err(NotCommitted::failed)?;
+        let is_redaction = records.iter().any(|record| record.redacts_somebody());
         for file in providers.into_values() {
             self.shared.insert_provider(ResidentProvider { changed_at: head.revision, file });
         }
@@ -386,6 +388,9 @@ impl Writer {
         }
         let token = head.token_of(self.store.tip());
         self.shared.publish(Head { token, ..head });
+        if is_redaction && redaction::is_pending(&self.shared.index).map_err(NotCommitted::failed)? {
+            return Err(NotCommitted::failed(SubmitErrorSource::Redacted));
+        }
         Ok(())
     }
 }

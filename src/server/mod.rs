@@ -162,10 +162,10 @@ impl ServeError {
         }
     }
 
-    /// True if the shared log continues in another epoch. Another run folds it again.
-    pub fn is_other_epoch(&self) -> bool {
+    /// True if the registry must be opened again: the shared log continues in another epoch, or somebody was redacted.
+    pub fn must_reopen(&self) -> bool {
         match self {
-            ServeError::Writer(failed) | ServeError::Open(OpenError::Failed(failed)) => failed.is_other_epoch(),
+            ServeError::Writer(failed) | ServeError::Open(OpenError::Failed(failed)) => failed.must_reopen(),
             _ => false,
         }
     }
@@ -271,9 +271,9 @@ fn operations(config: &Config, checks: Checks) -> Operations {
     Operations { backups: Backups::new(config.data_dir.clone(), config.backup_recipients.clone()), checks }
 }
 
-/// True if the writer ended because the shared log goes on in another epoch: this process then opens it again.
+/// True if the writer ended because the registry must be opened again: this process then does.
 fn goes_on(ended: &Result<std::thread::Result<Result<Store, WriterFailed>>, tokio::task::JoinError>) -> bool {
-    matches!(ended, Ok(Ok(Err(failed))) if failed.is_other_epoch())
+    matches!(ended, Ok(Ok(Err(failed))) if failed.must_reopen())
 }
 
 /// Starts the tasks that open days, follow other processes, and wake watchers. From now on the writer is watched.

@@ -40,6 +40,7 @@ pub struct Plan {
     names: Vec<PersonName>,
     /// The time of the last record.
     recorded_at: Timestamp,
+    is_on_file: bool,
 }
 
 /// A record from which something would be removed.
@@ -98,30 +99,12 @@ impl RedactError {
 
 /// Finds out what a redaction would remove. Reads every record of the log, and changes nothing.
 pub fn plan_redaction(data_dir: &Path, log: &dyn OfflineLog, specialist: SpecialistId) -> Result<Plan, RedactError> {
-    let mut plan = Plan {
-        records: Vec::new(),
-        redacted_at: None,
-        head: log.head(),
-        set_aside: set_aside::directories(data_dir)?,
-        names: Vec::new(),
-        recorded_at: Timestamp::MIN,
-    };
-    let mut is_on_file = false;
+    let mut plan = Plan { set_aside: set_aside::directories(data_dir)?, ..Plan::new() };
     for read in log.read(Revision(1), log.head()) {
         let (revision, bytes) = read?;
-        let undecodable = |what| Undecodable { revision, what };
-        plan.recorded_at = record::recorded_at(&bytes).map_err(undecodable)?;
-        if record::people_redacted_by(&bytes).map_err(undecodable)?.contains(&specialist) {
-            plan.redacted_at = Some(revision);
-        }
-        is_on_file |= record::is_about(&bytes, specialist).map_err(undecodable)?;
-        if let Some(contents) = record::contents(&bytes, specialist).map_err(undecodable)? {
-            plan.records.push(Planned { revision, contents });
-            let facts = record::decode(revision, &bytes)?.facts;
-            plan.names.extend(facts.iter().filter_map(|fact| name_of(fact, specialist)));
-        }
+        plan.read(revision, &bytes, specialist)?;
     }
-    if is_on_file { Ok(plan) } else { Err(RedactError::NotOnFile(specialist)) }
+    plan.of_somebody(specialist)
 }
 
 fn name_of(fact: &Fact, specialist: SpecialistId) -> Option<PersonName> {
@@ -136,6 +119,41 @@ fn name_of(fact: &Fact, specialist: SpecialistId) -> Option<PersonName> {
 }
 
 impl Plan {
+    /// A plan before any record was read.
+    pub(super) fn new() -> Plan {
+        Plan {
+            records: Vec::new(),
+            redacted_at: None,
+            head: Revision::ZERO,
+            set_aside: Vec::new(),
+            names: Vec::new(),
+            recorded_at: Timestamp::MIN,
+            is_on_file: false,
+        }
+    }
+
+    /// Reads the next record.
+    pub(super) fn read(&mut self, revision: Revision, bytes: &[u8], person: SpecialistId) -> Result<(), RedactError> {
+        let undecodable = |what| Undecodable { revision, what };
+        self.head = revision;
+        self.recorded_at = record::recorded_at(bytes).map_err(undecodable)?;
+        if record::people_redacted_by(bytes).map_err(undecodable)?.contains(&person) {
+            self.redacted_at = Some(revision);
+        }
+        self.is_on_file |= record::is_about(bytes, person).map_err(undecodable)?;
+        if let Some(contents) = record::contents(bytes, person).map_err(undecodable)? {
+            self.records.push(Planned { revision, contents });
+            let facts = record::decode(revision, bytes)?.facts;
+            self.names.extend(facts.iter().filter_map(|fact| name_of(fact, person)));
+        }
+        Ok(())
+    }
+
+    /// Refuses a plan for a person whom no record is about.
+    pub(super) fn of_somebody(self, person: SpecialistId) -> Result<Plan, RedactError> {
+        if self.is_on_file { Ok(self) } else { Err(RedactError::NotOnFile(person)) }
+    }
+
     /// The record that already orders everything that is left to remove. `None` if there is none.
     pub fn on_record(&self) -> Option<Revision> {
         let last = self.records.last().map_or(Revision::ZERO, |record| record.revision);
@@ -153,9 +171,14 @@ impl Plan {
 
     /// The record of a redaction, as the next one of the log. It is dated after the last one and after `not_before`.
     pub fn record(&self, order: &Order, not_before: Timestamp, now: Timestamp) -> Record {
+        self.record_after(self.head, order, not_before, now)
+    }
+
+    /// Like [`Plan::record`], for a log that has grown to `head` since it was read.
+    pub(super) fn record_after(&self, head: Revision, order: &Order, not_before: Timestamp, now: Timestamp) -> Record {
         let Order { specialist, why, by } = order.clone();
         Record {
-            revision: self.head.next(),
+            revision: head.next(),
             recorded_at: instant_after(self.recorded_at.max(not_before), now),
             reporter: Reporter { client: by, role: Role::Operator },
             request: None,

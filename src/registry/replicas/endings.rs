@@ -7,12 +7,16 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::replica::{BEGIN, Replica, register, submission};
+use crate::domain::command::Command;
 use crate::domain::fact::{Fact, LogHome, LogKind, RegistryFact};
 use crate::domain::id::Revision;
+use crate::domain::name::PersonName;
 use crate::registry::errors::{NewerSemantics, SubmitErrorSource, WriterFailed};
 use crate::registry::message::Message;
 use crate::registry::moving::record as record_move;
+use crate::registry::receipt::Resource;
 use crate::registry::{OpenError, Options, Registry, SEMANTICS_VERSION, SubmitError};
+use crate::store::index::View as _;
 use crate::store::log::LogEngine;
 use crate::store::log::memory::MemoryEngine;
 use crate::store::{mark_as_copy, name_own_log, record};
@@ -198,4 +202,42 @@ fn calls_that_wait_when_the_log_moves_are_told_that_nothing_was_recorded() {
     let late = Box::new(submission(2, register("west")));
     theirs.writer.process(vec![Message::Submit(late, reply)]).err().unwrap();
     assert!(matches!(answer.try_recv().unwrap(), Err(SubmitError::Log(_))));
+}
+
+/// Another process redacts a person: a replica that has the name publishes the record, ends, and is opened again
+/// without it. One that never had the name goes on.
+#[test]
+fn a_replica_that_follows_a_redaction_is_opened_again_without_the_name() {
+    let (engine, directory) = (MemoryEngine::default(), tempfile::tempdir().unwrap());
+    let mut ours = Replica::open(&engine);
+    let name = PersonName { given: "Quillon".into(), family: "Example-Stone".into(), suffix: String::new() };
+    let birth_date = "1984-02-29".parse().unwrap();
+    let registered = ours.record(1, Command::RegisterSpecialist { name, birth_date });
+    let Resource::Specialist(person) = &registered.resource else { panic!("a person") };
+    let mut theirs = Replica::open_at(directory.path(), &engine);
+    assert!(theirs.answers().contains(&person.id.to_string()));
+    let why = "order 26-118".to_owned();
+    let fact = Fact::Registry(RegistryFact::SpecialistRedacted { specialist: person.id, why });
+    let at = last(&engine).revision.next();
+    let recorded_at = last(&engine).recorded_at + SignedDuration::from_secs(1);
+    let ordered = crate::domain::record::Record { revision: at, recorded_at, facts: vec![fact], ..last(&engine) };
+    let ordered = crate::domain::record::Record { request: None, changes: Vec::new(), ..ordered };
+    let mut log = engine.open().unwrap();
+    log.append(&log.tip(), &[record::encode(&ordered, &[1; 16])]).unwrap();
+
+    let ended = theirs.process(Message::Follow).err().unwrap();
+    assert!(ended.must_reopen() && matches!(ended.0, SubmitErrorSource::Redacted), "{ended:?}");
+    drop(theirs);
+    let has_name = |engine: &MemoryEngine| {
+        engine.state().frames.iter().any(|frame| frame.windows(7).any(|part| part == b"Quillon"))
+    };
+    assert!(has_name(&engine));
+    let mut theirs = Replica::open_at(directory.path(), &engine);
+    assert!(!has_name(&engine), "the start rewrote the log");
+    let facts = theirs.writer.shared.index.specialist_facts(person.id).unwrap();
+    assert!(facts.iter().all(|recorded| recorded.fact.name().is_none_or(PersonName::is_redacted)));
+    theirs.record(2, register("west"));
+    drop(ours);
+    let mut late = Replica::open(&engine);
+    assert_eq!(late.follow(), at.next(), "it has nothing to remove");
 }

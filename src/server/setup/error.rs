@@ -10,6 +10,7 @@ use crate::auth::clients::NotChanged;
 use crate::registry::OpenError;
 use crate::server::replica::ReplicaError;
 use crate::store::IdentityError;
+use crate::store::log::postgresql::redaction::SharedRedactError;
 use crate::store::signing_keys::RotationError;
 
 /// The setup failed. Nothing more was created.
@@ -127,6 +128,9 @@ pub enum SetupError {
     /// This replica cannot use the shared log.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
+    /// Nothing, or not everything, was redacted in the database.
+    #[error(transparent)]
+    Redaction(#[from] SharedRedactError),
     /// The database contains a registry that was not begun from this directory.
     #[error(
         "the database contains the registry {registry}, and {} is not its key: to add a replica to it, copy the \

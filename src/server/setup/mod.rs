@@ -32,7 +32,7 @@ pub use self::invitation::{FirstCall, Invitation, address_and_pin, invitation, r
 pub use self::issued::Signer;
 pub use self::listed::{ClientState, ListedClient, list_clients};
 pub use self::releases::{Adoption, adopt_semantics, upgrade};
-pub use self::replicas::{OwnerAccess, ReplicaRow, forget, replicas};
+pub use self::replicas::{OwnerAccess, ReplicaRow, forget, redact, replicas};
 pub use self::revocation::{Serial, revoke};
 pub use self::rotation::{Rotation, begin_rotation, finish_rotation};
 pub use self::shared_log::{SharedLogSetup, join};

@@ -10,11 +10,6 @@ use crate::store::engine::log_engine;
 use crate::store::log::{Extent, LogOptions, OfflineLog, Part};
 use crate::store::redaction::{Redactions, redact_record};
 
-/// True if a record redacts somebody.
-pub(super) fn is_redaction(record: &Record) -> bool {
-    record.facts.iter().any(|fact| matches!(fact, Fact::Registry(RegistryFact::SpecialistRedacted { .. })))
-}
-
 /// Adds the redactions of a record.
 pub(super) fn note(redactions: &mut Redactions, record: &Record) {
     for fact in &record.facts {

@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::apart::refuse_unless_apart;
 use super::manifest::{Listed, Manifest, Sha256Text};
-use super::redacted::is_redaction;
 use super::rewrite::Tail;
 use super::take::{Taken, TargetLock, published_head, published_log, take};
 use super::verify::log_of_backup;
@@ -130,7 +129,7 @@ impl Ship {
         {
             for (revision, bytes) in &whole.frame.records {
                 let record = record::decode(*revision, bytes)?;
-                if is_redaction(&record) {
+                if record.redacts_somebody() {
                     return Err(BackupError::RedactedSince);
                 }
                 reached.tail.advance(&record);

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use prost::Message;
 use uuid::Uuid;
 
-use crate::domain::fact::{Fact, Recorded, RegistryFact};
+use crate::domain::fact::{Fact, Recorded};
 use crate::domain::id::{FactId, Revision};
 use crate::domain::record::{Foreseen, Record, RequestKey};
 use crate::domain::specialist::REDACTED_BIRTH_DATE;
@@ -120,8 +120,7 @@ pub fn encode(record: &Record, salt: &Salt) -> Vec<u8> {
 
 /// The version that a record is written in.
 fn version_of(record: &Record) -> u32 {
-    let redacts = |fact: &Fact| matches!(fact, Fact::Registry(RegistryFact::SpecialistRedacted { .. }));
-    if record.facts.iter().any(redacts) { LATEST_VERSION } else { FORMAT_VERSION }
+    if record.redacts_somebody() { LATEST_VERSION } else { FORMAT_VERSION }
 }
 
 /// Encodes facts with their places in the record. Returns their public fields, and their personal ones.

@@ -57,6 +57,11 @@ pub(super) fn pending(index: &Index) -> Result<Redactions, IndexError> {
     Ok(pending)
 }
 
+/// True if an index still has something that a redaction on record removes.
+pub fn is_pending(index: &Index) -> Result<bool, IndexError> {
+    Ok(!pending(index)?.is_empty())
+}
+
 /// The redactions on record in an index.
 fn redactions_in(index: &Index) -> Result<Redactions, IndexError> {
     let facts = index.registry_facts()?;

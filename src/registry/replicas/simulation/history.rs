@@ -168,7 +168,7 @@ impl History {
         let job: Job<Done> = Box::new(move |replica| {
             replica.set_clock(now);
             match ask(replica, who, &asked) {
-                Err(failed) if failed.is_other_epoch() => Done::Ended,
+                Err(failed) if failed.must_reopen() => Done::Ended,
                 seen => Done::Seen(seen.map_err(|failed| format!("{failed:?}"))),
             }
         });

@@ -112,7 +112,7 @@ impl<T: Send + 'static> Process<T> {
             let databases = Box::new(move || Box::new(line.clone()) as Box<dyn Database>);
             let engine = ReplicatedEngine::new(Box::new(copy), databases, hearing, answered_through).timed_by(clock);
             let mut replica = match Replica::try_open_at(&directory, &engine, true) {
-                Err(OpenError::Failed(failed)) if failed.is_other_epoch() => {
+                Err(OpenError::Failed(failed)) if failed.must_reopen() => {
                     drop(ended_early.send(Paused::Ended));
                     return;
                 }

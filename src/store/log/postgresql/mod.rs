@@ -9,6 +9,7 @@ mod listener;
 mod nodes;
 mod outcome;
 mod password;
+pub mod redaction;
 pub mod replica_rows;
 pub mod schema;
 mod session;

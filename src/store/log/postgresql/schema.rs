@@ -13,12 +13,16 @@ use crate::store::record::{self, Tip};
 const FORMAT: i32 = 1;
 
 /// What [`install`] runs as the owner, in order.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     include_str!("schema/tables.sql"),
     include_str!("schema/triggers.sql"),
     include_str!("schema/functions.sql"),
+    REDACTION,
     include_str!("schema/grants.sql"),
 ];
+
+/// The script of redactions. A database that an earlier release installed gets it with its first redaction.
+pub(super) const REDACTION: &str = include_str!("schema/redaction.sql");
 
 /// The role that owns everything.
 const OWNER: &str = "cpss_owner";
@@ -259,7 +263,7 @@ pub async fn filled(client: &Client, last: &Tip) -> Result<bool, SchemaError> {
 
 /// A version of the semantics, and that of the form of records in this release.
 fn versions(semantics: u32) -> [i32; 2] {
-    [semantics, record::FORMAT_VERSION].map(|version| i32::try_from(version).unwrap_or(i32::MAX))
+    [semantics, record::LATEST_VERSION].map(|version| i32::try_from(version).unwrap_or(i32::MAX))
 }
 
 impl RegistryRow {

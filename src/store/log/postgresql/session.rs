@@ -21,7 +21,7 @@ use crate::store::log::replicated::statements::{
 };
 use crate::store::record::{Hash, Tip};
 
-const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8)";
+pub(super) const APPEND: &str = "SELECT cpss_registry.append($1, $2, $3, $4, $5, $6, $7, $8)";
 const BARRIER: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through, beat_before, chain_at_tip, is_open, \
     clock FROM cpss_registry.barrier($1, $2, $3, $4, $5)";
@@ -37,12 +37,12 @@ const END_BEFORE: &str = "\
 const SETTLE: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.settle($1)";
 const SETTLE_AGAIN: &str = "SELECT cpss_registry.settle_again($1)";
-const TURN: &str = "\
+pub(super) const TURN: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.turn()";
 const LOCK: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.lock_head()";
 /// The length of a frame is known without reading it.
-const FRAMES: &str = "\
+pub(super) const FRAMES: &str = "\
     SELECT frame FROM (SELECT frame, first_revision, sum(octet_length(frame)) OVER (ORDER BY first_revision) - \
     octet_length(frame) AS before FROM cpss_registry.log WHERE first_revision > $1 ORDER BY first_revision LIMIT 2000) \
     AS next WHERE before < $2 ORDER BY first_revision";
