@@ -23,6 +23,7 @@ mod link;
 mod moved;
 mod operations;
 mod patroni;
+mod redacted;
 mod replicas;
 mod restored;
 mod schema;

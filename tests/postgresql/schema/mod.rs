@@ -4,6 +4,7 @@ mod adoption;
 mod functions;
 mod grants;
 mod install;
+mod redaction;
 mod restored;
 mod restores;
 mod rules;

@@ -3,15 +3,17 @@
 
 -- A number of four bytes, little-endian.
 CREATE OR REPLACE FUNCTION cpss_registry.number_at(bytes bytea, at integer) RETURNS bigint
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT get_byte(bytes, at) + get_byte(bytes, at + 1) * 256::bigint + get_byte(bytes, at + 2) * 65536::bigint
-        + get_byte(bytes, at + 3) * 16777216::bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN get_byte(bytes, at) + get_byte(bytes, at + 1) * 256::bigint + get_byte(bytes, at + 2) * 65536::bigint
+        + get_byte(bytes, at + 3) * 16777216::bigint;
+END
 $$;
 
 -- True if a record is another one whose last field, the personal part, is replaced by its hash. The fields are those of
 -- SealedRecord: number 5 (tag 0x2a) is the part, and number 6 (tag 0x32, 32 bytes) the hash.
 CREATE OR REPLACE FUNCTION cpss_registry.is_redacted_record(before bytea, after bytea) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     kept CONSTANT integer := octet_length(after) - 34;
     at integer := kept + 1;
@@ -45,7 +47,7 @@ $$;
 -- redacted ones. A frame is its length and checksum, 8 bytes; the first revision, the number of records, and two chains,
 -- 76 bytes; and for each record its length, its digest, 36 bytes, and itself. Replicas check the checksum.
 CREATE OR REPLACE FUNCTION cpss_registry.is_redacted_frame(before bytea, after bytea) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     at integer := 84;
     now_at integer := 84;
