@@ -37,6 +37,9 @@ pub enum SharedRedactError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// The role may not redact.
+    #[error("the role is not the owner of the log, and may not redact: name the one that installed the schema")]
+    NotTheOwner,
     /// Some replicas run a release that does not know redactions.
     #[error("the replicas {0:?} run an earlier release, which does not know redactions: upgrade them first")]
     EarlierRelease(Vec<String>),
@@ -48,7 +51,11 @@ pub enum SharedRedactError {
 impl SharedRedactError {
     /// True if the command was given something that cannot be used.
     pub fn is_usage(&self) -> bool {
-        matches!(self, SharedRedactError::Redact(error) if error.is_usage())
+        match self {
+            SharedRedactError::Redact(error) => error.is_usage(),
+            SharedRedactError::NotTheOwner => true,
+            _ => false,
+        }
     }
 }
 
@@ -154,7 +161,10 @@ async fn prepare(client: &mut Client) -> Result<(), SharedRedactError> {
         transaction.batch_execute(REDACTION).await?;
         transaction.commit().await?;
     }
-    Ok(())
+    // Before the record: a replica may append, and could not carry it out.
+    let may = "SELECT has_function_privilege('cpss_registry.redact(bigint, bytea)', 'EXECUTE')";
+    let may_redact: bool = client.query_one(may, &[]).await?.try_get(0)?;
+    if may_redact { Ok(()) } else { Err(SharedRedactError::NotTheOwner) }
 }
 
 /// Appends the record, once every replica that is alive can read it. From then on no other one joins.
