@@ -170,11 +170,6 @@ impl Specialist {
         self.jobs.iter().filter(move |job| job.provider == *provider)
     }
 
-    /// Whether any job with the provider includes one of the days.
-    pub fn works_for(&self, provider: &ProviderId, days: Period) -> bool {
-        self.jobs_with(provider).any(|job| !job.days.intersect(days).is_empty())
-    }
-
     /// The person according to the facts up to a revision.
     pub fn known_at<'a>(id: SpecialistId, facts: impl Facts<'a, SpecialistFact>, known_at: Revision) -> Specialist {
         let mut specialist = Specialist {

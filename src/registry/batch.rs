@@ -166,10 +166,10 @@ impl<'a> Batch<'a> {
         Ok(parts.into_iter().flatten().collect())
     }
 
-    /// Returns the credentials of everyone who has or had a job with a provider, and perhaps others. Does not read the
-    /// disk once every timeline is in memory.
+    /// Returns the credentials of everyone who has a job with a provider, and perhaps others. Does not read the disk once
+    /// every timeline is in memory, unless the batch is on top of an earlier head.
     pub(super) fn credentials_of_staff(&self, provider: &ProviderId) -> Result<Vec<CredentialNumber>, ReadError> {
-        let Some(mut numbers) = self.shared.timeline_cache.credentials_of_staff(provider) else {
+        let Some(mut numbers) = self.shared.timeline_cache.credentials_of_staff(provider, self.pinned.revision) else {
             let known = self.staff(provider)?;
             let credentials = known.iter().flat_map(|file| &file.known_now().credentials);
             return Ok(credentials.map(|credential| credential.number).collect());

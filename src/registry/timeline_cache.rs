@@ -38,9 +38,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct TimelineCache {
     credentials: papaya::HashMap<CredentialNumber, ResidentCredential, RandomState>,
-    /// By provider, the credentials of everyone who has or had a job with it, for the cascades. Those of people whose
-    /// jobs there were retracted may be among them.
-    staff: Mutex<Staff>,
+    /// The staff of each provider, for the cascades.
+    staff: Mutex<StaffList>,
     is_complete: AtomicBool,
     is_closing: AtomicBool,
     warm_up: Mutex<Option<JoinHandle<()>>>,
@@ -60,6 +59,15 @@ pub(super) enum Looked<'a> {
     Unknown,
     /// The timeline is not in memory; only the disk can tell.
     NotHere,
+}
+
+/// The credentials of everyone whose job with a provider is in force at a revision, or at a later one. Those of people
+/// whose jobs there were retracted since may be among them.
+#[derive(Default)]
+struct StaffList {
+    by_provider: Staff,
+    /// The revision. A timeline that was loaded tells nothing about jobs that were retracted before.
+    since: Revision,
 }
 
 /// The credentials of each provider's staff.
@@ -124,15 +132,19 @@ impl TimelineCache {
         self.credentials.pin().keys().copied().collect()
     }
 
-    /// Returns the credentials of everyone who has or had a job with a provider, and perhaps others, in any order.
-    /// `None` unless every published timeline is in memory.
-    pub(super) fn credentials_of_staff(&self, provider: &ProviderId) -> Option<Vec<CredentialNumber>> {
-        self.is_complete().then(|| self.staff().get(provider).cloned().unwrap_or_default())
+    /// Returns the credentials of everyone whose job with a provider is in force at a revision or at a later one, and
+    /// perhaps others, in any order. `None` unless every published timeline is in memory, and if one of them was loaded
+    /// at a later revision.
+    pub(super) fn credentials_of_staff(&self, provider: &ProviderId, at: Revision) -> Option<Vec<CredentialNumber>> {
+        if !self.is_complete() {
+            return None;
+        }
+        let staff = self.staff();
+        (staff.since <= at).then(|| staff.by_provider.get(provider).cloned().unwrap_or_default())
     }
 
-    /// The credentials of each provider's staff. It is locked while a timeline is inserted: no thread finds a timeline
-    /// that is not here.
-    fn staff(&self) -> MutexGuard<'_, Staff> {
+    /// The staff. It is locked while a timeline is inserted: no thread finds a timeline that is not here.
+    fn staff(&self) -> MutexGuard<'_, StaffList> {
         self.staff.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,16 +160,17 @@ impl TimelineCache {
             }
             Ok::<_, Infallible>(())
         });
-        merge_staff(&mut staff, joined);
+        merge_staff(&mut staff.by_provider, joined);
     }
 
     /// Inserts timelines that are missing, and keeps existing ones.
     pub(super) fn add(&self, residents: Vec<ResidentCredential>) {
         let (credentials, mut staff) = (self.credentials.pin(), self.staff());
         for resident in residents {
-            let timeline = Arc::clone(&resident.timeline);
+            let (timeline, changed_at) = (Arc::clone(&resident.timeline), resident.changed_at);
             if credentials.try_insert(timeline.number, resident).is_ok() {
-                add_to_staff(&mut staff, &timeline, None);
+                add_to_staff(&mut staff.by_provider, &timeline, None);
+                staff.since = staff.since.max(changed_at);
             }
         }
     }
@@ -251,7 +264,12 @@ mod tests {
     fn the_staff_of_a_provider_is_complete_once_every_timeline_is_in_memory() {
         let cache = TimelineCache::default();
         let staff = |provider: &str| {
-            let numbers = cache.credentials_of_staff(&provider.parse().unwrap());
+            assert_eq!(
+                cache.credentials_of_staff(&provider.parse().unwrap(), Revision::ZERO),
+                None,
+                "it was loaded later"
+            );
+            let numbers = cache.credentials_of_staff(&provider.parse().unwrap(), Revision(1));
             numbers.map(|numbers| numbers.iter().map(|number| number.number()).collect::<Vec<_>>())
         };
         let replace = |earlier: Option<&ResidentCredential>, resident: ResidentCredential| {

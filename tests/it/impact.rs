@@ -4,6 +4,7 @@
 mod sent;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use cpss_registry::proto::v1;
 use cpss_registry::proto::v1::import_records_response::Result as Outcome;
@@ -138,6 +139,28 @@ impl Town {
             assert_eq!(change.display_name, holder, "{change:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_impact_of_an_old_record_has_people_whose_jobs_were_retracted_since() {
+    let server = TestServer::start(TODAY).await;
+    let registry = server.client();
+    let closing = registry.qualified_provider("Example West").await;
+    let numbers = registry.hire(&closing.provider_id, 60).await;
+    let ended = registry.report(end_period(&closing.qualification, "2026-12-01", "Certification withdrawn")).await;
+    let revision = ended.revision;
+    let before = of_record(&registry, revision).await.unwrap();
+    assert!(before.1.len() > 100, "more than the record keeps: {}", before.1.len());
+    let of_first = v1::ListEmploymentsRequest { credential_number: numbers[0].clone(), ..Default::default() };
+    let jobs = registry.ask(of_first).await.employments;
+    registry.report(retract(&jobs[0].fact_id, "never began")).await;
+    let server = server.restart(TODAY).await;
+    // While the timelines are loaded, and once they all are.
+    for _ in 0..10 {
+        assert!(of_record(&server.client(), revision).await.unwrap() == before);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.stop().await;
 }
 
 /// Previews a command, gives it, and compares the impact with the record, its changes in the feed, and the impact of the
