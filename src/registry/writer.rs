@@ -30,7 +30,7 @@ use super::submission::Submission;
 use crate::domain::day::Day;
 use crate::domain::fact::RegistryFact;
 use crate::domain::id::Revision;
-use crate::domain::record::RequestKey;
+use crate::domain::record::{Record, RequestKey};
 use crate::store::Store;
 use crate::store::incident::Incident;
 use crate::store::index::View as _;
@@ -376,7 +376,7 @@ impl Writer {
         self.specialist_cache = batch.take_files();
         let Batch { pending, records, head, providers, timelines, joined, .. } = batch;
         self.shared.index.fold(pending).map_err(NotCommitted::failed)?;
-        let is_redaction = records.iter().any(|record| record.redacts_somebody());
+        let is_redaction = records.iter().any(Record::redacts_somebody);
         for file in providers.into_values() {
             self.shared.insert_provider(ResidentProvider { changed_at: head.revision, file });
         }

@@ -8,7 +8,7 @@ pub(super) fn random_byte() -> u8 {
     byte
 }
 
-/// Random numbers. None if there is no randomness.
+/// Random numbers. The list is empty if there is no randomness.
 pub fn random_numbers(count: usize) -> Vec<u64> {
     let mut bytes = vec![0; count * size_of::<u64>()];
     let drawn =

@@ -32,7 +32,7 @@ async fn says_redacted(replica: &Replica, number: &str) {
         asked.is_ok_and(|answer| {
             let answer = answer.verification.unwrap();
             assert_eq!(answer.verdict(), Verdict::Confirmed);
-            answer.reasons().last() == Some(Reason::NameRedacted)
+            answer.reasons().next_back() == Some(Reason::NameRedacted)
         })
     })
     .await;
