@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use cpss_registry::proto::v1;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -72,6 +73,29 @@ async fn a_flipped_name_is_found_although_every_checksum_is_right() {
     for name in ["refused.note", "latest.note", "why"] {
         assert!(fs::metadata(evidence.join(name)).unwrap().len() > 0, "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_redaction_leaves_checkpoints_and_proofs_as_they_were() {
+    let (server, state) = witnessed().await;
+    let client = server.client();
+    let person = client.report(register_specialist("Casimir", "Example-Gone")).await;
+    checkpoint_of_the_head(&client).await;
+    let proof = v1::GetInclusionProofRequest { revision: person.revision, tree_size: person.revision };
+    let before = client.ask(proof.clone()).await;
+    let data = server.stop().await;
+    let id = person.specialist.unwrap().specialist_id;
+    let mut redact = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+    redact.args(["redact", "--specialist", &id, "--why", "order 7", "--data-dir"]).arg(data.path());
+    let redacted = tokio::task::spawn_blocking(move || redact.output().unwrap()).await.unwrap();
+    assert!(redacted.status.success(), "{redacted:?}");
+    let server = TestServer::start_on(data, TODAY).await;
+    checkpoint_of_the_head(&server.client()).await;
+    let after = server.client().ask(proof).await;
+    assert_eq!((after.leaf, after.hashes), (before.leaf, before.hashes));
+    let (code, said) = witness(server.http(), state.path(), &[]).await;
+    assert!(code == Some(0) && said.contains("is new"), "{code:?} {said}");
+    server.stop().await;
 }
 
 #[tokio::test]
