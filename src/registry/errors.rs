@@ -15,6 +15,7 @@ use crate::store::index::IndexError;
 use crate::store::log::trouble::Trouble;
 use crate::store::log::{AppendError, ReadError as LogReadError};
 use crate::store::record::Undecodable;
+use crate::store::redaction::RedactionError;
 use crate::store::{CloseError, DataDirError};
 
 /// A question could not be answered.
@@ -337,7 +338,12 @@ impl OpenError {
 
     /// True if the index failed while it was read. Another attempt rebuilds it.
     pub(super) fn is_index_failure(&self) -> bool {
-        matches!(self, OpenError::Read(ReadError::Index(_)) | OpenError::Begin(SubmitError::Read(ReadError::Index(_))))
+        matches!(
+            self,
+            OpenError::Read(ReadError::Index(_))
+                | OpenError::Begin(SubmitError::Read(ReadError::Index(_)))
+                | OpenError::Store(crate::store::OpenError::Redaction(RedactionError::Index(_)))
+        )
     }
 }
 

@@ -21,8 +21,9 @@ pub enum OpenError {
     /// The log is of format 1 and could not be rewritten.
     #[error("the log is in format 1 and could not be rewritten in the current format")]
     Upgrade(#[from] UpgradeError),
-    /// The log has a record of a redaction, and what it removes could not be removed everywhere.
-    #[error("a redaction is on record, and could not be completed: start again, or run the command again")]
+    /// It could not be found out whether the log has a record of a redaction that is not complete, or it could not be
+    /// completed.
+    #[error("redactions on record could not be looked for, or not be completed: start again, or run the command again")]
     Redaction(#[from] RedactionError),
     /// The database of the shared log is not the right one, or is set up wrongly.
     #[error(transparent)]
