@@ -23,6 +23,8 @@ pub struct SignedCheckpoint {
     pub epoch: Uuid,
     /// The id of the key that signed it.
     pub kid: String,
+    /// The key that it announces.
+    pub next_key: Option<[u8; 32]>,
 }
 
 /// The latest checkpoint and the tree, once there are any.

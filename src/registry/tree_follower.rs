@@ -146,12 +146,14 @@ impl Follower {
         self.shared.kept(head.revision)
     }
 
-    /// Signs a checkpoint of the tree, unless the latest one is of it and by the same key.
+    /// Signs a checkpoint of the tree, unless the latest one is of it, by the same key, and announces the same next one.
     fn sign(&mut self, tree: &TreeWriter, head: &Head) -> Result<(), Failure> {
         let Some(keys) = self.shared.signing_keys.current() else { return Ok(()) };
-        let revision = Revision(tree.size());
+        let (revision, next_key) = (Revision(tree.size()), next_key(&keys.checkpoints));
         if let Some(latest) = self.shared.checkpoints.latest() {
-            if latest.revision == revision && latest.kid == keys.checkpoints.current().public().kid() {
+            let is_by_same_keys =
+                latest.kid == keys.checkpoints.current().public().kid() && latest.next_key == next_key;
+            if latest.revision == revision && is_by_same_keys {
                 return Ok(());
             }
             // Only a tree that was built again can be another one.
@@ -167,10 +169,10 @@ impl Follower {
         }
         let origin = Origin { registry: registry.to_string(), epoch: epoch.id.to_string() };
         let root = tree.root();
-        let checkpoint = Checkpoint { origin, size: revision.0, root, forks, next_key: next_key(&keys.checkpoints) };
+        let checkpoint = Checkpoint { origin, size: revision.0, root, forks, next_key };
         let note = signed(&checkpoint, &keys.checkpoints)?;
         let kid = keys.checkpoints.current().public().kid().to_owned();
-        self.shared.checkpoints.publish(SignedCheckpoint { note, revision, root, epoch: epoch.id, kid });
+        self.shared.checkpoints.publish(SignedCheckpoint { note, revision, root, epoch: epoch.id, kid, next_key });
         Ok(())
     }
 
