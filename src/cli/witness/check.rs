@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::origin::{Origin, Unreachable};
 use super::state::{Seen, State, StateError, seen};
 use crate::cli::failure::Failure;
-use crate::proof::tree::{Checkpoint, Hash, Note, NoteError, Tile, VerifierKey};
+use crate::proof::tree::{Checkpoint, Fork, Hash, Note, NoteError, Tile, VerifierKey};
 use crate::store::tree::TreeWriter;
 
 /// How often a checkpoint is read again before it is refused, and the pause before: a replica may be late.
@@ -104,6 +104,8 @@ pub(super) enum Refusal {
 pub(super) struct Witness {
     pub origin: Origin,
     pub state: State,
+    /// Whether the last checkpoint that was refused was kept.
+    pub evidence: Result<(), StateError>,
 }
 
 impl Witness {
@@ -126,7 +128,7 @@ impl Witness {
                     sleep(PAUSE).await;
                 }
                 Err(Problem::Refused(refusal)) => {
-                    self.state.keep_refused(&note, &refusal.to_string())?;
+                    self.evidence = self.state.keep_refused(&note, &refusal.to_string());
                     return Err(Problem::Refused(refusal));
                 }
                 judged => return judged,
@@ -146,10 +148,16 @@ impl Witness {
         if checkpoint.origin.registry != before.origin.registry {
             return Err(Problem::Refused(Refusal::Registry));
         }
-        let tree = self.last_tree(before).await?;
+        let tree = self.last_tree(before).await;
         if checkpoint.origin.epoch != before.origin.epoch {
+            // What this witness lost of an earlier epoch, the log does not have any more.
+            let tree = tree.map_err(|problem| match problem {
+                Problem::Refused(_) => Problem::State(StateError::Damaged("trees")),
+                other => other,
+            })?;
             return self.judge_fork(seen, before, tree).await;
         }
+        let tree = tree?;
         if checkpoint.size < before.size {
             return Err(Problem::Refused(Refusal::Rollback { seen: before.size, size: checkpoint.size }));
         }
@@ -164,11 +172,15 @@ impl Witness {
     /// Checks a checkpoint of another epoch than the last one. It must say which revisions both share, and the tree must
     /// begin with the hashes of those that were seen.
     async fn judge_fork(&mut self, seen: Seen, before: &Checkpoint, tree: TreeWriter) -> Result<Found, Problem> {
-        let known: Vec<_> = before.forks.iter().map(|fork| &fork.epoch).chain([&before.origin.epoch]).collect();
-        // The latest line about an epoch that was seen: where its successor left it.
-        let fork = seen.checkpoint.forks.iter().rev().find(|fork| known.contains(&&fork.epoch));
+        // A line about the last epoch, or one that says that an epoch before it was left at an earlier revision than was
+        // seen: then the last epoch is gone with what followed. A registry that was restored twice from one backup does
+        // not know of the first time, and cannot announce that.
+        let is_announced = |fork: &&Fork| {
+            let left = before.forks.iter().find(|seen| seen.epoch == fork.epoch);
+            fork.epoch == before.origin.epoch || left.is_some_and(|left| fork.revision < left.revision)
+        };
+        let fork = seen.checkpoint.forks.iter().rev().find(is_announced);
         let fork = fork.cloned().ok_or(Problem::Refused(Refusal::Unannounced))?;
-        // An epoch that was left before must have been left at the same place, unless a later fork went back further.
         let shared = fork.revision.min(before.size);
         let not_shared = Refusal::NotShared { shared };
         let is_right =

@@ -61,9 +61,10 @@ Example:
 
 It needs no identity. Run it at another agency, on a machine that the operator of the registry does not control.
 Exit codes:
-  0 nothing is wrong   3 the log was rewritten, rolled back, or forked without notice   4 it could not be read (--once)
+  0 nothing is wrong   1 the state cannot be used
+  3 the log was rewritten, rolled back, or forked without notice   4 it could not be read (--once)
 It keeps every checkpoint, and the hashes of all records (32 bytes each, and no personal data). What it refuses is kept
-as evidence in DIR/refused, and refused again at the next start.";
+as evidence in DIR/refused, and refused again at the next start, as long as the log is wrong.";
 
 /// What is printed about a check.
 #[derive(Serialize)]
@@ -80,7 +81,7 @@ impl WitnessLog {
         let origin = Origin::new(&self.origin, self.ca.as_deref())?;
         let unusable = |error: &dyn std::error::Error| Failure::of(format!("--state {}", self.state.display()), error);
         let state = State::open(&self.state).map_err(|error| unusable(&error))?;
-        let mut witness = Witness { origin, state };
+        let mut witness = Witness { origin, state, evidence: Ok(()) };
         if let Some(key) = &self.key {
             witness.trust(key)?;
         }
@@ -131,8 +132,11 @@ impl WitnessLog {
                 Err(Problem::Refused(refusal)) => {
                     metrics.refused.fetch_add(1, Ordering::Relaxed);
                     self.report(witness, "refused", refusal.to_string())?;
-                    let evidence = self.state.join("refused");
-                    print_aside(&format!("{ALARM}{refusal}\nThe evidence is in {}.\n{ALARM}", evidence.display()));
+                    let evidence = match &witness.evidence {
+                        Ok(()) => format!("The evidence is in {}.", self.state.join("refused").display()),
+                        Err(error) => format!("The evidence could not be kept: {error}."),
+                    };
+                    print_aside(&format!("{ALARM}{refusal}\n{evidence}\n{ALARM}"));
                     return Ok(Outcome::No);
                 }
             }

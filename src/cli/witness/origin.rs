@@ -22,7 +22,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 use crate::cli::failure::Failure;
 use crate::proof::jwk::Jwks;
 use crate::proof::keys::Purpose;
-use crate::proof::tree::{Hash, Tile};
+use crate::proof::tree::{Hash, Note, Tile};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -79,8 +79,11 @@ impl Origin {
 
     /// The latest checkpoint, as text.
     pub async fn checkpoint(&mut self) -> Result<String, Unreachable> {
-        let bytes = self.get("/log/checkpoint").await?;
-        String::from_utf8(bytes).map_err(|_| self.failed("/log/checkpoint", "the checkpoint is no text"))
+        let path = "/log/checkpoint";
+        let bytes = self.get(path).await?;
+        // The page of a proxy says nothing about the log.
+        let note = String::from_utf8(bytes).ok().filter(|note| Note::read(note).is_ok());
+        note.ok_or_else(|| self.failed(path, "the answer is no signed note"))
     }
 
     /// The hashes of a tile.

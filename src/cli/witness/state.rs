@@ -85,6 +85,9 @@ impl State {
             }
         };
         let last = read(&directory.join("latest"))?.map(|note| seen(note, &keys).ok_or(StateError::Damaged("latest")));
+        if last.is_none() && directory.join("seen.jsonl").exists() {
+            return Err(StateError::Damaged("latest"));
+        }
         Ok(State { directory: directory.to_owned(), keys, last: last.transpose()?, _lock: lock })
     }
 

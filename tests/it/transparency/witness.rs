@@ -82,7 +82,7 @@ async fn a_redaction_leaves_checkpoints_and_proofs_as_they_were() {
     let person = client.report(register_specialist("Casimir", "Example-Gone")).await;
     checkpoint_of_the_head(&client).await;
     let proof = v1::GetInclusionProofRequest { revision: person.revision, tree_size: person.revision };
-    let before = client.ask(proof.clone()).await;
+    let before = client.ask(proof).await;
     let data = server.stop().await;
     let id = person.specialist.unwrap().specialist_id;
     let mut redact = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
