@@ -138,7 +138,7 @@ impl Redact {
             )]));
         }
         let plan = self.plan(&data_dir)?;
-        plan.require_nameless(&self.why).map_err(failed)?;
+        plan.require_nameless(&self.order()).map_err(failed)?;
         let done = if self.dry_run { None } else { self.redact(&data_dir, &plan).map_err(failed)? };
         self.print(&plan, done, not_reached(&data_dir))
     }

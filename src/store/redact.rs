@@ -38,6 +38,8 @@ pub struct Plan {
     pub set_aside: Vec<PathBuf>,
     /// Every name of the person that is still on record.
     names: Vec<PersonName>,
+    /// The years of the birth dates that are still on record.
+    born: Vec<String>,
     /// The time of the last record.
     recorded_at: Timestamp,
     is_on_file: bool,
@@ -67,9 +69,9 @@ pub enum RedactError {
     /// No record is about the person.
     #[error("no specialist {0} is on file")]
     NotOnFile(SpecialistId),
-    /// The reason has a name of the person.
-    #[error("the reason has a name of the person, and it would stay on record: give another reason")]
-    NamesThePerson,
+    /// A text that would stay on record has a name of the person, or the year of the birth date.
+    #[error("the {0} has a name of the person or the year of birth, and would stay on record: give another one")]
+    NamesThePerson(&'static str),
     /// The log cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -93,7 +95,7 @@ pub enum RedactError {
 impl RedactError {
     /// True if the command was given something that cannot be used.
     pub fn is_usage(&self) -> bool {
-        matches!(self, RedactError::NotOnFile(_) | RedactError::NamesThePerson)
+        matches!(self, RedactError::NotOnFile(_) | RedactError::NamesThePerson(_))
     }
 }
 
@@ -118,6 +120,15 @@ fn name_of(fact: &Fact, specialist: SpecialistId) -> Option<PersonName> {
     }
 }
 
+fn birth_year_of(fact: &Fact, specialist: SpecialistId) -> Option<String> {
+    match fact {
+        Fact::Specialist(id, SpecialistFact::Registered { birth_date, .. }) if *id == specialist => {
+            Some(birth_date.to_string().chars().take(4).collect())
+        }
+        _ => None,
+    }
+}
+
 impl Plan {
     /// A plan before any record was read.
     pub(super) fn new() -> Plan {
@@ -127,6 +138,7 @@ impl Plan {
             head: Revision::ZERO,
             set_aside: Vec::new(),
             names: Vec::new(),
+            born: Vec::new(),
             recorded_at: Timestamp::MIN,
             is_on_file: false,
         }
@@ -145,6 +157,7 @@ impl Plan {
             self.records.push(Planned { revision, contents });
             let facts = record::decode(revision, bytes)?.facts;
             self.names.extend(facts.iter().filter_map(|fact| name_of(fact, person)));
+            self.born.extend(facts.iter().filter_map(|fact| birth_year_of(fact, person)));
         }
         Ok(())
     }
@@ -160,13 +173,25 @@ impl Plan {
         self.redacted_at.filter(|at| last < *at)
     }
 
-    /// Refuses a reason with a word of a name of the person.
-    pub fn require_nameless(&self, why: &str) -> Result<(), RedactError> {
+    /// Refuses texts that name the person, because they stay on record.
+    pub fn require_nameless(&self, order: &Order) -> Result<(), RedactError> {
+        for (name, text) in [("reason", &order.why), ("name of who orders it", &order.by)] {
+            if self.is_named_in(text) {
+                return Err(RedactError::NamesThePerson(name));
+            }
+        }
+        Ok(())
+    }
+
+    /// True if a text has a word of a name of the person, a longer name in any spelling, or the year of the birth date.
+    fn is_named_in(&self, text: &str) -> bool {
         let words = |text: &str| text.split(|c: char| !c.is_alphanumeric()).map(fold).collect::<Vec<_>>();
-        let said = words(why);
-        let mut names = self.names.iter().flat_map(|name| words(&name.spoken()));
-        let is_named = names.any(|word| word.chars().count() > 1 && said.contains(&word));
-        if is_named { Err(RedactError::NamesThePerson) } else { Ok(()) }
+        let (said, joined) = (words(text), words(text).concat());
+        let mut named = self.names.iter().flat_map(|name| words(&name.spoken()));
+        let mut long = self.names.iter().flat_map(|name| [&name.given, &name.family]).map(|name| words(name).concat());
+        named.any(|word| word.chars().count() > 1 && said.contains(&word))
+            || long.any(|name| name.chars().count() > 4 && joined.contains(&name))
+            || self.born.iter().any(|year| said.contains(year))
     }
 
     /// The record of a redaction, as the next one of the log. It is dated after the last one and after `not_before`.
@@ -201,7 +226,7 @@ pub fn redact(
     now: Timestamp,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Redacted>, RedactError> {
-    plan.require_nameless(&order.why)?;
+    plan.require_nameless(order)?;
     // A redaction that is on record is completed here.
     let mut store = Store::open(data_dir, options.clone(), progress)?;
     if let Some(revision) = plan.on_record() {

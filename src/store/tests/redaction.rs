@@ -224,10 +224,13 @@ fn a_reason_may_not_name_the_person_and_the_person_must_be_on_file() {
     registry(root);
     let before = records_in(root);
     let planned = planned(root).unwrap();
-    for why in ["on behalf of QUILLON", "the stone case"] {
+    let by = Order { by: "Example-Stone, clerk".into(), ..order() };
+    let refused = redact(root, &options(), &planned, &by, instant(40), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, RedactError::NamesThePerson("name of who orders it")), "{refused}");
+    for why in ["on behalf of QUILLON", "the stone case", "the case of Ex-amplestone", "born in 1981"] {
         let named = Order { why: why.into(), ..order() };
         let refused = redact(root, &options(), &planned, &named, instant(40), &mut |_| {}).unwrap_err();
-        assert!(matches!(refused, RedactError::NamesThePerson) && refused.is_usage(), "{refused}");
+        assert!(matches!(refused, RedactError::NamesThePerson("reason")) && refused.is_usage(), "{refused}");
     }
     assert_eq!(records_in(root), before);
     let (log, _guard) = log_of_data_dir(root).unwrap();

@@ -79,7 +79,7 @@ async fn a_redacted_name_is_nowhere_on_disk_and_answers_say_so() {
 
     let redact = ["redact", "--data-dir", place, "--specialist", &person.specialist_id, "--why"];
     let refused = run(&[&redact[..], &["on behalf of Quillon"]].concat()).exits(2);
-    refused.warns("the reason has a name of the person");
+    refused.warns("the reason has a name of the person or the year of birth");
     let nobody = SpecialistId::from_number(1).to_string();
     let unknown = ["redact", "--data-dir", place, "--specialist", &nobody, "--why", "order 26-118"];
     run(&unknown).exits(2).warns(&format!("no specialist {nobody} is on file"));

@@ -119,7 +119,7 @@ pub async fn redact(
     order: &Order,
     now: Timestamp,
 ) -> Result<Option<Redacted>, SharedRedactError> {
-    plan.require_nameless(&order.why)?;
+    plan.require_nameless(order)?;
     if plan.records.is_empty() {
         return Ok(None);
     }
