@@ -69,7 +69,7 @@ fn receipt(lines: &mut Lines, claims: &Value, included: Option<u64>) {
         lines.line(label, &text(&about[name]));
     }
     let proven = included.map(|size| format!("the record is in the tree of {size} records that the registry signed"));
-    lines.line("proof", &proven.unwrap_or_default());
+    lines.line("proof", &proven.unwrap_or("the file has no `inclusion_proof`: none was checked".to_owned()));
 }
 
 /// A state of knowledge, or a record.

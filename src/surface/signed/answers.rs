@@ -43,7 +43,7 @@ impl Signable for v1::VerifyCredentialResponse {
             };
             asked.text("by", by);
             asked.text("credential_number", &verification.credential_number);
-            asked.flag("family_name_checked", !item.family_name.is_empty());
+            asked.flag("family_name_checked", is_checked(&item.family_name, &verification.reasons));
             asked.text("provider_id", &item.provider_id);
             list(asked, "designations", &item.designations, designation);
         });
@@ -114,13 +114,13 @@ impl Signable for v1::CheckBillingEligibilityResponse {
 
     fn claim(&self, asked: &Self::Asked, claims: &mut Claims, registry: &Registry) {
         let (Some(item), Some(found)) = (asked, &self.eligibility) else { return };
-        claims.object("asked", |asked| claim_asked(asked, item, &found.credential_number));
+        claims.object("asked", |asked| claim_asked(asked, item, found));
         answer(claims, found.answer.as_ref(), registry);
         claims.object("answered", |answered| eligibility(answered, found));
     }
 }
 
-fn claim_asked(claims: &mut Claims, item: &v1::EligibilityItem, number: &str) {
+fn claim_asked(claims: &mut Claims, item: &v1::EligibilityItem, found: &v1::Eligibility) {
     let v1::EligibilityItem {
         subject,
         billing_provider,
@@ -139,8 +139,8 @@ fn claim_asked(claims: &mut Claims, item: &v1::EligibilityItem, number: &str) {
     } else {
         claims.text("by", "credential_number");
     }
-    claims.text("credential_number", number);
-    claims.flag("family_name_checked", !family_name.is_empty());
+    claims.text("credential_number", &found.credential_number);
+    claims.flag("family_name_checked", is_checked(family_name, &found.reasons));
     match billing_provider {
         Some(BillingProvider::ProviderId(id)) => claims.text("provider_id", id),
         Some(BillingProvider::Npi(npi)) => claims.text("npi", npi.trim()),
@@ -203,7 +203,7 @@ impl Signable for v1::ReviewEligibilityResponse {
             return;
         };
         claims.object("asked", |asked| {
-            claim_asked(asked, item, &now.credential_number);
+            claim_asked(asked, item, now);
             if let Some(v1::ReliedOn { epoch, revision }) = relied_on {
                 asked.object("relied_on", |claims| {
                     claims.text("epoch", epoch);
@@ -273,6 +273,11 @@ impl Signable for v1::ListStandingPeriodsResponse {
             });
         });
     }
+}
+
+/// True if a family name was compared: one was given, and those of the holder are not redacted.
+fn is_checked(family_name: &str, reasons: &[i32]) -> bool {
+    !family_name.is_empty() && !reasons.contains(&v1::Reason::NameRedacted.into())
 }
 
 /// Writes a credential number that was asked about, in its canonical form.
