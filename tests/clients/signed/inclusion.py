@@ -12,10 +12,13 @@ def verify_inclusion(claims, proof, jwks):
     """Raises ValueError unless the record of a receipt is in the tree of the checkpoint that is in the proof."""
     text, _, signatures = proof["checkpoint"].partition("\n\n")
     origin, size, root = text.split("\n")[:3]
-    signed = base64.b64decode(signatures.split(f"\u2014 {origin} ")[1].split("\n")[0])[4:]
-    (key,) = [key for key in jwks["keys"] if key["alg"] == "EdDSA" and "exp" not in key]
+    signed = base64.b64decode(signatures.split(f"\u2014 {origin} ")[1].split("\n")[0])
+    keys = [decode(key["x"]) for key in jwks["keys"] if key["alg"] == "EdDSA"]
+    by_id = {hashlib.sha256(origin.encode() + b"\n\1" + key).digest()[:4]: key for key in keys}
+    if signed[:4] not in by_id:
+        raise ValueError("unknown key")
     try:
-        ed25519.Ed25519PublicKey.from_public_bytes(decode(key["x"])).verify(signed, (text + "\n").encode())
+        ed25519.Ed25519PublicKey.from_public_bytes(by_id[signed[:4]]).verify(signed[4:], (text + "\n").encode())
     except InvalidSignature:
         raise ValueError("wrong checkpoint") from None
     leaf, index, last = base64.b64decode(proof["leaf"]), int(proof.get("leafIndex", 0)), int(size) - 1
