@@ -75,3 +75,18 @@ async fn a_key_that_is_rotated_away_still_verifies_what_it_signed() {
     assert_eq!(checked(&client, &before).await.kid, first);
     server.stop();
 }
+
+#[tokio::test]
+async fn the_next_key_of_checkpoints_is_announced_before_anything_else_is_recorded() {
+    let data = tempfile::tempdir().unwrap();
+    let (server, client) = Process::start(data.path(), TODAY);
+    let checkpoint = async || client.ask(v1::GetCheckpointRequest::default()).await.checkpoint;
+    until("a checkpoint", async || client.call(v1::GetCheckpointRequest::default()).await.is_ok()).await;
+    assert!(!checkpoint().await.contains("next-key"));
+    let place = ["--checkpoints", "--data-dir", data.path().to_str().unwrap()];
+    let begun = Command::new(Process::binary()).args(["rotate-keys", "begin"]).args(place).output().unwrap();
+    assert!(begun.status.success(), "{begun:?}");
+    server.hang_up();
+    until("the next key is announced", async || checkpoint().await.contains("next-key")).await;
+    server.stop();
+}

@@ -222,3 +222,17 @@ async fn hashes_that_a_witness_lost_are_read_again_and_must_be_the_same() {
     let (code, said) = witness(log.address, state.path(), &["--json"]).await;
     assert!(code == Some(3) && said.contains("\"result\":\"refused\""), "{said}");
 }
+
+#[tokio::test]
+async fn the_page_of_a_proxy_says_nothing_about_the_log() {
+    let (log, state, key, one) = (Log::start().await, tempfile::tempdir().unwrap(), key(), leaves("one", 3));
+    let good = signed(&checkpoint('1', &one), &key);
+    let pinned = VerifierKey { name: checkpoint('1', &one).origin.to_string(), key: public(&key) }.to_string();
+    let flags = ["--key", &pinned];
+    assert_eq!(log.judged_with(good.clone(), &one, state.path(), &flags).await.0, Some(0));
+    for page in ["<html>Sign in</html>", "", "text\n\n"] {
+        let (code, said) = log.judged_with(page.to_owned(), &one, state.path(), &flags).await;
+        assert!(code == Some(4) && said.contains("no signed note"), "{code:?} {said}");
+    }
+    assert_eq!(log.judged_with(good, &one, state.path(), &flags).await.0, Some(0));
+}

@@ -179,6 +179,43 @@ async fn the_fork_of_a_restore_is_announced_and_accepted_aloud() {
 }
 
 #[tokio::test]
+async fn a_second_restore_of_the_same_records_cannot_be_announced_and_is_refused() {
+    let (server, state) = witnessed().await;
+    let head = server.client().head().await;
+    let data = server.stop().await;
+    let (code, said, _) = judged(restored(data.path(), head - 1), state.path()).await;
+    assert!(code == Some(0) && said.contains("ANNOUNCED FORK"), "{code:?} {said}");
+    let (code, said, _) = judged(restored(data.path(), head - 1), state.path()).await;
+    assert!(code == Some(3) && said.contains("does not say where it left the one that was seen"), "{code:?} {said}");
+    // One that goes back further says so, in the line about the first epoch.
+    let (code, said, _) = judged(restored(data.path(), head - 2), state.path()).await;
+    assert!(code == Some(0) && said.contains(&format!("was left after revision {}", head - 2)), "{code:?} {said}");
+}
+
+#[tokio::test]
+async fn a_witness_that_lost_its_state_does_not_begin_again_by_itself() {
+    let (server, state) = witnessed().await;
+    fs::remove_file(state.path().join("latest")).unwrap();
+    let (code, said) = witness(server.http(), state.path(), &[]).await;
+    assert!(code == Some(1) && said.contains("latest was changed or damaged"), "{code:?} {said}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_found_is_said_although_the_evidence_cannot_be_kept() {
+    let (server, state) = witnessed().await;
+    let data = server.stop().await;
+    fs::write(state.path().join("refused"), "in the way").unwrap();
+    rewrite(data.path(), |record| {
+        replace(record, "Example-Vale", "Example-Vile");
+        true
+    });
+    let (code, said, _) = judged(data, state.path()).await;
+    assert!(code == Some(3) && said.contains("REWRITTEN"), "{code:?} {said}");
+    assert!(said.contains("The evidence could not be kept"), "{said}");
+}
+
+#[tokio::test]
 async fn a_fork_that_says_that_it_shares_what_it_does_not_is_refused() {
     let (server, state) = witnessed().await;
     let head = server.client().head().await;
