@@ -52,7 +52,7 @@ pub enum Resource {
     Credential(Arc<Timeline>),
     /// A provider.
     Provider(Arc<ProviderFile>),
-    /// Jobs: the first of them, at most [`JOBS_KEPT`].
+    /// Jobs: the first of them, at most `JOBS_KEPT`.
     Employments(Vec<ReportedJob>),
     /// A fact that ends a period or retracts another.
     Fact(Box<Recorded<Fact>>),
