@@ -109,10 +109,13 @@ async fn the_document_leads_to_two_replicas() {
 
 /// Copies the files of the first machine to another one, and leaves out what the document says.
 fn move_to(first: &Path, machine: &Path) {
-    fs::create_dir(machine.join("etc")).unwrap();
-    for entry in fs::read_dir(first.join("etc")).unwrap().map(Result::unwrap) {
-        if !["ca.key", "install.password"].iter().any(|name| entry.file_name() == *name) {
-            fs::copy(entry.path(), machine.join("etc").join(entry.file_name())).unwrap();
+    for part in ["etc", "etc/signing-keys"] {
+        fs::create_dir(machine.join(part)).unwrap();
+        for entry in fs::read_dir(first.join(part)).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file())
+        {
+            if !["ca.key", "install.password"].iter().any(|name| entry.file_name() == *name) {
+                fs::copy(entry.path(), machine.join(part).join(entry.file_name())).unwrap();
+            }
         }
     }
     let config = machine.join("etc/config.toml");
