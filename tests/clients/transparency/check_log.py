@@ -73,15 +73,21 @@ class Log:
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(origin).netloc, timeout=30)
 
     def send(self, method, path, body=None, headers=None):
-        """Sends a request, and again if it was too fast."""
-        while True:
-            self.connection.request(method, path, body, headers or {})
-            response = self.connection.getresponse()
+        """Sends a request, and again if it was too fast, if the tree is still being built, or if the server had ended
+        the connection."""
+        for _ in range(300):
+            try:
+                self.connection.request(method, path, body, headers or {})
+                response = self.connection.getresponse()
+            except (http.client.RemoteDisconnected, ConnectionError):
+                self.connection.close()
+                continue
             answer = response.read()
-            if response.status != 429:
-                assert response.status == 200, f"{path} {body}: {response.status} {answer!r}"
-                return answer
-            time.sleep(float(response.headers["retry-after"]))
+            if response.status not in (429, 503):
+                break
+            time.sleep(float(response.headers.get("retry-after", 0.2)))
+        assert response.status == 200, f"{path} {body}: {response.status} {answer!r}"
+        return answer
 
     def get(self, path):
         return self.send("GET", path)
