@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 12] = [
+pub(super) static PARTS: [Part; 17] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/answer.js", media: SCRIPT, text: include_str!("answer.js") },
@@ -32,10 +32,15 @@ pub(super) static PARTS: [Part; 12] = [
     Part { path: "/page/dom.js", media: SCRIPT, text: include_str!("dom.js") },
     Part { path: "/page/facts.js", media: SCRIPT, text: include_str!("facts.js") },
     Part { path: "/page/letter.js", media: SCRIPT, text: include_str!("letter.js") },
+    Part { path: "/page/lookup.js", media: SCRIPT, text: include_str!("lookup.js") },
     Part { path: "/page/page.js", media: SCRIPT, text: include_str!("page.js") },
     Part { path: "/page/question.js", media: SCRIPT, text: include_str!("question.js") },
+    Part { path: "/page/registrar.js", media: SCRIPT, text: include_str!("registrar.js") },
     Part { path: "/page/registry.js", media: SCRIPT, text: include_str!("registry.js") },
+    Part { path: "/page/report.js", media: SCRIPT, text: include_str!("report.js") },
+    Part { path: "/page/roster.js", media: SCRIPT, text: include_str!("roster.js") },
     Part { path: "/page/timeline.js", media: SCRIPT, text: include_str!("timeline.js") },
+    Part { path: "/page/trouble.js", media: SCRIPT, text: include_str!("trouble.js") },
     Part { path: "/page/words.js", media: SCRIPT, text: include_str!("words.js") },
 ];
 

@@ -1,48 +1,56 @@
-// The page: who asks, what is asked, and what is shown.
+// The page: who asks, and which section is shown.
 
-import * as answer from "./answer.js";
-import { dateOf, dayInWords, dayNumber } from "./dates.js";
-import { byId, element, say } from "./dom.js";
-import * as facts from "./facts.js";
-import * as letter from "./letter.js";
-import * as question from "./question.js";
-import { Refusal, call, explained, hasToken, isIdentified, onIdle, setToken } from "./registry.js";
-import * as timeline from "./timeline.js";
+import { byId, say } from "./dom.js";
+import * as lookup from "./lookup.js";
+import * as registrar from "./registrar.js";
+import { Refusal, call, explained, hasToken, isIdentified, onIdle, onUnknown, setToken } from "./registry.js";
+import * as report from "./report.js";
+import * as roster from "./roster.js";
+import * as trouble from "./trouble.js";
 
-// How long a slider rests before the registry is asked.
-const REST_MS = 120;
-
-// What is asked and shown, the call that runs, and the slider that rests.
-let asked;
-let running = new AbortController();
-let resting;
+// The script of each section, by the id of its element. Each has `prepare`, which runs once; `clear`, which takes away
+// what is shown; and `forget`, which takes away what was typed, too.
+const SECTIONS = { "look-up": lookup, roster, report, registrar };
+const FIRST = "look-up";
 
 function begin() {
-  question.prepare();
+  for (const section of Object.values(SECTIONS)) section.prepare();
   byId("sign-in-form").addEventListener("submit", signIn);
-  byId("question").addEventListener("submit", lookUp);
-  byId("clear").addEventListener("click", () => {
-    byId("question").reset();
-    clear();
-  });
   byId("leave").addEventListener("click", () => leave("The token is forgotten."));
-  for (const id of ["as-of", "known-at"]) byId(id).addEventListener("input", moved);
-  byId("to-today").addEventListener("click", () => moveTo("as-of", dayNumber(asked.today)));
-  byId("to-now").addEventListener("click", () => moveTo("known-at", asked.head));
-  byId("record-before").addEventListener("click", () => moveTo("known-at", nextRecord(-1)));
-  byId("record-after").addEventListener("click", () => moveTo("known-at", nextRecord(1)));
+  addEventListener("hashchange", () => {
+    if (showSection()) byId(`${section()}-heading`).focus();
+  });
   onIdle(() => leave("Nothing was done for 15 minutes, so this page forgot what it showed."));
+  onUnknown((refusal) => leave(explained(refusal), true));
   // A page that a browser keeps to go back to keeps nothing of this.
   addEventListener("pagehide", () => leave(""));
   enter();
 }
 
-// Shows the form, or asks for a token first.
+// The section that the fragment of the address names. Nothing else ever stands in an address.
+function section() {
+  const named = location.hash.slice("#/".length);
+  return Object.hasOwn(SECTIONS, named) ? named : FIRST;
+}
+
+// Shows the section of the address. False if the fragment names something else, such as the content.
+function showSection() {
+  if (location.hash && !location.hash.startsWith("#/")) return false;
+  for (const id of Object.keys(SECTIONS)) byId(id).hidden = id !== section();
+  for (const link of byId("sections").children) {
+    if (link.hash === `#/${section()}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  return true;
+}
+
+// Shows the sections, or asks for a token first.
 function enter() {
   const mayAsk = isIdentified || hasToken();
   byId("sign-in").hidden = mayAsk;
-  byId("desk").hidden = !mayAsk;
+  for (const id of ["desk", "sections"]) byId(id).hidden = !mayAsk;
   byId("leave").hidden = isIdentified || !mayAsk;
+  showSection();
 }
 
 async function signIn(event) {
@@ -59,170 +67,23 @@ async function signIn(event) {
     await call("LogService/GetSigningKeys", {});
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return leave(explained(error), true);
+    if (error.code !== "unauthenticated") leave(explained(error), true);
+    return;
   }
   enter();
-  byId("desk-heading").focus();
+  byId(`${section()}-heading`).focus();
 }
 
-// Forgets the token, the answer, and, unless the token was refused, the question.
+// Forgets the token, the answers, and, unless the token was refused, what was typed.
 function leave(text, keepsQuestion = false) {
   setToken("");
-  if (!keepsQuestion) byId("question").reset();
-  clear();
+  for (const section of Object.values(SECTIONS)) keepsQuestion ? section.clear() : section.forget();
   enter();
   say("");
   if (!text) return;
-  if (isIdentified) return showTrouble(element("p", {}, text));
+  if (isIdentified) return trouble.say(byId("trouble"), text);
   byId("sign-in-fault").textContent = text;
   byId("token").focus();
-}
-
-// Takes away what is shown.
-function clear() {
-  running.abort();
-  clearTimeout(resting);
-  asked = undefined;
-  byId("desk").removeAttribute("aria-busy");
-  letter.close();
-  for (const id of ["answer", "past", "trouble"]) byId(id).hidden = true;
-  for (const id of ["answer", "trouble"]) byId(id).replaceChildren();
-  timeline.clear();
-  question.showWay();
-}
-
-async function lookUp(event) {
-  event.preventDefault();
-  const item = question.item();
-  if (!item) return;
-  clear();
-  await ask({ item }, () => byId("answer").focus());
-}
-
-// Asks, and shows the answer; then what was on record.
-async function ask(next, then = () => {}) {
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
-  byId("desk").setAttribute("aria-busy", "true");
-  try {
-    const { verification } = await call("VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
-    letter.close();
-    byId("trouble").hidden = true;
-    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification) });
-    say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
-    then();
-    asked = { ...next, verification };
-    await showPast(asked, signal);
-  } catch (error) {
-    if (error.name !== "AbortError") failed(error);
-  } finally {
-    if (!signal.aborted) byId("desk").removeAttribute("aria-busy");
-  }
-}
-
-function failed(error) {
-  if (!(error instanceof Refusal)) throw error;
-  if (error.code === "unauthenticated" && !isIdentified) return leave(explained(error), true);
-  if (error.code === "invalid_argument" && question.showViolations(error.fields)) return;
-  const id = error.requestId ? element("p", { class: "aside" }, `To ask the operator about it, quote ${error.requestId}.`) : "";
-  for (const part of ["answer", "past"]) byId(part).hidden = true;
-  showTrouble(element("p", {}, explained(error)), id);
-  byId("trouble").focus();
-}
-
-function showTrouble(...parts) {
-  byId("trouble").replaceChildren(...parts);
-  byId("trouble").hidden = false;
-}
-
-// Shows the timeline, as far as the caller may see it.
-async function showPast(next, signal) {
-  const { credential, answer: state } = next.verification;
-  next.epoch ??= state.epoch;
-  next.head ??= Number(state.knownAtRevision);
-  // Without a credential there is no timeline, unless one was shown: then nothing was on record at that time.
-  if (!credential && !next.number) return;
-  byId("past").hidden = false;
-  if (!credential) {
-    setSliders(next);
-    return timeline.clear("Nothing was on record then that could be shown here.");
-  }
-  next.number ??= credential.credentialNumber;
-  if (!next.known) {
-    const [standings, found] = await Promise.all([
-      call("VerificationService/ListStandingPeriods", { credentialNumber: next.number, knownAt: next.knownAt }, signal),
-      credential.specialistId ? facts.load(credential.specialistId, next.knownAt, signal) : [],
-    ]);
-    next.known = { standings, found };
-    next.today ??= standings.answer.asOf;
-    next.revisions ??= facts.revisions(found);
-  }
-  const { standings, found } = next.known;
-  const shown = {
-    rows: facts.rows(credential, timeline.standingPeriods(standings.periods), found),
-    acts: facts.acts(credential, found),
-    marks: { today: standings.answer.asOf, asOf: state.asOf, settlesOn: state.settled ? undefined : state.settlesOn },
-  };
-  next.range ??= timeline.range(shown);
-  timeline.show({ ...shown, range: next.range });
-  setSliders(next);
-}
-
-function setSliders(next) {
-  const [from, to] = next.range;
-  const asOf = dayNumber(next.verification.answer.asOf);
-  Object.assign(byId("as-of"), { min: Math.min(from, asOf), max: Math.max(to, asOf), value: asOf });
-  Object.assign(byId("known-at"), { max: next.head, value: next.knownAt?.revision ?? next.head });
-  byId("records").hidden = next.revisions.length === 0;
-  nameSliders(next.verification.answer);
-}
-
-// Says in words where the sliders stand. `state` is that of the answer, once it is there.
-function nameSliders(state) {
-  const day = dayInWords(dateOf(Number(byId("as-of").value)));
-  const revision = Number(byId("known-at").value);
-  const isNow = revision === asked.head;
-  const then = state ? `Known at ${answer.knownInWords(state)}` : `Known at revision ${revision}`;
-  const known = isNow ? `All that is known now (revision ${revision})` : then;
-  byId("as-of-text").textContent = day;
-  byId("as-of").setAttribute("aria-valuetext", day);
-  byId("known-at-text").textContent = known;
-  byId("known-at").setAttribute("aria-valuetext", known);
-  byId("to-today").disabled = Number(byId("as-of").value) === dayNumber(asked.today);
-  byId("to-now").disabled = isNow;
-  byId("record-before").disabled = nextRecord(-1) === undefined;
-  byId("record-after").disabled = nextRecord(1) === undefined;
-}
-
-// The revision before or after the one shown at which a record about the person was made.
-function nextRecord(step) {
-  const at = Number(byId("known-at").value);
-  const { revisions, head } = asked;
-  return step < 0 ? revisions.findLast((revision) => revision < at) : [...revisions, head].find((revision) => revision > at);
-}
-
-function moveTo(id, value) {
-  byId(id).value = value;
-  moved();
-  // A button that has led to its end is disabled, and would lose the focus.
-  if (document.activeElement.disabled) byId(id).focus();
-}
-
-// Asks again for the day and the state of knowledge that the sliders name, once they rest.
-function moved() {
-  nameSliders();
-  clearTimeout(resting);
-  resting = setTimeout(() => {
-    const revision = Number(byId("known-at").value);
-    const knownAt = revision === asked.head ? undefined : { epoch: asked.epoch, revision: String(revision) };
-    const { priorNumber, holder, ...rest } = asked.item;
-    // The person is found once: then the question is about the credential.
-    const item = { ...rest, credentialNumber: asked.number, asOf: dateOf(Number(byId("as-of").value)) };
-    const known = knownAt?.revision === asked.knownAt?.revision ? asked.known : undefined;
-    const { epoch, head, number, today, revisions, range } = asked;
-    ask({ item, knownAt, known, epoch, head, number, today, revisions, range });
-  }, REST_MS);
 }
 
 begin();

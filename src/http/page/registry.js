@@ -9,6 +9,7 @@ let token = "";
 let idle;
 let lastUse = 0;
 let whenIdle = () => {};
+let whenUnknown = () => {};
 
 // True if the browser shows a certificate, or the server is for development: then there is no token.
 export const isIdentified = document.documentElement.dataset.identity === "given";
@@ -26,6 +27,11 @@ export function onIdle(act) {
   whenIdle = act;
   for (const use of ["keydown", "pointerdown", "input"]) addEventListener(use, used, { passive: true });
   used();
+}
+
+// Runs `act` with the refusal of a token.
+export function onUnknown(act) {
+  whenUnknown = act;
 }
 
 function used() {
@@ -70,7 +76,9 @@ export async function call(method, message, signal) {
   const answer = await response.json().catch(() => undefined);
   signal?.throwIfAborted();
   if (response.ok && answer) return answer;
-  throw new Refusal(answer ?? { code: "unknown", message: `HTTP ${response.status}` }, response.headers.get("retry-after"));
+  const refusal = new Refusal(answer ?? { code: "unknown", message: `HTTP ${response.status}` }, response.headers.get("retry-after"));
+  if (refusal.code === "unauthenticated" && token) whenUnknown(refusal);
+  throw refusal;
 }
 
 // What went wrong, in a sentence that says what to do.

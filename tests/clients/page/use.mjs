@@ -13,7 +13,7 @@ async function keepsNothing(tab, url) {
     entries: history.length,
     storage: localStorage.length + sessionStorage.length + (await indexedDB.databases()).length + document.cookie.length,
   }));
-  const expected = { url: `${url}/`, title: "CPSS registry: look up a credential", entries: 2, storage: 0 };
+  const expected = { url: `${url}/`, title: "CPSS registry", entries: 2, storage: 0 };
   check(JSON.stringify(kept) === JSON.stringify(expected), `kept: ${JSON.stringify(kept)}`);
 }
 
@@ -220,12 +220,12 @@ export async function useTheKeyboardAlone({ browser, url, tokens }) {
     throw new Error(`no way to ${name}`);
   };
   await tab.keyboard.press("Tab");
-  check((await focused()) === "Skip to the question", "the first stop leads to the question");
+  check((await focused()) === "Skip to the content", "the first stop leads to the content");
   await tab.keyboard.press("Enter");
   await to("token");
   await tab.keyboard.type(tokens.auditor);
   await tab.keyboard.press("Enter");
-  await tab.waitForFunction(() => document.activeElement.id === "desk-heading");
+  await tab.waitForFunction(() => document.activeElement.id === "look-up-heading");
   await to("way");
   await tab.keyboard.press("ArrowRight");
   await to("prior");

@@ -1,0 +1,175 @@
+// Look up: what is asked about one credential, and what is shown.
+
+import * as answer from "./answer.js";
+import { dateOf, dayInWords, dayNumber } from "./dates.js";
+import { byId, say } from "./dom.js";
+import * as facts from "./facts.js";
+import * as letter from "./letter.js";
+import * as question from "./question.js";
+import { call } from "./registry.js";
+import * as timeline from "./timeline.js";
+import * as trouble from "./trouble.js";
+
+// How long a slider rests before the registry is asked.
+const REST_MS = 120;
+
+// What is asked and shown, the call that runs, and the slider that rests.
+let asked;
+let running = new AbortController();
+let resting;
+
+// Makes the section ready.
+export function prepare() {
+  question.prepare();
+  byId("question").addEventListener("submit", lookUp);
+  byId("clear").addEventListener("click", forget);
+  for (const id of ["as-of", "known-at"]) byId(id).addEventListener("input", moved);
+  byId("to-today").addEventListener("click", () => moveTo("as-of", dayNumber(asked.today)));
+  byId("to-now").addEventListener("click", () => moveTo("known-at", asked.head));
+  byId("record-before").addEventListener("click", () => moveTo("known-at", nextRecord(-1)));
+  byId("record-after").addEventListener("click", () => moveTo("known-at", nextRecord(1)));
+}
+
+// Takes away the question, too.
+export function forget() {
+  byId("question").reset();
+  clear();
+}
+
+// Takes away what is shown.
+export function clear() {
+  running.abort();
+  clearTimeout(resting);
+  asked = undefined;
+  byId("look-up").removeAttribute("aria-busy");
+  letter.close();
+  for (const id of ["answer", "past", "trouble"]) byId(id).hidden = true;
+  for (const id of ["answer", "trouble"]) byId(id).replaceChildren();
+  timeline.clear();
+  question.showWay();
+}
+
+async function lookUp(event) {
+  event.preventDefault();
+  const item = question.item();
+  if (!item) return;
+  clear();
+  await ask({ item }, () => byId("answer").focus());
+}
+
+// Asks, and shows the answer; then what was on record.
+async function ask(next, then = () => {}) {
+  running.abort();
+  running = new AbortController();
+  const { signal } = running;
+  byId("look-up").setAttribute("aria-busy", "true");
+  try {
+    const { verification } = await call("VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
+    letter.close();
+    byId("trouble").hidden = true;
+    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification) });
+    say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
+    then();
+    asked = { ...next, verification };
+    await showPast(asked, signal);
+  } catch (error) {
+    failed(error);
+  } finally {
+    if (!signal.aborted) byId("look-up").removeAttribute("aria-busy");
+  }
+}
+
+function failed(error) {
+  if (error.code === "invalid_argument" && question.showViolations(error.fields)) return;
+  for (const part of ["answer", "past"]) byId(part).hidden = true;
+  trouble.show(byId("trouble"), error);
+}
+
+// Shows the timeline, as far as the caller may see it.
+async function showPast(next, signal) {
+  const { credential, answer: state } = next.verification;
+  next.epoch ??= state.epoch;
+  next.head ??= Number(state.knownAtRevision);
+  // Without a credential there is no timeline, unless one was shown: then nothing was on record at that time.
+  if (!credential && !next.number) return;
+  byId("past").hidden = false;
+  if (!credential) {
+    setSliders(next);
+    return timeline.clear("Nothing was on record then that could be shown here.");
+  }
+  next.number ??= credential.credentialNumber;
+  if (!next.known) {
+    const [standings, found] = await Promise.all([
+      call("VerificationService/ListStandingPeriods", { credentialNumber: next.number, knownAt: next.knownAt }, signal),
+      credential.specialistId ? facts.load(credential.specialistId, next.knownAt, signal) : [],
+    ]);
+    next.known = { standings, found };
+    next.today ??= standings.answer.asOf;
+    next.revisions ??= facts.revisions(found);
+  }
+  const { standings, found } = next.known;
+  const shown = {
+    rows: facts.rows(credential, timeline.standingPeriods(standings.periods), found),
+    acts: facts.acts(credential, found),
+    marks: { today: standings.answer.asOf, asOf: state.asOf, settlesOn: state.settled ? undefined : state.settlesOn },
+  };
+  next.range ??= timeline.range(shown);
+  timeline.show({ ...shown, range: next.range });
+  setSliders(next);
+}
+
+function setSliders(next) {
+  const [from, to] = next.range;
+  const asOf = dayNumber(next.verification.answer.asOf);
+  Object.assign(byId("as-of"), { min: Math.min(from, asOf), max: Math.max(to, asOf), value: asOf });
+  Object.assign(byId("known-at"), { max: next.head, value: next.knownAt?.revision ?? next.head });
+  byId("records").hidden = next.revisions.length === 0;
+  nameSliders(next.verification.answer);
+}
+
+// Says in words where the sliders stand. `state` is that of the answer, once it is there.
+function nameSliders(state) {
+  const day = dayInWords(dateOf(Number(byId("as-of").value)));
+  const revision = Number(byId("known-at").value);
+  const isNow = revision === asked.head;
+  const then = state ? `Known at ${answer.knownInWords(state)}` : `Known at revision ${revision}`;
+  const known = isNow ? `All that is known now (revision ${revision})` : then;
+  byId("as-of-text").textContent = day;
+  byId("as-of").setAttribute("aria-valuetext", day);
+  byId("known-at-text").textContent = known;
+  byId("known-at").setAttribute("aria-valuetext", known);
+  byId("to-today").disabled = Number(byId("as-of").value) === dayNumber(asked.today);
+  byId("to-now").disabled = isNow;
+  byId("record-before").disabled = nextRecord(-1) === undefined;
+  byId("record-after").disabled = nextRecord(1) === undefined;
+}
+
+// The revision before or after the one shown at which a record about the person was made.
+function nextRecord(step) {
+  const at = Number(byId("known-at").value);
+  const { revisions, head } = asked;
+  return step < 0 ? revisions.findLast((revision) => revision < at) : [...revisions, head].find((revision) => revision > at);
+}
+
+function moveTo(id, value) {
+  byId(id).value = value;
+  moved();
+  // A button that has led to its end is disabled, and would lose the focus.
+  if (document.activeElement.disabled) byId(id).focus();
+}
+
+// Asks again for the day and the state of knowledge that the sliders name, once they rest.
+function moved() {
+  nameSliders();
+  clearTimeout(resting);
+  resting = setTimeout(() => {
+    const revision = Number(byId("known-at").value);
+    const knownAt = revision === asked.head ? undefined : { epoch: asked.epoch, revision: String(revision) };
+    const { priorNumber, holder, ...rest } = asked.item;
+    // The person is found once: then the question is about the credential.
+    const item = { ...rest, credentialNumber: asked.number, asOf: dateOf(Number(byId("as-of").value)) };
+    const known = knownAt?.revision === asked.knownAt?.revision ? asked.known : undefined;
+    const { epoch, head, number, today, revisions, range } = asked;
+    ask({ item, knownAt, known, epoch, head, number, today, revisions, range });
+  }, REST_MS);
+}

@@ -1,0 +1,7 @@
+// Report: a start or an end of a job.
+
+export function prepare() {}
+
+export function clear() {}
+
+export function forget() {}

@@ -1,0 +1,7 @@
+// Roster: every row of a list, with its verdict.
+
+export function prepare() {}
+
+export function clear() {}
+
+export function forget() {}
