@@ -1,18 +1,20 @@
-//! The keys of a registry: those that sign now, and every public one there ever was.
+//! The keys of a registry: those that sign, and every public one there ever was.
+
+use std::sync::Arc;
 
 use super::jwk::Jwks;
 use super::keys::{PrivateKey, PublicKey};
 
-/// The keys for one purpose.
-#[derive(Debug)]
-pub struct KeyRing {
-    signs: PrivateKey,
-    /// The other public ones: first the one that signs next, if a rotation has begun, and then those that are retired,
-    /// the latest first.
-    others: Vec<PublicKey>,
+/// The keys of a registry.
+#[derive(Debug, Default)]
+pub struct RegistryKeys {
+    /// The keys that sign. `None`: none can for one of the purposes.
+    pub signing: Option<Arc<SigningKeys>>,
+    /// Every public key: those of answers first, and of each purpose the one that signs first.
+    pub public: Jwks,
 }
 
-/// The keys for all purposes.
+/// The keys that sign, for all purposes.
 #[derive(Debug)]
 pub struct SigningKeys {
     /// The keys of answers and receipts.
@@ -21,26 +23,11 @@ pub struct SigningKeys {
     pub checkpoints: KeyRing,
 }
 
-impl KeyRing {
-    /// A ring with a key that signs, and the other public ones.
-    pub fn new(signs: PrivateKey, others: Vec<PublicKey>) -> KeyRing {
-        KeyRing { signs, others }
-    }
-
+/// The keys that sign for one purpose.
+#[derive(Debug)]
+pub struct KeyRing {
     /// The key that signs now.
-    pub fn current(&self) -> &PrivateKey {
-        &self.signs
-    }
-
-    /// Every public key, the current one first.
-    pub fn public(&self) -> impl Iterator<Item = &PublicKey> {
-        std::iter::once(self.signs.public()).chain(&self.others)
-    }
-}
-
-impl SigningKeys {
-    /// Every public key: those of answers first, and of each purpose the current one first.
-    pub fn jwks(&self) -> Jwks {
-        Jwks::of(self.answers.public().chain(self.checkpoints.public()).cloned())
-    }
+    pub current: PrivateKey,
+    /// The key that signs next, if a rotation has begun.
+    pub next: Option<PublicKey>,
 }

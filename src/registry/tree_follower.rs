@@ -148,11 +148,11 @@ impl Follower {
 
     /// Signs a checkpoint of the tree, unless the latest one is of it, by the same key, and announces the same next one.
     fn sign(&mut self, tree: &TreeWriter, head: &Head) -> Result<(), Failure> {
-        let Some(keys) = self.shared.signing_keys.current() else { return Ok(()) };
+        let Some(keys) = self.shared.signing_keys.current().signing.clone() else { return Ok(()) };
         let (revision, next_key) = (Revision(tree.size()), next_key(&keys.checkpoints));
         if let Some(latest) = self.shared.checkpoints.latest() {
             let is_by_same_keys =
-                latest.kid == keys.checkpoints.current().public().kid() && latest.next_key == next_key;
+                latest.kid == keys.checkpoints.current.public().kid() && latest.next_key == next_key;
             if latest.revision == revision && is_by_same_keys {
                 return Ok(());
             }
@@ -171,7 +171,7 @@ impl Follower {
         let root = tree.root();
         let checkpoint = Checkpoint { origin, size: revision.0, root, forks, next_key };
         let note = signed(&checkpoint, &keys.checkpoints)?;
-        let kid = keys.checkpoints.current().public().kid().to_owned();
+        let kid = keys.checkpoints.current.public().kid().to_owned();
         self.shared.checkpoints.publish(SignedCheckpoint { note, revision, root, epoch: epoch.id, kid, next_key });
         Ok(())
     }
@@ -196,13 +196,12 @@ impl Follower {
 
 /// The key that signs after the present one, if a rotation has begun.
 fn next_key(keys: &KeyRing) -> Option<[u8; 32]> {
-    let next = keys.public().skip(1).find(|key| key.retired_at.is_none())?;
-    next.bytes().try_into().ok()
+    keys.next.as_ref()?.bytes().try_into().ok()
 }
 
 /// The signed note of a checkpoint.
 fn signed(checkpoint: &Checkpoint, keys: &KeyRing) -> Result<String, KeyError> {
-    let (text, key) = (checkpoint.to_string(), keys.current());
+    let (text, key) = (checkpoint.to_string(), &keys.current);
     let name = checkpoint.origin.to_string();
     let verifier = VerifierKey { name, key: key.public().bytes().try_into().unwrap_or_default() };
     let signature = key.sign(text.as_bytes())?;

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::data_dir::{DataDirError, disk, make_directory, remove, write_durably};
-use crate::proof::key_ring::{KeyRing, SigningKeys};
+use crate::proof::jwk::Jwks;
+use crate::proof::key_ring::{KeyRing, RegistryKeys, SigningKeys};
 use crate::proof::keys::{PrivateKey, PublicKey, Purpose};
 
 /// How long signatures by a retired key are accepted: every server must sign with the next one by then.
@@ -49,11 +51,19 @@ impl KeyFiles {
     }
 }
 
-/// Reads the keys in a directory. Returns `None` if none can sign for one of the purposes.
-pub fn read(directory: &Path) -> Result<Option<SigningKeys>, DataDirError> {
-    let ring = |purpose| Ok::<_, DataDirError>(ring_of(keys_for(directory, purpose)?));
-    let (answers, checkpoints) = (ring(Purpose::Answers)?, ring(Purpose::Checkpoints)?);
-    Ok(answers.zip(checkpoints).map(|(answers, checkpoints)| SigningKeys { answers, checkpoints }))
+/// Reads the keys in a directory.
+pub fn read(directory: &Path) -> Result<RegistryKeys, DataDirError> {
+    let (answers, mut public) = keys_of(keys_for(directory, Purpose::Answers)?);
+    let (checkpoints, of_checkpoints) = keys_of(keys_for(directory, Purpose::Checkpoints)?);
+    public.extend(of_checkpoints);
+    let signing = answers.zip(checkpoints).map(|(answers, checkpoints)| Arc::new(SigningKeys { answers, checkpoints }));
+    Ok(RegistryKeys { signing, public: Jwks::of(public) })
+}
+
+/// Reads the keys in a directory. Fails if none can sign for one of the purposes.
+pub fn read_complete(directory: &Path) -> Result<RegistryKeys, DataDirError> {
+    let keys = read(directory)?;
+    if keys.signing.is_some() { Ok(keys) } else { Err(DataDirError::NoSigningKeys(directory.to_owned())) }
 }
 
 /// Makes a key for each purpose for which none can sign. Returns the purposes.
@@ -135,13 +145,18 @@ pub(super) fn is_private(path: &str) -> bool {
     path.strip_prefix("keys/").and_then(parse_name).is_some_and(|(_, _, part)| part == PRIVATE)
 }
 
-/// The key that signs, and the other public ones.
-fn ring_of(mut keys: Vec<KeyFiles>) -> Option<KeyRing> {
-    let signs = keys.remove(keys.iter().position(KeyFiles::can_sign)?);
-    let (waiting, mut retired): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| key.number > signs.number);
-    retired.reverse();
-    let others = waiting.into_iter().chain(retired).map(|key| key.public).collect();
-    Some(KeyRing::new(signs.private?, others))
+/// The keys that sign, and every public one: the one that signs first, then those that were made later, and then the
+/// earlier ones, the latest first.
+fn keys_of(mut earlier: Vec<KeyFiles>) -> (Option<KeyRing>, Vec<PublicKey>) {
+    let signs = earlier.iter().position(KeyFiles::can_sign).unwrap_or(earlier.len());
+    let later = earlier.split_off(signs);
+    let next = later.iter().skip(1).find(|key| key.can_sign()).map(|key| key.public.clone());
+    let (mut current, mut public) = (None, Vec::new());
+    for key in later.into_iter().chain(earlier.into_iter().rev()) {
+        public.push(key.public);
+        current = current.or(key.private);
+    }
+    (current.map(|current| KeyRing { current, next }), public)
 }
 
 fn next_number(keys: &[KeyFiles]) -> u32 {

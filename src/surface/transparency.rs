@@ -7,7 +7,6 @@ use tonic::{Request, Response, Status};
 
 use super::{Contract, Surface, decode, encode, status};
 use crate::domain::id::Revision;
-use crate::proof::jwk::Jwks;
 use crate::proof::tree::{TILE_WIDTH, Tile};
 use crate::proto::v1;
 use crate::proto::v1::log_service_server::LogService;
@@ -55,9 +54,9 @@ impl LogService for Contract {
     }
 }
 
-/// The public keys as a JWK set. It is empty if this process signs nothing.
+/// The public keys as a JWK set.
 fn public_keys(registry: &Registry) -> String {
-    registry.signing_keys().current().map_or_else(Jwks::default, |keys| keys.jwks()).to_json()
+    registry.signing_keys().current().public.to_json()
 }
 
 impl Contract {

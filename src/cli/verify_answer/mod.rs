@@ -96,8 +96,7 @@ impl VerifyAnswer {
         let (text, place) = match (&self.jwks, &self.data_dir) {
             (Some(file), _) => (read(file)?, file.display().to_string()),
             (None, Some(data_dir)) => {
-                let keys = public_keys(data_dir).map_err(|error| Failure::of("cannot read the keys", &error))?;
-                (keys, data_dir.display().to_string())
+                return public_keys(data_dir).map_err(|error| Failure::of("cannot read the keys", &error));
             }
             (None, None) => (block_on(self.asked_keys())?, "the answer of the server".to_owned()),
         };

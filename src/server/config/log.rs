@@ -177,12 +177,7 @@ pub fn request_key(path: &Path) -> Result<Key, String> {
 
 /// Returns what is wrong if a directory has no keys that sign, or everyone on the machine can read one.
 fn check_signing_keys(directory: &Path) -> Result<(), String> {
-    let shown = directory.display();
-    match signing_keys::read(directory) {
-        Ok(Some(_)) => {}
-        Ok(None) => return Err(format!("{shown} has no keys that sign: copy the directory from another replica")),
-        Err(error) => return Err(with_source(&error)),
-    }
+    signing_keys::read_complete(directory).map_err(|error| with_source(&error))?;
     for private in signing_keys::private_files(directory).map_err(|error| with_source(&error))? {
         secret(&private, LONGEST_PRIVATE_KEY)?;
     }

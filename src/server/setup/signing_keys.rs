@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::SetupError;
+use crate::proof::jwk::Jwks;
 use crate::proof::keys::{PublicKey, Purpose};
 use crate::registry::clock;
 use crate::store::{registry_id, signing_keys};
@@ -45,9 +46,8 @@ pub fn rotate_keys_in(directory: &Path, purpose: Purpose, step: KeyStep) -> Resu
     }
 }
 
-/// The public keys in the data directory of a registry, as a JSON Web Key Set.
-pub fn public_keys(data_dir: &Path) -> Result<String, SetupError> {
+/// The public keys in the data directory of a registry, also of those that cannot sign any more.
+pub fn public_keys(data_dir: &Path) -> Result<Jwks, SetupError> {
     registry_id(data_dir)?;
-    let keys = signing_keys::read(&data_dir.join("keys")).map_err(signing_keys::RotationError::from)?;
-    Ok(keys.map(|keys| keys.jwks()).unwrap_or_default().to_json())
+    Ok(signing_keys::read(&data_dir.join("keys")).map_err(signing_keys::RotationError::from)?.public)
 }

@@ -181,6 +181,13 @@ pub enum DataDirError {
         /// What is wrong with it.
         fault: String,
     },
+    /// No key can sign answers, or none can sign checkpoints.
+    #[error(
+        "{} has no keys that sign: copy the files there from a backup or from another replica. A registry whose log is \
+         not shared makes new keys at its start",
+        .0.display()
+    )]
+    NoSigningKeys(PathBuf),
     /// Users other than the owner and group can write to it.
     #[error(
         "every user can write to the data directory {dir} (mode {mode:04o}) and replace its files: `chmod o-w {dir}`, or \

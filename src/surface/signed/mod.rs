@@ -35,7 +35,7 @@ impl Contract {
         if !wanted {
             return Ok(None);
         }
-        self.registry.signing_keys().current().map(Some).ok_or_else(|| status::no_signing_key(field))
+        self.registry.signing_keys().current().signing.clone().map(Some).ok_or_else(|| status::no_signing_key(field))
     }
 
     /// Adds the signed answer to a response.
@@ -72,7 +72,7 @@ impl Contract {
 }
 
 fn sign(keys: &SigningKeys, typ: &str, claims: Claims) -> Result<String, Status> {
-    jws::sign(keys.answers.current(), typ, &claims.into_json()).map_err(|error| {
+    jws::sign(&keys.answers.current, typ, &claims.into_json()).map_err(|error| {
         let error = &error as &dyn std::error::Error;
         tracing::error!(event = "not_signed", error, "an answer or a receipt could not be signed");
         status::internal()

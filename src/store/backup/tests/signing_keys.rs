@@ -10,7 +10,7 @@ fn signing_keys_are_in_the_backup_and_a_private_half_leaves_it_once_its_key_is_r
     let keys = scene.data().join("keys");
     make_missing(&keys, instant(1)).unwrap();
     scene.backup();
-    let published = |keys: &Path| read(keys).unwrap().unwrap().jwks().to_json();
+    let published = |keys: &Path| read(keys).unwrap().public.to_json();
     begin_rotation(&keys, Purpose::Answers, instant(2)).unwrap();
     finish_rotation(&keys, Purpose::Answers, instant(3)).unwrap();
     scene.backup();
