@@ -37,6 +37,13 @@ pub enum SetupError {
     /// The signing keys cannot be read or rotated.
     #[error(transparent)]
     Keys(#[from] RotationError),
+    /// The keys are those of all replicas of a shared log.
+    #[error(
+        "{} is the data directory of a replica, which has a copy of the signing keys of all replicas: rotate them with \
+         --keys in the directory that log.signing_keys names, and copy that directory to every replica",
+        .0.display()
+    )]
+    KeysOfReplicas(PathBuf),
     /// Another process is changing the directory.
     #[error(
         "another `init` is changing {directory}, and did not end within {} seconds: nothing was changed, so run this \

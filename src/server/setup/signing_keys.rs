@@ -6,7 +6,7 @@ use super::SetupError;
 use crate::proof::jwk::Jwks;
 use crate::proof::keys::{PublicKey, Purpose};
 use crate::registry::clock;
-use crate::store::{registry_id, signing_keys};
+use crate::store::{IdentityError, copied_log, registry_id, signing_keys};
 
 /// A step of the rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,11 @@ pub struct RotatedKeys {
     pub retired: Option<PublicKey>,
 }
 
-/// Does one step in the data directory of a registry.
+/// Does one step in the data directory of a registry. Refuses that of a replica, which has a copy of the keys of all.
 pub fn rotate_keys(data_dir: &Path, purpose: Purpose, step: KeyStep) -> Result<RotatedKeys, SetupError> {
+    if copied_log(data_dir).map_err(IdentityError::from)?.is_some() {
+        return Err(SetupError::KeysOfReplicas(data_dir.to_owned()));
+    }
     registry_id(data_dir)?;
     rotate_keys_in(&data_dir.join("keys"), purpose, step)
 }

@@ -2,8 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use uuid::Uuid;
+
 use super::*;
+use crate::proof::keys::Purpose;
 use crate::server::config::{Config, Flags};
+use crate::store::{mark_as_copy, signing_keys as signing_keys_files};
 
 fn setup() -> Setup {
     Setup {
@@ -47,6 +51,24 @@ fn a_setup_can_be_served_and_its_secrets_are_readable_by_the_owner_only() {
     assert_eq!((mode(&token), mode(&directory)), (0o600, 0o700));
     let written = files::read(&directory.join(CLIENTS)).unwrap();
     assert!(!written.contains(files::read(&token).unwrap().trim()), "the list holds no token, only its digest");
+}
+
+#[test]
+fn the_copy_of_the_signing_keys_that_a_replica_has_is_not_rotated() {
+    let (scratch, keys) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let directory = scratch.path().join("registry");
+    set_up(&directory, &setup()).unwrap();
+    let data = config(&directory).unwrap().data_dir;
+    signing_keys_files::copy(&data.join("keys"), keys.path()).unwrap();
+    rotate_keys(&data, Purpose::Answers, KeyStep::Begin).unwrap();
+    mark_as_copy(&data, Uuid::nil()).unwrap();
+    let published = public_keys(&data).unwrap().to_json();
+    for step in [KeyStep::Begin, KeyStep::Finish] {
+        let refused = rotate_keys(&data, Purpose::Answers, step).unwrap_err().to_string();
+        assert!(refused.contains("rotate them with --keys in the directory that log.signing_keys names"), "{refused}");
+    }
+    assert_eq!(public_keys(&data).unwrap().to_json(), published);
+    rotate_keys_in(keys.path(), Purpose::Answers, KeyStep::Begin).unwrap();
 }
 
 #[test]
