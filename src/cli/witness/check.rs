@@ -100,6 +100,14 @@ pub(super) enum Refusal {
     },
 }
 
+impl Refusal {
+    /// True if another answer may be right: a replica may be late, also with a new epoch, and its tiles may be those of
+    /// another one.
+    fn may_pass(&self) -> bool {
+        !matches!(self, Refusal::Note(_) | Refusal::Key | Refusal::Registry)
+    }
+}
+
 /// A witness with its state.
 pub(super) struct Witness {
     pub origin: Origin,
@@ -120,10 +128,7 @@ impl Witness {
         loop {
             let note = self.origin.checkpoint().await?;
             match self.judge(&note).await {
-                // A replica may be late, and a restore may come between the checkpoint and its tiles.
-                Err(Problem::Refused(Refusal::Rollback { .. } | Refusal::Rewritten { .. } | Refusal::Root))
-                    if tries < TRIES =>
-                {
+                Err(Problem::Refused(refusal)) if refusal.may_pass() && tries < TRIES => {
                     tries += 1;
                     sleep(PAUSE).await;
                 }

@@ -31,6 +31,9 @@ struct Served {
     checkpoint: String,
     keys: String,
     leaves: Vec<Hash>,
+    /// The checkpoint and the leaves from the second reading of a checkpoint on.
+    later: Option<(String, Vec<Hash>)>,
+    was_read: bool,
 }
 
 struct Leaves<'a>(&'a [Hash]);
@@ -86,7 +89,7 @@ impl Log {
                 let read = stream.read(&mut request).await.unwrap();
                 let request = String::from_utf8_lossy(&request[..read]).into_owned();
                 let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-                let body = answer(&shared.lock().unwrap(), &path);
+                let body = answer(&mut shared.lock().unwrap(), &path);
                 let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
                 stream.write_all(&[head.as_bytes(), &body].concat()).await.ok();
             }
@@ -113,19 +116,33 @@ impl Log {
         witness(self.address, state, flags).await
     }
 
+    /// Serves another checkpoint with these leaves from the second reading of a checkpoint on.
+    fn turns_into(&self, note: &str, leaves: &[Hash]) {
+        let mut served = self.served.lock().unwrap();
+        (served.later, served.was_read) = (Some((note.to_owned(), leaves.to_vec())), false);
+    }
+
     fn publish(&self, key: &PrivateKey) {
         self.served.lock().unwrap().keys = format!("{{\"keys\":[{}]}}", key.public().to_jwk());
     }
 }
 
-fn answer(served: &Served, path: &str) -> Vec<u8> {
+fn answer(served: &mut Served, path: &str) -> Vec<u8> {
     if let Some(tile) = path.strip_prefix("/log/tile/").and_then(cpss_registry::proof::tree::Tile::at_path) {
         let first = usize::try_from(tile.index * 256).unwrap();
         let end = (first + usize::try_from(tile.width).unwrap()).min(served.leaves.len());
         return served.leaves.get(first..end).unwrap_or_default().concat();
     }
     match path {
-        "/log/checkpoint" => served.checkpoint.clone().into_bytes(),
+        "/log/checkpoint" => {
+            if served.was_read
+                && let Some(later) = served.later.take()
+            {
+                (served.checkpoint, served.leaves) = later;
+            }
+            served.was_read = true;
+            served.checkpoint.clone().into_bytes()
+        }
         "/.well-known/jwks.json" => served.keys.clone().into_bytes(),
         _ => Vec::new(),
     }
@@ -201,6 +218,30 @@ async fn a_fork_is_accepted_only_if_it_says_where_both_trees_part_and_they_do() 
     let state = seen().await;
     let (code, said) = log.judged(signed(&another, &key), &old, state.path()).await;
     assert!(code == Some(3) && said.contains("another registry"), "{said}");
+}
+
+#[tokio::test]
+async fn a_replica_that_is_late_with_a_new_epoch_is_asked_again() {
+    let (log, key, state) = (Log::start().await, key(), tempfile::tempdir().unwrap());
+    log.publish(&key);
+    let old = leaves("a", 700);
+    let mut new = old[..500].to_vec();
+    new.extend(leaves("b", 600));
+    let fork = Fork { epoch: epoch('1'), revision: 500, root: root(&Leaves(&old[..500]), 500).unwrap() };
+    let before = signed(&checkpoint('1', &old), &key);
+    let after = signed(&Checkpoint { forks: vec![fork], ..checkpoint('2', &new) }, &key);
+    assert_eq!(log.judged(before.clone(), &old, state.path()).await.0, Some(0));
+    // The checkpoint of a replica that knows the new epoch, and tiles of one that does not, which has more records.
+    let mut of_late = old.clone();
+    of_late.extend(leaves("c", 400));
+    log.turns_into(&after, &new);
+    let (code, said) = log.judged(after.clone(), &of_late, state.path()).await;
+    assert!(code == Some(0) && said.contains("ANNOUNCED FORK"), "{code:?} {said}");
+    // A checkpoint of before.
+    log.turns_into(&after, &new);
+    let (code, said) = log.judged(before, &old, state.path()).await;
+    assert!(code == Some(0) && said.contains("are those that were seen"), "{code:?} {said}");
+    assert!(!state.path().join("refused").exists());
 }
 
 #[tokio::test]
