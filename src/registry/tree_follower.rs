@@ -53,6 +53,7 @@ impl Registry {
             shared: Arc::clone(&self.shared),
             directory: data_dir.join(DIRECTORY),
             failures: Incident::new(),
+            unsaved: Incident::new(),
             roots: Vec::new(),
         };
         let (running, pause) = mpsc::channel();
@@ -70,6 +71,8 @@ struct Follower {
     shared: Arc<Shared>,
     directory: PathBuf,
     failures: Incident,
+    /// The tree could not be made durable.
+    unsaved: Incident,
     /// The roots where earlier epochs ended.
     roots: Vec<(Revision, [u8; 32])>,
 }
@@ -114,12 +117,8 @@ impl Follower {
                 }
             };
             let goes_on = pause.wait(next);
-            if (saved.elapsed() >= UNSAVED || !goes_on)
-                && let Err(error) = tree.save()
-            {
-                self.failed(&FollowError::Disk(error).into());
-            }
-            if saved.elapsed() >= UNSAVED {
+            if saved.elapsed() >= UNSAVED || !goes_on {
+                self.save(&mut tree);
                 saved = Instant::now();
             }
             if !goes_on {
@@ -151,8 +150,7 @@ impl Follower {
         let Some(keys) = self.shared.signing_keys.current().signing.clone() else { return Ok(()) };
         let (revision, next_key) = (Revision(tree.size()), next_key(&keys.checkpoints));
         if let Some(latest) = self.shared.checkpoints.latest() {
-            let is_by_same_keys =
-                latest.kid == keys.checkpoints.current.public().kid() && latest.next_key == next_key;
+            let is_by_same_keys = latest.kid == keys.checkpoints.current.public().kid() && latest.next_key == next_key;
             if latest.revision == revision && is_by_same_keys {
                 return Ok(());
             }
@@ -184,6 +182,22 @@ impl Follower {
         let root = tree.reader().root(revision.0)?;
         self.roots.push((revision, root));
         Ok(root)
+    }
+
+    /// Makes the tree durable. If that fails, checkpoints go on, and the next start appends again what is missing.
+    fn save(&self, tree: &mut TreeWriter) {
+        match tree.save() {
+            Ok(()) if self.unsaved.resolve() => {
+                tracing::info!(event = "tree_saved_again", "the hash tree is made durable again");
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if let Some(times) = self.unsaved.occurred() {
+                    let error = &error as &dyn Error;
+                    tracing::error!(event = "tree_not_saved", times, error, "the hash tree was not made durable");
+                }
+            }
+        }
     }
 
     fn failed(&self, error: &Failure) {

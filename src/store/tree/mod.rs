@@ -31,9 +31,6 @@ pub const DIRECTORY: &str = "tree";
 /// The number of leaves that are appended at once. They take a few milliseconds.
 const BATCH: u64 = 4 * 1024;
 
-/// After this number of leaves a tree that is built is made durable.
-const SAVED_AFTER: u64 = 1024 * 1024;
-
 /// The tree, as its one writer has it.
 pub struct TreeWriter {
     files: Arc<TileFiles>,
@@ -130,9 +127,6 @@ impl TreeWriter {
         }
         self.append(&leaves)?;
         self.tip = tip;
-        if self.size() >= self.saved() + SAVED_AFTER {
-            self.save()?;
-        }
         Ok(self.tip.revision >= head)
     }
 

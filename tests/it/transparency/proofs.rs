@@ -11,7 +11,7 @@ use tonic::Code;
 use super::{checkpoint_of_the_head, hash, register, verified};
 use crate::browser::exchange::send;
 use crate::harness::http1::{received, request};
-use crate::harness::{Client, Refusal as _, TODAY, TestServer, until};
+use crate::harness::{Client, Process, Refusal as _, TODAY, TestServer, until};
 
 #[tokio::test]
 async fn every_record_is_proven_and_what_is_beyond_the_log_is_refused() {
@@ -48,6 +48,19 @@ async fn every_record_is_proven_and_what_is_beyond_the_log_is_refused() {
     let again = verified(&server.client(), &checkpoint_of_the_head(&server.client()).await).await;
     assert_eq!((again.size, again.root), held, "the same when it is built again");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn a_tree_that_cannot_be_made_durable_is_reported_and_checkpoints_go_on() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, client) = Process::start(data.path(), TODAY);
+    register(&client, &["Example-Reed"]).await;
+    checkpoint_of_the_head(&client).await;
+    fs::create_dir_all(data.path().join("tree/marks/in-the-way")).unwrap();
+    process.terminate();
+    let (status, said) = process.wait();
+    assert!(status.success() && said.contains("tree_not_saved"), "{status}: {said}");
+    assert!(!said.contains("checkpoint_not_signed"), "{said}");
 }
 
 async fn refuses(client: &Client, head: u64) {
