@@ -237,7 +237,7 @@ pub async fn run(
     let health_task = AbortOnDrop::spawn(restarted("health", move || watched.clone().keep()));
     on_listening(listening);
     supervision.is_ready();
-    let background = start_background(&config, &registry);
+    let (scrub, tree) = start_background(&config, &registry);
 
     let (mut early, mut broken) = (None, None);
     tokio::select! {
@@ -252,8 +252,10 @@ pub async fn run(
     health.end();
     drop(health_task);
     stop.send_replace(true);
-    drop((reload, upkeep, background, watch, hooks));
+    drop((reload, upkeep, scrub, watch, hooks));
     warn_of_calls_cut_off(threads.end(config.drain_seconds, signals.next(), &limits.calls).await);
+    // Proofs that calls waited for needed it until now.
+    drop(tokio::task::spawn_blocking(move || drop(tree)).await);
     ops.registry.store(None);
     registry.close().await;
     let ended = if let Some(ended) = early { ended } else { writer.await };

@@ -268,6 +268,22 @@ async fn calls_in_progress_are_answered_and_the_ops_port_stays_open() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_is_made_during_the_drain_is_proven_before_the_end() {
+    let data = tempfile::tempdir().unwrap();
+    let (process, registry) = Process::start(data.path(), TODAY);
+    let next = v1::GetInclusionProofRequest { revision: registry.head().await + 1, tree_size: 0 }.encode_to_vec();
+    let mutation = unfinished(&process).await;
+    let proof = Unfinished::begin(process.listening(), "LogService/GetInclusionProof", &next).await;
+    process.terminate();
+    until_it_drains(&process).await;
+    let answered = (200, "0".to_owned());
+    assert_eq!(mutation.finish().await, answered);
+    assert_eq!(proof.finish().await, answered);
+    let (status, said) = process.wait();
+    assert!(status.success(), "{status}: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_the_drain_and_the_store_is_still_closed() {
     for second in [Process::terminate, Process::interrupt] {
         let data = tempfile::tempdir().unwrap();
