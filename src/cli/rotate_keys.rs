@@ -34,9 +34,9 @@ pub struct RotateKeys {
 /// A step of the rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Step {
-    /// Make the key that signs next, and publish it
+    /// Make the next key and publish it; the present one still signs
     Begin,
-    /// Let it sign, and retire the key before
+    /// Let the next key sign, and retire the one before: remove its private half, and keep its public half
     Finish,
 }
 
@@ -46,9 +46,14 @@ Example:
   cpss-registry rotate-keys finish --data-dir /var/lib/cpss-registry
 
 After each step, send SIGHUP to the server or restart it (`systemctl reload cpss-registry`). Between the steps, wait until
-everybody who keeps a copy of the public keys has the new one. If a key was stolen, do both steps at once. What the old key
-signed is verified as before; what is dated more than 24 hours after `finish` is not. Witnesses need the new
-public key of checkpoints.";
+everybody who keeps a copy of the public keys has the new one. If a key was stolen, do both steps at once.
+
+Old public keys are kept for ever, in keys/ of the data directory and in /.well-known/jwks.json. So what an old key signed is
+verified as before; what is dated more than 24 hours after `finish` is not. The checkpoints between the steps announce
+the next key of checkpoints to witnesses.
+
+Replicas of a shared log have the same keys: rotate them with --keys in the directory that log.signing_keys names, copy it to
+every replica after each step, and reload each.";
 
 #[derive(Serialize)]
 struct Report<'a> {
