@@ -60,7 +60,7 @@ The file has the statement alone, or a JSON object with `signed_receipt` and `in
 GetInclusionProof as JSON). Then the proof is checked too.";
 
 /// What is printed for programs.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Report<'a> {
     genuine: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,11 +114,11 @@ impl VerifyAnswer {
         if self.json {
             print_json(&Report {
                 genuine: true,
-                why: None,
                 typ: Some(statement.typ),
                 kid: Some(&statement.kid),
                 claims: Some(&statement.claims),
                 included_in_tree_of: included,
+                ..Report::default()
             })?;
         } else {
             print(&text::of(statement, included, terminal::width()))?;
@@ -128,9 +128,7 @@ impl VerifyAnswer {
 
     fn say_refused(&self, why: String) -> Result<Outcome, Failure> {
         if self.json {
-            let nothing = (None, None, None);
-            let (typ, kid, claims) = nothing;
-            print_json(&Report { genuine: false, why: Some(why), typ, kid, claims, included_in_tree_of: None })?;
+            print_json(&Report { why: Some(why), ..Report::default() })?;
         } else {
             print(&format!("NOT GENUINE  do not rely on it: {why}\n"))?;
         }
