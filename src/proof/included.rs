@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::jwk::Jwks;
 use super::jws::Statement;
-use super::keys::Purpose;
-use super::tree::{Checkpoint, Hash, Note, VerifierKey, leaf_hash, verify_inclusion};
+use super::tree::{Checkpoint, Hash, leaf_hash, verify_inclusion};
 
 /// The proof that a record is in a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,15 +47,8 @@ impl InclusionProof {
         if !is_same {
             return Err(NotIncluded::OtherRecord);
         }
-        let note = Note::read(&self.checkpoint).map_err(|_| NotIncluded::NotSigned)?;
-        let checkpoint = Checkpoint::read(&note.text).map_err(|_| NotIncluded::NotSigned)?;
-        let name = checkpoint.origin.to_string();
-        let signing = keys.keys().iter().filter(|key| key.purpose() == Purpose::Checkpoints);
-        let mut signing =
-            signing.filter_map(|key| Some(VerifierKey { name: name.clone(), key: key.bytes().try_into().ok()? }));
-        if !signing.any(|key| note.verify(&key).is_ok()) {
-            return Err(NotIncluded::NotSigned);
-        }
+        let checkpoint = Checkpoint::read_signed(&self.checkpoint, keys.of_checkpoints());
+        let checkpoint = checkpoint.map_err(|_| NotIncluded::NotSigned)?;
         let registry = format!("urn:uuid:{}", checkpoint.origin.registry);
         let is_its = receipt.claims.get("iss").is_some_and(|iss| *iss == registry);
         if !is_its || checkpoint.size != self.tree_size {

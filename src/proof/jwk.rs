@@ -124,6 +124,12 @@ impl Jwks {
         self.0.iter().find(|key| key.kid() == kid)
     }
 
+    /// The Ed25519 keys of checkpoints.
+    pub fn of_checkpoints(&self) -> impl Iterator<Item = [u8; 32]> {
+        let of_checkpoints = self.0.iter().filter(|key| key.purpose() == Purpose::Checkpoints);
+        of_checkpoints.filter_map(|key| key.bytes().try_into().ok())
+    }
+
     /// The keys.
     pub fn keys(&self) -> &[PublicKey] {
         &self.0

@@ -17,7 +17,7 @@ use super::shared::Shared;
 use crate::domain::id::Revision;
 use crate::proof::key_ring::KeyRing;
 use crate::proof::keys::KeyError;
-use crate::proof::tree::{Checkpoint, Fork, Note, Origin, VerifierKey};
+use crate::proof::tree::{Checkpoint, Fork, Origin};
 use crate::store::incident::Incident;
 use crate::store::priority::{BELOW_NORMAL, lower_priority, restart_on_panic, yield_now};
 use crate::store::tree::{DIRECTORY, FollowError, TreeError, TreeWriter};
@@ -168,7 +168,7 @@ impl Follower {
         let origin = Origin { registry: registry.to_string(), epoch: epoch.id.to_string() };
         let root = tree.root();
         let checkpoint = Checkpoint { origin, size: revision.0, root, forks, next_key };
-        let note = signed(&checkpoint, &keys.checkpoints)?;
+        let note = checkpoint.signed(&keys.checkpoints.current)?;
         let kid = keys.checkpoints.current.public().kid().to_owned();
         self.shared.checkpoints.publish(SignedCheckpoint { note, revision, root, epoch: epoch.id, kid, next_key });
         Ok(())
@@ -211,15 +211,6 @@ impl Follower {
 /// The key that signs after the present one, if a rotation has begun.
 fn next_key(keys: &KeyRing) -> Option<[u8; 32]> {
     keys.next.as_ref()?.bytes().try_into().ok()
-}
-
-/// The signed note of a checkpoint.
-fn signed(checkpoint: &Checkpoint, keys: &KeyRing) -> Result<String, KeyError> {
-    let (text, key) = (checkpoint.to_string(), &keys.current);
-    let name = checkpoint.origin.to_string();
-    let verifier = VerifierKey { name, key: key.public().bytes().try_into().unwrap_or_default() };
-    let signature = key.sign(text.as_bytes())?;
-    Ok(Note::signed(text, &verifier, &signature).to_string())
 }
 
 /// Waits between looks at the head.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::origin::{Origin, Unreachable};
-use super::state::{Seen, State, StateError, seen};
+use super::state::{Seen, State, StateError};
 use crate::cli::failure::Failure;
-use crate::proof::tree::{Checkpoint, Fork, Hash, Note, NoteError, Tile, VerifierKey};
+use crate::proof::tree::{Checkpoint, Fork, Hash, NoteError, Tile, VerifierKey};
 use crate::store::tree::TreeWriter;
 
 /// How often a checkpoint is read again before it is refused, and the pause before: a replica may be late.
@@ -244,22 +244,18 @@ impl Witness {
     /// The checkpoint in a note, if a trusted key signed it. Without a trusted key, one that the log publishes is trusted
     /// from now on.
     async fn authentic(&mut self, note: &str) -> Result<Seen, Problem> {
-        let refused = |error| Problem::Refused(Refusal::Note(error));
-        let read = Note::read(note).map_err(refused)?;
-        let name = Checkpoint::read(&read.text).map_err(refused)?.origin.to_string();
         if self.state.keys.is_empty() {
             for key in self.origin.keys().await? {
-                if read.verify(&VerifierKey { name: name.clone(), key }).is_ok() {
+                if Checkpoint::read_signed(note, [key]).is_ok() {
                     self.state.trust(key)?;
                 }
             }
         }
-        if let Some(seen) = seen(note.to_owned(), &self.state.keys) {
-            return Ok(seen);
+        match Checkpoint::read_signed(note, self.state.keys.iter().copied()) {
+            Ok(checkpoint) => Ok(Seen { note: note.to_owned(), checkpoint }),
+            Err(NoteError::NotSigned) => Err(Problem::Refused(Refusal::Key)),
+            Err(error) => Err(Problem::Refused(Refusal::Note(error))),
         }
-        let verified = self.state.keys.iter().map(|key| read.verify(&VerifierKey { name: name.clone(), key: *key }));
-        let is_forged = verified.into_iter().any(|verified| verified == Err(NoteError::Signature));
-        Err(Problem::Refused(if is_forged { Refusal::Note(NoteError::Signature) } else { Refusal::Key }))
     }
 
     fn keep(&mut self, seen: Seen, mut tree: TreeWriter, found: Found) -> Result<Found, Problem> {

@@ -21,7 +21,6 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use crate::cli::failure::Failure;
 use crate::proof::jwk::Jwks;
-use crate::proof::keys::Purpose;
 use crate::proof::tree::{Hash, Note, Tile};
 
 /// How long a request may take.
@@ -103,8 +102,7 @@ impl Origin {
         let bytes = self.get(path).await?;
         let text = String::from_utf8_lossy(&bytes);
         let keys = Jwks::parse(&text).map_err(|error| self.failed(path, &error.to_string()))?;
-        let of_checkpoints = keys.keys().iter().filter(|key| key.purpose() == Purpose::Checkpoints);
-        Ok(of_checkpoints.filter_map(|key| key.bytes().try_into().ok()).collect())
+        Ok(keys.of_checkpoints().collect())
     }
 
     async fn get(&mut self, path: &str) -> Result<Vec<u8>, Unreachable> {

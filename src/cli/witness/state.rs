@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use crate::cli::new_file::NewFile;
-use crate::proof::tree::{Checkpoint, Hash, Note, Tile, VerifierKey};
+use crate::proof::tree::{Checkpoint, Hash, Tile};
 use crate::registry::clock;
 use crate::store::tree::{FollowError, TreeError, TreeWriter};
 
@@ -84,7 +84,10 @@ impl State {
                 text.lines().map(key).collect::<Option<Vec<_>>>().ok_or(StateError::Damaged("keys"))?
             }
         };
-        let last = read(&directory.join("latest"))?.map(|note| seen(note, &keys).ok_or(StateError::Damaged("latest")));
+        let last = read(&directory.join("latest"))?.map(|note| {
+            let checkpoint = Checkpoint::read_signed(&note, keys.iter().copied());
+            checkpoint.map(|checkpoint| Seen { note, checkpoint }).map_err(|_| StateError::Damaged("latest"))
+        });
         if last.is_none() && directory.join("seen.jsonl").exists() {
             return Err(StateError::Damaged("latest"));
         }
@@ -154,15 +157,6 @@ impl State {
         file.keep()?;
         File::open(&self.directory)?.sync_all()
     }
-}
-
-/// A note with its checkpoint, if one of the keys signed it.
-pub(super) fn seen(note: String, keys: &[[u8; 32]]) -> Option<Seen> {
-    let read = Note::read(&note).ok()?;
-    let checkpoint = Checkpoint::read(&read.text).ok()?;
-    let name = checkpoint.origin.to_string();
-    let is_signed = keys.iter().any(|key| read.verify(&VerifierKey { name: name.clone(), key: *key }).is_ok());
-    is_signed.then_some(Seen { note, checkpoint })
 }
 
 fn read(path: &Path) -> io::Result<Option<String>> {

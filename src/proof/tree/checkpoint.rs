@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::tile::number;
-use super::{Hash, NoteError};
+use super::{Hash, Note, NoteError, VerifierKey};
+use crate::proof::keys::{KeyError, PrivateKey, Purpose};
 
 /// How every origin begins.
 const SCHEMA: &str = "credential.dmh.ms.gov/registry/";
@@ -50,6 +51,29 @@ impl Checkpoint {
     /// Reads the text of a note.
     pub fn read(text: &str) -> Result<Checkpoint, NoteError> {
         Checkpoint::of_lines(text).ok_or(NoteError::Form)
+    }
+
+    /// Reads the checkpoint in a signed note, if one of these keys signed it.
+    pub fn read_signed(note: &str, keys: impl IntoIterator<Item = [u8; 32]>) -> Result<Checkpoint, NoteError> {
+        let note = Note::read(note)?;
+        let checkpoint = Checkpoint::read(&note.text)?;
+        let (name, mut refused) = (checkpoint.origin.to_string(), NoteError::NotSigned);
+        for key in keys {
+            match note.verify(&VerifierKey { name: name.clone(), key }) {
+                Ok(()) => return Ok(checkpoint),
+                Err(NoteError::Signature) => refused = NoteError::Signature,
+                Err(_) => {}
+            }
+        }
+        Err(refused)
+    }
+
+    /// The signed note of the checkpoint, by a key of checkpoints.
+    pub fn signed(&self, key: &PrivateKey) -> Result<String, KeyError> {
+        let (text, name) = (self.to_string(), self.origin.to_string());
+        let public = key.public().bytes().try_into().map_err(|_| KeyError::NotPublic(Purpose::Checkpoints))?;
+        let signature = key.sign(text.as_bytes())?;
+        Ok(Note::signed(text, &VerifierKey { name, key: public }, &signature).to_string())
     }
 
     fn of_lines(text: &str) -> Option<Checkpoint> {

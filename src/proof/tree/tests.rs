@@ -3,6 +3,7 @@
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::*;
+use crate::proof::keys::{PrivateKey, Purpose};
 
 /// The hashes of some leaves.
 struct Leaves(Vec<Hash>);
@@ -217,4 +218,24 @@ fn a_checkpoint_is_read_as_it_was_written_and_verified_by_its_key() {
         assert_eq!(Checkpoint::read(&text.replacen(from, to, 1)).unwrap_err(), NoteError::Form, "{to:?}");
     }
     assert_eq!(Checkpoint::read(text.trim_end()).unwrap_err(), NoteError::Form);
+}
+
+#[test]
+fn a_checkpoint_is_signed_by_its_key_alone_and_read_by_any_of_a_set() {
+    let key =
+        || PrivateKey::read(Purpose::Checkpoints, &PrivateKey::generate(Purpose::Checkpoints).unwrap(), 0).unwrap();
+    let (signs, other) = (key(), key());
+    let [public, of_other]: [[u8; 32]; 2] = [&signs, &other].map(|key| key.public().bytes().try_into().unwrap());
+    let id = "11111111-1111-4111-8111-111111111111".to_owned();
+    let origin = Origin { registry: id.clone(), epoch: id };
+    let checkpoint = Checkpoint { origin, size: 3, root: [7; 32], forks: Vec::new(), next_key: None };
+    let note = checkpoint.signed(&signs).unwrap();
+    assert_eq!(Checkpoint::read_signed(&note, [of_other, public]), Ok(checkpoint.clone()));
+    assert_eq!(Checkpoint::read_signed(&note, [of_other]), Err(NoteError::NotSigned));
+    let forged = note.replacen("\n3\n", "\n4\n", 1);
+    assert_eq!(Checkpoint::read_signed(&forged, [public, of_other]), Err(NoteError::Signature));
+    assert_eq!(Checkpoint::read_signed(&checkpoint.to_string(), [public]), Err(NoteError::Form));
+    let of_answers = PrivateKey::generate(Purpose::Answers).unwrap();
+    let of_answers = PrivateKey::read(Purpose::Answers, &of_answers, 0).unwrap();
+    assert!(checkpoint.signed(&of_answers).is_err());
 }

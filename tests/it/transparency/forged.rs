@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use cpss_registry::proof::keys::{PrivateKey, Purpose};
-use cpss_registry::proof::tree::{
-    Checkpoint, Fork, Hash, Nodes, Note, Origin, VerifierKey, leaf_hash, perfect_root, root,
-};
+use cpss_registry::proof::tree::{Checkpoint, Fork, Hash, Nodes, Origin, VerifierKey, leaf_hash, perfect_root, root};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -70,10 +68,7 @@ fn checkpoint(of: char, leaves: &[Hash]) -> Checkpoint {
 }
 
 fn signed(checkpoint: &Checkpoint, key: &PrivateKey) -> String {
-    let verifier = VerifierKey { name: checkpoint.origin.to_string(), key: public(key) };
-    let text = checkpoint.to_string();
-    let signature = key.sign(text.as_bytes()).unwrap();
-    Note::signed(text, &verifier, &signature).to_string()
+    checkpoint.signed(key).unwrap()
 }
 
 impl Log {

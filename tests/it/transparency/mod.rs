@@ -10,8 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use cpss_registry::proof::jwk::Jwks;
-use cpss_registry::proof::keys::Purpose;
-use cpss_registry::proof::tree::{Checkpoint, Hash, Note, VerifierKey};
+use cpss_registry::proof::tree::{Checkpoint, Hash};
 use cpss_registry::proto::v1;
 
 use crate::harness::Client;
@@ -25,13 +24,7 @@ fn hash(bytes: &[u8]) -> Hash {
 /// The checkpoint in a note that a key of the server signed.
 async fn verified(client: &Client, note: &str) -> Checkpoint {
     let keys = client.ask(v1::GetSigningKeysRequest::default()).await.jwks;
-    let read = Note::read(note).unwrap();
-    let checkpoint = Checkpoint::read(&read.text).unwrap();
-    let keys = Jwks::parse(&keys).unwrap();
-    let key = keys.keys().iter().find(|key| key.purpose() == Purpose::Checkpoints).unwrap();
-    let key = VerifierKey { name: checkpoint.origin.to_string(), key: key.bytes().try_into().unwrap() };
-    assert_eq!(read.verify(&key), Ok(()));
-    checkpoint
+    Checkpoint::read_signed(note, Jwks::parse(&keys).unwrap().of_checkpoints()).unwrap()
 }
 
 /// Waits until a checkpoint has every record that was known, and returns its text.
