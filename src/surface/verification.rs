@@ -129,13 +129,17 @@ impl VerificationService for Contract {
         request: Request<v1::GetCredentialRequest>,
     ) -> Result<Response<Preencoded<v1::GetCredentialResponse>>, Status> {
         let context = context(&request)?;
-        let request = request.into_inner();
+        let mut request = request.into_inner();
         let signer = self.signer("sign", request.sign)?;
         let asked = decode::get_credential(&request).map_err(|rejection| status::rejected(&rejection))?;
         let snapshot = self.pin_at(asked.known_at).await?;
         let found = AuditEntry::person(Some(asked.number), snapshot.today);
         let method = "VerificationService/GetCredential";
         let timeline = self.on_file(&context, method, &snapshot, found, (asked.number, asked.family_name)).await?;
+        if timeline.names.is_redacted() {
+            // No name was compared, so none is claimed.
+            request.family_name.clear();
+        }
         let today = day_asked(&snapshot, "as_of", None)?;
         let response = Preencoded::built(&v1::GetCredentialResponse {
             credential: context.credential(&timeline, today),
@@ -184,7 +188,7 @@ impl Contract {
     }
 
     /// Returns the timeline of a number that is on file, if the caller may see it and the family name, if given, is the
-    /// holder's. Writes the read to the audit before it is looked up: as refused, if the search is.
+    /// holder's or those of the holder are redacted. Writes the read to the audit before it is looked up: as refused, if the search is.
     async fn on_file(
         &self,
         context: &CallContext,
@@ -205,8 +209,9 @@ impl Contract {
         } else {
             None
         };
-        let is_holder = |timeline: &Timeline| {
-            family_name.is_none_or(|family| timeline.names.folded().any(|(_, name)| *name == *family))
+        let is_holder = |Timeline { names, .. }: &Timeline| {
+            let is_theirs = |family: String| names.folded().any(|(_, name)| *name == *family);
+            names.is_redacted() || family_name.is_none_or(is_theirs)
         };
         let found = match timeline {
             None => Err(Miss::NotFound),

@@ -12,6 +12,7 @@ use crate::harness::requests::{
     BORN, change_name, date, facts_of_specialist, name, register_specialist, transfer, verify,
 };
 use crate::harness::{Client, Process, TODAY, files_below};
+use crate::signed::checked;
 
 /// Texts that only the files about the person had, in the forms in which they are stored.
 const TRACES: [&str; 5] = ["Quillon", "quillon", "Example-Stone", "examplestone", "Hollis"];
@@ -136,6 +137,16 @@ async fn answers_say_what_was_removed(registry: &Client, person: &crate::harness
         let held = registry.verification_of(by_holder("Quillon", family)).await;
         assert_eq!(held.reasons().next(), Some(Reason::CredentialNotOnFile));
     }
+    let asked = v1::GetCredentialRequest {
+        credential_number: person.number.clone(),
+        family_name: "Abernathy-Example".to_owned(),
+        sign: true,
+        ..Default::default()
+    };
+    let got = registry.ask(asked).await;
+    assert!(got.credential.unwrap().display_name.is_empty());
+    let claims = checked(registry, &got.signed_answer).await.claims;
+    assert_eq!(claims["asked"]["family_name_checked"], false);
     let asked = v1::FindSpecialistsRequest { birth_date: Some(date(BORN)), ..Default::default() };
     let born = registry.ask(asked).await.specialists;
     assert!(born.iter().all(|one| one.specialist_id != person.specialist_id), "{born:?}");

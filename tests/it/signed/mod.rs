@@ -18,7 +18,7 @@ async fn key_set(client: &Client) -> Jwks {
 }
 
 /// Reads a statement that must be good.
-async fn checked(client: &Client, statement: &str) -> Statement {
+pub async fn checked(client: &Client, statement: &str) -> Statement {
     jws::verify(statement, &key_set(client).await).unwrap_or_else(|refused| panic!("{refused}: {statement}"))
 }
 
