@@ -62,6 +62,7 @@ async function ask(next, then = () => {}) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
+  let isAnswered = false;
   byId("look-up").setAttribute("aria-busy", "true");
   try {
     const { verification } = await call("VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
@@ -70,18 +71,21 @@ async function ask(next, then = () => {}) {
     answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification) });
     say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
     then();
+    isAnswered = true;
     asked = { ...next, verification };
     await showPast(asked, signal);
   } catch (error) {
-    failed(error);
+    if (!signal.aborted) failed(error, isAnswered);
   } finally {
     if (!signal.aborted) byId("look-up").removeAttribute("aria-busy");
   }
 }
 
-function failed(error) {
+// Says why there is no answer, or, after one, why there is no timeline.
+function failed(error, isAnswered) {
   if (error.code === "invalid_argument" && question.showViolations(error.fields)) return;
-  for (const part of ["answer", "past"]) byId(part).hidden = true;
+  byId("answer").hidden = !isAnswered;
+  byId("past").hidden = true;
   trouble.show(byId("trouble"), error);
 }
 
@@ -92,9 +96,9 @@ async function showPast(next, signal) {
   next.head ??= Number(state.knownAtRevision);
   // Without a credential there is no timeline, unless one was shown: then nothing was on record at that time.
   if (!credential && !next.number) return;
-  byId("past").hidden = false;
   if (!credential) {
     setSliders(next);
+    byId("past").hidden = false;
     return timeline.clear("Nothing was on record then that could be shown here.");
   }
   next.number ??= credential.credentialNumber;
@@ -114,6 +118,7 @@ async function showPast(next, signal) {
     marks: { today: standings.answer.asOf, asOf: state.asOf, settlesOn: state.settled ? undefined : state.settlesOn },
   };
   next.range ??= timeline.range(shown);
+  byId("past").hidden = false;
   timeline.show({ ...shown, range: next.range });
   setSliders(next);
 }

@@ -128,6 +128,26 @@ export async function seeTheTimeline({ browser, url, tokens }) {
   await tab.close();
 }
 
+export async function seeTheAnswerWithoutATimeline({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.auditor);
+  await lookUp(tab, CURRENT);
+  await shown(tab, "#timeline svg");
+  await tab.setRequestInterception(true);
+  tab.on("request", (request) => {
+    if (!/ListStandingPeriods/.test(request.url())) return request.continue();
+    const body = JSON.stringify({ code: "resource_exhausted", message: "the quota of this client is used up" });
+    return request.respond({ status: 429, contentType: "application/json", body });
+  });
+  await lookUp(tab, CURRENT);
+  await says(tab, "#trouble", /the quota of this client is used up/);
+  await says(tab, "#verdict", /^Yes\.$/);
+  check(await tab.$eval("#answer", (part) => part.checkVisibility()), "the answer stays");
+  check(!(await tab.$eval("#past", (part) => part.checkVisibility())), "no timeline is shown");
+  await sound();
+  await tab.close();
+}
+
 export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
   const payer = await open(browser, url);
   await signIn(payer.tab, tokens.payer);
