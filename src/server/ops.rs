@@ -1,4 +1,4 @@
-//! The ops port: health over gRPC, and `/livez`, `/readyz` and `/metrics` over HTTP. It is plaintext, since probes and
+//! The ops port: health over gRPC, and `/livez`, `/readyz`, `/metrics` and `/status` over HTTP. It is plaintext, since probes and
 //! scrapers have no certificates. It serves no personal data.
 //!
 //! Anyone who can reach the port may connect, so the resources of its connections are bounded. At the limit, a new
@@ -9,6 +9,7 @@ mod connection;
 mod probes;
 mod process;
 mod readings;
+mod status;
 
 use std::io;
 use std::path::PathBuf;
@@ -135,10 +136,11 @@ impl Ops {
 
     /// The routes of the port.
     fn routes(self) -> Routes {
-        let (live, ready) = (self.clone(), self.clone());
+        let (live, ready, status) = (self.clone(), self.clone(), self.clone());
         let http = Router::new()
             .route("/livez", get(async move || live.livez()))
-            .route("/readyz", get(async move |uri: Uri, headers: HeaderMap| ready.readyz(&uri, &headers).await));
+            .route("/readyz", get(async move |uri: Uri, headers: HeaderMap| ready.readyz(&uri, &headers).await))
+            .merge(status.status_routes());
         let health = CallsOnly(HealthServer::new(self.health.service()));
         let http = http.route("/metrics", get(move || self.clone().scrape()));
         Routes::from(http).add_service(health)

@@ -8,6 +8,7 @@ work=$(mktemp -d)
 server=
 address=
 http_address=
+ops_address=
 listen=127.0.0.1:0
 http_listen=127.0.0.1:0
 cleanup() {
@@ -24,7 +25,7 @@ fail() {
     exit 1
 }
 
-# Starts the registry with these flags and waits until it accepts calls. Sets `address` and `http_address`.
+# Starts the registry with these flags and waits until it accepts calls. Sets `address`, `http_address` and `ops_address`.
 start() {
     : >"$work/log" # there before the first look at it, whichever process is quicker
     "$binary" serve "$@" --listen "$listen" --http-listen "$http_listen" --ops-listen 127.0.0.1:0 \
@@ -33,6 +34,8 @@ start() {
     for ((tick = 0; tick < start_seconds * 10; tick++)); do
         address=$(sed -n 's/^listening on \([^ ]*\)$/\1/p' "$work/log")
         http_address=$(sed -n 's/^listening on \([^ ]*\) (HTTP)$/\1/p' "$work/log")
+        # shellcheck disable=SC2034 # for the scripts that source this file
+        ops_address=$(sed -n 's/.* ops_listen=\([^ ]*\) .*/\1/p' "$work/log")
         [[ -n $address && -n $http_address ]] && return
         kill -0 "$server" 2>/dev/null || fail "the server ended before it was listening"
         sleep 0.1

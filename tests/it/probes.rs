@@ -50,5 +50,29 @@ async fn a_check_that_fails_has_its_reason_and_questions_are_still_answered() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let disk = json["checks"].as_array().unwrap().iter().find(|check| check["name"] == "data_disk").unwrap();
     assert!(disk["ok"] == false && disk["reason"].as_str().unwrap().contains("bytes are free"), "{json}");
+    let (status, page) = get(process.ops(), "/status").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(page.contains("<h1 class=\"part\">Questions are answered. 2 checks fail.</h1>"), "{page}");
+    assert!(page.contains("<p class=\"cause\">disk: the disk does not accept writes</p>"), "{page}");
     process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_page_says_what_works_and_names_no_client() {
+    let place = TlsServer::start();
+    let ops = place.process.ops();
+    place.client("registrar").await.ask(question()).await;
+    let (status, page) = get(ops, "/status").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(page.contains("<h1 class=\"ok\">All checks pass.</h1>"), "{page}");
+    for check in Check::ALL {
+        let row = format!("<code>{}</code></th><td>{}</td>", check.name(), check.passes());
+        assert!(page.contains(&row), "{row}: {page}");
+    }
+    for fact in ["Head", "Epoch", "Latest signed checkpoint", "Certificate of the server", "Last backup", "Version"] {
+        assert!(page.contains(&format!("<th scope=\"row\">{fact}</th>")), "{fact}: {page}");
+    }
+    assert!(page.contains("<td>none is known</td>"), "{page}");
+    assert!(!page.contains("registrar") && !page.contains("<script"), "{page}");
+    assert_eq!(get(ops, "/status.css").await.0, "HTTP/1.1 200 OK");
 }

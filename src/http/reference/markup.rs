@@ -2,20 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// A text with the characters that HTML gives a meaning replaced.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            _ => escaped.push(letter),
-        }
-    }
-    escaped
-}
+use crate::http::escape::escaped;
 
 /// A comment as HTML.
 pub(super) fn html(comment: &str) -> String {

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::markup::{escaped, html};
+use super::markup::html;
 use super::ordered::Ordered;
+use crate::http::escaped;
 use crate::http::media::JSON_LINES;
 
 /// The style of the page, which stands in it.

@@ -32,8 +32,8 @@ configuration! {
 
         /// The address of the ops port: health and metrics
         ///
-        /// It serves grpc.health.v1, /livez, /readyz and /metrics, in plaintext and without personal data. Keep it off
-        /// any network that clients reach.
+        /// It serves grpc.health.v1, /livez, /readyz, /metrics and /status, in plaintext and without personal data. Keep
+        /// it off any network that clients reach.
         ops_listen: SocketAddr = loopback(9090), flag "ops-listen" "ADDR";
 
         /// The address of the HTTP port, which serves the contract as JSON; port 0 picks a free one

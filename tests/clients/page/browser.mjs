@@ -30,7 +30,7 @@ const SIZES = { desktop: { width: 1100, height: 900 }, phone: { width: 375, heig
 
 // Opens a tab at the registry. `faults` has everything that no page may do; `refusals` the calls that were refused,
 // which the browser's console repeats.
-export async function open(browser, url, { size = "desktop", dark = false, script } = {}) {
+export async function open(browser, url, { path = "/", size = "desktop", dark = false, script } = {}) {
   const tab = await browser.newPage();
   const faults = [];
   const refusals = [];
@@ -57,7 +57,7 @@ export async function open(browser, url, { size = "desktop", dark = false, scrip
   if (script) await tab.evaluateOnNewDocument(script);
   await tab.setViewport(SIZES[size]);
   if (dark) await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
-  await tab.goto(`${url}/`);
+  await tab.goto(url + path);
   const sound = async () => {
     faults.push(...(await tab.evaluate(() => violations)));
     check(faults.length === 0, `the page did what it may not: ${faults.join("; ")}`);
@@ -99,6 +99,12 @@ export async function lookUp(tab, number) {
   await tab.type("#number", number);
   await tab.keyboard.press("Enter");
   await shown(tab, "#answer");
+}
+
+// Everything is within the width of the window.
+export async function fits(tab, what) {
+  const beyond = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check(beyond <= 0, `${what} is ${beyond} pixels too wide`);
 }
 
 // What axe finds that is serious.

@@ -1,8 +1,8 @@
 // Runs every story of the page, one after the other.
 //
-//     node main.mjs DIRECTORY URL PICTURES
+//     node main.mjs DIRECTORY URL OPS PICTURES
 //
-// DIRECTORY has what `init` wrote for the clients, and the registry's own server.crt.
+// DIRECTORY has what `init` wrote for the clients, and the registry's own server.crt. OPS is the URL of the ops port.
 
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -11,9 +11,10 @@ import path from "node:path";
 import { launch } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import * as looks from "./looks.mjs";
+import * as status from "./status.mjs";
 import * as use from "./use.mjs";
 
-const [directory, url, pictures] = process.argv.slice(2);
+const [directory, url, ops, pictures] = process.argv.slice(2);
 const token = (name) => fs.readFileSync(path.join(directory, `${name}.token`), "utf8").trim();
 const tokens = {
   registrar: token("registrar-desk"),
@@ -36,8 +37,8 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 
 const browser = await launch(directory);
 try {
-  const place = { browser, url, tokens, axe, pictures, expire };
-  for (const story of [...Object.values(use), ...Object.values(looks), ...Object.values(hostile)]) {
+  const place = { browser, url, ops, tokens, axe, pictures, expire };
+  for (const story of [...Object.values(use), ...Object.values(looks), ...Object.values(status), ...Object.values(hostile)]) {
     const begun = Date.now();
     await story(place).catch(async (error) => {
       const tab = (await browser.pages()).at(-1);

@@ -32,6 +32,7 @@ mkdir -p "$pictures" "$work/client"
 cp "$here"/*.mjs "$here/package.json" "$work/client/"
 ln -s "$NODE_MODULES" "$work/client/node_modules"
 start --config "$place/config.toml"
-timeout 300 node "$work/client/main.mjs" "$place" "https://localhost:${http_address##*:}" "$pictures" ||
+timeout 300 node "$work/client/main.mjs" "$place" "https://localhost:${http_address##*:}" "http://$ops_address" \
+    "$pictures" ||
     fail "the page did not do what it should"
 stop
