@@ -191,6 +191,7 @@ const TABLE: &[(&str, &str, &[Grant])] = &[
     ("ChangeService", "ListChanges", RECORD),
     ("OperationsService", "StreamBackup", OPERATORS),
     ("OperationsService", "GetStatus", STATUS),
+    ("OperationsService", "GetCaller", ANYONE),
     ("LogService", "GetCheckpoint", ANYONE),
     ("LogService", "GetInclusionProof", ANYONE),
     ("LogService", "GetConsistencyProof", ANYONE),

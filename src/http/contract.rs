@@ -155,6 +155,7 @@ mod tests {
             "LogService/GetConsistencyProof",
             "LogService/GetInclusionProof",
             "LogService/GetSigningKeys",
+            "OperationsService/GetCaller",
             "OperationsService/GetStatus",
             "ProviderService/GetProgramStatistics",
         ];

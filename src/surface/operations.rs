@@ -72,6 +72,13 @@ impl OperationsService for Contract {
         let checked = tokio::task::spawn_blocking(move || checks.run()).await;
         Ok(Response::new(encode::status(checked.map_err(|_| status::internal())?)))
     }
+
+    async fn get_caller(
+        &self,
+        request: Request<v1::GetCallerRequest>,
+    ) -> Result<Response<v1::GetCallerResponse>, Status> {
+        Ok(Response::new(encode::caller(&context(&request)?.caller)))
+    }
 }
 
 impl Contract {

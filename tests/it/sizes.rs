@@ -342,6 +342,7 @@ macro_rules! pages {
 
 async fn lists(client: &Client, sizes: &mut Sizes) {
     sizes.of(client, v1::GetStatusRequest::default()).await;
+    sizes.of(client, v1::GetCallerRequest::default()).await;
     sizes.of(client, v1::GetCheckpointRequest::default()).await;
     sizes.of(client, v1::GetInclusionProofRequest { revision: 1, tree_size: 0 }).await;
     sizes.of(client, v1::GetConsistencyProofRequest { first_size: 1, second_size: 0 }).await;

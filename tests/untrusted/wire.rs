@@ -133,6 +133,7 @@ requests! {
         }
     }
     GetStatusRequest(_request) => {}
+    GetCallerRequest(_request) => {}
     GetCheckpointRequest(_request) => {}
     GetInclusionProofRequest(request) => { drop(decode::inclusion_proof(&request)); }
     GetConsistencyProofRequest(request) => { drop(decode::consistency_proof(&request)); }

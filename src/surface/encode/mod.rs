@@ -32,7 +32,7 @@ pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
 pub use self::provider::{identifier, provider};
 pub use self::review::review_item;
 pub use self::rule_set::{AdoptedRules, criterion_result, fee, rule_set};
-pub use self::status::status;
+pub use self::status::{caller, status};
 pub use self::time::{date, days, timestamp};
 pub use self::transparency::{checkpoint, consistency_proof, inclusion_proof};
 pub use self::wire::Wire;

@@ -8,6 +8,7 @@ pub mod health;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cpss_registry::auth;
+use cpss_registry::proto::v1::GetCallerRequest;
 use prost::bytes::Bytes;
 use prost_types::MethodDescriptorProto;
 use tonic::Code;
@@ -73,6 +74,7 @@ const TABLE: &str = "
     ChangeService/ListChanges                          registrar           provider payer auditor
     OperationsService/StreamBackup                                                          operator
     OperationsService/GetStatus                        registrar                          auditor operator
+    OperationsService/GetCaller                        registrar certifier provider payer auditor operator
     LogService/GetCheckpoint                           registrar certifier provider payer auditor operator
     LogService/GetInclusionProof                       registrar certifier provider payer auditor operator
     LogService/GetConsistencyProof                     registrar certifier provider payer auditor operator
@@ -117,6 +119,22 @@ fn the_contract_and_both_tables_name_the_same_methods() {
     assert_eq!(code, contract, "the table of auth/permissions.rs and the descriptor set");
     assert_eq!(test, contract, "this test's table and the descriptor set");
     assert_eq!((auth::methods().count(), table().len()), (contract.len(), contract.len()), "each once");
+}
+
+#[tokio::test]
+async fn each_role_learns_who_it_is_and_what_it_may_call() {
+    let server = TestServer::start(TODAY).await;
+    for role in ROLES {
+        let provider = if *role == "provider" { "example-region-9" } else { "" };
+        let caller = if provider.is_empty() { (*role).to_owned() } else { format!("{role}:{provider}") };
+        let answer = server.client().calling_as(&caller).ask(GetCallerRequest::default()).await;
+        assert_eq!((&*answer.role, &*answer.provider_id), (*role, provider));
+        assert!(!answer.client.is_empty());
+        let allowed = table().into_iter().filter(|row| row.roles.contains(role));
+        let allowed: BTreeSet<_> = allowed.map(|row| row.method.to_owned()).collect();
+        assert_eq!(answer.methods, allowed.into_iter().collect::<Vec<_>>(), "{role}");
+    }
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -253,6 +253,7 @@ services! {
     }
     operations: operations_service_client::OperationsServiceClient {
         get_status(GetStatusRequest) -> GetStatusResponse;
+        get_caller(GetCallerRequest) -> GetCallerResponse;
     }
     log: log_service_client::LogServiceClient {
         get_checkpoint(GetCheckpointRequest) -> GetCheckpointResponse;

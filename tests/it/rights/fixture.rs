@@ -100,6 +100,7 @@ pub fn call(method: &str, row: &Row, named: &str) -> Vec<Bytes> {
         "ProviderService" => certifiers(name, row),
         "RecordService" | "ChangeService" => record(name, row),
         "OperationsService" if name == "GetStatus" => of(v1::GetStatusRequest::default()),
+        "OperationsService" if name == "GetCaller" => of(v1::GetCallerRequest::default()),
         "OperationsService" => of(v1::StreamBackupRequest::default()),
         "LogService" => transparency(name),
         _ => panic!("no request for {method}"),

@@ -18,6 +18,8 @@ use crate::harness::requests::end_job;
 const OF_NO_PERSON: &[&str] = &[
     // The server.
     "OperationsService/GetStatus",
+    // The caller itself.
+    "OperationsService/GetCaller",
     // Hashes and public keys.
     "LogService/GetCheckpoint",
     "LogService/GetInclusionProof",

@@ -58,7 +58,7 @@ fn reach(method: &str, role: &str) -> Reach {
     match (service, name, role) {
         ("OperationsService", "StreamBackup", "operator") => Reached,
         ("OperationsService", "GetStatus", "registrar" | "auditor" | "operator") => Reached,
-        ("LogService", ..) => Reached,
+        ("LogService", ..) | ("OperationsService", "GetCaller", _) => Reached,
         ("OperationsService", ..) | (_, _, "operator") => Denied,
         ("ProviderService", "GetProvider" | "ListProviders" | "GetProgramStatistics", "registrar" | "auditor") => {
             Reached
