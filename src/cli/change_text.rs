@@ -100,4 +100,23 @@ mod tests {
         let text = change(&Change { change: Some(Kind::Standing(issued)) });
         assert!(text.starts_with("the new credential: current"), "{text}");
     }
+
+    #[test]
+    fn the_page_for_a_person_says_the_same_about_coverage() {
+        let script = include_str!("../http/page/words.js");
+        let json = script.split_once("export default").unwrap().1.trim().trim_end_matches(';');
+        let words: serde_json::Value = serde_json::from_str(json).unwrap();
+        for number in 1.. {
+            let Ok(coverage) = Coverage::try_from(number) else { break };
+            let change = CoverageChange {
+                credential_number: "CPS-1".into(),
+                provider_id: "region-1".into(),
+                coverage: number,
+                ..CoverageChange::default()
+            };
+            let text = super::change(&Change { change: Some(Kind::Coverage(change)) });
+            let covers = words["coverages"][coverage.as_str_name()].as_str().unwrap();
+            assert_eq!(text, format!("region-1 {covers} CPS-1 on all days"));
+        }
+    }
 }

@@ -252,6 +252,10 @@ mod tests {
             let Ok(known) = Designation::try_from(number) else { break };
             assert_eq!(words["designations"][known.as_str_name()], designation(known));
         }
+        for number in 1.. {
+            let Ok(known) = ReviewReason::try_from(number) else { break };
+            assert_eq!(words["reviews"][known.as_str_name()], review_reason(known));
+        }
     }
 
     #[test]

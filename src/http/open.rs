@@ -18,9 +18,9 @@ use super::{HttpListener, reply};
 use crate::auth::peer::Peer;
 
 /// The numbers of requests per second that all connections together may send: for the reference, and for the page,
-/// which a browser fetches in a dozen parts.
+/// which a browser fetches in some thirty parts.
 const REFERENCE_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
-const PAGE_PER_SECOND: NonZeroU32 = NonZeroU32::new(120).unwrap();
+const PAGE_PER_SECOND: NonZeroU32 = NonZeroU32::new(300).unwrap();
 
 /// After this number of seconds all of these requests may be sent again.
 const RETRY_SECONDS: &str = "1";
@@ -85,8 +85,8 @@ impl Open {
         let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
         let with_policy = |part| Static { policy: Some(HeaderValue::from_static(page::POLICY)), ..part };
         let part = |part: &Part| match part.path {
-            page::DOCUMENT => with_policy(Static::of(part.media, part.text.to_owned())),
-            _ => Static::of(part.media, part.text.to_owned()),
+            page::DOCUMENT => with_policy(Static::of(part.media, page::served(part))),
+            _ => Static::of(part.media, page::served(part)),
         };
         Open {
             parts: page::PARTS.iter().map(part).collect(),

@@ -11,8 +11,17 @@ function filled(element, attributes, children) {
     if (value === true) element.setAttribute(name, "");
     else if (value !== undefined && value !== false) element.setAttribute(name, value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== ""));
+  element.append(...shown(children));
   return element;
+}
+
+function shown(children) {
+  return children.flat(Infinity).filter((child) => child !== undefined && child !== "");
+}
+
+// Puts these in the place of what an element holds.
+export function fill(place, ...children) {
+  place.replaceChildren(...shown(children));
 }
 
 export function element(name, attributes = {}, ...children) {
@@ -28,6 +37,22 @@ export function button(text, attributes, act) {
   const made = element("button", { type: "button", ...attributes }, text);
   made.addEventListener("click", act);
   return made;
+}
+
+// A table that may be wider than the window. A row is a list of cells, whose first is its heading if `isHeaded`.
+export function table(label, kind, heads, rows, isHeaded) {
+  const head = element("tr", {}, heads.map((text) => element("th", { scope: "col" }, text)));
+  const cell = (it, at) => (isHeaded && at === 0 ? element("th", { scope: "row" }, it) : element("td", {}, it));
+  const body = rows.map((row) => element("tr", {}, row.map(cell)));
+  const made = element("table", { class: kind }, element("thead", {}, head), element("tbody", {}, body));
+  return element("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": label }, made);
+}
+
+// Offers a text as a file.
+export function download(name, type, text) {
+  const href = URL.createObjectURL(new Blob([text], { type }));
+  element("a", { href, download: name }).click();
+  URL.revokeObjectURL(href);
 }
 
 // The terms and values of a list; those without a value are left out.

@@ -3,13 +3,14 @@
 import { byId, say } from "./dom.js";
 import * as lookup from "./lookup.js";
 import * as registrar from "./registrar.js";
-import { Refusal, call, explained, hasToken, isIdentified, onIdle, onUnknown, setToken } from "./registry.js";
+import { Refusal, explained, hasToken, isIdentified, learnRights, may, onIdle, onUnknown, setToken } from "./registry.js";
 import * as report from "./report.js";
 import * as roster from "./roster.js";
 import * as trouble from "./trouble.js";
 
 // The script of each section, by the id of its element. Each has `prepare`, which runs once; `clear`, which takes away
-// what is shown; and `forget`, which takes away what was typed, too.
+// what is shown; `forget`, which takes away what was typed, too; and it may have `open`, which runs whenever the section
+// comes into view.
 const SECTIONS = { "look-up": lookup, roster, report, registrar };
 const FIRST = "look-up";
 
@@ -24,13 +25,19 @@ function begin() {
   onUnknown((refusal) => leave(explained(refusal), true));
   // A page that a browser keeps to go back to keeps nothing of this.
   addEventListener("pagehide", () => leave(""));
-  enter();
+  if (isIdentified) identify();
+  else enter();
+}
+
+// The sections that the caller may use.
+function allowed() {
+  return [...byId("sections").children].filter((link) => !link.hidden).map((link) => link.hash.slice("#/".length));
 }
 
 // The section that the fragment of the address names. Nothing else ever stands in an address.
 function section() {
   const named = location.hash.slice("#/".length);
-  return Object.hasOwn(SECTIONS, named) ? named : FIRST;
+  return allowed().includes(named) ? named : (allowed()[0] ?? FIRST);
 }
 
 // Shows the section of the address. False if the fragment names something else, such as the content.
@@ -41,13 +48,15 @@ function showSection() {
     if (link.hash === `#/${section()}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  if (!byId("desk").hidden) SECTIONS[section()].open?.();
   return true;
 }
 
-// Shows the sections, or asks for a token first.
+// Shows what the caller may use, or asks for a token first.
 function enter() {
   const mayAsk = isIdentified || hasToken();
   byId("sign-in").hidden = mayAsk;
+  for (const part of document.querySelectorAll("[data-needs]")) part.hidden = !may(part.dataset.needs);
   for (const id of ["desk", "sections"]) byId(id).hidden = !mayAsk;
   byId("leave").hidden = isIdentified || !mayAsk;
   showSection();
@@ -62,15 +71,20 @@ async function signIn(event) {
   if (!isToken) return byId("token").focus();
   byId("token").value = "";
   setToken(token);
+  await identify();
+}
+
+// Learns what the caller may do, and shows it.
+async function identify() {
   try {
-    // Anyone whom the registry knows may ask for the public keys.
-    await call("LogService/GetSigningKeys", {});
+    await learnRights();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (error.code !== "unauthenticated") leave(explained(error), true);
+    if (error.code !== "unauthenticated" || isIdentified) leave(explained(error), true);
     return;
   }
   enter();
+  if (allowed().length === 0) return leave("Your role has nothing to do on this page. It may use the interfaces for programs.");
   byId(`${section()}-heading`).focus();
 }
 

@@ -2,6 +2,9 @@
 
 const PACKAGE = "/ms.dmh.credential.v1.";
 
+// The headers of a call with one message.
+const ONE = { "content-type": "application/json", "connect-protocol-version": "1" };
+
 // After this time without use the token is forgotten.
 const IDLE_MS = 15 * 60 * 1000;
 
@@ -10,12 +13,18 @@ let idle;
 let lastUse = 0;
 let whenIdle = () => {};
 let whenUnknown = () => {};
+let rights = new Set();
+// Ends the calls of a caller who is forgotten, so that nothing of theirs is shown to the next one.
+let session = new AbortController();
 
 // True if the browser shows a certificate, or the server is for development: then there is no token.
 export const isIdentified = document.documentElement.dataset.identity === "given";
 
 export function setToken(text) {
   token = text;
+  if (!isIdentified) rights = new Set();
+  session.abort();
+  session = new AbortController();
 }
 
 export function hasToken() {
@@ -56,29 +65,51 @@ export class Refusal extends Error {
 }
 
 // Calls a method, such as "VerificationService/VerifyCredential". Throws a Refusal, or the AbortError of `signal`.
-export async function call(method, message, signal) {
-  const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
-  if (token) headers.authorization = `Bearer ${token}`;
+export async function call(method, message, signal = session.signal) {
+  const response = await post(PACKAGE + method, ONE, JSON.stringify(message), signal);
+  const answer = await response.json().catch(() => undefined);
+  signal.throwIfAborted();
+  if (answer) return answer;
+  throw new Refusal({ code: "unknown", message: "the answer was cut off" });
+}
+
+// Calls a method that answers with a stream. Returns all of it.
+export async function callForAll(method, message) {
+  const { signal } = session;
+  const response = await post(PACKAGE + method, { ...ONE, accept: "application/x-ndjson" }, JSON.stringify(message), signal);
+  const text = await response.text();
+  signal.throwIfAborted();
+  const answers = text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+  const failed = answers.find(({ error }) => error);
+  if (failed) throw new Refusal(failed.error);
+  return answers;
+}
+
+// Posts bytes to a path. Throws as `call` does.
+export async function post(path, headers, body, signal = session.signal) {
+  if (token) headers = { ...headers, authorization: `Bearer ${token}` };
   let response;
   try {
-    response = await fetch(PACKAGE + method, {
-      method: "POST",
-      headers,
-      body: JSON.stringify(message),
-      cache: "no-store",
-      redirect: "error",
-      signal,
-    });
+    response = await fetch(path, { method: "POST", headers, body, cache: "no-store", redirect: "error", signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal({ code: "unreachable", message: "the registry was not reached" });
   }
+  if (response.ok) return response;
   const answer = await response.json().catch(() => undefined);
-  signal?.throwIfAborted();
-  if (response.ok && answer) return answer;
+  signal.throwIfAborted();
   const refusal = new Refusal(answer ?? { code: "unknown", message: `HTTP ${response.status}` }, response.headers.get("retry-after"));
   if (refusal.code === "unauthenticated" && token) whenUnknown(refusal);
   throw refusal;
+}
+
+// Asks which methods the caller may call.
+export async function learnRights() {
+  rights = new Set((await call("OperationsService/GetCaller", {})).methods);
+}
+
+export function may(method) {
+  return rights.has(method);
 }
 
 // What went wrong, in a sentence that says what to do.

@@ -1,7 +1,143 @@
-// Report: a start or an end of a job.
+// Report: a start or an end of a job, and what to do about a report that was wrong.
 
-export function prepare() {}
+import { dayInWords, dayNumber } from "./dates.js";
+import { button, byId, element, fill } from "./dom.js";
+import { run } from "./effects.js";
+import { form } from "./form.js";
+import * as history from "./history.js";
+import * as record from "./record.js";
+import { call, may } from "./registry.js";
+import * as trouble from "./trouble.js";
 
-export function clear() {}
+const PERSON = { name: "person", label: "Credential number", hint: "or the person's id, SP-…", required: true, capitals: "characters" };
 
-export function forget() {}
+const REASONS = [
+  ["EMPLOYMENT_END_REASON_RESIGNED", "The person resigned"],
+  ["EMPLOYMENT_END_REASON_DISMISSED", "We dismissed the person"],
+  ["EMPLOYMENT_END_REASON_POSITION_ENDED", "The position ended"],
+  ["EMPLOYMENT_END_REASON_TRANSFERRED", "The person went to another provider"],
+  ["EMPLOYMENT_END_REASON_OTHER", "Another reason"],
+];
+
+const STARTED = {
+  fields: [
+    PERSON,
+    { name: "familyName", label: "Family name", hint: "to check the number" },
+    { name: "birthDate", label: "Birth date", hint: "needed for somebody new to you", type: "date" },
+    { name: "firstDay", label: "First day of work", type: "date", required: true },
+    { name: "lastDay", label: "Last day of work", hint: "empty: open", type: "date" },
+    { name: "position", label: "Position", hint: "optional", capitals: "sentences" },
+    { name: "providerId", label: "Employer", hint: "its id", needs: "EmploymentService/TransferEmployments", required: true },
+    { name: "supervised", label: "A mental health professional supervises the work", type: "flag" },
+  ],
+  command: (said) => ({ title: "Start of a job", method: "EmploymentService/ReportEmploymentStart", message: named(said, "specialistId"), beside: notes }),
+};
+
+const ENDED = {
+  fields: [
+    { ...PERSON, hint: "or the job's id, EM-…" },
+    { name: "lastDay", label: "Last day of work", hint: "still a day of work", type: "date", required: true },
+    { name: "reason", label: "Why did it end?", type: "choice", choices: REASONS, required: true },
+  ],
+  command: (said) => ({ title: "End of a job", method: "EmploymentService/ReportEmploymentEnd", message: named(said, "employmentId"), beside: notes, explain: (error) => severalJobs(error, said) }),
+};
+
+const WRONG = { fields: [PERSON] };
+
+// The ways of the section, by the value of the radio button.
+const WAYS = { started: [STARTED, "See what this changes"], ended: [ENDED, "See what this changes"], wrong: [WRONG, "Show what was reported"] };
+
+// A message that names its person by the number, or by an id of another kind.
+function named({ person, ...said }, id) {
+  return { [/^(SP|EM)-/i.test(person) ? id : "credentialNumber"]: person, ...said };
+}
+
+export function prepare() {
+  for (const radio of ways()) radio.addEventListener("change", choose);
+}
+
+// Shows the form, unless it is shown already.
+export function open() {
+  if (byId("report-asked").childElementCount === 0) choose();
+}
+
+function ways() {
+  return [...document.querySelectorAll("input[name=report-way]")];
+}
+
+// Takes away what the registry answered.
+export function clear() {
+  const outcome = byId("report-outcome");
+  outcome.hidden = true;
+  fill(outcome);
+}
+
+// Takes away what was typed, too.
+export function forget() {
+  clear();
+  record.forget();
+  fill(byId("report-asked"));
+}
+
+// Shows the form of the way that is chosen. A provider reports its own staff alone.
+function choose() {
+  clear();
+  const [{ fields, command }, submit] = WAYS[ways().find((radio) => radio.checked).value];
+  const shown = fields.filter(({ needs }) => !needs || may(needs));
+  const outcome = byId("report-outcome");
+  const made = form("report-form", shown, submit, (said) => {
+    if (command) record.propose(outcome, { ...command(said), refused: (error) => made.refused(asTyped(error)) });
+    else showReports(outcome, said.person, made);
+  });
+  fill(byId("report-asked"), made.element);
+}
+
+// A refusal with the faults beside the one input that names a person or a job.
+function asTyped(error) {
+  const fields = (error.fields ?? []).map((it) => (/^(credential_number|specialist_id|employment_id|person|job)$/.test(it.field) ? { ...it, field: "person" } : it));
+  return { code: error.code, fields };
+}
+
+// What to know beside what a report changes: a day to come, and a job that is open already.
+async function notes({ message, method }, { employment }) {
+  if (!employment?.specialistId) return "";
+  const { providerId, specialistId } = employment;
+  const { employments = [], answer } = await call("EmploymentService/ListEmployments", { providerId, specialistId });
+  const ahead = [["first", message.firstDay], ["last", message.lastDay]].filter(([, day]) => day && dayNumber(day) > dayNumber(answer.asOf));
+  const open = employments.filter((it) => method.endsWith("Start") && !it.lastDay && it.employmentId !== employment.employmentId);
+  return [
+    ...ahead.map(([what, day]) => `The ${what} day of work, ${dayInWords(day)}, is in the future.`),
+    ...open.map((it) => `There is an open job already: ${it.employmentId}, ${run(it.firstDay)}. To change its days, choose “A report was wrong”.`),
+  ].map((text) => element("p", { class: "then" }, text));
+}
+
+// The open jobs of somebody, if there are several: one of them is chosen.
+async function severalJobs({ reason }, said) {
+  if (reason !== "EMPLOYMENT_AMBIGUOUS") return "";
+  const { employments = [] } = await call("EmploymentService/ListEmployments", { credentialNumber: said.person });
+  const choose = (job) => record.propose(byId("report-outcome"), ENDED.command({ ...said, person: job.employmentId }));
+  return employments
+    .filter((job) => !job.lastDay)
+    .map((job) => element("p", {}, button(`End ${job.employmentId}`, { class: "quiet" }, () => choose(job)), ` with ${job.providerId}, ${run(job.firstDay)}${job.position ? `, ${job.position}` : ""}`));
+}
+
+// Shows what was reported about the jobs of a person.
+async function showReports(place, person, made) {
+  place.hidden = false;
+  fill(place, element("h2", { tabindex: -1 }, "Reports"), element("div", {}));
+  try {
+    const specialistId = /^SP-/i.test(person) ? person : await holder(person);
+    if (!specialistId) throw Object.assign(new Error(), { code: "invalid_argument", fields: [{ field: "person", description: "none of your staff has this number" }] });
+    await history.show(place.lastChild, specialistId, { isShown: (fact) => fact.employmentId });
+    place.firstChild.focus();
+  } catch (error) {
+    clear();
+    if (made.refused(asTyped(error))) return;
+    trouble.within(place, error);
+  }
+}
+
+async function holder(credentialNumber) {
+  const { verification } = await call("VerificationService/VerifyCredential", { item: { credentialNumber } });
+  return verification.credential?.specialistId;
+}

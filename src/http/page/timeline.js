@@ -2,7 +2,8 @@
 
 import { standing } from "./answer.js";
 import { dateOf, dayInShort, dayInWords, dayNumber, periodInWords } from "./dates.js";
-import { byId, drawn, element } from "./dom.js";
+import { byId, drawn, element, table } from "./dom.js";
+import { capital } from "./effects.js";
 import words from "./words.js";
 
 const ROW = 46;
@@ -41,8 +42,8 @@ export function range({ rows, acts, marks }) {
 export function show(timeline) {
   last = timeline;
   const place = byId("timeline");
-  const table = element("details", { id: "periods", open: byId("periods")?.open }, element("summary", {}, "The same as a table"), tableOf(timeline));
-  place.replaceChildren(element("div", { class: "picture" }), legend(timeline), table);
+  const periods = element("details", { id: "periods", open: byId("periods")?.open }, element("summary", {}, "The same as a table"), tableOf(timeline));
+  place.replaceChildren(element("div", { class: "picture" }), legend(timeline), periods);
   draw();
 }
 
@@ -169,25 +170,13 @@ function legend({ marks, acts }) {
   return element("ul", { class: "legend" }, items);
 }
 
-function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 function tableOf({ rows, acts }) {
-  const heading = element("tr", {}, ...["What", "Which", "Days"].map((name) => element("th", { scope: "col" }, name)));
-  const line = (what, which, days) =>
-    element("tr", {}, element("th", { scope: "row" }, what), element("td", {}, which), element("td", {}, days));
   const lines = rows.flatMap(({ name, periods }) =>
     periods.map((period) => {
       const days = periodInWords(period.first, period.last);
-      if (period.kind === "job") return line("Job", [name, period.detail].filter(Boolean).join(", "), days);
-      return line(name, period.name === name ? "" : period.name, days);
+      if (period.kind === "job") return ["Job", [name, period.detail].filter(Boolean).join(", "), days];
+      return [name, period.name === name ? "" : period.name, days];
     }),
   );
-  const single = acts.map(({ name, day }) => line("Act", name, dayInShort(day)));
-  return element(
-    "div",
-    { class: "wide-table", tabindex: 0, role: "region", "aria-label": "Periods" },
-    element("table", {}, element("thead", {}, heading), element("tbody", {}, lines, single)),
-  );
+  return table("Periods", "", ["What", "Which", "Days"], [...lines, ...acts.map(({ name, day }) => ["Act", name, dayInShort(day)])], true);
 }

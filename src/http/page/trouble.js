@@ -1,6 +1,6 @@
 // What went wrong, shown where the answer would stand.
 
-import { element } from "./dom.js";
+import { element, fill } from "./dom.js";
 import { Refusal, explained, isIdentified } from "./registry.js";
 
 // Shows why a call has no answer. A call that was given up has no reason, and a token that was refused is asked for
@@ -11,6 +11,15 @@ export function show(place, error) {
   if (error.code === "unauthenticated" && !isIdentified) return;
   say(place, explained(error), error.requestId && `To ask the operator about it, quote ${error.requestId}.`);
   place.focus();
+}
+
+// Shows it in a place of its own, under which `more` may stand.
+export function within(place, error, ...more) {
+  if (error.name === "AbortError") return;
+  const why = element("div", { class: "trouble", role: "alert", tabindex: -1 });
+  place.hidden = false;
+  fill(place, why, more);
+  show(why, error);
 }
 
 // Shows a text, and an aside.

@@ -8,19 +8,30 @@ export default {
   },
   "standings": {
     "STANDING_NOT_ISSUED": { "name": "not issued yet", "kind": "none" },
-    "STANDING_VOID": { "name": "void", "kind": "lost" },
-    "STANDING_DECEASED": { "name": "holder deceased", "kind": "lost" },
-    "STANDING_REVOKED_LOSS_OF_EMPLOYMENT": { "name": "revoked on loss of employment", "kind": "lost" },
-    "STANDING_REVOKED_DISCIPLINARY": { "name": "revoked as discipline", "kind": "lost" },
+    "STANDING_VOID": { "name": "void", "kind": "lost", "does": "voids" },
+    "STANDING_DECEASED": { "name": "holder deceased", "kind": "lost", "does": "ends" },
+    "STANDING_REVOKED_LOSS_OF_EMPLOYMENT": { "name": "revoked on loss of employment", "kind": "lost", "does": "revokes", "then": "Employment is lost then. This is not discipline. The holder will need a reinstatement: a new job alone does not restore it." },
+    "STANDING_REVOKED_DISCIPLINARY": { "name": "revoked as discipline", "kind": "lost", "does": "revokes", "then": "The holder will need a reinstatement." },
     "STANDING_SURRENDERED": { "name": "surrendered", "kind": "lost" },
     "STANDING_RELINQUISHED": { "name": "relinquished", "kind": "lost" },
     "STANDING_RETIRED": { "name": "retired", "kind": "lost" },
-    "STANDING_LAPSED": { "name": "lapsed", "kind": "lost" },
-    "STANDING_SUSPENDED": { "name": "suspended", "kind": "held" },
-    "STANDING_INACTIVE": { "name": "inactive", "kind": "held" },
-    "STANDING_SEPARATED": { "name": "separated", "kind": "held" },
+    "STANDING_LAPSED": { "name": "lapsed", "kind": "lost", "then": "The holder will need a renewal." },
+    "STANDING_SUSPENDED": { "name": "suspended", "kind": "held", "does": "suspends", "then": "The holder may not practice." },
+    "STANDING_INACTIVE": { "name": "inactive", "kind": "held", "then": "The holder may not practice." },
+    "STANDING_SEPARATED": { "name": "separated", "kind": "held", "then": "It is still held, but not for practice. It is revoked unless a job with another employer follows in time." },
     "STANDING_LIMITED": { "name": "limited", "kind": "limited" },
     "STANDING_CURRENT": { "name": "current", "kind": "current" }
+  },
+  "coverages": {
+    "COVERAGE_COVERED": "covers",
+    "COVERAGE_NOT_COVERED": "does not cover",
+    "COVERAGE_NOT_KNOWN": "is not known to cover"
+  },
+  "reviews": {
+    "REVIEW_REASON_REVOKED_CREDENTIAL_REVIVED": "a start brought back a credential that was revoked when a job elsewhere was lost",
+    "REVIEW_REASON_LIKELY_DUPLICATE": "somebody with this name and birth date was on file already",
+    "REVIEW_REASON_START_AFTER_DEATH": "a job was reported for days after a death",
+    "REVIEW_REASON_SETTLED_DAYS_CORRECTED": "days were changed whose reporting window had passed"
   },
   "designations": {
     "DESIGNATION_ADULT_AND_RECOVERY": "Adult and Recovery",

@@ -30,7 +30,7 @@ const SIZES = { desktop: { width: 1100, height: 900 }, phone: { width: 375, heig
 
 // Opens a tab at the registry. `faults` has everything that no page may do; `refusals` the calls that were refused,
 // which the browser's console repeats.
-export async function open(browser, url, { path = "/", size = "desktop", dark = false, script } = {}) {
+export async function open(browser, url, { path = "/", size = "desktop", dark = false, script, headers } = {}) {
   const tab = await browser.newPage();
   const faults = [];
   const refusals = [];
@@ -57,6 +57,7 @@ export async function open(browser, url, { path = "/", size = "desktop", dark = 
   if (script) await tab.evaluateOnNewDocument(script);
   await tab.setViewport(SIZES[size]);
   if (dark) await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "dark" }]);
+  if (headers) await tab.setExtraHTTPHeaders(headers);
   await tab.goto(url + path);
   const sound = async () => {
     faults.push(...(await tab.evaluate(() => violations)));
@@ -99,6 +100,52 @@ export async function lookUp(tab, number) {
   await tab.type("#number", number);
   await tab.keyboard.press("Enter");
   await shown(tab, "#answer");
+}
+
+// Goes to a section of the page.
+export async function goTo(tab, section) {
+  await shown(tab, "#sections");
+  await tab.click(`#sections a[href="#/${section}"]`);
+  await shown(tab, `#${section}`);
+}
+
+// Clicks the last button under an element that has this text.
+export async function press(tab, selector, name) {
+  const button = await tab.waitForFunction(
+    (selector, name) => [...document.querySelectorAll(`${selector} button`)].findLast((it) => it.textContent === name && !it.disabled && it.checkVisibility()),
+    { timeout: 15_000 },
+    selector,
+    name,
+  );
+  await button.click();
+}
+
+// Fills the inputs of a form in, each by the end of its id, after the form's own.
+export async function fill(tab, form, values) {
+  for (const [name, value] of Object.entries(values)) {
+    const input = await shown(tab, `#${form}-${name}`);
+    const kind = await input.evaluate((it) => it.type);
+    if (kind === "checkbox") await input.click();
+    else if (kind === "select-one") await input.select(value);
+    else await input.type(value);
+  }
+}
+
+// A day as a person types it into an input: so many days after today, in Mississippi.
+export function typed(days) {
+  const day = new Intl.DateTimeFormat("en-US", { timeZone: "America/Chicago", year: "numeric", month: "2-digit", day: "2-digit" });
+  return day.format(Date.now() + days * 86_400_000).replaceAll("/", "");
+}
+
+// Calls the registry from the registry's own page.
+export function call(tab, token, method, message) {
+  const send = async (token, method, message) => {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    const response = await fetch(`/ms.dmh.credential.v1.${method}`, { method: "POST", headers, body: JSON.stringify(message) });
+    if (!response.ok) throw new Error(await response.text());
+    return response.json();
+  };
+  return tab.evaluate(send, token, method, message);
 }
 
 // Everything is within the width of the window.

@@ -2,21 +2,10 @@
 
 import http from "node:http";
 
-import { check, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
+import { call, check, fill, goTo, lookUp, open, press, says, shown, signIn, text } from "./browser.mjs";
 
 const MARKUP = "<img src=x onerror=alert(1)>";
 const SCRIPT = "</p><script>alert(2)</script>";
-
-// Calls the registry from the registry's own page.
-function call(tab, token, method, message) {
-  const send = async (token, method, message) => {
-    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
-    const response = await fetch(`/ms.dmh.credential.v1.${method}`, { method: "POST", headers, body: JSON.stringify(message) });
-    if (!response.ok) throw new Error(await response.text());
-    return response.json();
-  };
-  return tab.evaluate(send, token, method, message);
-}
 
 export async function showMarkupAsText({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);
@@ -40,6 +29,18 @@ export async function showMarkupAsText({ browser, url, tokens }) {
   await lookUp(tab, MARKUP);
   await says(tab, "#answer", /No such credential is on file/);
   check((await tab.$$("main img")).length === 0, "an element was made of what was typed");
+  await goTo(tab, "registrar");
+  await fill(tab, "find", { familyName: "pscript" });
+  await press(tab, "#registrar-part", "Find");
+  await says(tab, "#found h3", /^<img src=x onerror=alert\(1\)> <\/p><script>/);
+  await press(tab, "#found", "Act");
+  const form = await tab.$eval("#found form", (it) => it.id);
+  await fill(tab, form, { continuingEducationHours: "20" });
+  await press(tab, "#found", "See what this changes");
+  await says(tab, "#found .affected", /^<img src=x onerror=alert\(1\)>/);
+  await press(tab, "#found", "History");
+  await says(tab, "#found .history", /Name changed\s+<img src=x onerror=alert\(1\)>/);
+  check((await tab.$$("main img, main script")).length === 0, "an element was made at the desk");
   await sound();
   await tab.close();
 }

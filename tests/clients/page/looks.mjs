@@ -1,6 +1,6 @@
 // Pictures of the page, and barriers on it.
 
-import { barriers, check, lookUp, open, says, shown, signIn } from "./browser.mjs";
+import { barriers, fits, lookUp, open, says, shown, signIn } from "./browser.mjs";
 
 const STATES = [
   ["yes", "CPS-28MS-MN2K-Z"],
@@ -8,12 +8,6 @@ const STATES = [
   ["no", "CPS-YHG2-0VVP-C"],
   ["not-known", "CPS-ENTT-V164-D"],
 ];
-
-// Everything is within the width of the window.
-async function fits(tab, what) {
-  const beyond = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  check(beyond <= 0, `${what} is ${beyond} pixels too wide`);
-}
 
 async function look({ browser, url, tokens, axe, pictures }, name, options) {
   const { tab, sound } = await open(browser, url, options);

@@ -11,6 +11,8 @@ import path from "node:path";
 import { launch } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import * as looks from "./looks.mjs";
+import * as registrar from "./registrar.mjs";
+import * as report from "./report.mjs";
 import * as status from "./status.mjs";
 import * as use from "./use.mjs";
 
@@ -20,6 +22,8 @@ const tokens = {
   registrar: token("registrar-desk"),
   payer: token("payer-desk"),
   auditor: token("auditor-desk"),
+  certifier: token("certifier-desk"),
+  operator: token("operator-desk"),
   provider: token("hr"),
   expired: token("expired"),
   brief: token("brief"),
@@ -37,8 +41,8 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 
 const browser = await launch(directory);
 try {
-  const place = { browser, url, ops, tokens, axe, pictures, expire };
-  for (const story of [...Object.values(use), ...Object.values(looks), ...Object.values(status), ...Object.values(hostile)]) {
+  const place = { browser, url, ops, tokens, axe, pictures, expire, directory };
+  for (const story of [...Object.values(use), ...Object.values(report), ...Object.values(registrar), ...Object.values(looks), ...Object.values(status), ...Object.values(hostile)]) {
     const begun = Date.now();
     await story(place).catch(async (error) => {
       const tab = (await browser.pages()).at(-1);

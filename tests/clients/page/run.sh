@@ -19,7 +19,7 @@ place=$work/registry
 start --dev --data-dir "$work/data"
 stop
 "$binary" init "$place" --data-dir "$work/data" >/dev/null
-for role in registrar payer auditor; do
+for role in registrar certifier payer auditor operator; do
     "$binary" init "$place" --client "$role-desk" --role "$role" --token >/dev/null
 done
 "$binary" init "$place" --client hr --role provider --provider region-1-cmhc --token >/dev/null
@@ -32,7 +32,7 @@ mkdir -p "$pictures" "$work/client"
 cp "$here"/*.mjs "$here/package.json" "$work/client/"
 ln -s "$NODE_MODULES" "$work/client/node_modules"
 start --config "$place/config.toml"
-timeout 300 node "$work/client/main.mjs" "$place" "https://localhost:${http_address##*:}" "http://$ops_address" \
+timeout 600 node "$work/client/main.mjs" "$place" "https://localhost:${http_address##*:}" "http://$ops_address" \
     "$pictures" ||
     fail "the page did not do what it should"
 stop

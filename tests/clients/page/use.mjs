@@ -1,6 +1,6 @@
 // What a person does with the page.
 
-import { check, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
+import { check, goTo, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
 
 const CURRENT = "CPS-28MS-MN2K-Z";
 const LOOK_UPS = 20;
@@ -226,6 +226,46 @@ export async function forgetTheToken({ browser, url, tokens }) {
   await shown(again.tab, "#sign-in");
   await again.sound();
   await again.tab.close();
+}
+
+// Whoever is known by the connection is forgotten by the page, too, and goes on without a token.
+export async function goOnWithoutAToken({ browser, url, tokens }) {
+  const script = () => {
+    const real = setTimeout;
+    globalThis.setTimeout = (act, delay, ...rest) => real(act, delay >= 60_000 ? delay / 600 : delay, ...rest);
+    document.addEventListener("readystatechange", () => (document.documentElement.dataset.identity = "given"));
+  };
+  const { tab, sound } = await open(browser, url, { script, headers: { authorization: `Bearer ${tokens.registrar}` } });
+  await lookUp(tab, CURRENT);
+  await says(tab, "#trouble", /this page forgot what it showed/);
+  check((await text(tab, "#answer")) === "", "the answer is gone");
+  await goTo(tab, "registrar");
+  await shown(tab, "#find");
+  await sound();
+  await tab.close();
+}
+
+// An answer that comes after its caller was forgotten is shown to nobody.
+export async function showNothingThatComesTooLate({ browser, url, tokens }) {
+  const { tab, faults, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  await goTo(tab, "registrar");
+  await shown(tab, "#find");
+  const session = await tab.createCDPSession();
+  await session.send("Fetch.enable", { patterns: [{ urlPattern: "*FindSpecialists", requestStage: "Response" }] });
+  const held = new Promise((resolve) => session.on("Fetch.requestPaused", resolve));
+  await tab.type("#find-familyName", "oneal");
+  await tab.keyboard.press("Enter");
+  const { requestId } = await held;
+  const found = await tab.evaluateHandle(() => document.querySelector("#found"));
+  await tab.click("#leave");
+  await session.send("Fetch.continueRequest", { requestId }).catch(() => {});
+  await signIn(tab, tokens.auditor);
+  await shown(tab, "#find");
+  check((await found.evaluate((part) => part.textContent)) === "", "the late answer is shown");
+  faults.splice(0, faults.length, ...faults.filter((fault) => !/ERR_ABORTED/.test(fault)));
+  await sound();
+  await tab.close();
 }
 
 export async function useTheKeyboardAlone({ browser, url, tokens }) {

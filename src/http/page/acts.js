@@ -1,0 +1,45 @@
+// What the registrar records about a person or a credential: one row for each act.
+
+import words from "./words.js";
+
+const FROM = [{ name: "effectiveFrom", label: "From", hint: "the first day", type: "date", required: true }];
+const DAYS = [
+  { name: "firstDay", label: "First day", type: "date", required: true },
+  { name: "lastDay", label: "Last day", hint: "empty: until it is ended", type: "date" },
+];
+const NAME = [
+  { name: "name.givenName", label: "Given names", capitals: "words" },
+  { name: "name.familyName", label: "Family name", required: true, capitals: "words" },
+  { name: "name.suffix", label: "Suffix", hint: "such as Jr." },
+];
+const BASES = [
+  ["SUSPENSION_BASIS_DISCIPLINARY", "Discipline"],
+  ["SUSPENSION_BASIS_CE_AUDIT", "Audit of continuing education (not discipline)"],
+  ["SUSPENSION_BASIS_EXTERNAL_ORDER", "Order from outside DMH (not discipline)"],
+];
+const DESIGNATION = { name: "code", label: "Designation", type: "choice", choices: Object.entries(words.designations), required: true };
+const HOURS = { name: "continuingEducationHours", label: "Hours of continuing education", hint: "in the whole term", type: "number", required: true };
+
+// Each act: its title, the method, the fields, and, for some, what every message of it says.
+export const OF_A_CREDENTIAL = [
+  ["Renew", "RenewCredential", [HOURS, { ...FROM[0], hint: "empty: after the last term", required: false }]],
+  ["Suspend", "SuspendCredential", [{ name: "basis", label: "Basis", type: "choice", choices: BASES, required: true }, ...DAYS]],
+  ["Limit", "LimitCredential", [{ name: "text", label: "Limitation", hint: "registrars and auditors see it", required: true, wide: true, capitals: "sentences" }, ...DAYS]],
+  ["Grant inactive status", "GrantInactiveStatus", DAYS],
+  ["Revoke as discipline", "RevokeCredential", FROM, { basis: "REVOCATION_BASIS_DISCIPLINARY" }],
+  ["Reinstate", "ReinstateCredential", FROM],
+  ["Record a surrender", "RecordSurrender", FROM],
+  ["Record a relinquishment", "RecordRelinquishment", FROM],
+  ["Record a retirement", "RecordRetirement", FROM],
+  ["Grant a designation", "GrantDesignation", [DESIGNATION, ...DAYS]],
+  ["Set an earlier number", "SetPriorNumber", [{ name: "priorNumber", label: "Number of the earlier certificate", required: true, capitals: "characters" }]],
+];
+
+export const OF_A_PERSON = [
+  ["Change the name", "ChangeSpecialistName", NAME],
+  ["Record a death", "RecordDeath", [{ name: "deathDate", label: "Day of death", type: "date", required: true }]],
+];
+
+export const REGISTRATION = ["Register a person", "RegisterSpecialist", [...NAME, { name: "birthDate", label: "Birth date", type: "date", required: true }]];
+
+export const NOTE = { name: "note", label: "Note", hint: "optional; nothing about anyone's health", wide: true, capitals: "sentences" };

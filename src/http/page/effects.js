@@ -1,0 +1,91 @@
+// What a command changes, in sentences.
+
+import { dateOf, dayInWords, dayNumber } from "./dates.js";
+import { element } from "./dom.js";
+import words from "./words.js";
+
+// How many credentials are described.
+const MOST_SHOWN = 5;
+
+// A name of the contract as words: `FACILITY_TYPE_DAY_TREATMENT` is `day treatment`.
+export function inWords(code, prefix) {
+  return String(code ?? "").replace(prefix, "").toLowerCase().replaceAll("_", " ").replace("dmh", "DMH");
+}
+
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+// A run of days.
+export function run(first, last) {
+  const [from, to] = [first, last].map((day) => day && dayInWords(day));
+  if (from && from === to) return `on ${from}`;
+  if (from) return to ? `from ${from} to ${to}` : `from ${from} on`;
+  return to ? `until ${to}` : "on all days";
+}
+
+// A change as a sentence, with what follows from it.
+export function change({ standing, coverage, designation, service, provider, records }) {
+  const number = (it) => it.credentialNumber || "the new credential";
+  const days = (it) => run(it.firstDay, it.lastDay);
+  const named = (group, code) => words[group][code]?.name ?? words[group][code] ?? code;
+  if (standing) {
+    const { fromStanding, toStanding } = standing;
+    return `${capital(number(standing))}: ${named("standings", toStanding)} ${days(standing)}, instead of ${named("standings", fromStanding)}.`;
+  }
+  if (coverage) return `${coverage.providerId} ${named("coverages", coverage.coverage)} ${number(coverage)} ${days(coverage)}.`;
+  if (designation) {
+    return `${capital(number(designation))}: the designation ${named("designations", designation.code)} is ${designation.held ? "held" : "not held"} ${days(designation)}.`;
+  }
+  if (service) return `${service.providerId}: the peer support service is ${inWords(service.service, "SERVICE_STATUS_")} ${days(service)}.`;
+  if (provider) return `${provider.providerId} is ${provider.onFile ? "on file, with its identifiers" : "not on file"}.`;
+  if (records) return `Records of employment are complete ${run(records.firstDay)}.`;
+  return "A change that this page does not know.";
+}
+
+function list(label, changes = [], count = 0) {
+  if (count === 0) return "";
+  const more = count - changes.length;
+  return [
+    element("h3", {}, label),
+    element("ul", { class: "effects" }, changes.map((it) => element("li", {}, change(it))), more > 0 ? element("li", {}, `And ${more} more.`) : ""),
+  ];
+}
+
+// The runs of days on which credentials have another standing, each as long as it is: those up to today go on in those
+// after it.
+function standings({ changes = [], foreseenChanges = [] }) {
+  const runs = [];
+  for (const { standing } of [...changes, ...foreseenChanges]) {
+    if (!standing) continue;
+    const before = runs.findLast((it) => it.credentialNumber === standing.credentialNumber);
+    if (before && !before.lastDay) before.lastDay = dateOf(dayNumber(standing.firstDay) - 1);
+    const goesOn = before?.toStanding === standing.toStanding && dayNumber(before.lastDay) + 1 === dayNumber(standing.firstDay);
+    if (goesOn) before.lastDay = standing.lastDay;
+    else runs.push({ ...standing });
+  }
+  return runs;
+}
+
+// A run of days with another standing, as a sentence with what follows from it.
+function sentence({ credentialNumber, toStanding, firstDay, lastDay }) {
+  const { name = toStanding, does, then = "" } = words.standings[toStanding] ?? {};
+  const credential = credentialNumber ? `the credential ${credentialNumber}` : "the new credential";
+  const days = run(firstDay, lastDay);
+  return `${does ? `This ${does} ${credential} ${days}.` : `This makes ${credential} ${name} ${days}.`} ${then}`;
+}
+
+// What the answer to a command says that it changes: first what becomes of the credentials, then every change. A
+// provider does not see what it would change for somebody who is not its staff yet: then the person is left out.
+export function effects(response) {
+  const { changes, changeCount = 0, foreseenChanges, foreseenChangeCount = 0, specialistCount, employment } = response;
+  if (employment && !employment.specialistId) return element("p", {}, "What it would change is not shown for somebody who is not your staff.");
+  if (changeCount + foreseenChangeCount === 0) return element("p", {}, "It changes no standing, coverage or designation.");
+  const runs = standings(response);
+  const shown = runs.slice(0, MOST_SHOWN).map((it) => element("li", { "data-lost": words.standings[it.toStanding]?.kind === "lost" }, sentence(it)));
+  return [
+    runs.length > 0 ? element("ul", { class: "effects" }, shown, runs.length > MOST_SHOWN ? element("li", {}, `And ${runs.length - MOST_SHOWN} more.`) : "") : element("p", {}, "It changes no standing."),
+    specialistCount > 1 ? element("p", {}, `${specialistCount} people are affected.`) : "",
+    element("details", { open: runs.length === 0 }, element("summary", {}, "Every change"), list("Up to today", changes, changeCount), list("Later", foreseenChanges, foreseenChangeCount)),
+  ];
+}

@@ -1,0 +1,123 @@
+// Forms made of a list of fields, and what was typed into them as a message of the contract.
+
+import { fromInput } from "./dates.js";
+import { element } from "./dom.js";
+
+// Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
+// default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
+// first `value`; fields with the same `group` stand together under it. `act` gets the message. Returns the element, and `refused`, which shows the faults that the registry
+// found, and says whether all of them have a place.
+export function form(id, fields, submit, act) {
+  const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
+  const made = element(
+    "form",
+    { id, autocomplete: "off", novalidate: true },
+    groups(inputs).map(({ name, rows }) => element(name ? "fieldset" : "div", { class: "group" }, name ? element("legend", {}, name) : "", element("div", { class: "fields" }, rows))),
+    element("div", { class: "send" }, element("button", { type: "submit", class: "primary" }, submit)),
+  );
+  made.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const message = read(inputs);
+    if (message) act(message);
+  });
+  const refused = ({ code, fields: violations }) => {
+    if (code !== "invalid_argument" || violations.length === 0) return false;
+    const found = violations.map(({ field, description }) => [ofField(inputs, field), `${description[0].toUpperCase()}${description.slice(1)}.`]);
+    const known = found.filter(([of]) => of);
+    for (const [of, fault] of known) show(of, fault);
+    known[0]?.[0].control.focus();
+    return known.length === found.length;
+  };
+  return { element: made, refused };
+}
+
+// The rows of the inputs, by the group of their fields.
+function groups(inputs) {
+  const all = [];
+  for (const { field, row } of inputs) {
+    if (all.at(-1)?.name !== field.group || all.length === 0) all.push({ name: field.group, rows: [] });
+    all.at(-1).rows.push(row);
+  }
+  return all;
+}
+
+// The input of a field of the contract, such as `name.family_name` or `first_day.month`.
+function ofField(inputs, path) {
+  const camel = path.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()).replace(/\[(\d+)\]/g, ".$1");
+  return inputs.find(({ field }) => camel === field.name || camel.startsWith(`${field.name}.`));
+}
+
+function input(id, field) {
+  const { type = "text", label, hint, choices, value } = field;
+  const described = { id, "aria-describedby": `${id}-fault` };
+  const fault = element("p", { id: `${id}-fault`, class: "fault" });
+  const title = [label, hint ? element("span", { class: "hint" }, hint) : ""];
+  const labelled = (control, wide) => ({ field, control, fault, row: element("div", { class: wide ? "field whole" : "field" }, element("label", { for: id }, title), control, fault) });
+  switch (type) {
+    case "flag": {
+      const control = element("input", { ...described, type: "checkbox", checked: value });
+      return { field, control, fault, row: element("div", { class: "field flag" }, element("label", {}, control, " ", element("span", {}, title)), fault) };
+    }
+    case "several": {
+      const boxes = choices.map(([of, text]) => element("label", {}, element("input", { type: "checkbox", value: of }), " ", element("span", {}, text)));
+      const control = element("fieldset", { ...described, class: "designations", tabindex: -1 }, element("legend", {}, title), boxes);
+      return { field, control, fault, row: element("div", { class: "field whole" }, control, fault) };
+    }
+    case "choice":
+      return labelled(element("select", described, element("option", { value: "" }, field.none ?? "Choose"), choices.map(([of, text]) => element("option", { value: of, selected: of === value }, text))));
+    case "date":
+      return labelled(element("input", { ...described, type, min: "1900-01-01", max: "2200-12-31", value }));
+    default:
+      return labelled(element("input", { ...described, type: "text", spellcheck: "false", autocapitalize: field.capitals ?? "none", inputmode: type === "number" ? "decimal" : undefined, value }), field.wide);
+  }
+}
+
+// The value of an input, or the fault of it.
+function valueOf({ field: { type, required }, control }) {
+  const missing = (what) => ({ fault: required || control.validity?.badInput ? what : undefined });
+  switch (type) {
+    case "flag":
+      return { value: control.checked || undefined };
+    case "several":
+      return { value: [...control.querySelectorAll(":checked")].map((box) => box.value) };
+    case "date": {
+      const date = fromInput(control.value);
+      return date ? { value: date } : missing(required ? "Enter the whole date." : "Enter the whole date, or none.");
+    }
+    case "number": {
+      if (control.value.trim() === "") return missing("Enter a number.");
+      const number = Number(control.value);
+      return Number.isFinite(number) ? { value: number } : { fault: "Enter a number." };
+    }
+    case "choice":
+      return control.value ? { value: control.value } : missing("Choose one.");
+    default:
+      return control.value.trim() ? { value: control.value.trim() } : missing("This is needed.");
+  }
+}
+
+function show({ control, fault }, text) {
+  fault.textContent = text;
+  if (text) control.setAttribute("aria-invalid", "true");
+  else control.removeAttribute("aria-invalid");
+}
+
+// The message that the inputs make. Undefined if something is missing, which is then shown.
+function read(inputs) {
+  const message = {};
+  let first;
+  for (const it of inputs) {
+    const { value, fault } = valueOf(it);
+    show(it, fault ?? "");
+    if (fault) first ??= it.control;
+    if (value !== undefined) put(message, it.field.name.split("."), value);
+  }
+  first?.focus();
+  return first ? undefined : message;
+}
+
+// Puts a value where its path leads. A part of a path that is a number is a place in a list.
+function put(message, [name, ...rest], value) {
+  if (rest.length === 0) message[name] = value;
+  else put((message[name] ??= /^\d/.test(rest[0]) ? [] : {}), rest, value);
+}

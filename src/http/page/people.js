@@ -1,0 +1,126 @@
+// People of the registrar's desk: find somebody, see the history, and act.
+
+import { NOTE, OF_A_CREDENTIAL, OF_A_PERSON, REGISTRATION } from "./acts.js";
+import { standing } from "./answer.js";
+import { dayInWords } from "./dates.js";
+import { button, element, fill, terms } from "./dom.js";
+import { form } from "./form.js";
+import * as history from "./history.js";
+import { propose } from "./record.js";
+import { call, may } from "./registry.js";
+import * as trouble from "./trouble.js";
+
+const FIELDS = [
+  { name: "credentialNumber", label: "Credential number", hint: "or the following", wide: true, capitals: "characters" },
+  { name: "familyName", label: "Family name", hint: "or its beginning" },
+  { name: "givenName", label: "Given name", hint: "or its beginning" },
+  { name: "birthDate", label: "Birth date", type: "date" },
+  { name: "priorNumber", label: "Number of an earlier certificate", capitals: "characters" },
+];
+
+// How many people are asked for. Someone who finds more types more of the name.
+const MOST = 50;
+
+export function fullName({ givenName, familyName, suffix } = {}) {
+  return [givenName, familyName, suffix].filter(Boolean).join(" ");
+}
+
+// Shows the form and what it finds. `evaluate` opens the application of a person.
+export function show(place, evaluate) {
+  const found = element("div", { id: "found" });
+  const made = form("find", FIELDS, "Find", (asked) => find(found, asked, made, evaluate));
+  const register = element("div", { class: "next" });
+  fill(
+    place,
+    element("div", { class: "card" }, made.element, may("CredentialService/RegisterSpecialist") ? element("p", {}, button(REGISTRATION[0], { class: "quiet" }, () => act(register, [REGISTRATION], {}))) : "", register),
+    found,
+  );
+}
+
+async function find(place, asked, made, evaluate) {
+  place.replaceChildren();
+  try {
+    const { specialists = [], nextPageToken } = await (asked.credentialNumber ? holder(asked) : call("CredentialService/FindSpecialists", { ...asked, pageSize: MOST }));
+    const count = specialists.length === 0 ? "Nobody on file matches." : `${specialists.length} on file`;
+    const heading = element("h2", { tabindex: -1 }, count);
+    fill(
+      place,
+      element("div", { class: "card" }, heading, nextPageToken ? element("p", {}, "There are more. Enter more of the name.") : "", specialists.map((it) => person(it, evaluate))),
+    );
+    heading.focus();
+  } catch (error) {
+    if (made.refused(error)) return;
+    trouble.within(place, error);
+  }
+}
+
+// The holder of a credential, in the form of somebody found.
+async function holder({ credentialNumber }) {
+  const { credential } = await call("VerificationService/GetCredential", { credentialNumber });
+  const { specialistId, displayName } = credential;
+  const { credentials } = await call("CredentialService/ListCredentials", { specialistId });
+  return { specialists: [{ specialistId, names: [{ givenName: displayName }], credentials }] };
+}
+
+function person({ specialistId, names = [], birthDate, credentials = [] }, evaluate) {
+  const next = element("div", { class: "next" });
+  const name = fullName(names[0]) || "Name redacted";
+  const isLive = (it) => it.standing !== "STANDING_VOID";
+  const number = (credentials.findLast(isLive) ?? credentials.at(-1))?.credentialNumber;
+  const acts = [...(number ? OF_A_CREDENTIAL : []), ...OF_A_PERSON].filter(([, method]) => may(`CredentialService/${method}`));
+  return element(
+    "article",
+    { class: "person" },
+    element("h3", {}, name),
+    terms({ class: "about" }, [
+      ["Born", birthDate && dayInWords(birthDate)],
+      ["Id", specialistId],
+      ["Other names", names.slice(1).map(fullName).join("; ")],
+      ...credentials.map((it) => ["Credential", `${it.credentialNumber}: ${standing(it.standing)}${it.termLastDay ? `, term to ${dayInWords(it.termLastDay)}` : ""}`]),
+    ]),
+    element(
+      "div",
+      { class: "acts" },
+      button("History", { class: "quiet", "aria-label": `History of ${name}` }, () => openHistory(next, specialistId)),
+      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => act(next, acts, { specialistId, credentialNumber: number })) : "",
+      button("Application", { class: "quiet", "aria-label": `Application of ${name}` }, () => evaluate(specialistId)),
+    ),
+    next,
+  );
+}
+
+// Shows the history of a person.
+export async function openHistory(place, specialistId) {
+  const table = element("div");
+  const heading = element("h3", { tabindex: -1 }, "History");
+  fill(place, heading, table);
+  try {
+    await history.show(table, specialistId, { mayAct: may("RecordService/RetractFact") });
+    heading.focus();
+  } catch (error) {
+    trouble.within(place, error);
+  }
+}
+
+// Asks which act, and then what it takes.
+function act(place, acts, ids) {
+  const asked = element("div");
+  const outcome = element("div", { class: "next", hidden: true });
+  const choose = ([title, method, fields, always]) => {
+    fill(outcome);
+    outcome.hidden = true;
+    const isOfPerson = OF_A_PERSON.some(([, name]) => name === method);
+    const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
+    const id = `act-${ids.specialistId ?? "new"}`;
+    const made = form(id, [...fields, NOTE], "See what this changes", (said) =>
+      propose(outcome, { title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...said }, refused: made.refused }),
+    );
+    fill(asked, made.element);
+  };
+  const id = `choice-${ids.specialistId ?? "new"}`;
+  const choice = element("select", { id }, acts.map(([title], index) => element("option", { value: index }, title)));
+  choice.addEventListener("change", () => choose(acts[choice.value]));
+  fill(place, acts.length > 1 ? element("div", { class: "field choice" }, element("label", { for: id }, "Act"), choice) : element("h3", {}, acts[0][0]), asked, outcome);
+  choose(acts[0]);
+  (acts.length > 1 ? choice : asked.querySelector("input")).focus();
+}

@@ -1,0 +1,180 @@
+// A command of the registry: what it would change, the record of it, its receipt, and the way to take it back.
+
+import { button, download, element, fill, say, terms } from "./dom.js";
+import { effects, run } from "./effects.js";
+import { form } from "./form.js";
+import { call, callForAll, may } from "./registry.js";
+import * as trouble from "./trouble.js";
+
+// The id of each request whose outcome is not known, by its content: the same request again is recorded once.
+const ids = new Map();
+
+// What was proposed last in a place: an answer that comes after another was asked for is not shown.
+const latest = new WeakMap();
+
+// After these nothing was recorded.
+const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
+
+// How many people are named.
+const MOST_PEOPLE = 100;
+
+export function forget() {
+  ids.clear();
+}
+
+// Shows in `place` what a command would change, with a button that records it. A command has its `method`, its
+// `message`, and a `title`; `refused` shows faults of the form's fields; `beside` adds to what the dry run says.
+export async function propose(place, command) {
+  latest.set(place, command);
+  place.hidden = false;
+  fill(place, element("p", { role: "status" }, "The registry works out what this would change."));
+  try {
+    const response = await call(command.method, { ...command.message, requestId: crypto.randomUUID(), validateOnly: true });
+    const more = [(await command.beside?.(command, response)) ?? "", await affected(command, response)];
+    if (latest.get(place) !== command) return;
+    const failed = element("div", { class: "trouble", role: "alert", tabindex: -1, hidden: true });
+    const send = button("Record this", { class: "primary" }, () => record(place, command, send, failed));
+    const heading = element("h2", { tabindex: -1 }, `${command.title}: nothing is recorded yet`);
+    fill(
+      place,
+      heading,
+      effects(response),
+      duplicates(response),
+      more,
+      about(response),
+      failed,
+      element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => put(place))),
+    );
+    heading.focus();
+  } catch (error) {
+    if (latest.get(place) !== command) return;
+    if (command.refused?.(error)) return put(place);
+    trouble.within(place, error, (await command.explain?.(error)) ?? "");
+  }
+}
+
+function put(place) {
+  fill(place);
+  place.hidden = true;
+}
+
+// Records a command that was proposed. It is signed, unless the registry has no keys.
+async function record(place, command, send, failed) {
+  const content = JSON.stringify([command.method, command.message]);
+  const requestId = ids.get(content) ?? crypto.randomUUID();
+  ids.set(content, requestId);
+  send.disabled = true;
+  failed.hidden = true;
+  const sent = (receipt) => call(command.method, { ...command.message, requestId, receipt });
+  try {
+    const response = await sent(true).catch((error) => {
+      if (error.reason === "NO_SIGNING_KEY") return sent(false);
+      throw error;
+    });
+    ids.delete(content);
+    recorded(place, response, requestId);
+  } catch (error) {
+    send.disabled = false;
+    const isRefused = REFUSALS.includes(error.code);
+    if (isRefused) ids.delete(content);
+    trouble.show(failed, error);
+    failed.append(element("p", {}, isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once."));
+  }
+}
+
+function recorded(place, response, requestId) {
+  const { revision, signedReceipt, factId } = response;
+  const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
+  const next = element("div", { class: "next" });
+  fill(
+    place,
+    heading,
+    effects(response),
+    about(response),
+    terms({ class: "state" }, [["Fact", factId], ["Request", requestId]]),
+    element(
+      "div",
+      { class: "send" },
+      signedReceipt ? button("Download the receipt", { class: "quiet" }, () => download(`receipt-${revision}.jws`, "application/jose", `${signedReceipt}\n`)) : "",
+      corrections(next, response),
+      button("Take this back", { class: "quiet" }, () => takeBack(next, factId)),
+    ),
+    next,
+  );
+  heading.focus();
+  say(`Recorded as revision ${revision}.`);
+}
+
+// What a command is about.
+function about({ employment, credential, specialist, fact }) {
+  const person = specialist?.name;
+  return terms({ class: "about" }, [
+    ["Person", [person?.givenName, person?.familyName, person?.suffix].filter(Boolean).join(" ")],
+    ["Holder", credential?.displayName],
+    ["Credential", credential?.credentialNumber || employment?.credentialNumber || fact?.credentialNumber],
+    ["Id", specialist?.specialistId || employment?.specialistId],
+    ["Provider", employment?.providerId || fact?.providerId],
+    ["Position", employment?.position],
+    ["Job", employment?.employmentId || fact?.employmentId],
+    ["Days", employment && run(employment.firstDay, employment.lastDay)],
+    ["Of fact", fact?.targetFactId],
+  ]);
+}
+
+function duplicates({ possibleDuplicates = [] }) {
+  return possibleDuplicates.map((it) => element("p", { class: "then" }, `${it.specialistId} is on file with the same birth date and name: ${it.names?.[0]?.givenName ?? ""} ${it.names?.[0]?.familyName ?? ""}. Is this the same person?`));
+}
+
+function corrections(next, { employment }) {
+  return employment?.employmentId ? button("Correct the days", { class: "quiet" }, () => correct(next, employment)) : "";
+}
+
+// Who is affected by a command, by name.
+async function affected({ method, message }, { specialistCount = 0 }) {
+  if (specialistCount === 0 || !may("RecordService/PreviewImpact")) return "";
+  const name = method.split("/")[1];
+  const [, ...rest] = await callForAll("RecordService/PreviewImpact", { command: { [name[0].toLowerCase() + name.slice(1)]: message } });
+  const people = new Map();
+  for (const { change: { change = {}, displayName } } of rest) {
+    const { credentialNumber } = Object.values(change)[0];
+    if (!credentialNumber && !displayName) continue;
+    const person = displayName ? `${displayName}, ${credentialNumber || "new credential"}` : credentialNumber;
+    people.set(person, (people.get(person) ?? 0) + 1);
+  }
+  const rows = [...people].slice(0, MOST_PEOPLE).map(([person, count]) => element("li", {}, `${person}: ${count} ${count === 1 ? "change" : "changes"}`));
+  const left = people.size - rows.length;
+  return [element("h3", {}, "Who is affected"), element("ul", { class: "effects affected" }, rows, left > 0 ? element("li", {}, `And ${left} more.`) : "")];
+}
+
+// A form and the place of its outcome, under a heading.
+function ask(next, title, fields, submit, command) {
+  const outcome = element("div", { class: "next", hidden: true });
+  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message) => propose(outcome, { title, ...command(message), refused: asked.refused }));
+  fill(next, element("h3", {}, title), asked.element, outcome);
+  asked.element.querySelector("input").focus();
+}
+
+// Asks how the days of a job should have been reported.
+export function correct(next, { employmentId, firstDay, lastDay }) {
+  const text = (day) => day && [day.year, day.month, day.day].map((part) => String(part).padStart(2, "0")).join("-");
+  const fields = [
+    { name: "firstDay", label: "First day of work", type: "date", required: true, value: text(firstDay) },
+    { name: "lastDay", label: "Last day of work", hint: "empty: the job goes on", type: "date", value: text(lastDay) },
+  ];
+  ask(next, "Correct the days", fields, "See what this changes", (days) => ({ method: "EmploymentService/CorrectEmployment", message: { employmentId, ...days } }));
+}
+
+// Asks why a fact was a mistake. For all days it then counts as never reported.
+export function takeBack(next, factId) {
+  const fields = [{ name: "reason", label: "Why was it a mistake?", hint: "write nothing about anyone's health", required: true, wide: true, capitals: "sentences" }];
+  ask(next, "Take it back", fields, "See what this changes", (said) => ({ method: "RecordService/RetractFact", message: { factId, ...said } }));
+}
+
+// Asks for the last day of a period that a fact opened.
+export function endPeriod(next, factId) {
+  const fields = [
+    { name: "lastDay", label: "Last day", type: "date", required: true },
+    { name: "reason", label: "Reason", hint: "write nothing about anyone's health", required: true, capitals: "sentences" },
+  ];
+  ask(next, "End it", fields, "See what this changes", (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }));
+}

@@ -1,0 +1,61 @@
+// Statistics: the providers of each type, and those where a specialist may practice, as a picture and as a table.
+
+import { dayInWords } from "./dates.js";
+import { drawn, element, fill, table } from "./dom.js";
+import { capital, inWords } from "./effects.js";
+import { form } from "./form.js";
+import { call } from "./registry.js";
+import * as trouble from "./trouble.js";
+
+const WIDTH = 480;
+const VALUE = 130;
+const ROW = 48;
+const FIELDS = [{ name: "asOf", label: "Day", hint: "empty: today", type: "date" }];
+
+export function show(place) {
+  const outcome = element("div", { class: "card", tabindex: -1, hidden: true });
+  const made = form("statistics", FIELDS, "Count", (asked) => count(outcome, asked, made));
+  fill(place, element("div", { class: "card" }, made.element), outcome);
+  count(outcome, {}, made);
+}
+
+async function count(place, asked, made) {
+  try {
+    const { rows = [], total = {}, answer } = await call("ProviderService/GetProgramStatistics", asked);
+    const all = [...rows.map((row) => ({ name: capital(inWords(row.facilityType, "FACILITY_TYPE_")), ...counts(row) })), { name: "All", ...counts(total) }];
+    place.hidden = false;
+    fill(
+      place,
+      element("h2", {}, `Providers with peer support specialists on ${dayInWords(answer.asOf)}`),
+      picture(all.slice(0, -1)),
+      element("ul", { class: "legend bars-legend" }, element("li", { class: "of-all" }, "On file"), element("li", { class: "of-some" }, "With a specialist who may practice there")),
+      table("Statistics", "counts", ["Facility type", "Total count", "With peer services", "Share"], all.map((row) => [row.name, row.all, row.some, row.percent].map(String)), true),
+      element("p", { class: "aside" }, `As known at revision ${answer.knownAtRevision}. Providers that have closed count as on file.`),
+    );
+  } catch (error) {
+    if (made.refused(error)) return;
+    trouble.within(place, error);
+  }
+}
+
+function counts({ providerCount = 0, providerWithSpecialistCount = 0, percentage = 0 }) {
+  return { all: providerCount, some: providerWithSpecialistCount, percent: `${percentage.toFixed(1)} %` };
+}
+
+function picture(rows) {
+  const most = Math.max(1, ...rows.map((row) => row.all));
+  const long = (value) => (value / most) * (WIDTH - VALUE);
+  return drawn(
+    "svg",
+    { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, class: "bars", role: "img", "aria-label": "The table below says the same." },
+    rows.map((row, index) => {
+      const y = index * ROW;
+      return [
+        drawn("text", { y: y + 14 }, row.name),
+        drawn("rect", { y: y + 20, width: Math.max(1, long(row.all)), height: 18, class: "bar-none" }),
+        drawn("rect", { y: y + 20, width: long(row.some), height: 18, class: "bar-current" }),
+        drawn("text", { x: long(row.all) + 8, y: y + 34, class: "axis" }, `${row.some} of ${row.all}, ${row.percent}`),
+      ];
+    }),
+  );
+}

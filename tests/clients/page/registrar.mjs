@@ -1,0 +1,258 @@
+// What the registrar, an auditor and a certifier do at the desk of the page.
+
+import { barriers, call, check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+
+const HELD = "CPS-28MS-MN2K-Z";
+const APPLICANT = { given: "Ada", family: "Quillfeather", birth: "03041990" };
+
+async function openDesk({ browser, url }, token, part, options) {
+  const opened = await open(browser, url, options);
+  await signIn(opened.tab, token);
+  await goTo(opened.tab, "registrar");
+  await shown(opened.tab, "#registrar-part form");
+  if (part) await opened.tab.click(`input[value=${part}]`);
+  return opened;
+}
+
+async function find(tab, asked) {
+  await fill(tab, "find", asked);
+  await press(tab, "#registrar-part", "Find");
+  await shown(tab, "#found h2");
+}
+
+async function act(tab, name, values) {
+  await press(tab, "#found", "Act");
+  const choices = await tab.$$eval("#found .choice option", (options) => options.map((it) => [it.value, it.textContent]));
+  await tab.select("#found .choice select", choices.find(([, title]) => title === name)[0]);
+  const form = await tab.$eval("#found form", (it) => it.id);
+  await fill(tab, form, values);
+  await press(tab, "#found", "See what this changes");
+}
+
+async function recordIt(tab, place) {
+  await press(tab, place, "Record this");
+  await says(tab, `${place} h2:last-of-type`, /./);
+  await tab.waitForFunction((place) => [...document.querySelectorAll(`${place} h2`)].some((it) => /^Recorded as revision \d+$/.test(it.textContent)), { timeout: 15_000 }, place);
+}
+
+export async function findSuspendAndEndIt(place) {
+  const { tab, requests, refusals, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "zzq" });
+  await says(tab, "#found h2", /^Nobody on file matches\.$/);
+  await tab.$eval("#find", (form) => form.reset());
+  await find(tab, { familyName: "oneal" });
+  await says(tab, "#found", /^1 on file\s+Bernice O'Neal[\s\S]*November 2, 1971[\s\S]*CPS-28MS-MN2K-Z: current, term to /);
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_CE_AUDIT", firstDay: typed(0) });
+  await says(tab, "#found .next h2", /^Suspend: nothing is recorded yet$/);
+  await says(tab, "#found .next .effects", /^This suspends the credential CPS-28MS-MN2K-Z from /);
+  await says(tab, "#found .affected", /^Bernice O'Neal, CPS-28MS-MN2K-Z: \d+ changes?$/);
+  await recordIt(tab, "#found");
+  await goTo(tab, "look-up");
+  await lookUp(tab, HELD);
+  await says(tab, "#answer", /Suspended\. This is not discipline/);
+
+  await goTo(tab, "registrar");
+  await says(tab, "#found", /Recorded as revision/);
+  await tab.$eval("#find", (form) => form.reset());
+  await find(tab, { credentialNumber: "cps 28ms mn2k z" });
+  await says(tab, "#found", /^1 on file\s+Bernice O'Neal[\s\S]*CPS-28MS-MN2K-Z: suspended, term to /);
+  await tab.$eval("#find", (form) => form.reset());
+  await find(tab, { priorNumber: "ms-00417" });
+  await press(tab, "#found", "History");
+  await says(tab, "#found .history", /Suspended\s+ce audit, from [\s\S]*Specialist registered\s+Bernice O'Neal, born November 2, 1971/);
+  await tab.click("#found .history [aria-label^='Take back']");
+  await tab.type("#found .next .next input", "not meant");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#found .next .next .effects", /^This makes the credential CPS-28MS-MN2K-Z current from /);
+  await recordIt(tab, "#found");
+  check(refusals.length === 0, `refused: ${refusals}`);
+  check(requests.every((request) => !/neal|1971|00417/i.test(request)), "what is asked stands in no URL");
+  await sound();
+  await tab.close();
+}
+
+export async function registerEvaluateAndIssue(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await press(tab, "#registrar-part", "Register a person");
+  await fill(tab, "act-new", { "name-givenName": APPLICANT.given, "name-familyName": APPLICANT.family, birthDate: APPLICANT.birth });
+  await press(tab, "#registrar-part", "See what this changes");
+  await says(tab, "#registrar-part .next h2", /^Register a person: nothing is recorded yet$/);
+  await recordIt(tab, "#registrar-part");
+  await find(tab, { familyName: APPLICANT.family });
+  const specialistId = (await text(tab, "#found")).match(/SP-[0-9A-Z-]+/)[0];
+  const job = { requestId: crypto.randomUUID(), specialistId, providerId: "region-1-cmhc", supervised: true, firstDay: { year: 2026, month: 1, day: 5 } };
+  await call(tab, place.tokens.registrar, "EmploymentService/ReportEmploymentStart", job);
+
+  await press(tab, "#found", "Application");
+  check((await tab.$eval("#application-specialistId", (input) => input.value)) === specialistId, "the applicant is named");
+  const at = (name) => `application-${name}`;
+  const stated = { [at("appliedOn")]: typed(-20), effectiveFrom: typed(0), [at("livedExperience")]: "LIVED_EXPERIENCE_SELF", [at("education")]: "EDUCATION_GED", [at("recoveryAttested")]: true, [at("experienceHours")]: "120", [at("experienceWithinThreeYears")]: true, [at("references")]: "1", [at("trainings-0-completedOn")]: typed(-10), [at("trainings-0-hours")]: "34", [at("trainings-0-designation")]: "DESIGNATION_YOUNG_ADULT", [at("examAttempts-0-takenOn")]: typed(-5), [at("examAttempts-0-score")]: "74.9" };
+  await fill(tab, "application", stated);
+  await tab.click("#application-designations input[value=DESIGNATION_YOUNG_ADULT]");
+  await press(tab, "#registrar-part", "Evaluate");
+  await says(tab, "#registrar-part .outcome", /^Not eligible$/);
+  await says(tab, ".criteria", /Examination\s+Unmet[\s\S]*75[\s\S]*source 00\d/);
+  check((await tab.$$(".criteria tbody tr")).length === 10, "every criterion is there");
+  await tab.$eval("#application-application-examAttempts-0-score", (input) => (input.value = "81.5"));
+  await press(tab, "#registrar-part", "Evaluate");
+  await says(tab, "#registrar-part .outcome", /^Eligible, if the registrar decides so$/);
+  await press(tab, "#registrar-part", "See what issuing it changes");
+  await says(tab, "#issue-decisionNote-fault", /This is needed/);
+  await tab.type("#issue-decisionNote", "one reference is enough");
+  await press(tab, "#registrar-part", "See what issuing it changes");
+  await says(tab, "#registrar-part .next .effects", /^This makes the new credential current from /);
+  await recordIt(tab, "#registrar-part");
+  const number = (await text(tab, "#registrar-part")).match(/CPS-[0-9A-Z-]+/)[0];
+  await goTo(tab, "look-up");
+  await lookUp(tab, number);
+  await says(tab, "#verdict", /^Yes\.$/);
+  await says(tab, "#answer", /Young Adult/);
+  await sound();
+  await tab.close();
+}
+
+export async function reviewCountAndSeeWhatEnds(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.registrar, "review");
+  await says(tab, "#registrar-part h2", /^\d+ facts need a look$/);
+  await says(tab, "#registrar-part .history", /Days were changed whose reporting window had passed\./);
+  await tab.click("#registrar-part .link");
+  await says(tab, "#registrar-part .next .history", /Specialist registered/);
+
+  await tab.click("input[value=terms]");
+  const all = await call(tab, place.tokens.registrar, "CredentialService/ListCredentials", { pageSize: 1000 });
+  await tab.select("#terms-days", "365");
+  await press(tab, "#registrar-part", "Show");
+  await says(tab, "#registrar-part h2", /^\d+ terms? ends? within 365 days$/);
+  const days = await tab.$$eval("#registrar-part .history tbody .citation", (cells) => cells.map((it) => it.textContent).filter((it) => it.startsWith("in ")).map((it) => Number(it.match(/\d+/)[0])));
+  check(days.every((it, at) => it <= 365 && (at === 0 || it >= days[at - 1])), `in order: ${days}`);
+  const { asOf } = all.answer;
+  const today = Date.UTC(asOf.year, asOf.month - 1, asOf.day);
+  const held = ["CURRENT", "LIMITED", "SEPARATED", "SUSPENDED", "INACTIVE"].map((name) => `STANDING_${name}`);
+  const ending = all.credentials.filter((it) => held.includes(it.standing) && it.termLastDay && Date.UTC(it.termLastDay.year, it.termLastDay.month - 1, it.termLastDay.day) - today <= 365 * 86_400_000);
+  check(days.length > 0 && days.length === ending.length, `${days.length} of ${ending.length} terms are listed`);
+
+  await tab.click("input[value=statistics]");
+  await shown(tab, "#registrar-part svg");
+  const { rows, total } = await call(tab, place.tokens.registrar, "ProviderService/GetProgramStatistics", {});
+  check((await tab.$$("#registrar-part .bars .bar-none")).length === rows.length, "a bar for each type");
+  await says(tab, "#registrar-part tbody tr:last-child", new RegExp(`^All\\s+${total.providerCount}\\s+${total.providerWithSpecialistCount}\\s+${total.percentage.toFixed(1)} %`));
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+// Nobody sees what is not for its role, and nothing is tried that would be refused.
+export async function showWhatTheRoleMayDo(place) {
+  const { browser, url, tokens } = place;
+  const sections = (tab) => tab.$$eval("#sections a:not([hidden])", (links) => links.map((it) => it.textContent));
+  const expected = { registrar: "Look up,Roster,Report,Registrar's desk", provider: "Look up,Roster,Report", payer: "Look up,Roster", auditor: "Look up,Roster,Registrar's desk", certifier: "Registrar's desk" };
+  for (const [role, names] of Object.entries(expected)) {
+    const { tab, refusals, sound } = await open(browser, url);
+    await tab.goto(`${url}/#/registrar`);
+    await signIn(tab, tokens[role]);
+    await shown(tab, "#sections");
+    check((await sections(tab)).join() === names, `${role}: ${await sections(tab)}`);
+    const atDesk = names.includes("desk");
+    check((await tab.$eval("#registrar", (it) => it.hidden)) !== atDesk, `${role}: the desk`);
+    if (role === "auditor") {
+      await find(tab, { familyName: "oneal" });
+      await press(tab, "#found", "History");
+      await shown(tab, "#found .history");
+      check(!/Act|Take back|Register a person/.test(await text(tab, "#registrar-part")), "an auditor records nothing");
+    }
+    if (role === "certifier") await shown(tab, "#registrar-part svg");
+    check(refusals.length === 0, `${role}: ${refusals}`);
+    await sound();
+    await tab.close();
+  }
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.operator);
+  await says(tab, "#sign-in-fault", /Your role has nothing to do on this page/);
+  await sound();
+  await tab.close();
+}
+
+export async function forgetWhatTheDeskAndTheReportShowed(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  await goTo(tab, "report");
+  await fill(tab, "report-form", { person: HELD, familyName: "O'Neal", birthDate: "11021971" });
+  await tab.click("#leave");
+  await shown(tab, "#sign-in");
+  const left = await tab.evaluate(() => [...document.querySelectorAll("#desk input:not([type=radio]):not([type=checkbox]):not([type=range])")].map((it) => it.value).join("") + ["registrar-part", "report-asked", "report-outcome"].map((id) => document.getElementById(id).textContent).join(""));
+  check(left === "", `left: ${left}`);
+  await sound();
+  await tab.close();
+}
+
+export async function findAndActByKeyboardAlone(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.textContent.trim());
+  const to = async (name) => {
+    for (let step = 0; step < 60 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
+    check((await focused()) === name, `no way to ${name}`);
+  };
+  await to("find-familyName");
+  await tab.keyboard.type("oneal");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.textContent === "1 on file");
+  await to("Act on Bernice O'Neal");
+  await tab.keyboard.press("Enter");
+  await tab.keyboard.type("Limit");
+  await says(tab, "#found form", /Limitation/);
+  await to("See what this changes");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.id.endsWith("-text"));
+  await tab.keyboard.type("supervised hours");
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.type(typed(0));
+  await to("See what this changes");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.textContent === "Limit: nothing is recorded yet");
+  await to("Do not record it");
+  await tab.keyboard.press("Enter");
+  await sound();
+  await tab.close();
+}
+
+async function look(place, name, options) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar, undefined, options);
+  const seen = async (state) => {
+    await fits(tab, `${name}, ${state}`);
+    await barriers(tab, place.axe);
+    await tab.screenshot({ path: `${place.pictures}/${name}-desk-${state}.png`, fullPage: true });
+  };
+  await find(tab, { familyName: "oneal" });
+  await act(tab, "Revoke as discipline", { effectiveFrom: typed(1) });
+  await says(tab, "#found .next h2", /nothing is recorded yet/);
+  await seen("act");
+  await press(tab, "#found", "History");
+  await shown(tab, "#found .history");
+  await seen("history");
+  const specialistId = (await text(tab, "#found")).match(/SP-[0-9A-Z-]+/)[0];
+  await tab.click("input[value=application]");
+  await seen("application");
+  await fill(tab, "application", { specialistId, "application-appliedOn": typed(0), effectiveFrom: typed(0) });
+  await press(tab, "#registrar-part", "Evaluate");
+  await shown(tab, ".criteria");
+  await seen("evaluation");
+  await tab.click("input[value=review]");
+  await shown(tab, "#registrar-part .history");
+  await seen("review");
+  await tab.click("input[value=terms]");
+  await tab.select("#terms-days", "365");
+  await press(tab, "#registrar-part", "Show");
+  await shown(tab, "#registrar-part h2");
+  await seen("terms");
+  await tab.click("input[value=statistics]");
+  await shown(tab, "#registrar-part svg");
+  await seen("statistics");
+  await sound();
+  await tab.close();
+}
+
+export async function lookAtTheDesk(place) {
+  await look(place, "desktop", {});
+  await look(place, "phone", { size: "phone" });
+  await look(place, "dark", { dark: true });
+}

@@ -1,0 +1,217 @@
+// What a provider reports with the page.
+
+import fs from "node:fs";
+import path from "node:path";
+
+import { barriers, call, check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+
+const CURRENT = "CPS-28MS-MN2K-Z";
+const NEW = { person: "CPS-HCRD-5E1W-A", familyName: "Whitfield-Amos", birthDate: "08171993", firstDay: typed(-2), position: "Peer specialist" };
+
+async function facts(tab, token, credentialNumber) {
+  const { verification } = await call(tab, token, "VerificationService/VerifyCredential", { item: { credentialNumber } });
+  return (await call(tab, token, "RecordService/ListFacts", { specialistId: verification.credential.specialistId, pageSize: 1000 })).facts;
+}
+
+async function typeAnEnd(tab, day) {
+  await tab.click("input[value=ended]");
+  await fill(tab, "report-form", { person: CURRENT, lastDay: day, reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+}
+
+// The text of a file that the page offers.
+async function downloaded(tab, directory, act) {
+  const place = fs.mkdtempSync(path.join(directory, "downloads-"));
+  const session = await tab.createCDPSession();
+  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: place, eventsEnabled: true });
+  const whole = new Promise((resolve) => session.on("Browser.downloadProgress", ({ state }) => state === "completed" && resolve()));
+  await act();
+  await whole;
+  const [name] = fs.readdirSync(place);
+  return { name, text: fs.readFileSync(path.join(place, name), "utf8") };
+}
+
+export async function reportAnEndAndTakeItBack({ browser, url, tokens, directory }) {
+  const { tab, refusals, sound } = await open(browser, url);
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  await tab.click("input[value=ended]");
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-form-person-fault", /This is needed/);
+  await says(tab, "#report-form-lastDay-fault", /Enter the whole date/);
+  await says(tab, "#report-form-reason-fault", /Choose one/);
+  await typeAnEnd(tab, typed(-3));
+  const before = await facts(tab, tokens.registrar, CURRENT);
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome h2", /^End of a job: nothing is recorded yet$/);
+  await says(tab, "#report-outcome .effects", /^This revokes the credential CPS-28MS-MN2K-Z from \w+ \d+, \d{4} on\. Employment is lost then\. This is not discipline\. The holder will need a reinstatement/);
+  check((await facts(tab, tokens.registrar, CURRENT)).length === before.length, "the dry run records nothing");
+  await tab.click("#report-outcome summary");
+  await says(tab, "#report-outcome details", /Up to today\s+CPS-28MS-MN2K-Z: revoked on loss of employment from [^.]* on, instead of current\.\s+region-1-cmhc does not cover CPS-28MS-MN2K-Z from /);
+
+  await press(tab, "#report-outcome", "Record this");
+  await says(tab, "#report-outcome h2", /^Recorded as revision \d+$/);
+  const revision = Number((await text(tab, "#report-outcome h2")).match(/\d+/)[0]);
+  const receipt = await downloaded(tab, directory, () => press(tab, "#report-outcome", "Download the receipt"));
+  check(receipt.name === `receipt-${revision}.jws`, receipt.name);
+  const claims = JSON.parse(Buffer.from(receipt.text.split(".")[1], "base64url"));
+  check(JSON.stringify(claims).includes(`"revision":${revision}`), `the receipt is of the record: ${JSON.stringify(claims)}`);
+  await goTo(tab, "look-up");
+  await lookUp(tab, CURRENT);
+  await says(tab, "#verdict", /^No\.$/);
+
+  await goTo(tab, "report");
+  await press(tab, "#report-outcome", "Take this back");
+  await tab.type("#report-outcome .next input", "wrong person");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#report-outcome .next h2", /^Take it back: nothing is recorded yet$/);
+  await says(tab, "#report-outcome .next .effects", /^This makes the credential CPS-28MS-MN2K-Z current from /);
+  await press(tab, "#report-outcome .next", "Record this");
+  await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
+  await goTo(tab, "look-up");
+  await tab.click("#question .primary");
+  await says(tab, "#verdict", /^Yes\.$/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+export async function reportAStartAndCorrectIt({ browser, url, tokens }) {
+  const { tab, requests, sound } = await open(browser, url);
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  const { birthDate, ...rest } = NEW;
+  await fill(tab, "report-form", rest);
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-form-birthDate-fault", /./);
+  await tab.type("#report-form-birthDate", "08181993");
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome .trouble", /^The registry refused: /);
+  await tab.type("#report-form-birthDate", birthDate);
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome", /nothing is recorded yet[\s\S]*not shown for somebody who is not your staff/);
+  await press(tab, "#report-outcome", "Record this");
+  await says(tab, "#report-outcome", /^Recorded as revision \d+[\s\S]*Provider\s+region-1-cmhc\s+Position\s+Peer specialist\s+Job\s+EM-/);
+  await press(tab, "#report-outcome", "Correct the days");
+  await says(tab, "#report-outcome .next", /Correct the days/);
+  const first = await tab.$("#report-outcome .next input");
+  await first.type(typed(-9));
+  await tab.keyboard.press("Enter");
+  await says(tab, "#report-outcome .next h2", /^Correct the days: nothing is recorded yet$/);
+  await press(tab, "#report-outcome .next", "Record this");
+  await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
+
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome .trouble", /this start is on record as EM-/);
+  await tab.type("#report-form-firstDay", typed(-1));
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome .then", /^There is an open job already: EM-/);
+  await press(tab, "#report-outcome", "Do not record it");
+  await tab.waitForSelector("#report-outcome[hidden]");
+  await tab.click("input[value=wrong]");
+  await fill(tab, "report-form", { person: NEW.person });
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome", /Reports[\s\S]*Employment corrected[\s\S]*Employment started\s+with region-1-cmhc, Peer specialist, from/);
+  check(requests.every((request) => !/whitfield|1993/i.test(request)), "what is reported stands in no URL");
+  await sound();
+  await tab.close();
+}
+
+// The answer to a report is lost on its way: the same report is sent again, and is recorded once.
+export async function recordOnceWhateverIsLost({ browser, url, tokens }) {
+  const { tab, faults, sound } = await open(browser, url);
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  await typeAnEnd(tab, typed(-3));
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome h2", /nothing is recorded yet/);
+  const before = await facts(tab, tokens.registrar, CURRENT);
+  const session = await tab.createCDPSession();
+  await session.send("Fetch.enable", { patterns: [{ urlPattern: "*ReportEmploymentEnd", requestStage: "Response" }] });
+  session.on("Fetch.requestPaused", ({ requestId }) => session.send("Fetch.failRequest", { requestId, errorReason: "ConnectionReset" }));
+  await press(tab, "#report-outcome", "Record this");
+  await says(tab, "#report-outcome .trouble", /was not reached[\s\S]*Whether it was recorded is not known\. Record it again: it is recorded once\./);
+  await session.send("Fetch.disable");
+  faults.splice(0, faults.length, ...faults.filter((fault) => !/ERR_CONNECTION_RESET/.test(fault)));
+  await press(tab, "#report-outcome", "Record this");
+  await says(tab, "#report-outcome h2", /^Recorded as revision/);
+  const after = await facts(tab, tokens.registrar, CURRENT);
+  check(after.length === before.length + 1, `${after.length - before.length} facts were recorded`);
+  await press(tab, "#report-outcome", "Take this back");
+  await tab.type("#report-outcome .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await press(tab, "#report-outcome .next", "Record this");
+  await says(tab, "#report-outcome .next h2", /^Recorded/);
+  await sound();
+  await tab.close();
+}
+
+export async function reportByKeyboardAlone({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  const to = async (name) => {
+    for (let step = 0; step < 40 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
+    check((await focused()) === name, `no way to ${name}`);
+  };
+  await shown(tab, "#sign-in");
+  await to("token");
+  await tab.keyboard.type(tokens.provider);
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.id === "look-up-heading");
+  await tab.keyboard.down("Shift");
+  for (let step = 0; step < 10 && (await focused()) !== "Report"; step++) await tab.keyboard.press("Tab");
+  await tab.keyboard.up("Shift");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.id === "report-heading");
+  check((await tab.$eval("[aria-current=page]", (it) => it.textContent)) === "Report", "the section is marked");
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.press("ArrowRight");
+  await to("report-form-person");
+  await tab.keyboard.type(CURRENT);
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.type(typed(-3));
+  await to("report-form-reason");
+  await tab.keyboard.type("The position");
+  await to("See what this changes");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.textContent === "End of a job: nothing is recorded yet");
+  await to("Do not record it");
+  await tab.keyboard.press("Enter");
+  await tab.waitForSelector("#report-outcome[hidden]");
+  await tab.goBack();
+  await shown(tab, "#question");
+  check((await tab.evaluate(() => location.hash)) === "", "the address has the section alone");
+  await sound();
+  await tab.close();
+}
+
+async function look({ browser, url, tokens, axe, pictures }, name, options) {
+  const { tab, sound } = await open(browser, url, options);
+  const seen = async (state) => {
+    await fits(tab, `${name}, ${state}`);
+    await barriers(tab, axe);
+    await tab.screenshot({ path: `${pictures}/${name}-report-${state}.png`, fullPage: true });
+  };
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  await seen("start");
+  await typeAnEnd(tab, typed(-3));
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome h2", /nothing is recorded yet/);
+  await tab.click("#report-outcome summary");
+  await seen("end");
+  await tab.click("input[value=wrong]");
+  await fill(tab, "report-form", { person: CURRENT });
+  await tab.click("#report-form .primary");
+  await shown(tab, ".history");
+  await tab.click(".history .quiet");
+  await shown(tab, "#report-outcome .next form");
+  await seen("wrong");
+  await sound();
+  await tab.close();
+}
+
+export async function lookAtReports(place) {
+  await look(place, "desktop", {});
+  await look(place, "phone", { size: "phone" });
+  await look(place, "dark", { dark: true });
+}
