@@ -194,7 +194,6 @@ pub async fn run(
     let (listener, watch) = configured_listener(&config, &ops)?;
     let requests = watch.as_ref().map(|watch| watch.requests.clone());
     let reload = Reload::begin(&config, &supervision, requests, &ops.registry).map_err(ServeError::Hangup)?;
-    let health = ops.health.clone();
     let (stop, mut vital) = (watch::Sender::new(false), Vital::new());
     let (ops_listener, ops_address) = listen(config.ops_listen).await?;
     let ops_server = OpsServer::start(ops.clone(), incoming(ops_listener), vital.part("ops port"));
@@ -228,7 +227,7 @@ pub async fn run(
     let hooks = hooks.map(|list| webhooks::start(&config, list, &listening.surface, &registry, &ops.webhooks));
     // `registry.close` needs every other handle to be dropped.
     drop(admission);
-    let (board, writes_off) = (health.clone(), ops.writes_off);
+    let (board, writes_off) = (ops.health.clone(), ops.writes_off);
     let watched = Health { registry: registry.clone(), audit_works: audit.watch(), board, writes_off };
     watched.begin().await;
     let ports = sockets.open(listener, workers, &vital)?;
@@ -249,7 +248,7 @@ pub async fn run(
         }
     }
     supervision.ends(early.as_ref().is_some_and(goes_on));
-    health.end();
+    ops.health.end();
     drop(health_task);
     stop.send_replace(true);
     drop((reload, upkeep, scrub, watch, hooks));

@@ -181,7 +181,7 @@ fn shared_log(log: &LogReport) -> String {
     facts.add("Every record was known", Some(age));
     facts.add("Records that this replica lacks", Some(log.lag.to_string()));
     facts.add("Clock against the log", log.clock_ahead.map(|ahead| format!("{:+.3} s", ahead.as_secs_f64())));
-    facts.add("Why the log takes no writes", log.trouble.as_ref().map(|trouble| trouble.to_string()));
+    facts.add("Why the log takes no writes", log.trouble.as_ref().map(ToString::to_string));
     facts.section("log", "Shared log, as this replica sees it")
 }
 
