@@ -8,17 +8,21 @@ use std::io::{IsTerminal as _, stderr};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, format::Full};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::json_line::JsonLine;
 
 /// `h2` warns about each connection that floods it; this server counts and closes such connections itself.
-const QUIET: &str = "h2=error";
+const QUIET: (&str, LevelFilter) = ("h2", LevelFilter::ERROR);
 
 /// The levels, from none to all.
 const LEVELS: [&str; 5] = ["off", "error", "warn", "info", "debug"];
@@ -66,9 +70,20 @@ impl Levels {
         (defaults == 1 && text.split(',').all(is_level)).then(|| Levels(text.to_owned()))
     }
 
-    fn filter(&self) -> EnvFilter {
-        EnvFilter::new(format!("{QUIET},{}", self.0))
+    /// The level of a target is that of the longest name in the list that it begins with, else the one without a name.
+    fn filter(&self) -> Targets {
+        let (target, level) = QUIET;
+        let filter = Targets::new().with_target(target, level);
+        self.0.split(',').fold(filter, |filter, part| match part.split_once('=') {
+            Some((target, level)) => filter.with_target(target, level_of(level)),
+            None => filter.with_default(level_of(part)),
+        })
     }
+}
+
+/// The level of a name. [`Levels::parse`] takes no other names.
+fn level_of(name: &str) -> LevelFilter {
+    name.parse().unwrap_or(LevelFilter::INFO)
 }
 
 impl fmt::Display for Levels {
@@ -78,7 +93,7 @@ impl fmt::Display for Levels {
 }
 
 /// Replaces the filter of the subscriber.
-type SetFilter = Box<dyn Fn(EnvFilter) + Send + Sync>;
+type SetFilter = Box<dyn Fn(Targets) + Send + Sync>;
 
 static SET_FILTER: OnceLock<Option<SetFilter>> = OnceLock::new();
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -98,10 +113,10 @@ pub(super) fn format() -> Format {
 }
 
 fn install(levels: &Levels) -> Option<SetFilter> {
-    let subscriber = tracing_subscriber::fmt().with_ansi(stderr().is_terminal()).event_format(Lines(format::format()));
-    let subscriber = subscriber.with_writer(stderr).with_env_filter(levels.filter()).with_filter_reloading();
-    let reload = subscriber.reload_handle();
-    subscriber.try_init().ok()?;
+    let (filter, reload) = reload::Layer::new(levels.filter());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(stderr().is_terminal());
+    let lines = lines.event_format(Lines(format::format())).with_writer(stderr);
+    tracing_subscriber::registry().with(filter).with(lines).try_init().ok()?;
     Some(Box::new(move |filter| drop(reload.reload(filter))))
 }
 
@@ -150,5 +165,23 @@ mod tests {
         {
             assert_eq!(Levels::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_longest_name_decides_the_level_of_a_target() {
+        let filter = |text: &str| Levels::parse(text).unwrap().filter();
+        let is_logged = |text: &str, target: &str, level| filter(text).would_enable(target, &level);
+        let text = "access=off,warn,cpss_registry::store=debug";
+        for (target, most) in [
+            ("cpss_registry::server", Some(tracing::Level::WARN)),
+            ("cpss_registry::store::log", Some(tracing::Level::DEBUG)),
+            ("access", None),
+            ("h2::proto", Some(tracing::Level::ERROR)),
+        ] {
+            for level in [tracing::Level::ERROR, tracing::Level::WARN, tracing::Level::INFO, tracing::Level::DEBUG] {
+                assert_eq!(is_logged(text, target, level), most.is_some_and(|most| level <= most), "{target} {level}");
+            }
+        }
+        assert!(is_logged("info,h2=debug", "h2::proto", tracing::Level::DEBUG), "the list may say otherwise");
     }
 }

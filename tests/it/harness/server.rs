@@ -11,7 +11,9 @@ use futures_util::StreamExt as _;
 use http::HeaderMap;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::keys::RECIPIENT;
 use super::{BytesListener, Client, Codec, soon};
@@ -171,7 +173,8 @@ async fn run(config: Config) -> Running {
 fn keep_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+        let filter: Targets = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok()).unwrap_or_default();
+        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        tracing_subscriber::registry().with(filter).with(lines).init();
     });
 }
