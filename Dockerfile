@@ -13,7 +13,7 @@ ARG CPSS_COMMIT=
 # would be six times as large.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --profile dist --locked --bin cpss-registry \
+    cargo build --profile dist --features full --locked --bin cpss-registry \
     && install -D -m 0755 target/dist/cpss-registry /out/cpss-registry \
     && test "$(stat -c %s /out/cpss-registry)" -lt 30000000 \
     && install -d -m 0700 /out/data

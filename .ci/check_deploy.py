@@ -318,13 +318,13 @@ def check_image(documents):
     """Checks that the image has the toolchain, the version and the user that are named elsewhere."""
     dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
     cargo = tomllib.loads((DEPLOY.parent / "Cargo.toml").read_text())
-    package, profile = cargo["package"], cargo["profile"]["dist"]
+    package, profile = cargo["package"], cargo["profile"]["release"]
     if bases := [base for base in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) if not re.search(r"@sha256:[0-9a-f]{64}$", base)]:
         fail(f"the Dockerfile does not fix the digest of {bases}")
     pod, _ = pod_of(documents)
     user, version = pod["securityContext"]["runAsUser"], package["version"]
     for text in (
-        f"FROM rust:{package['rust-version']}.0-", f'image.version="{version}"', f"USER {user}:{user}", "cargo build --profile dist",
+        f"FROM rust:{package['rust-version']}.0-", f'image.version="{version}"', f"USER {user}:{user}", "cargo build --profile dist --features full",
     ):
         if text not in dockerfile:
             fail(f"the Dockerfile lacks {text!r}")

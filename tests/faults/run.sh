@@ -24,7 +24,7 @@ command -v strace >/dev/null || missing "strace is not installed (Debian: apt-ge
 strace -qq -o /dev/null true 2>/dev/null || missing "strace may not trace here: the kernel or the container forbids ptrace"
 
 # Build before entering the namespace, in which this user is root.
-cargo test --locked --test it --no-run --quiet
+cargo test --locked --features full --test it --no-run --quiet
 
 namespace=(unshare --mount --propagation private)
 [[ $(id -u) -eq 0 ]] || namespace+=(--user --map-root-user)
@@ -53,6 +53,6 @@ export CPSS_BINARY=$binary size_mib tests
         exit 1
     fi
     export CPSS_SMALL_DISK=$work/disk CPSS_DISK_IMAGE=$work/image
-    timeout 1800 cargo test --locked --test it --quiet -- \
+    timeout 1800 cargo test --locked --features full --test it --quiet -- \
         --ignored --nocapture --test-threads=1 "${skipped[@]}" "$tests"
 '

@@ -1,7 +1,7 @@
 //! A provider loses its qualification while its staff are being verified: every batch sees the complete change or
 //! nothing of it.
 //!
-//! `CPSS_CASCADE=10000 cargo test --release --test it cascade -- --nocapture` runs with ten thousand people.
+//! `CPSS_CASCADE=10000 cargo test --profile bench --test it cascade -- --nocapture` runs with ten thousand people.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! Imports: pipelined rows are decided in order, answered in order, and committed in batches. Rows lost in a kill are
 //! sent again.
 //!
-//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --release --test it import -- --nocapture` sends three rows for each
+//! `CPSS_IMPORT_PROVIDERS=10000 cargo test --profile bench --test it import -- --nocapture` sends three rows for each
 //! provider.
 
 use std::thread;

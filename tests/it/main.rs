@@ -45,10 +45,12 @@ mod import_directory;
 mod issuance;
 mod kill;
 mod linear;
+#[cfg(feature = "workbooks")]
 mod lists;
 mod logs;
 mod main_job;
 mod metrics;
+#[cfg(feature = "mirror")]
 mod mirror;
 mod model;
 mod names;
@@ -75,9 +77,12 @@ mod source_tree;
 mod stream;
 mod tls;
 mod tokens;
+#[cfg(feature = "traces")]
 mod traces;
 mod transparency;
 mod upgrade;
 mod walk;
 mod webhooks;
+#[cfg(not(feature = "full"))]
+mod without;
 mod year;

@@ -1,7 +1,7 @@
 //! The time until the program serves, and its memory use.
 //!
-//! `CPSS_SPECIALISTS=1000000 cargo test --release --test it opening -- --nocapture` prints the figures for a million
-//! people with twelve facts each.
+//! `CPSS_SPECIALISTS=1000000 cargo test --profile bench --test it opening -- --nocapture` prints the figures for a
+//! million people with twelve facts each.
 
 use std::fs;
 use std::path::Path;

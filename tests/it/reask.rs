@@ -1,7 +1,7 @@
 //! Earlier answers are reproduced byte for byte: after thousands of further facts, a restart, a rebuild of the index,
 //! and a new rule set.
 //!
-//! `CPSS_REASK=10000 cargo test --release --test it reask -- --nocapture` keeps ten thousand answers.
+//! `CPSS_REASK=10000 cargo test --profile bench --test it reask -- --nocapture` keeps ten thousand answers.
 
 use cpss_registry::proto::google::r#type::Date;
 use cpss_registry::proto::v1;

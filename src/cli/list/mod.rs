@@ -18,6 +18,8 @@ mod survey;
 mod text;
 mod understood;
 mod workbook;
+#[cfg_attr(not(feature = "workbooks"), path = "no_xlsx.rs")]
+mod xlsx;
 
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -72,13 +74,13 @@ impl List {
         }
         let mut bytes = Vec::new();
         (&mut file).take(MOST_BYTES).read_to_end(&mut bytes)?;
-        List::of_sheets(workbook::sheets(&bytes)?, columns, args)
+        List::of_sheets(xlsx::sheets(&bytes)?, columns, args)
     }
 
     /// Understands the content of a file.
     pub fn of_bytes(bytes: &[u8], columns: &'static Columns, args: &ListArgs) -> Result<List, ListError> {
         if is_workbook(bytes) {
-            List::of_sheets(workbook::sheets(bytes)?, columns, args)
+            List::of_sheets(xlsx::sheets(bytes)?, columns, args)
         } else {
             List::of(&Bytes::Held(bytes.into()), columns, args)
         }

@@ -5,20 +5,14 @@
 //! from them. The position in the feed is written in the same transaction as the changes up to it, so the process may
 //! be killed at any time.
 
-mod change;
-mod file;
-mod follow;
-mod periods;
-mod report;
+#[cfg(feature = "mirror")]
+mod copy;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use self::file::{FileError, MirrorFile};
-use self::follow::{Plan, follow};
-use self::report::Report;
 use super::connect::Connection;
 use super::failure::Failure;
-use super::{Outcome, block_on, print};
+use super::{Outcome, print};
 
 /// The SQL for the eligibility question.
 const ELIGIBILITY: &str = include_str!("eligibility.sql");
@@ -60,35 +54,17 @@ sqlite3's .backup, or copy FILE.db-wal with it.";
 
 impl Mirror {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let Some(path) = self.file.as_ref().filter(|_| !self.query) else {
-            print(ELIGIBILITY)?;
-            return Ok(Outcome::Done);
-        };
-        let unkept = |error: FileError| unkept(path, &error);
-        let mut report = Report::new(self.json);
-        let plan = Plan { ends_at_head: self.once, reconnects: !self.once };
-        if self.rebuild {
-            let mut rebuilt = MirrorFile::begin_rebuild(path).map_err(unkept)?;
-            self.follow(&mut rebuilt, &mut report, Plan { ends_at_head: true, ..plan })?;
-            let mut file = rebuilt.put_in_place(path).map_err(unkept)?;
-            self.follow(&mut file, &mut report, plan)?;
-        } else {
-            let mut file = MirrorFile::open(path).map_err(unkept)?;
-            self.follow(&mut file, &mut report, plan)?;
+        match self.file.as_ref().filter(|_| !self.query) {
+            Some(path) => self.keep(path)?,
+            None => print(ELIGIBILITY)?,
         }
         Ok(Outcome::Done)
     }
 
-    fn follow(&self, file: &mut MirrorFile, report: &mut Report, plan: Plan) -> Result<(), Failure> {
-        let followed = block_on(follow(&self.connection, file, report, plan));
-        report.end()?;
-        followed
+    #[cfg(not(feature = "mirror"))]
+    #[expect(clippy::unused_self, reason = "only the build that keeps a copy uses it")]
+    fn keep(&self, _: &std::path::Path) -> Result<(), Failure> {
+        let line = "this build keeps no copies: build the program with `--features full`, or `--features mirror`";
+        Err(Failure::said(vec![line.to_owned()]))
     }
 }
-
-fn unkept(path: &Path, error: &FileError) -> Failure {
-    Failure::of(format!("cannot keep a copy in {}", path.display()), error)
-}
-
-#[cfg(test)]
-mod tests;

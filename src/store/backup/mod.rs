@@ -17,10 +17,13 @@ mod reading;
 mod redacted;
 mod restore;
 mod rewrite;
+#[cfg(feature = "encryption")]
 mod sealed;
 mod ship;
 mod take;
 mod unpack;
+#[cfg(not(feature = "encryption"))]
+mod unsealed;
 mod verify;
 
 use std::io;
@@ -40,10 +43,13 @@ pub use archive::{Archived, archive};
 pub use manifest::{Listed, Manifest, ManifestError, Sha256Text};
 pub use note::BackupNote;
 pub use restore::{Restored, restore, restore_archives};
+#[cfg(feature = "encryption")]
 pub use sealed::{Identities, MAGIC, NotARecipient, Recipients};
 pub use ship::Ship;
 pub use take::{DataDirGuard, Taken, backup, log_of_data_dir};
 pub use unpack::Archive;
+#[cfg(not(feature = "encryption"))]
+pub use unsealed::{Identities, MAGIC, NotARecipient, Recipients};
 pub use verify::{VerifyError, log_of_backup, verify};
 
 /// Where a restore cuts the history.

@@ -8,16 +8,13 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithTonicConfig as
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SpanExporter as _};
 
+use super::TracesError;
+
 /// The share of the calls that are traced unless the caller or the environment says otherwise.
 const DEFAULT_RATIO: f64 = 0.01;
 
 /// How long spans wait until they are sent, unless the environment says otherwise.
 const DEFAULT_DELAY: Duration = Duration::from_secs(1);
-
-/// A variable has a value that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot send traces: {0}")]
-pub struct TracesError(String);
 
 impl TracesError {
     pub(super) fn of_thread(error: &std::io::Error) -> TracesError {

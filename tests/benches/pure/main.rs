@@ -1,8 +1,8 @@
-//! The pure parts, one by one: `cargo bench --bench pure`.
+//! The pure parts, one by one: `cargo bench --features benches --bench pure`.
 //!
 //! For a specialist with 12 facts: a verdict from the resident timeline, compiling the timeline from the facts known at
-//! a revision, what one more fact costs after a short and a long history, decoding a question and encoding an answer; signing an answer, and
-//! checking it; and appending a record to the log with fdatasync.
+//! a revision, what one more fact costs after a short and a long history, decoding a question and encoding an answer;
+//! signing an answer, and checking it; and appending a record to the log with fdatasync.
 
 #![allow(missing_docs, reason = "a program, not a library")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a benchmark may stop at once")]

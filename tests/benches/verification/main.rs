@@ -1,4 +1,4 @@
-//! Verification compared with a bare echo server: `cargo bench --bench verification`.
+//! Verification compared with a bare echo server: `cargo bench --features benches --bench verification`.
 //!
 //! One run on one machine: a bare tonic server that answers with constants, and the registry with people created by
 //! `generate`, each in its own process. The same client sends the same questions to both, in turn and several times. It
@@ -6,8 +6,8 @@
 //! medians over the rounds, and ratios of medians.
 //!
 //! In reading order: [`frames`] and [`wire`], the client; [`load`] and [`rate`], the load patterns; [`questions`], the
-//! questions; [`echo`], [`etcd`] and [`servers`], the servers; [`secure`], mTLS; [`json`], the HTTP port; [`change`] and
-//! [`sync_writer`], load by writes; [`table`], the output.
+//! questions; [`echo`], [`etcd`] and [`servers`], the servers; [`secure`], mTLS; [`json`], the HTTP port; [`change`]
+//! and [`sync_writer`], load by writes; [`table`], the output.
 
 #![allow(missing_docs, reason = "a program, not a library")]
 #![allow(

@@ -1,9 +1,11 @@
 //! Backup, restore, check, rebuild and export, run as commands on data directories of a server.
 
 mod commands;
+#[cfg(feature = "encryption")]
 mod drill;
 mod questions;
 mod ship;
+#[cfg(feature = "encryption")]
 mod streamed;
 
 use std::fs;

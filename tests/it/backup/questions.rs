@@ -1,6 +1,7 @@
 //! A restored copy answers like the original: as known at the backup, byte for byte.
 //!
-//! `CPSS_BACKUP_QUESTIONS=10000 cargo test --release --test it backup -- --nocapture` asks ten thousand questions.
+//! `CPSS_BACKUP_QUESTIONS=10000 cargo test --profile bench --test it backup -- --nocapture` asks ten thousand
+//! questions.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
 //! `claims` and `review`: lists of claims with the program itself.
 
+#[cfg(feature = "workbooks")]
 mod changed;
 mod left;
 mod notes;

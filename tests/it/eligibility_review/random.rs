@@ -1,6 +1,6 @@
 //! Reviews of random claims over random histories: each is what a revision-by-revision search finds.
 //!
-//! `CPSS_REVIEWS=50 cargo test --release --test it eligibility_review -- --nocapture` takes fifty histories.
+//! `CPSS_REVIEWS=50 cargo test --profile bench --test it eligibility_review -- --nocapture` takes fifty histories.
 
 use std::collections::BTreeMap;
 

@@ -39,7 +39,7 @@ const NEED_A_DATABASE: [&str; 13] = [
 ];
 
 /// Flags of cargo and of test programs in running text.
-const OTHER_FLAGS: [&str; 4] = ["--ignored", "--nocapture", "--profile", "--release"];
+const OTHER_FLAGS: [&str; 5] = ["--features", "--ignored", "--nocapture", "--profile", "--release"];
 
 /// The commands and options of released versions: one command a line, first the options of the program itself. Scripts
 /// use them, so they may be added to but not removed.
@@ -80,6 +80,7 @@ fn all_pages() -> Vec<Page> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "full"), ignore = "the examples use all features: cargo test --features full")]
 fn every_example_of_help_and_documents_works() {
     let counts: Vec<(String, usize)> = all_pages()
         .iter()

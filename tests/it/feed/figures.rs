@@ -1,6 +1,6 @@
 //! Figures: how soon a cascade is sent, and the memory of watchers of an idle registry. They are printed. They are
 //! meaningful for many people, cascades and watchers in a release build: `CPSS_CASCADE=10000 CPSS_CASCADES=30
-//! CPSS_WATCHERS=1000 cargo test --release --test it feed::figures -- --nocapture`.
+//! CPSS_WATCHERS=1000 cargo test --profile bench --test it feed::figures -- --nocapture`.
 
 use std::time::{Duration, Instant};
 

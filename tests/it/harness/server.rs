@@ -54,7 +54,8 @@ impl TestServer {
 
     /// Like [`TestServer::start`], with backups over the network, which [`IDENTITY`](super::keys::IDENTITY) decrypts.
     pub async fn start_with_backups(today: &str) -> TestServer {
-        let flags = Flags { backup_recipients: Some(RECIPIENT.to_owned()), ..Flags::default() };
+        let flags =
+            Flags { backup_recipients: cfg!(feature = "encryption").then(|| RECIPIENT.to_owned()), ..Flags::default() };
         TestServer::start_as(tempfile::tempdir().unwrap(), today, flags).await
     }
 

@@ -1,6 +1,6 @@
 //! Malicious peers of all kinds at once, next to well-behaved clients.
 //!
-//! `CPSS_HOSTILE_SECONDS=60 CPSS_HOSTILE_CONNECTIONS=10000 cargo test --release --test it hostile::the_others --
+//! `CPSS_HOSTILE_SECONDS=60 CPSS_HOSTILE_CONNECTIONS=10000 cargo test --profile bench --test it hostile::the_others --
 //! --nocapture` is the full run. It also checks times: the p99 of the other clients must be less than twice the p99
 //! without peers, and less than twice the p99 while the peers are paused. `CPSS_HOSTILE_ONLY=Pings,RapidReset` runs
 //! only these peers, to see the effect of each.

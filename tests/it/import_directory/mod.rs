@@ -1,6 +1,7 @@
 //! `import DIR`: the example, bad rows of every kind, repetition, kills, and rehearsals.
 //!
-//! `CPSS_IMPORT_ROWS=1000000 cargo test --release --test it import_directory -- --nocapture` imports a million rows.
+//! `CPSS_IMPORT_ROWS=1000000 cargo test --profile bench --test it import_directory -- --nocapture` imports a million
+//! rows.
 
 mod answers;
 mod made;

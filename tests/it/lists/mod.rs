@@ -12,10 +12,10 @@ mod workbooks;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use self::workbook::Sheet;
 use super::harness::Process;
+use super::roster::roster;
 
 /// The content of a list.
 #[derive(Clone, Copy)]
@@ -85,14 +85,6 @@ pub const fn case(
     says: &'static [&'static str],
 ) -> Case {
     of(name, Content::Text(list), exit, verdicts, says)
-}
-
-/// Runs `roster` on a blocking thread.
-pub fn roster(list: &Path, endpoint: &str, more: &[&str]) -> Output {
-    tokio::task::block_in_place(|| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cpss-registry"));
-        command.arg("roster").arg(list).args(["--endpoint", endpoint]).args(more).output().unwrap()
-    })
 }
 
 /// The lines of the summary that count verdicts: `2 CONFIRMED, 1 NOT CONFIRMED`.

@@ -5,10 +5,10 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::roster;
 use crate::harness::requests::end_job;
 use crate::harness::scenes::HIRED;
 use crate::harness::{Process, TODAY};
+use crate::roster::roster;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_is_compared_with_the_jobs_on_record() {

@@ -1,7 +1,7 @@
 //! The time for hiding a row must be the time for an unknown row.
 //!
-//! `CPSS_HIDDEN_CALLS=5000 cargo test --release --test it rights::time -- --nocapture` asks this many times about each,
-//! in turns, and compares the difference of the medians with the difference between two unknown rows.
+//! `CPSS_HIDDEN_CALLS=5000 cargo test --profile bench --test it rights::time -- --nocapture` asks this many times about
+//! each, in turns, and compares the difference of the medians with the difference between two unknown rows.
 
 use std::time::{Duration, Instant};
 

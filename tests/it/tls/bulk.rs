@@ -1,8 +1,8 @@
 //! Bulk load of one client, next to questions of other clients and probes.
 //!
-//! `CPSS_BULK_SECONDS=30 cargo test --release --test it tls::bulk -- --nocapture` is the full run. Times are compared
-//! with each other, so that a slow machine does not matter: with so many batches, a question that had to wait for each
-//! of them would take as long as a batch.
+//! `CPSS_BULK_SECONDS=30 cargo test --profile bench --test it tls::bulk -- --nocapture` is the full run. Times are
+//! compared with each other, so that a slow machine does not matter: with so many batches, a question that had to wait
+//! for each of them would take as long as a batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

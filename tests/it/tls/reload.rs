@@ -1,5 +1,5 @@
-//! Certificates and the list of clients change while calls are made. `CPSS_RELOADS=1000 cargo test --release --test it
-//! tls::reload -- --nocapture` changes the certificate a thousand times.
+//! Certificates and the list of clients change while calls are made. `CPSS_RELOADS=1000 cargo test --profile bench
+//! --test it tls::reload -- --nocapture` changes the certificate a thousand times.
 
 use std::fs;
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -6,7 +6,8 @@ use rusqlite::{Connection, named_params};
 use tempfile::TempDir;
 
 use super::file::{FileError, MirrorFile};
-use super::{ELIGIBILITY, unkept};
+use super::unkept;
+use crate::cli::mirror::ELIGIBILITY;
 use crate::proto::google::r#type::Date;
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Kind;
