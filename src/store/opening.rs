@@ -34,7 +34,9 @@ pub(super) fn open_redacted(
     let mut open = || -> Result<_, OpenError> {
         let log = engine.open()?;
         let index = open_index(&directory.index(), options, &*log, progress)?;
-        let pending = redaction::pending(&index).map_err(RedactionError::from)?;
+        let on_record = redaction::on_record(&index).map_err(RedactionError::from)?;
+        let pending = redaction::pending(&index, &on_record).map_err(RedactionError::from)?;
+        redaction::apply_beside_log(directory.root(), &on_record, &pending)?;
         Ok((log, index, pending))
     };
     let (mut log, index, pending) = open()?;

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::redaction::{RedactionError, set_aside};
+use super::data_dir::all_set_aside;
+use super::redaction::RedactionError;
 use crate::domain::fact::{Fact, RegistryFact, Reporter, Role, SpecialistFact};
 use crate::domain::id::{Revision, SpecialistId};
 use crate::domain::name::{PersonName, fold};
@@ -101,7 +102,7 @@ impl RedactError {
 
 /// Finds out what a redaction would remove. Reads every record of the log, and changes nothing.
 pub fn plan_redaction(data_dir: &Path, log: &dyn OfflineLog, specialist: SpecialistId) -> Result<Plan, RedactError> {
-    let mut plan = Plan { set_aside: set_aside::directories(data_dir)?, ..Plan::new() };
+    let mut plan = Plan { set_aside: all_set_aside(data_dir).map_err(RedactionError::from)?, ..Plan::new() };
     for read in log.read(Revision(1), log.head()) {
         let (revision, bytes) = read?;
         plan.read(revision, &bytes, specialist)?;

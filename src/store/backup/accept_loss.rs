@@ -1,7 +1,6 @@
 //! Accepting a loss: the operator gives up acknowledged records that the log has lost, and continues without them.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -10,7 +9,7 @@ use uuid::Uuid;
 use super::rewrite::{Tail, epoch_frame};
 use super::{BackupError, disk};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{DataDirError, make_directory, move_away, write_durably};
+use crate::store::data_dir::{DataDirError, all_set_aside, begin_set_aside, move_away, write_durably};
 use crate::store::engine::log_engine;
 use crate::store::first_record::open_with_log;
 use crate::store::log::{Damage, Extent, LogEngine, LogOptions, ReadError};
@@ -82,8 +81,7 @@ pub fn accept_loss(data_dir: &Path, after: Revision, now: Timestamp) -> Result<A
         return Err(LossError::AcceptedBefore { after, set_aside });
     }
     let epoch = Uuid::new_v4();
-    let set_aside = data_dir.join("set-aside").join(epoch.to_string());
-    make_directory(&set_aside).map_err(disk("made", &set_aside))?;
+    let set_aside = begin_set_aside(data_dir, epoch, after)?;
     let why = match damage {
         Some(damage) => format!("loss accepted: {damage}"),
         None => "loss accepted: the log had lost its last records".to_owned(),
@@ -146,15 +144,9 @@ fn note_acceptance(set_aside: &Path, after: Revision) -> Result<(), BackupError>
 /// The directory with what was moved away when the loss after this revision was accepted. `None` if it was not
 /// accepted.
 fn accepted_before(data_dir: &Path, after: Revision) -> Result<Option<PathBuf>, BackupError> {
-    let all = data_dir.join("set-aside");
-    let entries = match fs::read_dir(&all).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-        Ok(entries) => entries,
-        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(refused) => return Err(disk("read", &all)(refused)),
-    };
     let is_noted = |directory: &PathBuf| {
         let noted = fs::read_to_string(directory.join(ACCEPTED)).unwrap_or_default();
         noted.trim() == after.to_string()
     };
-    Ok(entries.iter().map(fs::DirEntry::path).find(is_noted))
+    Ok(all_set_aside(data_dir)?.into_iter().find(is_noted))
 }

@@ -48,6 +48,11 @@ pub(in crate::store) fn move_away(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// The paths in a directory.
+pub(in crate::store) fn paths_in(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect()
+}
+
 /// Removes a file, or a directory with its contents, if it exists.
 pub(in crate::store) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {

@@ -3,6 +3,7 @@
 mod error;
 mod files;
 mod permissions;
+mod set_aside;
 mod unfinished;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -12,7 +13,8 @@ use std::sync::Arc;
 
 pub use self::error::DataDirError;
 pub(super) use self::error::disk;
-pub(super) use self::files::{make_directory, move_away, remove, sync_directory, write_durably};
+pub(super) use self::files::{make_directory, move_away, paths_in, remove, sync_directory, write_durably};
+pub(super) use self::set_aside::{all_set_aside, begin_set_aside, kept_through};
 pub use self::unfinished::Unfinished;
 pub(super) use self::unfinished::{Found, UNPACKED, inspect, mark, unmark};
 

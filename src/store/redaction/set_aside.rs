@@ -1,51 +1,75 @@
-//! What was set aside in the data directory when a loss was accepted: segments of the log, whole or in part, and indexes.
+//! What was set aside in the data directory: segments of a history that was given up, whole or in part, and indexes.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{RedactionError, Redactions, redact_record};
-use crate::store::data_dir::{disk, sync_directory};
+use crate::domain::id::Revision;
+use crate::store::data_dir::{
+    DataDirError, all_set_aside, disk, kept_through, paths_in, remove, sync_directory, write_durably,
+};
 use crate::store::disk::RealDisk;
 use crate::store::log::redact_apart;
 
-/// The directory of everything that was set aside.
-const SET_ASIDE: &str = "set-aside";
+/// The file with the redactions that were carried out in a directory, so that the next start need not read it again.
+const NOTE: &str = "redacted";
 
-/// Removes what some redactions remove from everything that was set aside: records from segments, and every index, which
-/// is no evidence of anything. A segment of which a part cannot be read is removed: it may have anything.
-pub(super) fn redact(data_dir: &Path, redactions: &Redactions) -> Result<(), RedactionError> {
-    for directory in directories(data_dir)?.into_iter().filter(|path| path.is_dir()) {
-        super::remove(&directory.join("index"))?;
-        for path in segments_in(&directory)? {
-            let redacted = redact_apart(Arc::new(RealDisk), &path, &mut |revision, bytes| {
-                Ok(redact_record(redactions, revision, bytes)?)
-            });
-            if !redacted? {
-                tracing::warn!(event = "set_aside_removed", path = %path.display(), "a segment that was set aside cannot be read whole, and was removed: it may have held what was redacted");
-                fs::remove_file(&path).map_err(disk("removed", &path))?;
-            }
+/// Removes what the redactions on record remove from everything that was set aside: records from segments, and every
+/// index, which is no evidence of anything.
+///
+/// The records that the log kept have the same revisions here. The others are of another history: a redaction that was
+/// recorded after the log was set aside removes what they have about the person, whatever their revisions.
+pub(super) fn redact(data_dir: &Path, on_record: &Redactions, pending: &Redactions) -> Result<(), RedactionError> {
+    for directory in all_set_aside(data_dir)? {
+        let note = note_of(on_record);
+        if fs::read_to_string(directory.join(NOTE)).is_ok_and(|noted| noted == note) {
+            continue;
         }
-        sync_directory(&directory).map_err(disk("made durable", &directory))?;
+        let kept = kept_through(&directory);
+        let before = |at: Revision| if at > kept { Revision::LATEST } else { at };
+        let redactions: Redactions = on_record.iter().map(|(person, at)| (*person, before(*at))).collect();
+        // Earlier redactions were completed while every part could be read.
+        let is_suspect = !pending.is_empty() || on_record.values().any(|at| *at > kept);
+        redact_directory(&directory, &redactions, is_suspect)?;
+        // Without the note, the next start does this again.
+        drop(write_durably(&directory.join(NOTE), note.as_bytes(), 0o600));
     }
     Ok(())
 }
 
-/// The segments in a directory, and what an interrupted rewrite left of one.
-fn segments_in(directory: &Path) -> Result<Vec<PathBuf>, RedactionError> {
-    let is_segment = |path: &PathBuf| path.extension().is_some_and(|it| it == "log" || it == "tmp");
-    Ok(paths_in(directory)?.into_iter().filter(is_segment).collect())
+/// Removes what some redactions remove from a directory, durably. A segment of which a part cannot be read may have
+/// anything: it is removed, if it is suspect.
+fn redact_directory(directory: &Path, redactions: &Redactions, is_suspect: bool) -> Result<(), RedactionError> {
+    remove_path(&directory.join("index"))?;
+    // An interrupted rewrite may have left its copy, which has what it did not remove.
+    files_in(directory, "tmp")?.iter().try_for_each(|path| remove_path(path))?;
+    for path in files_in(directory, "log")? {
+        let redacted = redact_apart(Arc::new(RealDisk), &path, &mut |revision, bytes| {
+            Ok(redact_record(redactions, revision, bytes)?)
+        });
+        if !redacted? && is_suspect {
+            tracing::warn!(event = "set_aside_removed", path = %path.display(), "a segment that was set aside cannot be read whole, and was removed: it may have held what was redacted");
+            remove_path(&path)?;
+        }
+    }
+    Ok(sync_directory(directory).map_err(disk("made durable", directory))?)
 }
 
-/// The directories of what was set aside, each with an index or segments.
-pub(in crate::store) fn directories(data_dir: &Path) -> Result<Vec<PathBuf>, RedactionError> {
-    let all = data_dir.join(SET_ASIDE);
-    if all.exists() { paths_in(&all) } else { Ok(Vec::new()) }
+fn note_of(redactions: &Redactions) -> String {
+    redactions.iter().fold(String::new(), |mut note, (person, at)| {
+        writeln!(note, "{person} {at}").unwrap_or_default();
+        note
+    })
 }
 
-/// The paths in a directory.
-pub(super) fn paths_in(directory: &Path) -> Result<Vec<PathBuf>, RedactionError> {
-    let entries = fs::read_dir(directory)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>());
-    Ok(entries.map_err(disk("read", directory))?)
+fn files_in(directory: &Path, extension: &str) -> Result<Vec<PathBuf>, DataDirError> {
+    let mut paths = paths_in(directory).map_err(disk("read", directory))?;
+    paths.retain(|path| path.extension().is_some_and(|it| it == extension));
+    Ok(paths)
+}
+
+fn remove_path(path: &Path) -> Result<(), DataDirError> {
+    remove(path).map_err(disk("removed", path))
 }

@@ -1,6 +1,5 @@
 //! Replaces records by others with the same digests, so that neither revisions nor the chain change.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,11 +59,7 @@ pub(in crate::store) fn redact_apart(
         rest = behind;
     }
     if is_redacted {
-        // An interrupted attempt may have left its copy.
-        match shared.disk.remove(&path.with_extension("tmp")) {
-            Err(refused) if refused.kind() != io::ErrorKind::NotFound => return Err(refused.into()),
-            _ => rewrite::replace(&shared, path, &rewritten)?,
-        }
+        rewrite::replace(&shared, path, &rewritten)?;
     }
     Ok(true)
 }

@@ -12,7 +12,7 @@ use super::restored::Fork;
 use super::statements::Database;
 use super::{Acknowledged, Clock, Hearing, ReplicatedLog};
 use crate::domain::id::Revision;
-use crate::store::data_dir::{make_directory, move_away, sync_directory};
+use crate::store::data_dir::{begin_set_aside, move_away, sync_directory};
 use crate::store::log::{
     ChangeError, Convert, Extent, Log, LogDraft, LogEngine, OfflineLog, OpenLogError, PreparedEnd, ReadError, Redact,
     UpgradeError,
@@ -79,7 +79,7 @@ impl ReplicatedEngine {
             return Err(io::Error::other("ACKNOWLEDGED cannot be written").into());
         }
         let set_aside = match &self.directory {
-            Some(directory) => set_aside_in(directory)?,
+            Some(directory) => set_aside_in(directory, fork.after.revision)?,
             None => PathBuf::new(),
         };
         let (after, shown) = (fork.after.revision.0, set_aside.display());
@@ -104,10 +104,9 @@ pub fn acknowledged_revision(data_dir: &Path) -> Revision {
     Acknowledged::read(Some(file_in(data_dir))).tip().revision
 }
 
-/// Makes a directory for what is set aside, and moves the index there.
-fn set_aside_in(data_dir: &Path) -> io::Result<PathBuf> {
-    let set_aside = data_dir.join("set-aside").join(Uuid::new_v4().to_string());
-    make_directory(&set_aside)?;
+/// Makes a directory for what is set aside of a copy that keeps its records through a revision, and moves the index there.
+fn set_aside_in(data_dir: &Path, kept: Revision) -> io::Result<PathBuf> {
+    let set_aside = begin_set_aside(data_dir, Uuid::new_v4(), kept).map_err(io::Error::other)?;
     move_away(&data_dir.join("index"), &set_aside.join("index"))?;
     sync_directory(data_dir)?;
     Ok(set_aside)

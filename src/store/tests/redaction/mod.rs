@@ -5,6 +5,8 @@ use crate::store::backup::{accept_loss, log_of_data_dir};
 use crate::store::check::check;
 use crate::store::record::{PersonalContents, digest};
 
+mod set_aside;
+
 /// Traces of the person that no other person has: names as reported and as folded, a note, and a text.
 const TRACES: [&str; 7] =
     ["Quillon", "Example-Stone", "quillon", "examplestone", "asked by Quillon", "Peer of Quillon", "by telephone"];
