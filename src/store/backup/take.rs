@@ -80,7 +80,13 @@ pub(super) fn take(
         files.push(listed);
     }
     copy.refuse_missing_files(&files)?;
-    copy.reading.refuse_pending(log)?;
+    if let Err(refused) = copy.reading.refuse_pending(log) {
+        if copy.earlier.is_none() {
+            // Nobody would look for what has to go in a backup that there is none of.
+            mark(target, COMMAND)?;
+        }
+        return Err(refused);
+    }
     for part in ["keys", "log"] {
         let directory = target.join(part);
         sync_directory(&directory).map_err(disk("made durable", &directory))?;

@@ -83,10 +83,14 @@ fn a_redaction_that_is_not_complete_is_in_no_backup() {
     let refused = backup(&scene.data(), &scene.at("backup"), &mut |_| {}).unwrap_err();
     assert!(matches!(refused, BackupError::RedactionPending), "{refused}");
     assert_eq!(verify(&scene.at("backup"), &mut |_| {}).unwrap(), taken.manifest);
+    let refused = backup(&scene.data(), &scene.at("first"), &mut |_| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::RedactionPending), "{refused}");
+    assert!(!scene.at("first").join("log").exists(), "it leaves nothing of what has to go");
     let mut archived = Vec::new();
     let refused = archive(&scene.data(), &[], &mut archived, &mut |_| {}).unwrap_err();
     assert!(matches!(refused, BackupError::RedactionPending), "{refused}");
     Store::open(&scene.data(), options(), &mut |_| {}).unwrap().close().unwrap();
     backup(&scene.data(), &scene.at("backup"), &mut |_| {}).unwrap();
     assert!(!is_named_in(&scene.at("backup")));
+    backup(&scene.data(), &scene.at("first"), &mut |_| {}).unwrap();
 }
