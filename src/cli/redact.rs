@@ -129,7 +129,7 @@ impl Redact {
         if let Some(url) = &self.log_owner_url {
             return self.run_shared(url);
         }
-        let failed = |error: RedactError| Failure::of("nothing was redacted", &error).with_usage(error.is_usage());
+        let failed = |error: RedactError| Failure::of(error.outcome(), &error).with_usage(error.is_usage());
         let data_dir = self.place.data_dir()?;
         if copied_log(&data_dir).map_err(|error| Failure::of("nothing was redacted", &error))?.is_some() {
             return Err(Failure::usage(vec![format!(

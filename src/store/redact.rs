@@ -85,11 +85,19 @@ pub enum RedactError {
     /// The registry does not open.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The record of the redaction could not be written.
-    #[error("the redaction could not be recorded")]
-    Append(#[from] AppendError),
-    /// The registry was not closed cleanly. The redaction is complete.
+    /// The record of the redaction was not written, or it is not known whether it was.
     #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The redaction is on record, and something is left.
+    #[error("revision {revision} orders the redaction. Run this again, or start the registry: that completes it")]
+    NotCompleted {
+        /// The record of the redaction.
+        revision: Revision,
+        /// What failed.
+        source: OpenError,
+    },
+    /// The registry was not closed cleanly. What is on record as redacted was removed.
+    #[error("the registry was not closed cleanly; nothing is lost")]
     Close(#[from] CloseError),
 }
 
@@ -97,6 +105,18 @@ impl RedactError {
     /// True if the command was given something that cannot be used.
     pub fn is_usage(&self) -> bool {
         matches!(self, RedactError::NotOnFile(_) | RedactError::NamesThePerson(_))
+    }
+
+    /// What is true of the redaction after this error, in words.
+    pub fn outcome(&self) -> &'static str {
+        match self {
+            RedactError::Append(AppendError::OutcomeUnknown(_) | AppendError::InDoubt) => {
+                "it is not known whether the redaction was recorded (run this again, which completes it)"
+            }
+            RedactError::NotCompleted { .. } => "not everything was redacted",
+            RedactError::Close(_) => "everything on record as redacted was removed, but",
+            _ => "the redaction was not recorded, and nothing was redacted",
+        }
     }
 }
 
@@ -228,20 +248,27 @@ pub fn redact(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Redacted>, RedactError> {
     plan.require_nameless(order)?;
+    let on_record = plan.on_record();
     // A redaction that is on record is completed here.
-    let mut store = Store::open(data_dir, options.clone(), progress)?;
-    if let Some(revision) = plan.on_record() {
-        store.close()?;
-        return Ok((!plan.records.is_empty()).then_some(Redacted { revision, was_on_record: true }));
-    }
+    let opened = Store::open(data_dir, options.clone(), progress);
+    let mut store = match (opened, on_record) {
+        (Err(source), Some(revision)) => return Err(RedactError::NotCompleted { revision, source }),
+        (opened, _) => opened?,
+    };
     if plan.records.is_empty() {
         store.close()?;
         return Ok(None);
     }
+    if let Some(revision) = on_record {
+        store.close()?;
+        return Ok(Some(Redacted { revision, was_on_record: true }));
+    }
     let record = plan.record(order, store.not_before(), now);
-    store.commit(std::slice::from_ref(&record))?;
+    let revision = record.revision;
+    store.commit(&[record])?;
     // The index is closed without the record, as after a kill: it is removed, and folded again from the log.
     drop(store);
-    Store::open(data_dir, options.clone(), progress)?.close()?;
-    Ok(Some(Redacted { revision: record.revision, was_on_record: false }))
+    let completed = Store::open(data_dir, options.clone(), progress);
+    completed.map_err(|source| RedactError::NotCompleted { revision, source })?.close()?;
+    Ok(Some(Redacted { revision, was_on_record: false }))
 }

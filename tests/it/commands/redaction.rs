@@ -163,3 +163,26 @@ async fn answers_say_what_was_removed(registry: &Client, person: &crate::harness
     let refused = registry.refusal(crate::harness::requests::retract(&last.fact_id, "a mistake")).await;
     assert_ne!(refused.code(), tonic::Code::Ok);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_fails_after_the_record_says_so_and_completes_it_when_it_is_run_again() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let (process, registry) = Process::start(&data, TODAY);
+    let registered = registry.report(register_specialist("Quillon", "Hollis")).await;
+    let person = registered.specialist.unwrap().specialist_id;
+    let revision = registry.head().await + 1;
+    tokio::task::block_in_place(|| process.stop());
+    // Something that is not a file is in the place of a segment that was set aside.
+    let obstacle = data.join("set-aside").join("earlier").join("00000000000000000001.log");
+    fs::create_dir_all(&obstacle).unwrap();
+    let place = data.to_str().unwrap();
+    let redact = ["redact", "--data-dir", place, "--specialist", &person, "--why", "order 26-118"];
+    for _ in 0..2 {
+        run(&redact).exits(1).warns(&format!("not everything was redacted: revision {revision} orders the redaction"));
+        assert!(!traces(&data).is_empty());
+    }
+    fs::remove_dir(&obstacle).unwrap();
+    run(&redact).exits(0).prints(&format!("the redaction of revision {revision} is complete"));
+    assert_eq!(traces(&data), Vec::<String>::new());
+}

@@ -141,3 +141,20 @@ fn what_is_set_aside_after_a_redaction_keeps_what_was_reported_since_and_what_ca
     assert!(whole.exists() && !damaged.exists());
     assert_eq!(traces(root), Vec::<String>::new());
 }
+
+#[test]
+fn an_error_after_the_record_says_that_the_redaction_is_on_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    registry(root);
+    let resolve = obstruct(&put_aside(root, &segments(root)[0], 30));
+    for _ in 0..2 {
+        let plan = planned(root).unwrap();
+        let refused = redact(root, &options(), &plan, &order(), instant(40), &mut |_| {}).unwrap_err();
+        assert!(matches!(refused, RedactError::NotCompleted { revision: Revision(31), .. }), "{refused}");
+        assert_eq!(refused.outcome(), "not everything was redacted");
+    }
+    resolve();
+    assert_eq!(redacted(root), Some(Redacted { revision: Revision(31), was_on_record: true }));
+    assert_eq!(traces(root), Vec::<String>::new());
+}
