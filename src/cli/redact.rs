@@ -73,6 +73,8 @@ fn reason(text: &str) -> Result<String, String> {
 #[derive(Serialize)]
 struct Report {
     specialist_id: String,
+    /// The credentials that were issued to the person, so that who orders it can tell that it is the right one.
+    credential_numbers: Vec<String>,
     dry_run: bool,
     /// The record of the redaction. Unset: none was necessary, or it was a dry run.
     revision: Option<u64>,
@@ -160,6 +162,7 @@ impl Redact {
     fn print(&self, plan: &Plan, done: Option<Redacted>, not_reached: Vec<String>) -> Result<Outcome, Failure> {
         let report = Report {
             specialist_id: self.specialist.to_string(),
+            credential_numbers: plan.credentials.iter().map(ToString::to_string).collect(),
             dry_run: self.dry_run,
             revision: done.map(|done| done.revision.0),
             was_on_record: done.is_some_and(|done| done.was_on_record),
@@ -222,16 +225,19 @@ fn not_reached(data_dir: &Path) -> Vec<String> {
 
 impl Report {
     fn text(&self) -> String {
-        let Report { specialist_id, dry_run, revision, records, set_aside, not_reached, was_on_record } = self;
+        let Report { specialist_id, credential_numbers, dry_run, revision, .. } = self;
+        let Report { records, set_aside, not_reached, was_on_record, .. } = self;
+        let person = match &credential_numbers[..] {
+            [] => format!("{specialist_id} (no credential)"),
+            numbers => format!("{specialist_id} ({})", numbers.join(", ")),
+        };
         let mut text = match (dry_run, revision) {
-            (true, _) => format!("this would be removed about {specialist_id}:\n"),
+            (true, _) => format!("this would be removed about {person}:\n"),
             (false, Some(revision)) if *was_on_record => {
-                format!("the redaction of revision {revision} is complete. This was left of {specialist_id}:\n")
+                format!("the redaction of revision {revision} is complete. This was left of {person}:\n")
             }
-            (false, Some(revision)) => {
-                format!("recorded in revision {revision}. This was removed of {specialist_id}:\n")
-            }
-            (false, None) => format!("nothing is left to remove about {specialist_id}\n"),
+            (false, Some(revision)) => format!("recorded in revision {revision}. This was removed of {person}:\n"),
+            (false, None) => format!("nothing is left to remove about {person}\n"),
         };
         text.extend(records.iter().map(Removed::text));
         if records.is_empty() && *dry_run {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::day::{Day, Period};
 use super::enums::listed;
 use super::fact::{Designation, Fact, Identifier, Recorded, RegistryFact, Reporter};
-use super::id::{CredentialNumber, FactId, ProviderId, Revision};
+use super::id::{CredentialNumber, FactId, ProviderId, Revision, SpecialistId};
 use super::standing::{Reason, Standing};
 
 /// One accepted request.
@@ -78,9 +78,17 @@ impl Record {
         FactId { revision: self.revision, index: u32::try_from(index).unwrap_or(u32::MAX) }
     }
 
+    /// The people whom the record redacts.
+    pub fn redacted_people(&self) -> impl Iterator<Item = SpecialistId> {
+        self.facts.iter().filter_map(|fact| match fact {
+            Fact::Registry(RegistryFact::SpecialistRedacted { specialist, .. }) => Some(*specialist),
+            _ => None,
+        })
+    }
+
     /// Whether the record redacts somebody.
     pub fn redacts_somebody(&self) -> bool {
-        self.facts.iter().any(|fact| matches!(fact, Fact::Registry(RegistryFact::SpecialistRedacted { .. })))
+        self.redacted_people().next().is_some()
     }
 
     /// Whether the record is a row of an import.

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use super::data_dir::all_set_aside;
 use super::redaction::RedactionError;
 use crate::domain::fact::{Fact, RegistryFact, Reporter, Role, SpecialistFact};
-use crate::domain::id::{Revision, SpecialistId};
+use crate::domain::id::{CredentialNumber, Revision, SpecialistId};
 use crate::domain::name::{PersonName, fold};
 use crate::domain::record::{Foreseen, Record, instant_after};
+use crate::domain::specialist::REDACTED_BIRTH_DATE;
 use crate::store::index::Progress;
 use crate::store::log::{AppendError, OfflineLog, ReadError};
 use crate::store::record::{self, PersonalContents, Undecodable};
@@ -37,6 +38,8 @@ pub struct Plan {
     pub head: Revision,
     /// The directories of what was set aside. Segments in them that cannot be read whole are removed.
     pub set_aside: Vec<PathBuf>,
+    /// The credentials that were issued to the person, in order.
+    pub credentials: Vec<CredentialNumber>,
     /// Every name of the person that is still on record.
     names: Vec<PersonName>,
     /// The years of the birth dates that are still on record.
@@ -130,26 +133,6 @@ pub fn plan_redaction(data_dir: &Path, log: &dyn OfflineLog, specialist: Special
     plan.of_somebody(specialist)
 }
 
-fn name_of(fact: &Fact, specialist: SpecialistId) -> Option<PersonName> {
-    match fact {
-        Fact::Specialist(id, SpecialistFact::Registered { name, .. } | SpecialistFact::NameChanged { name })
-            if *id == specialist =>
-        {
-            Some(name.clone())
-        }
-        _ => None,
-    }
-}
-
-fn birth_year_of(fact: &Fact, specialist: SpecialistId) -> Option<String> {
-    match fact {
-        Fact::Specialist(id, SpecialistFact::Registered { birth_date, .. }) if *id == specialist => {
-            Some(birth_date.to_string().chars().take(4).collect())
-        }
-        _ => None,
-    }
-}
-
 impl Plan {
     /// A plan before any record was read.
     pub(super) fn new() -> Plan {
@@ -158,6 +141,7 @@ impl Plan {
             redacted_at: None,
             head: Revision::ZERO,
             set_aside: Vec::new(),
+            credentials: Vec::new(),
             names: Vec::new(),
             born: Vec::new(),
             recorded_at: Timestamp::MIN,
@@ -167,20 +151,36 @@ impl Plan {
 
     /// Reads the next record.
     pub(super) fn read(&mut self, revision: Revision, bytes: &[u8], person: SpecialistId) -> Result<(), RedactError> {
-        let undecodable = |what| Undecodable { revision, what };
-        self.head = revision;
-        self.recorded_at = record::recorded_at(bytes).map_err(undecodable)?;
-        if record::people_redacted_by(bytes).map_err(undecodable)?.contains(&person) {
+        let record = record::decode(revision, bytes)?;
+        (self.head, self.recorded_at) = (revision, record.recorded_at);
+        if record.redacted_people().any(|redacted| redacted == person) {
             self.redacted_at = Some(revision);
         }
-        self.is_on_file |= record::is_about(bytes, person).map_err(undecodable)?;
-        if let Some(contents) = record::contents(bytes, person).map_err(undecodable)? {
+        for fact in &record.facts {
+            if let Fact::Specialist(id, fact) = fact
+                && *id == person
+            {
+                self.learn(fact);
+            }
+        }
+        if let Some(contents) = record::contents(bytes, person).map_err(|what| Undecodable { revision, what })? {
             self.records.push(Planned { revision, contents });
-            let facts = record::decode(revision, bytes)?.facts;
-            self.names.extend(facts.iter().filter_map(|fact| name_of(fact, person)));
-            self.born.extend(facts.iter().filter_map(|fact| birth_year_of(fact, person)));
         }
         Ok(())
+    }
+
+    /// Takes what a fact says about the person.
+    fn learn(&mut self, fact: &SpecialistFact) {
+        self.is_on_file = true;
+        self.names.extend(fact.name().filter(|name| !name.is_redacted()).cloned());
+        match fact {
+            SpecialistFact::CredentialIssued(issuance) => self.credentials.push(issuance.number),
+            // The day in the place of a birth date that was redacted is no secret.
+            SpecialistFact::Registered { birth_date, .. } if *birth_date != REDACTED_BIRTH_DATE => {
+                self.born.push(birth_date.to_string().chars().take(4).collect());
+            }
+            _ => {}
+        }
     }
 
     /// Refuses a plan for a person whom no record is about.

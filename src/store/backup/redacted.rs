@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::BackupError;
-use crate::domain::fact::{Fact, RegistryFact};
+use crate::domain::id::Revision;
 use crate::domain::record::Record;
 use crate::store::engine::log_engine;
 use crate::store::log::{Extent, LogOptions, OfflineLog, Part};
@@ -12,17 +12,13 @@ use crate::store::redaction::{Redactions, redact_record};
 
 /// Adds the redactions of a record.
 pub(super) fn note(redactions: &mut Redactions, record: &Record) {
-    for fact in &record.facts {
-        if let Fact::Registry(RegistryFact::SpecialistRedacted { specialist, .. }) = fact {
-            redactions.insert(*specialist, record.revision);
-        }
-    }
+    redactions.extend(record.redacted_people().map(|person| (person, record.revision)));
 }
 
 /// Fails if a log still has what some redactions in it remove. Reads nothing if there are none.
 pub(super) fn refuse_pending(log: &dyn OfflineLog, redactions: &Redactions) -> Result<(), BackupError> {
     let Some(last) = redactions.values().max() else { return Ok(()) };
-    for read in log.read(crate::domain::id::Revision(1), *last) {
+    for read in log.read(Revision(1), *last) {
         let (revision, bytes) = read?;
         if redact_record(redactions, revision, &bytes)?.is_some() {
             return Err(BackupError::RedactionPending);

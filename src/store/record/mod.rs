@@ -36,7 +36,7 @@ pub(crate) use digest::{sealed, sealed_at, sealed_with, without_personal_part};
 use parts::missing;
 #[cfg(test)]
 pub use redact::salt_in;
-pub use redact::{Personal as PersonalContents, contents, is_about, is_personal, people_redacted_by, redacted};
+pub use redact::{Personal as PersonalContents, contents, is_personal, redacted};
 pub use salts::Salts;
 use unreadable::{Read, Unreadable};
 

@@ -10,9 +10,7 @@ use super::{Salt, fact, free_text, read_personal};
 use crate::domain::fact::{Fact, Recorded};
 use crate::domain::id::SpecialistId;
 use crate::proto::storage::sealed_record::Personal as Part;
-use crate::proto::storage::{
-    self, PersonalFields, PersonalPart, PublicPart, SealedRecord, fact::Subject, registry_fact,
-};
+use crate::proto::storage::{PersonalFields, PersonalPart, PublicPart, SealedRecord, fact::Subject};
 
 /// What the personal part of a record has: the number of fields, and no contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,14 +55,6 @@ impl About {
     }
 }
 
-/// True if a record is about a person.
-pub fn is_about(bytes: &[u8], person: SpecialistId) -> Result<bool, &'static str> {
-    let sealed = SealedRecord::decode(bytes).map_err(|_| "a record cannot be decoded")?;
-    let public = PublicPart::decode(sealed.public_part.as_slice());
-    let public = public.map_err(|_| "the public part of a record cannot be decoded")?;
-    Ok((0..public.facts.len()).any(|at| has_subject(&public, at, &|id| id == person)))
-}
-
 /// True if a fact of a record is about a person for whom `is_meant` is true.
 fn has_subject(public: &PublicPart, at: usize, is_meant: &dyn Fn(SpecialistId) -> bool) -> bool {
     let subject = public.facts.get(at).and_then(|fact| fact.subject.as_ref());
@@ -101,26 +91,6 @@ pub fn is_personal(recorded: &Recorded<&Fact>) -> bool {
     let (mut stored, personal) = fact::stored(recorded.id.index, recorded.fact);
     let is_named = |fields: &PersonalFields| !fields.given.is_empty() || !fields.family.is_empty();
     !recorded.note.is_empty() || !free_text::take(&mut stored).is_empty() || personal.is_some_and(|it| is_named(&it))
-}
-
-/// The person that a fact redacts.
-fn redacted_person(fact: &storage::Fact) -> Option<SpecialistId> {
-    let Subject::Registry(fact) = fact.subject.as_ref()? else { return None };
-    match fact.fact.as_ref()? {
-        registry_fact::Fact::SpecialistRedacted(fact) => Some(SpecialistId::from_number(fact.specialist_id)),
-        _ => None,
-    }
-}
-
-/// The people that a record redacts. It is cheap for a record that redacts nobody.
-pub fn people_redacted_by(bytes: &[u8]) -> Result<Vec<SpecialistId>, &'static str> {
-    let sealed = SealedRecord::decode(bytes).map_err(|_| "a record cannot be decoded")?;
-    if sealed.format_version < super::LATEST_VERSION {
-        return Ok(Vec::new());
-    }
-    let public = PublicPart::decode(sealed.public_part.as_slice());
-    let public = public.map_err(|_| "the public part of a record cannot be decoded")?;
-    Ok(public.facts.iter().filter_map(redacted_person).collect())
 }
 
 /// The salt of a record that has its personal part.

@@ -86,8 +86,8 @@ async fn a_redacted_name_is_nowhere_on_disk_and_answers_say_so() {
     run(&unknown).exits(2).warns(&format!("no specialist {nobody} is on file"));
     let before: Vec<_> = files_below(&data.join("log")).iter().map(|file| fs::read(file).unwrap()).collect();
     let dry = run(&[&redact[..], &["order 26-118", "--dry-run"]].concat()).exits(0);
-    let dry =
-        dry.prints("this would be removed about").prints(": name, birth date").prints(": 2 texts; 1 of them about");
+    let about = format!("this would be removed about {} ({}):", person.specialist_id, person.number);
+    let dry = dry.prints(&about).prints(": name, birth date").prints(": 2 texts; 1 of them about");
     assert!(!dry.out.contains("Quillon") && !dry.out.contains("Hollis"), "{dry:?}");
     let after: Vec<_> = files_below(&data.join("log")).iter().map(|file| fs::read(file).unwrap()).collect();
     assert!(before == after, "a dry run changes nothing");
@@ -96,6 +96,7 @@ async fn a_redacted_name_is_nowhere_on_disk_and_answers_say_so() {
         run(&[&redact[..], &["order 26-118", "--by", "clerk of records", "--json"]].concat()).exits(0).json_object();
     assert_eq!(done["revision"], revision + 1);
     assert_eq!(done["records"].as_array().unwrap().len(), 4, "{done}");
+    assert_eq!(done["credential_numbers"], serde_json::json!([person.number]));
     assert_eq!(traces(&data), Vec::<String>::new());
     run(&["check", "--data-dir", place]).exits(0);
     run(&[&redact[..], &["order 26-118"]].concat()).exits(0).prints("nothing is left to remove");

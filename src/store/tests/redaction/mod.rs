@@ -150,6 +150,7 @@ fn what_is_personal_is_nowhere_on_disk_and_the_history_stands() {
     assert_eq!(plan.records[1].contents, PersonalContents { names: 1, note: true, ..none });
     assert_eq!(plan.records[3].contents, PersonalContents { texts: 2, of_others: 1, ..none });
     assert_eq!((plan.on_record(), plan.set_aside.len()), (None, 1));
+    assert_eq!(plan.credentials, [CredentialNumber::from_number(700)]);
     assert_eq!(records_in(root), before, "a plan changes nothing");
 
     let done = redacted(root).unwrap();
