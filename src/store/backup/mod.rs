@@ -1,7 +1,8 @@
 //! Backups: a copy of the log and the keys with a manifest of digests, and the restore from it.
 //!
 //! A backup can be taken while the registry runs and writes. The log only grows, so the part up to its published head
-//! does not change. The source is never modified, except for a note of the last backup (`note.rs`). The index is not copied: it is rebuilt from the log.
+//! does not change. The source is never modified, except for a note of the last backup (`note.rs`). The index is not
+//! copied: it is rebuilt from the log.
 //!
 //! A restored registry continues from the end of the backup, but clients may remember answers that were based on later
 //! records. So every restore begins a new epoch.

@@ -7,7 +7,7 @@
 //!
 //! A frame of format 1 has the same first four fields. They are followed by the records, each with its length only.
 
-use super::AppendError;
+use super::{AppendError, Redact};
 use crate::domain::id::Revision;
 use crate::store::record::{self, Hash, Tip};
 
@@ -207,6 +207,26 @@ impl<'a> Frame<'a> {
         let frame = Frame::check(bytes, expected)?;
         let tip = frame.tip().ok_or("the frame is in an earlier form")?;
         Ok((frame, tip))
+    }
+
+    /// Encodes the frame, which follows a tip, with other records in the places of some. `None` if every record stays.
+    pub fn with_replaced<E: From<AppendError>>(
+        &self,
+        after: &Tip,
+        replaced: &mut Redact<'_, E>,
+    ) -> Result<Option<Vec<u8>>, E> {
+        let (mut records, mut is_replaced) = (Vec::with_capacity(self.records.len()), false);
+        for (revision, bytes) in &self.records {
+            let new = replaced(*revision, bytes)?;
+            is_replaced |= new.is_some();
+            records.push(new.unwrap_or_else(|| bytes.to_vec()));
+        }
+        if is_replaced { Ok(Some(encode(after, &records)?.0)) } else { Ok(None) }
+    }
+
+    /// Splits bytes that begin with this frame behind it.
+    pub fn split<'b>(&self, bytes: &'b [u8]) -> (&'b [u8], &'b [u8]) {
+        bytes.split_at_checked(self.header.size).unwrap_or((bytes, &[]))
     }
 
     /// The tip after this frame. `None` in format 1.

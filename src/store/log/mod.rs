@@ -52,7 +52,7 @@ pub type Wake = Box<dyn Fn() + Send + Sync>;
 pub type Convert<'a> = dyn FnMut(Revision, &[u8]) -> Result<Vec<u8>, UpgradeError> + 'a;
 
 /// Returns what takes the place of a record with the same digest. `None` if the record stays.
-pub type Redact<'a> = dyn FnMut(Revision, &[u8]) -> Result<Option<Vec<u8>>, UpgradeError> + 'a;
+pub type Redact<'a, E = UpgradeError> = dyn FnMut(Revision, &[u8]) -> Result<Option<Vec<u8>>, E> + 'a;
 
 /// Opens, reads and repairs the log of a registry.
 pub trait LogEngine: Send + Sync {

@@ -21,18 +21,7 @@ pub(super) fn redact(
         copy::cut(Arc::clone(&disk), directory)?;
     }
     let shared = open::open(disk, directory, Form::Current, is_copy)?.shared;
-    rewrite::rewrite(&shared, Form::Current, &mut |frame, tip| redacted(frame, tip, redact))
-}
-
-/// The frame with the replaced records, if any are replaced.
-fn redacted(frame: &Frame<'_>, tip: &Tip, redact: &mut Redact<'_>) -> Result<Option<Vec<u8>>, UpgradeError> {
-    let (mut records, mut is_redacted) = (Vec::with_capacity(frame.records.len()), false);
-    for (revision, bytes) in &frame.records {
-        let replaced = redact(*revision, bytes)?;
-        is_redacted |= replaced.is_some();
-        records.push(replaced.unwrap_or_else(|| bytes.to_vec()));
-    }
-    if is_redacted { Ok(Some(frame::encode(tip, &records)?.0)) } else { Ok(None) }
+    rewrite::rewrite(&shared, Form::Current, &mut |frame, tip| frame.with_replaced(tip, redact))
 }
 
 /// Replaces the records in a segment that is no part of a log any more. Returns false, and changes nothing, if a part of
@@ -51,9 +40,9 @@ pub(in crate::store) fn redact_apart(
         let Ok(frame) = Frame::check(rest, Expected { chain: None, ..Expected::at(first, Form::Current) }) else {
             return Ok(false);
         };
-        let (whole, behind) = rest.split_at_checked(frame.header.size).unwrap_or((rest, &[]));
+        let (whole, behind) = frame.split(rest);
         let before = frame.link.map_or(Tip::ORIGIN.chain, |link| link.before);
-        let new = redacted(&frame, &Tip { revision: first.previous(), chain: before }, redact)?;
+        let new = frame.with_replaced(&Tip { revision: first.previous(), chain: before }, redact)?;
         is_redacted |= new.is_some();
         rewritten.extend(new.unwrap_or_else(|| whole.to_vec()));
         rest = behind;

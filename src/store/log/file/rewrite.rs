@@ -40,7 +40,7 @@ fn rewrite_segment(
             OpenLogError::Damaged(Damage { segment: segment.name(), offset, reason })
         };
         let frame = Frame::check(rest, expected).map_err(damage)?;
-        let (whole, behind) = rest.split_at_checked(frame.header.size).unwrap_or((rest, &[]));
+        let (whole, behind) = frame.split(rest);
         tip = if let Some(new) = rewrite(&frame, &tip)? {
             let after = Frame::check(&new, expected).ok().and_then(|new| new.tip());
             // The digests of the records must not change. A frame of format 1 has none yet.

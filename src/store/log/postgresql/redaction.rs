@@ -4,13 +4,13 @@
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::schema::REDACTION;
+use super::schema::{self, REDACTION, SchemaError};
 use super::session::{APPEND, FRAMES, TURN};
 use super::timestamptz::Timestamptz;
 use crate::domain::id::Revision;
 use crate::store::log::AppendError;
 use crate::store::log::frame::{self, Frame};
-use crate::store::record::{self, LATEST_VERSION, Tip};
+use crate::store::record::{self, Tip};
 use crate::store::redact::{Order, Plan, RedactError, Redacted};
 use crate::store::redaction::{Redactions, redact_record};
 
@@ -29,6 +29,9 @@ pub enum SharedRedactError {
     /// The database refused, or is not reached.
     #[error("the database refused, or cannot be reached")]
     Database(#[from] tokio_postgres::Error),
+    /// The schema refused.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// A frame of the database is damaged.
     #[error("the frame of revision {first} in the database is damaged: {reason}")]
     Damaged {
@@ -132,28 +135,16 @@ pub async fn redact(
     Ok(Some(Redacted { revision, was_on_record }))
 }
 
-/// Replaces every frame of the database that has what some redactions remove. Returns how many there were.
-///
-/// # Errors
-///
-/// If a frame is damaged, or the database fails.
-pub async fn replace(client: &mut Client, redactions: &Redactions) -> Result<usize, SharedRedactError> {
-    prepare(client).await?;
+/// Replaces every frame of the database that has what some redactions remove.
+async fn replace(client: &Client, redactions: &Redactions) -> Result<(), SharedRedactError> {
     let (_, replaced) = every_frame(client, &mut |frame, tip| {
-        let (mut records, mut is_redacted) = (Vec::with_capacity(frame.records.len()), false);
-        for (revision, bytes) in &frame.records {
-            let new = redact_record(redactions, *revision, bytes)?;
-            is_redacted |= new.is_some();
-            records.push(new.unwrap_or_else(|| bytes.to_vec()));
-        }
-        let encoded = is_redacted.then(|| frame::encode(tip, &records)).transpose()?;
-        Ok(encoded.map(|(bytes, _)| bytes))
+        frame.with_replaced(tip, &mut |revision, bytes| Ok(redact_record(redactions, revision, bytes)?))
     })
     .await?;
     for (first, bytes) in &replaced {
         client.query_one("SELECT cpss_registry.redact($1, $2)", &[&number(*first), bytes]).await?;
     }
-    Ok(replaced.len())
+    Ok(())
 }
 
 /// Installs what redactions need, if an earlier release installed the schema.
@@ -173,9 +164,8 @@ async fn prepare(client: &mut Client) -> Result<(), SharedRedactError> {
 
 /// Appends the record, once every replica that is alive can read it. From then on no other one joins.
 async fn append(client: &Client, plan: &Plan, order: &Order, now: Timestamp) -> Result<Revision, SharedRedactError> {
-    let format = i32::try_from(LATEST_VERSION).unwrap_or(i32::MAX);
-    let adopted = client.query_one("SELECT cpss_registry.adopt(0, $1)", &[&format]).await?;
-    let earlier: Vec<String> = adopted.try_get(0)?;
+    // It needs the present form of records, and no version of the semantics.
+    let earlier = schema::adopt(client, 0).await?;
     if !earlier.is_empty() {
         return Err(SharedRedactError::EarlierRelease(earlier));
     }
