@@ -16,7 +16,7 @@ use crate::proto::v1::{Designation, KnownAt, VerificationItem};
 const ANY_PROVIDER: &str = "-";
 
 /// The state of knowledge to answer from.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Knowledge {
     /// The state of knowledge at a revision, or at an instant such as 2026-03-01T09:00:00-06:00 [default: now]
     #[arg(long, value_name = "REVISION|TIME", value_parser = read_point)]
@@ -31,7 +31,7 @@ impl Knowledge {
 }
 
 /// The day of a question, and the state of knowledge to answer from.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Moment {
     /// The day of the question, such as 2026-03-01 or 3/1/2026 [default: today]
     #[arg(long, value_name = "DATE", value_parser = read_date)]
@@ -48,7 +48,7 @@ impl Moment {
 }
 
 /// A question about a credential.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Question {
     #[command(flatten)]
     moment: Moment,

@@ -86,7 +86,7 @@ pub(super) fn harden(mut response: Response<Body>, origin: Option<&HeaderValue>)
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READ));
-        headers.insert(VARY, HeaderValue::from_static("origin"));
+        headers.append(VARY, HeaderValue::from_static("origin"));
     } else {
         headers.insert(&RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     }

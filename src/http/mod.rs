@@ -12,6 +12,7 @@ mod contract;
 mod error;
 mod escape;
 mod events;
+mod gzip;
 mod json;
 mod lines;
 mod media;
@@ -22,6 +23,7 @@ mod received;
 mod reference;
 mod reply;
 mod rest;
+mod roster;
 mod writer;
 
 use std::convert::Infallible;
@@ -42,6 +44,7 @@ pub use self::json::Fault;
 use self::media::{Accepted, Media};
 use self::open::Open;
 use self::rest::Rest;
+use self::roster::Readers;
 use crate::surface::{HEADERS_BYTES, Surface, headers_bytes};
 
 /// What all HTTP listeners of a process share: the descriptors, which web pages may call, and what anyone may read.
@@ -49,12 +52,14 @@ pub(crate) struct Shared {
     contract: Contract,
     origins: Origins,
     open: Open,
+    readers: Readers,
 }
 
 impl Shared {
-    /// Reads the descriptors.
-    pub(crate) fn new(origins: Origins) -> Result<Arc<Shared>, ContractError> {
-        Ok(Arc::new(Shared { contract: Contract::new()?, origins, open: Open::new() }))
+    /// Reads the descriptors. `reads_lists` is the command of this program that reads a list from standard input.
+    pub(crate) fn new(origins: Origins, reads_lists: &'static str) -> Result<Arc<Shared>, ContractError> {
+        let (contract, readers) = (Contract::new()?, Readers::new(reads_lists));
+        Ok(Arc::new(Shared { contract, origins, open: Open::new(), readers }))
     }
 }
 
@@ -93,6 +98,7 @@ impl HttpListener {
                 response
             }
             (_, _, Some(content)) => open::answer(&self, content, &request.map(drop)).await,
+            _ if request.uri().path() == roster::PATH => roster::answer(&self, request).await,
             _ => self.called(request).await,
         };
         if is_head {

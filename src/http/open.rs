@@ -4,13 +4,14 @@
 use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY};
 use http::{HeaderValue, Method as Verb, Request, Response, StatusCode};
 use prost::bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tonic::body::Body;
 
+use super::gzip::{self, GZIP};
 use super::media::JSON;
 use super::page::{self, Part};
 use super::reference::{self, Reference};
@@ -78,6 +79,8 @@ struct Static {
     bytes: Bytes,
     tag: HeaderValue,
     policy: Option<HeaderValue>,
+    /// The same as gzip, with its tag.
+    packed: Option<(Bytes, HeaderValue)>,
 }
 
 impl Open {
@@ -89,8 +92,8 @@ impl Open {
             _ => Static::of(part.media, page::served(part)),
         };
         Open {
-            parts: page::PARTS.iter().map(part).collect(),
-            identified: with_policy(Static::of(page::HTML, page::identified())),
+            parts: page::PARTS.iter().map(|it| part(it).packed()).collect(),
+            identified: with_policy(Static::of(page::HTML, page::identified())).packed(),
             made: OnceCell::new(),
             page_limit: limit(PAGE_PER_SECOND),
             reference_limit: limit(REFERENCE_PER_SECOND),
@@ -228,29 +231,45 @@ impl Static {
         let digest: String = Sha256::digest(&text).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         // Hexadecimal digits are valid in a header.
         let tag = HeaderValue::try_from(format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""));
-        Static { media, bytes: text.into(), tag, policy: None }
+        Static { media, bytes: text.into(), tag, policy: None, packed: None }
+    }
+
+    /// The same, as gzip for those who take it.
+    fn packed(self) -> Static {
+        let tag = self.tag.to_str().ok().and_then(|tag| HeaderValue::try_from(tag.replacen('"', "\"z", 1)).ok());
+        let packed = gzip::packed(&self.bytes).map(Bytes::from).zip(tag);
+        Static { packed, ..self }
     }
 
     fn answer(&self, request: &Request<()>) -> Response<Body> {
-        let mut response = if self.is_known_to(request) {
+        let packed = self.packed.as_ref().filter(|_| gzip::is_taken(request.headers()));
+        let (bytes, tag) = packed.map_or((&self.bytes, &self.tag), |(bytes, tag)| (bytes, tag));
+        let is_known = is_known_to(request, tag);
+        let mut response = if is_known {
             let mut response = Response::new(Body::empty());
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response
         } else {
-            granted(request, self.media, self.bytes.clone())
+            granted(request, self.media, bytes.clone())
         };
         let headers = response.headers_mut();
-        headers.insert(ETAG, self.tag.clone());
+        headers.insert(ETAG, tag.clone());
+        if packed.is_some() && !is_known {
+            headers.insert(CONTENT_ENCODING, GZIP);
+        }
+        if self.packed.is_some() {
+            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        }
         if let Some(policy) = &self.policy {
             headers.insert(CONTENT_SECURITY_POLICY, policy.clone());
         }
         response
     }
+}
 
-    /// True if the caller has these bytes already.
-    fn is_known_to(&self, request: &Request<()>) -> bool {
-        let named = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let mut tags = named.flat_map(|value| value.split(',')).map(str::trim);
-        tags.any(|tag| tag == "*" || self.tag == *tag.trim_start_matches("W/"))
-    }
+/// True if the caller has the bytes with this tag already.
+fn is_known_to(request: &Request<()>, its: &HeaderValue) -> bool {
+    let named = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut tags = named.flat_map(|value| value.split(',')).map(str::trim);
+    tags.any(|tag| tag == "*" || *its == *tag.trim_start_matches("W/"))
 }

@@ -75,6 +75,9 @@ use crate::telemetry::traces::TracesError;
 /// The idle time before a TCP keep-alive probe on the ops port.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
+/// The command of this program that reads a list for the page. It is `cli/roster/rows.rs`.
+const READS_LISTS: &str = "read-roster";
+
 /// The server cannot start or cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -345,7 +348,7 @@ fn start_workers(
 ) -> Result<(Workers, Threads), ServeError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let origins = http::Origins { configured: config.http_origins.0.clone(), is_dev: config.dev };
-    let shared = http::Shared::new(origins).map_err(ServeError::Descriptors)?;
+    let shared = http::Shared::new(origins, READS_LISTS).map_err(ServeError::Descriptors)?;
     let listeners = |_| {
         let surface = Surface::new(audit, admission, limits);
         let http = HttpListener::new(surface.clone(), &shared);

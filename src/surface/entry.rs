@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use super::admission::{Admission, Entering, enter};
+use super::admission::{Admission, Entering, ListRequest, enter};
 use super::call::{Answers, Call};
 use super::limits::{Limited, LimitsLayer};
 use super::services::Services;
@@ -56,6 +56,11 @@ impl Surface {
     /// The registry, for what anyone may read.
     pub(super) fn registry(&self) -> &Registry {
         &self.admission.registry
+    }
+
+    /// Starts a request for the reading of a list.
+    pub(crate) fn list_request(&self, request: &Request<()>) -> ListRequest {
+        ListRequest::new(&self.admission, &self.audit, self.services.calls(), request)
     }
 
     /// Records a request that is not a call, and that a listener answered itself with an HTTP status.

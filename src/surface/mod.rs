@@ -55,7 +55,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tonic::Status;
 
-pub(crate) use self::admission::{Admission, HEADERS_BYTES, explained, headers_bytes};
+pub(crate) use self::admission::{Admission, HEADERS_BYTES, ListPlace, ListRequest, explained, headers_bytes};
 pub use self::call::{Answers, Call};
 pub(crate) use self::call::{PREFIX, envelope};
 pub(crate) use self::entry::Answering;

@@ -17,7 +17,8 @@ use super::mutate::{any, bent_text};
 use super::workbook::{self, Put};
 use super::{ALLOCATED, again_and_again, alone};
 
-const STAFF: Columns = Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"] };
+const STAFF: Columns =
+    Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"], has_flags: true };
 
 /// Parsed tables and errors are larger than their text.
 const FACTOR: usize = 1024;

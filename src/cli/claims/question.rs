@@ -38,8 +38,12 @@ pub const CLAIM: [Known; 13] = [
 const PROVIDERS: [&str; 3] = ["provider_id", "npi", "medicaid_id"];
 
 /// The columns of a list of claims.
-const COLUMNS: Columns =
-    Columns { known: &CLAIM, needs: &[&["number", "prior_number"], &["date_of_service"]], answers: &ANSWER };
+const COLUMNS: Columns = Columns {
+    known: &CLAIM,
+    needs: &[&["number", "prior_number"], &["date_of_service"]],
+    answers: &ANSWER,
+    has_flags: true,
+};
 
 /// What to do with a file that `claims` wrote.
 const IS_ANSWERED: &str = "`claims` wrote this file, and `review` takes it; to ask its rows again, remove the columns \

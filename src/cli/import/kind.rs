@@ -56,6 +56,7 @@ macro_rules! columns {
             known: &[$(Known::plain($needed),)+ $(Known::plain($other),)* Known::plain("note")],
             needs: &[$(&[$needed],)+],
             answers: &[],
+            has_flags: true,
         };
     };
 }

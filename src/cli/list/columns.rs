@@ -44,6 +44,8 @@ pub struct Columns {
     pub needs: &'static [&'static [&'static str]],
     /// The headings of the columns that the command adds.
     pub answers: &'static [&'static str],
+    /// Whether who reads the list can name a column or a sheet with a flag. Else every remedy is a change of the list.
+    pub has_flags: bool,
 }
 
 const fn text(key: &'static str, name: &'static str, aliases: &'static [&'static str]) -> Known {

@@ -42,7 +42,7 @@ pub enum ListError {
     #[error("{0}")]
     Workbook(String),
     /// No row has the columns that the command needs.
-    #[error("no column for {names}; {found}. Name it with --column {key}=\"HEADING\"")]
+    #[error("no column for {names}; {found}. {remedy}")]
     NoHeadings {
         /// The names of the columns that are needed.
         names: String,
@@ -50,27 +50,22 @@ pub enum ListError {
         found: String,
         /// How many there are.
         cells: usize,
-        /// The key of the first of them.
-        key: &'static str,
+        /// How the list can be read.
+        remedy: String,
     },
     /// Two columns look like the same known one.
-    #[error(
-        "line {line}: the columns `{first}` and `{second}` both look like {name}: \
-         choose one with --column {key}={choice}"
-    )]
+    #[error("line {line}: the columns `{first}` and `{second}` both look like {name}: {remedy}")]
     Ambiguous {
         /// The line of the column names.
         line: u64,
         /// The name of the known column.
         name: &'static str,
-        /// Its key.
-        key: &'static str,
         /// The first such heading.
         first: String,
         /// The second.
         second: String,
-        /// How `--column` names one of them.
-        choice: String,
+        /// How one of them is chosen.
+        remedy: String,
     },
     /// A column that is not read has the credential numbers.
     #[error("line {line}: {column} has credential numbers and is not read: {remedy}")]

@@ -65,13 +65,16 @@ impl Headings {
         let found: Vec<Vec<usize>> = columns.known.iter().map(|known| places(known, &cells, given)).collect();
         for (known, at) in columns.known.iter().zip(&found) {
             if let [first, second, ..] = at[..] {
-                let choice = if cells[first] == cells[second] {
-                    format!("#{} or --column {}=#{}", first + 1, known.key, second + 1)
+                let remedy = if !columns.has_flags {
+                    "rename or remove one of them".to_owned()
+                } else if cells[first] == cells[second] {
+                    let key = known.key;
+                    format!("choose one with --column {key}=#{} or --column {key}=#{}", first + 1, second + 1)
                 } else {
-                    format!("\"{}\"", cells[first])
+                    format!("choose one with --column {}=\"{}\"", known.key, cells[first])
                 };
                 let (first, second) = (cells[first].clone(), cells[second].clone());
-                return Err(ListError::Ambiguous { line, name: known.name, key: known.key, first, second, choice });
+                return Err(ListError::Ambiguous { line, name: known.name, first, second, remedy });
             }
         }
         let reserved = columns.answers.iter().copied().filter(|answer| cells.iter().any(|cell| cell == answer));
@@ -115,8 +118,11 @@ impl Headings {
         }
     }
 
-    /// How `--column` names a column. `None`: it has no name.
+    /// How `--column` names a column. `None`: it has no name, or there is no such flag.
     pub(super) fn for_flag(&self, place: usize) -> Option<String> {
+        if !self.columns.has_flags {
+            return None;
+        }
         let heading = self.cells.get(place).filter(|heading| !is_blank(heading))?;
         let is_unique = self.cells.iter().filter(|cell| cell.to_lowercase() == heading.to_lowercase()).count() == 1;
         Some(if is_unique { format!("\"{heading}\"") } else { format!("#{}", place + 1) })
@@ -256,8 +262,12 @@ mod tests {
     use super::*;
     use crate::cli::list::columns::{BIRTH_DATE, FAMILY_NAME, NUMBER};
 
-    const COLUMNS: Columns =
-        Columns { known: &[NUMBER, FAMILY_NAME, BIRTH_DATE], needs: &[&["number"]], answers: &["verdict"] };
+    const COLUMNS: Columns = Columns {
+        known: &[NUMBER, FAMILY_NAME, BIRTH_DATE],
+        needs: &[&["number"]],
+        answers: &["verdict"],
+        has_flags: true,
+    };
 
     fn headings(cells: &[&str], given: &[&str]) -> Result<Option<Headings>, ListError> {
         let cells: Vec<Cell> = cells.iter().map(|text| Cell::text((*text).to_owned())).collect();

@@ -37,7 +37,8 @@ use self::row::is_like_totals;
 pub use self::row::{LeftOut, Row};
 use self::survey::{Survey, Table};
 pub use self::understood::Understood;
-use self::workbook::{MOST_BYTES, Sheet};
+pub use self::workbook::MOST_BYTES;
+use self::workbook::Sheet;
 
 /// The flags of every command that reads a list.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -141,6 +142,16 @@ impl List {
         self.headings.cells.get(self.headings.place(key)?).map(String::as_str)
     }
 
+    /// The headings of all columns. A nameless column has an empty one.
+    pub fn headings(&self) -> impl Iterator<Item = &str> {
+        self.headings.cells.iter().map(String::as_str)
+    }
+
+    /// Whether who reads the list can give flags ([`Columns::has_flags`]).
+    pub fn has_flags(&self) -> bool {
+        self.columns.has_flags
+    }
+
     /// The headings of the columns that are not understood.
     pub fn other_headings(&self) -> impl Iterator<Item = &str> {
         let headings = self.headings.cells.iter().enumerate();
@@ -222,7 +233,9 @@ fn is_workbook(beginning: &[u8]) -> bool {
 /// The format of a file that is recognized as no list, and the remedy.
 fn other_kind(beginning: &[u8]) -> Option<(&'static str, &'static str)> {
     const SAVE: &str = "open it, and save it as .xlsx or CSV";
-    let begins: [(&[u8], &str, &str); 4] = [
+    let begins: [(&[u8], &str, &str); 6] = [
+        (b"MZ\x90\0", "a program", "choose the list"),
+        (b"\x7fELF", "a program", "choose the list"),
         (b"\xd0\xcf\x11\xe0", "a workbook in an old format, or with a password", SAVE),
         (b"%PDF", "a PDF", "ask for the list as .xlsx or CSV"),
         (b"{", "JSON", "a list has one row for each person"),

@@ -68,6 +68,11 @@ impl Row {
         self.cell(key).map_or("", |cell| trimmed(&cell.text))
     }
 
+    /// The text of every cell, untrimmed.
+    pub fn cells(&self) -> impl Iterator<Item = &str> {
+        self.record.cells.iter().map(|cell| cell.text.as_str())
+    }
+
     /// Whether a known column has a word or a sign where a credential number should be.
     pub fn is_word(&self, key: &str) -> bool {
         self.cell(key).is_some_and(|cell| !cell.is_blank() && is_word(&cell.text))
@@ -161,10 +166,12 @@ fn other_number(record: &Record, headings: &Headings, place: usize) -> Option<St
             headings.shown(number)
         )),
         Some((key, None)) if !has_own => {
-            let column = headings.for_flag(place).unwrap_or_else(|| "\"HEADING\"".to_owned());
+            let read_it = match headings.for_flag(place) {
+                Some(column) => format!("read it with --column {key}={column}"),
+                None => "call the column `Cert #`".to_owned(),
+            };
             Some(format!(
-                "a credential number in a column that is not read: read it with --column {key}={column}, or remove it if \
-                 it is somebody else's"
+                "a credential number in a column that is not read: {read_it}, or remove it if it is somebody else's"
             ))
         }
         _ if headings.is_for_numbers(place) => None,

@@ -118,7 +118,13 @@ fn no_headings(columns: &'static Columns, given: &[Given], sheet: Option<&str>, 
     let cells: Vec<String> = cells.map(|cell| format!("`{}`", cell.chars().take(40).collect::<String>())).collect();
     let sheet = sheet.map(|name| format!("sheet `{name}`, ")).unwrap_or_default();
     let found = format!("{sheet}line {} has {}", best.line, cells.join(", "));
-    ListError::NoHeadings { names, found, cells: cells.len(), key }
+    let remedy = match (columns.has_flags, columns.known.iter().find(|known| known.key == key)) {
+        (false, Some(known)) => {
+            format!("Call the column `{}`, or add it", known.aliases.first().unwrap_or(&known.name))
+        }
+        _ => format!("Name it with --column {key}=\"HEADING\""),
+    };
+    ListError::NoHeadings { names, found, cells: cells.len(), remedy }
 }
 
 /// Detects encoding and separator of a text, and finds its column names: by the separator that gives the most columns.
@@ -197,8 +203,9 @@ pub(super) fn find_sheet(
     }
     match (found, with_numbers) {
         (Some((sheet, _)), Some(second)) => Err(ListError::Workbook(format!(
-            "the sheets `{}` and `{second}` both have credential numbers: choose one with --sheet",
-            sheet.name
+            "the sheets `{}` and `{second}` both have credential numbers: {}",
+            sheet.name,
+            if columns.has_flags { "choose one with --sheet" } else { "keep one of them in the workbook" }
         ))),
         (Some((sheet, headings)), None) => Ok((sheet, headings, others)),
         (None, _) if failures.is_empty() => {

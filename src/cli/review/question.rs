@@ -43,8 +43,12 @@ const KNOWN: [Known; CLAIM.len() + WRITTEN.len()] = {
 };
 
 /// The columns of a file of answers.
-const COLUMNS: Columns =
-    Columns { known: &KNOWN, needs: &[&["number", "prior_number"], &["date_of_service"]], answers: &ANSWER };
+const COLUMNS: Columns = Columns {
+    known: &KNOWN,
+    needs: &[&["number", "prior_number"], &["date_of_service"]],
+    answers: &ANSWER,
+    has_flags: true,
+};
 
 /// What to do with a file that is not as `claims` wrote it.
 const TAKE: &str = "take the file that `claims` wrote; if `claims` needed --column, give it here too";

@@ -57,3 +57,17 @@ pub fn why_refused(result: &VerificationResult) -> Option<&str> {
         None => Some("it was not answered"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OF_THE_PAGE: &str = include_str!("../../http/page/csv.js");
+
+    #[test]
+    fn the_page_adds_the_same_columns() {
+        let line = OF_THE_PAGE.lines().find_map(|line| line.strip_prefix("export const COLUMNS = ")).unwrap();
+        let columns: Vec<String> = serde_json::from_str(line.trim_end_matches(';')).unwrap();
+        assert_eq!(columns, ANSWER);
+    }
+}

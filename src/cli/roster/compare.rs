@@ -29,6 +29,7 @@ const COLUMNS: Columns = Columns {
     ],
     needs: &[&["number", "prior_number", "birth_date"], &["verdict", "refused"]],
     answers: &[],
+    has_flags: true,
 };
 
 /// The maximum number of changes that are printed.

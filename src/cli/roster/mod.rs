@@ -6,6 +6,7 @@ mod difference;
 mod near;
 mod question;
 mod reconcile;
+mod rows;
 mod summary;
 mod unnumbered;
 
@@ -17,6 +18,7 @@ use tonic::Code;
 
 use self::answer::answers;
 use self::question::{Answered, Staff};
+pub use self::rows::ReadRoster;
 use self::summary::Summary;
 use super::connect::Connection;
 use super::failure::Failure;

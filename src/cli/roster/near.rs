@@ -221,6 +221,7 @@ mod tests {
         known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME],
         needs: &[&["number", "prior_number"]],
         answers: &[],
+        has_flags: true,
     };
 
     fn numbers() -> [String; 2] {

@@ -16,6 +16,7 @@ pub const COLUMNS: Columns = Columns {
     known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, BIRTH_DATE],
     needs: &[&["number", "prior_number", "birth_date"]],
     answers: &ANSWER,
+    has_flags: true,
 };
 
 /// The rows of a staff list, each with its question unless it is left out.
@@ -100,8 +101,11 @@ pub fn not_checked(list: &List) -> Vec<String> {
         lines.push("no column of family names: names are not checked".to_owned());
     }
     let names = list.other_headings().filter(|heading| heading.to_lowercase().contains("name"));
-    lines.extend(names.map(|heading| {
-        format!("the column `{heading}` is not used; if it has family names: --column family_name=\"{heading}\"")
+    lines.extend(names.map(|heading| match list.has_flags() {
+        true => {
+            format!("the column `{heading}` is not used; if it has family names: --column family_name=\"{heading}\"")
+        }
+        false => format!("the column `{heading}` is not used; if it has family names, call it Last Name"),
     }));
     lines
 }
@@ -130,7 +134,7 @@ fn lines<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<String> {
 }
 
 /// Whether a row is asked by name and birth date, because it has no number.
-fn is_by_name(row: &Row) -> bool {
+pub fn is_by_name(row: &Row) -> bool {
     ["number", "prior_number"].iter().all(|key| row.text(key).is_empty())
 }
 
@@ -138,7 +142,7 @@ fn is_by_name(row: &Row) -> bool {
 const MOST_LINES: usize = 20;
 
 /// The question of a row: by number, else by prior number, else by name and birth date.
-fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> {
+pub fn item(row: &Row, question: &Question) -> Result<VerificationItem, Vec<Fault>> {
     if !row.faults().is_empty() {
         return Err(row.faults().iter().map(|fault| with_name(row, fault)).collect());
     }

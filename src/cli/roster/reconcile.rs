@@ -30,6 +30,7 @@ const COLUMNS: Columns = Columns {
     known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, NAME, POSITION, FIRST_DAY, Known::plain("employment_id")],
     needs: &[&["number", "prior_number"]],
     answers: &[],
+    has_flags: true,
 };
 
 /// What the comparison counted.

@@ -1,7 +1,185 @@
-// Roster: every row of a list, with its verdict.
+// Roster: every row of a list, with its verdict. The registry reads the list; then the page asks about its rows, as any
+// client would, and from one state of knowledge.
 
-export function prepare() {}
+import { knownInWords, reasons, verdict } from "./answer.js";
+import * as csv from "./csv.js";
+import { dayInWords, fromInput } from "./dates.js";
+import { byId, element, say } from "./dom.js";
+import * as list from "./list.js";
+import { Refusal, call } from "./registry.js";
+import * as rows from "./rows.js";
+import * as trouble from "./trouble.js";
 
-export function clear() {}
+// The number of questions that a batch may have.
+const BATCH = 1000;
 
-export function forget() {}
+// How often a batch is asked that the registry cannot take at the moment, and how long the page waits at most.
+const TRIES = 5;
+const LONGEST_WAIT_SECONDS = 30;
+
+let running = new AbortController();
+let answered;
+
+export function prepare() {
+  rows.prepare();
+  const place = byId("roster");
+  byId("roster-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    check();
+  });
+  byId("roster-clear").addEventListener("click", () => {
+    forget();
+    byId("list").focus();
+  });
+  byId("roster-download").addEventListener("click", download);
+  // A file that misses the zone would replace the page.
+  for (const name of ["dragover", "dragenter"]) place.addEventListener(name, (event) => dragged(event, true));
+  for (const name of ["dragleave", "drop"]) place.addEventListener(name, (event) => dragged(event, false));
+  place.addEventListener("drop", ({ dataTransfer }) => {
+    if (dataTransfer.files.length === 0) return;
+    byId("list").files = dataTransfer.files;
+    check();
+  });
+}
+
+function dragged(event, isOver) {
+  event.preventDefault();
+  byId("drop").classList.toggle("over", isOver);
+}
+
+export function forget() {
+  byId("roster-form").reset();
+  clear();
+}
+
+export function clear() {
+  running.abort();
+  answered = undefined;
+  for (const id of ["roster-trouble", "roster-progress", "roster-answer"]) byId(id).hidden = true;
+  for (const id of ["roster-trouble", "roster-counts", "roster-state", "roster-notes"]) byId(id).replaceChildren();
+  byId("roster").removeAttribute("aria-busy");
+  rows.show([]);
+  showFault("list", "");
+  showFault("roster-day", "");
+}
+
+function showFault(id, text) {
+  byId(`${id}-fault`).textContent = text;
+  if (text) byId(id).setAttribute("aria-invalid", "true");
+  else byId(id).removeAttribute("aria-invalid");
+}
+
+async function check() {
+  clear();
+  const { files } = byId("list");
+  const isDay = !byId("roster-day").validity.badInput;
+  showFault("list", files.length === 1 ? "" : files.length === 0 ? "Choose the list." : "Choose one list.");
+  showFault("roster-day", isDay ? "" : "Enter the whole date, or none.");
+  if (files.length !== 1 || !isDay) return byId(files.length === 1 ? "roster-day" : "list").focus();
+  running = new AbortController();
+  const { signal } = running;
+  byId("roster").setAttribute("aria-busy", "true");
+  try {
+    progress("The registry reads the list.");
+    const found = await list.read(files[0], signal);
+    const about = { asOf: fromInput(byId("roster-day").value), providerId: byId("roster-provider").value.trim() };
+    const state = await ask(found.rows, about, signal);
+    show(found, state, files[0].name);
+  } catch (error) {
+    failed(error);
+  } finally {
+    if (!signal.aborted) {
+      byId("roster-progress").hidden = true;
+      byId("roster").removeAttribute("aria-busy");
+    }
+  }
+}
+
+function failed(error) {
+  const place = byId("roster-trouble");
+  const [fault] = error.code === "invalid_argument" ? error.fields : [];
+  if (fault?.field === "list") trouble.say(place, `This list cannot be read: ${fault.description}.`);
+  else if (error.reason === "TOO_LARGE") trouble.say(place, `This list cannot be read: ${error.message}.`);
+  else return trouble.show(place, error);
+  place.focus();
+}
+
+function progress(text, done, all) {
+  byId("roster-progress").hidden = false;
+  byId("roster-progress-text").textContent = text;
+  const bar = byId("roster-progress-bar");
+  if (all) Object.assign(bar, { value: done, max: all });
+  else bar.removeAttribute("value");
+}
+
+// Asks about every row that can be asked, and notes what the registry says. All answers are from the state of knowledge of
+// the first, which is returned.
+async function ask(all, about, signal) {
+  for (const row of all) if (row.faults) note(row, refusal(row.faults.join(" ")));
+  const asked = all.filter((row) => row.item);
+  let state;
+  for (let at = 0; at < asked.length; at += BATCH) {
+    progress(`${rows.count(at)} of ${rows.count(asked.length)} rows are answered.`, at, asked.length);
+    const batch = asked.slice(at, at + BATCH);
+    const knownAt = state && { epoch: state.epoch, revision: state.knownAtRevision };
+    const items = batch.map(({ item }) => ({ ...item, ...about }));
+    const { results } = await patiently(() => call("VerificationService/BatchVerifyCredentials", { items, knownAt }, signal), signal);
+    results.forEach(({ verification, error }, index) => {
+      state ??= verification?.answer;
+      note(batch[index], verification ? given(verification) : refusal(`Not answered: ${error?.message ?? "no answer came"}.`));
+    });
+  }
+  return state;
+}
+
+// Replaces the question of a row by what came of it: a long list takes no more memory than it must.
+function note(row, found) {
+  delete row.item;
+  delete row.faults;
+  Object.assign(row, found);
+}
+
+function given(verification) {
+  const { short, kind } = verdict(verification);
+  const why = reasons(verification).map(({ text }) => text);
+  return { kind: kind === "limits" ? "yes" : kind, limits: kind === "limits", short, why: why.join(" "), added: csv.answerCells(verification) };
+}
+
+function refusal(why) {
+  return { kind: "faulty", short: "Faulty", why, added: csv.refusedCells(why) };
+}
+
+// Asks again if the registry says that it is too busy at the moment.
+async function patiently(act, signal) {
+  for (let time = 1; ; time++) {
+    try {
+      return await act();
+    } catch (error) {
+      const isBusy = error instanceof Refusal && ["TOO_FAST", "TOO_MANY"].includes(error.reason);
+      if (!isBusy || time === TRIES || error.retrySeconds > LONGEST_WAIT_SECONDS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(1, error.retrySeconds) * 1000));
+      signal.throwIfAborted();
+    }
+  }
+}
+
+function show(found, state, name) {
+  answered = { ...found, name };
+  rows.show(found.rows);
+  byId("roster-counts").textContent = `${rows.counts()}.`;
+  const asOf = state ? `As of ${dayInWords(state.asOf)}. Known at ${knownInWords(state)}.` : "No row was asked.";
+  byId("roster-state").textContent = asOf;
+  byId("roster-notes").replaceChildren(...found.notes.map((text) => element("li", {}, text)));
+  byId("roster-read").hidden = found.notes.length === 0;
+  byId("roster-answer").hidden = false;
+  say(byId("roster-counts").textContent);
+  byId("roster-counts").focus();
+}
+
+// Gives the list with its answers to the browser, which saves it. It is made here and sent nowhere.
+function download() {
+  const { headings, rows, name } = answered;
+  const url = URL.createObjectURL(csv.file(headings, rows));
+  element("a", { href: url, download: `${name.replace(/\.[^.]*$/, "")}.answers.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

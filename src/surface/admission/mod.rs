@@ -5,6 +5,7 @@
 
 mod denied;
 mod leaving;
+mod list;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tower::Service;
 use self::denied::Denied;
 use self::leaving::TrackedCall;
 pub(crate) use self::leaving::explained;
+pub(crate) use self::list::{ListPlace, ListRequest};
 use super::limits::unauthenticated;
 use super::mutation::refused;
 use super::operations::Operations;
@@ -30,7 +32,7 @@ use super::request_id::RequestIds;
 use super::status;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::quotas::Quotas;
-use crate::auth::{DEV_CALLER, Identities};
+use crate::auth::{Caller, DEV_CALLER, Identities};
 use crate::domain::day::Day;
 use crate::registry::Registry;
 use crate::telemetry::access::AccessLog;
@@ -239,12 +241,7 @@ impl Admission {
     /// Returns the caller with its right, and the day to move to before the call is answered. Notes the caller.
     fn admit(&self, request: &Request<Body>, tracked: &mut TrackedCall) -> Result<(CallContext, Option<Day>), Refusal> {
         let headers = request.headers();
-        let peer: Option<&Peer> = request.extensions().get();
-        let caller = self.identities.caller(headers, peer, tracked.started).or_else(|nobody| {
-            tracked.certificate = peer.and_then(Peer::certificate).and_then(Certificate::name).map(CertificateName::of);
-            unauthenticated(&self.shares, peer)?;
-            Err(status::unauthenticated(nobody.to_string()))
-        })?;
+        let caller = self.caller(request, tracked)?;
         tracked.client = Some(Arc::clone(&caller) as Arc<dyn Client>);
         let headers_bytes = refuse_large(headers)?;
         let method = tracked.method.ok_or_else(status::no_such_method)?;
@@ -260,6 +257,16 @@ impl Admission {
         let day = headers.get(&DEV_TODAY).map(|day| day.to_str().unwrap_or_default().parse());
         let not_a_day = |_| status::invalid_field(DEV_TODAY.as_str(), "not a date of the form 2026-03-01");
         Ok((context, day.transpose().map_err(not_a_day)?))
+    }
+
+    /// Identifies the caller. Who cannot be identified is counted.
+    fn caller<B>(&self, request: &Request<B>, tracked: &mut TrackedCall) -> Result<Arc<Caller>, Status> {
+        let peer: Option<&Peer> = request.extensions().get();
+        self.identities.caller(request.headers(), peer, tracked.started).or_else(|nobody| {
+            tracked.certificate = peer.and_then(Peer::certificate).and_then(Certificate::name).map(CertificateName::of);
+            unauthenticated(&self.shares, peer)?;
+            Err(status::unauthenticated(nobody.to_string()))
+        })
     }
 
     /// Opens every day up to the given one.

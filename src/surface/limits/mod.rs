@@ -32,7 +32,7 @@ use self::ends::{CallerCheck, Ends, aged, drained};
 pub(super) use self::fair_scheduler::FairScheduler;
 use self::response_guard::{CallResources, ResponseGuard};
 pub(crate) use self::under_way::CallsUnderWay;
-use self::under_way::UnderWay;
+pub(super) use self::under_way::UnderWay;
 use super::list_budget::ListBudget;
 use super::redaction::{CallContext, not_admitted};
 use super::status;
@@ -50,7 +50,7 @@ pub(super) const LARGEST_MESSAGE: usize = 1024 * 1024;
 const CALL_BYTES: usize = 32 * 1024;
 
 /// The same for a stream, which buffers data that is read but not decoded yet.
-const STREAM_BYTES: usize = 64 * 1024;
+pub(super) const STREAM_BYTES: usize = 64 * 1024;
 
 /// The same for a batch or a page: up to a thousand decoded items, each possibly from two bytes of the message, and
 /// their answers.
@@ -102,6 +102,13 @@ pub(crate) struct Limited<S> {
     inner: S,
     limits: Arc<LimitsLayer>,
     admit: fn(&LimitsLayer, &Request<Body>) -> Result<Admitted, Status>,
+}
+
+impl<S> Limited<S> {
+    /// The calls in progress.
+    pub(super) fn calls(&self) -> &CallsUnderWay {
+        &self.limits.calls
+    }
 }
 
 impl<S> Service<Request<Body>> for Limited<S>

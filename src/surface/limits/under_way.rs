@@ -18,7 +18,7 @@ impl CallsUnderWay {
 }
 
 /// A call in progress. If it is dropped before it is answered, it was canceled.
-pub(super) struct UnderWay {
+pub(in crate::surface) struct UnderWay {
     calls: CallsUnderWay,
     peer: Option<Peer>,
     is_awaited: bool,
@@ -27,7 +27,7 @@ pub(super) struct UnderWay {
 
 impl UnderWay {
     /// Starts a call of a peer. `is_awaited`: the peer waits for the answer, because the call does not last.
-    pub(super) fn new(calls: &CallsUnderWay, peer: Option<Peer>, is_awaited: bool) -> UnderWay {
+    pub(in crate::surface) fn new(calls: &CallsUnderWay, peer: Option<Peer>, is_awaited: bool) -> UnderWay {
         calls.0.fetch_add(1, Ordering::Relaxed);
         if let Some(peer) = peer.as_ref().filter(|_| is_awaited) {
             peer.await_answer();
@@ -36,7 +36,7 @@ impl UnderWay {
     }
 
     /// Marks the call as answered.
-    pub(super) fn answered(&self) {
+    pub(in crate::surface) fn answered(&self) {
         self.is_answered.store(true, Ordering::Relaxed);
     }
 }

@@ -26,7 +26,12 @@ export async function launch(directory) {
   });
 }
 
-const SIZES = { desktop: { width: 1100, height: 900 }, phone: { width: 375, height: 800, deviceScaleFactor: 2, isMobile: true } };
+// The third has the resolution of paper from an office: 384 dots per inch.
+const SIZES = {
+  desktop: { width: 1100, height: 900 },
+  phone: { width: 375, height: 800, deviceScaleFactor: 2, isMobile: true },
+  print: { width: 1100, height: 1400, deviceScaleFactor: 4 },
+};
 
 // Opens a tab at the registry. `faults` has everything that no page may do; `refusals` the calls that were refused,
 // which the browser's console repeats.
@@ -47,7 +52,8 @@ export async function open(browser, url, { path = "/", size = "desktop", dark = 
   });
   tab.on("request", (request) => {
     requests.push(request.url());
-    if (!request.url().startsWith(`${url}/`) && !request.url().startsWith("data:")) faults.push(`elsewhere: ${request.url()}`);
+    const isHere = [`${url}/`, "data:", `blob:${url}/`].some((begin) => request.url().startsWith(begin));
+    if (!isHere) faults.push(`elsewhere: ${request.url()}`);
   });
   // Both notes are made in the page, before anything of it runs.
   await tab.evaluateOnNewDocument(() => {

@@ -1,5 +1,7 @@
 // Pictures of the page, and barriers on it.
 
+import fs from "node:fs";
+
 import { barriers, fits, lookUp, open, says, shown, signIn } from "./browser.mjs";
 
 const STATES = [
@@ -42,6 +44,15 @@ async function look({ browser, url, tokens, axe, pictures }, name, options) {
   await tab.click("#question .primary");
   await says(tab, "#birth-fault", /Enter/);
   await seen("faults");
+  await tab.click('#sections a[href="#/roster"]');
+  await shown(tab, "#roster-form");
+  await seen("roster");
+  const list = `${pictures}/staff.csv`;
+  fs.writeFileSync(list, "Name,Cert #\nAnn Poe,CPS-28MS-MN2K-Z\n,CPS-JTPC-8ZHN-8\n,CPS-F1VP-N7DH-M\n,CPS-ENTT-V164-D\nCy Doe,pending\n");
+  await (await tab.$("#list")).uploadFile(list);
+  await tab.click("#roster-form .primary");
+  await shown(tab, "#roster-answer");
+  await seen("roster-answers");
   await sound();
   await tab.close();
 }

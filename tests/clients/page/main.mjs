@@ -1,8 +1,9 @@
 // Runs every story of the page, one after the other.
 //
-//     node main.mjs DIRECTORY URL OPS PICTURES
+//     node main.mjs DIRECTORY URL OPS PICTURES BINARY [PART...]
 //
 // DIRECTORY has what `init` wrote for the clients, and the registry's own server.crt. OPS is the URL of the ops port.
+// BINARY is the program. With a PART, only the stories run whose names have it.
 
 import fs from "node:fs";
 import { createRequire } from "node:module";
@@ -13,10 +14,12 @@ import * as hostile from "./hostile.mjs";
 import * as looks from "./looks.mjs";
 import * as registrar from "./registrar.mjs";
 import * as report from "./report.mjs";
+import * as roster from "./roster.mjs";
 import * as status from "./status.mjs";
 import * as use from "./use.mjs";
 
-const [directory, url, ops, pictures] = process.argv.slice(2);
+const [directory, url, ops, pictures, binary, ...parts] = process.argv.slice(2);
+const scratch = fs.mkdtempSync(path.join(directory, "scratch-"));
 const token = (name) => fs.readFileSync(path.join(directory, `${name}.token`), "utf8").trim();
 const tokens = {
   registrar: token("registrar-desk"),
@@ -41,8 +44,9 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 
 const browser = await launch(directory);
 try {
-  const place = { browser, url, ops, tokens, axe, pictures, expire, directory };
-  for (const story of [...Object.values(use), ...Object.values(report), ...Object.values(registrar), ...Object.values(looks), ...Object.values(status), ...Object.values(hostile)]) {
+  const place = { browser, url, ops, tokens, axe, pictures, expire, directory, scratch, binary };
+  const stories = [use, roster, report, registrar, looks, status, hostile].flatMap((stories) => Object.values(stories));
+  for (const story of stories.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))) {
     const begun = Date.now();
     await story(place).catch(async (error) => {
       const tab = (await browser.pages()).at(-1);

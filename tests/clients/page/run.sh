@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Uses the page for a person in Chromium without a window, against the sample registry as `init` serves it, with TLS.
 #
-#     tests/clients/page/run.sh target/debug/cpss-registry
+#     tests/clients/page/run.sh target/debug/cpss-registry [PART...]
 #
+# With a PART, only the stories run whose names have it, such as List.
 # NODE_MODULES is the node_modules directory of package-lock.json (`npm ci`). Pictures of the page go to target/page.
 set -euo pipefail
 binary=$(realpath "${1:?usage: run.sh PATH-OF-CPSS-REGISTRY}")
@@ -33,6 +34,6 @@ cp "$here"/*.mjs "$here/package.json" "$work/client/"
 ln -s "$NODE_MODULES" "$work/client/node_modules"
 start --config "$place/config.toml"
 timeout 600 node "$work/client/main.mjs" "$place" "https://localhost:${http_address##*:}" "http://$ops_address" \
-    "$pictures" ||
+    "$pictures" "$binary" "${@:2}" ||
     fail "the page did not do what it should"
 stop

@@ -60,6 +60,12 @@ async fn the_page_is_open_to_anyone_and_asks_for_a_token_where_there_is_no_certi
         assert_eq!(part.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
     }
     assert_eq!(get("/page/mod.rs", None).await.status, 404);
+    let stream = connect(&directory, server.http(), None).await;
+    let asks = request("GET", "/page/page.css", &host, &["accept-encoding: gzip"], "");
+    let (bytes, _) = crate::harness::http1::sent(stream, &asks).await;
+    let head = String::from_utf8_lossy(&bytes[..400]).into_owned();
+    assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
+    assert!(bytes.len() < 8 * 1024, "{} bytes", bytes.len());
     server.stop().await;
 }
 

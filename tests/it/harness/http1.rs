@@ -52,10 +52,15 @@ pub async fn received(mut stream: impl AsyncRead + Unpin) -> (Vec<u8>, io::Resul
     (bytes, end)
 }
 
-/// Sends a request and reads until the connection ends.
-pub async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Answer {
+/// Sends a request, and returns the bytes that come until the connection ends.
+pub async fn sent(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> (Vec<u8>, io::Result<usize>) {
     stream.write_all(request.as_bytes()).await.unwrap();
+    received(stream).await
+}
+
+/// Sends a request and reads until the connection ends.
+pub async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Answer {
     // An end of TLS without its last message is an end, too.
-    let text = String::from_utf8(received(stream).await.0).unwrap();
+    let text = String::from_utf8(sent(stream, request).await.0).unwrap();
     Answer::read(&text).unwrap_or_else(|| panic!("no response: {text:?}"))
 }

@@ -5,7 +5,8 @@ use cpss_registry::cli::list::{Columns, List, ListArgs};
 use cpss_registry::domain::id::CredentialNumber;
 use fastrand::Rng;
 
-const COLUMNS: Columns = Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"] };
+const COLUMNS: Columns =
+    Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"], has_flags: true };
 
 /// A list of invented people, and their numbers.
 fn list(random: &mut Rng) -> (String, Vec<String>) {

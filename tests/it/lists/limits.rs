@@ -7,7 +7,8 @@ use cpss_registry::cli::list::{Columns, List, ListArgs};
 
 use super::workbook::{Put, Sheet, packed, parts, with_part};
 
-const COLUMNS: Columns = Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"] };
+const COLUMNS: Columns =
+    Columns { known: &[NUMBER, FAMILY_NAME], needs: &[&["number"]], answers: &["verdict"], has_flags: true };
 
 const PLAIN: &[Sheet] = &[("Staff", &[&[Put::Text("Cert #")], &[Put::Text("CPS-DTMK-QJA9-B")]])];
 

@@ -153,7 +153,8 @@ const DATES: &[Sheet] = &[(
 
 #[test]
 fn a_workbook_is_written_as_csv_without_new_formulas() {
-    const COLUMNS: Columns = Columns { known: &[NUMBER, FIRST_DAY], needs: &[&["number"]], answers: &["verdict"] };
+    const COLUMNS: Columns =
+        Columns { known: &[NUMBER, FIRST_DAY], needs: &[&["number"]], answers: &["verdict"], has_flags: true };
     let list = List::of_bytes(&workbook(DATES), &COLUMNS, &ListArgs::default()).unwrap();
     let rows: Vec<_> = list.rows().map(Result::unwrap).collect();
     let dates: Vec<_> = rows

@@ -100,7 +100,16 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "http",
-        enters: &["surface", "auth::FEED", "auth::PACKAGE", "auth::memory", "auth::peer", "auth::quotas", "proto"],
+        enters: &[
+            "surface",
+            "auth::FEED",
+            "auth::PACKAGE",
+            "auth::memory",
+            "auth::peer",
+            "auth::quotas",
+            "proto",
+            "registry::incident",
+        ],
         uses: AllBut(&["sled", "clap", "toml", "rustix"]),
         why: "http is a listener: it implements the protocol, and gets checked responses from the surface",
     },

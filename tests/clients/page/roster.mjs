@@ -1,0 +1,223 @@
+// What a person does with a staff list on the page.
+
+import fs from "node:fs";
+import path from "node:path";
+
+import { check, open, says, shown, signIn, text } from "./browser.mjs";
+import { packed, workbook } from "./workbook.mjs";
+
+const STAFF = [
+  ["First Name", "Last Name", "Cert #", "DOB", "Unit"],
+  ["Bernice", "O'Neal", "CPS-28MS-MN2K-Z", "", "North"],
+  ["", "", "CPS-JTPC-8ZHN-8", "", "=1+1"],
+  ["", "", "CPS-F1VP-N7DH-M", "", "South, \"old\""],
+  ["", "", "CPS-ENTT-V164-D", "", ""],
+  ["Bernice", "ONeal", "", "11/2/1971", ""],
+  ["Cy", "Doe", "pending", "", ""],
+  ["", "", "", "", ""],
+];
+const COUNTS = /^6 rows: 3 yes, 1 no, 1 not known, 1 faulty\.$/;
+const LONG = 100_000;
+
+const csv = (rows) => rows.map((row) => row.map((cell) => (/[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")).join("\n");
+
+async function begin(place, role, options) {
+  const opened = await open(place.browser, place.url, { path: "/#/roster", ...options });
+  await signIn(opened.tab, place.tokens[role]);
+  await shown(opened.tab, "#roster-form");
+  return opened;
+}
+
+// Chooses a file with this content, and has it checked.
+async function send({ tab }, place, name, content) {
+  const file = path.join(place.scratch, name);
+  fs.writeFileSync(file, content);
+  await (await tab.$("#list")).uploadFile(file);
+  await tab.click("#roster-form .primary");
+}
+
+async function rowsShown(tab) {
+  return tab.$$eval("#roster-rows tr", (rows) => rows.map((row) => row.innerText.replace(/\s+/g, " ")));
+}
+
+// The file that the page gives the browser to save.
+async function downloaded(tab, place, name) {
+  const session = await tab.createCDPSession();
+  await session.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: place.scratch });
+  const file = path.join(place.scratch, name);
+  fs.rmSync(file, { force: true });
+  await tab.click("#roster-download");
+  for (let time = 0; time < 100 && !fs.existsSync(file); time++) await new Promise((resolve) => setTimeout(resolve, 100));
+  return fs.readFileSync(file, "utf8");
+}
+
+export async function checkAList(place) {
+  const opened = await begin(place, "registrar");
+  const { tab, requests, sound } = opened;
+  await send(opened, place, "staff.csv", csv(STAFF));
+  await says(tab, "#roster-counts", COUNTS);
+  await says(tab, "#roster-state", /^As of \w+ \d+, \d+\. Known at revision \d+, recorded /);
+  check(await tab.$eval("#roster-counts", (it) => it === document.activeElement), "the counts have the focus");
+  const rows = await rowsShown(tab);
+  check(rows.length === 6, `rows: ${rows}`);
+  for (const [at, expected] of [
+    [0, /^2 Bernice O'Neal, CPS-28MS-MN2K-Z Yes .*employers may still report/],
+    [1, /^3 CPS-JTPC-8ZHN-8 Yes, with limits .*limited/],
+    [2, /^4 CPS-F1VP-N7DH-M No Revoked, because employment was lost/],
+    [3, /^5 CPS-ENTT-V164-D Not known /],
+    [4, /^6 Bernice ONeal Yes /],
+    [5, /^7 Cy Doe, pending Faulty line 7, column `Cert #`: found `pending`: a word is not a number/],
+  ]) check(expected.test(rows[at]), `row ${at}: ${rows[at]}`);
+  await tab.click("#roster-read summary");
+  await says(tab, "#roster-notes", /`Cert #` is read as credential_number/);
+
+  for (const [kind, number] of [["no", 1], ["unknown", 1], ["faulty", 1], ["yes", 3], ["all", 6]]) {
+    await tab.click(`#roster-filter input[value=${kind}]`);
+    check((await rowsShown(tab)).length === number, kind);
+  }
+
+  const answers = await downloaded(tab, place, "staff.answers.csv");
+  const lines = answers.split("\r\n");
+  check(lines[0] === "\ufeffFirst Name,Last Name,Cert #,DOB,Unit,verdict,sentence,standing,reasons,number_on_record,holder,effective_from,term_last_day,as_of,settles_on,known_at_revision,epoch,refused", lines[0]);
+  check(lines[1].startsWith("Bernice,O'Neal,CPS-28MS-MN2K-Z,,North,CONFIRMED,"), lines[1]);
+  check(lines[2].startsWith(",,CPS-JTPC-8ZHN-8,,'=1+1,CONFIRMED_WITH_LIMITS,"), `a formula: ${lines[2]}`);
+  check(lines[3].startsWith(',,CPS-F1VP-N7DH-M,,"South, ""old""",NOT_CONFIRMED,'), lines[3]);
+  check(/^Cy,Doe,pending,,,,,.*,"?line 7, column/.test(lines[6]) && lines.length === 8, lines[6]);
+
+  // The same people on another day, from a workbook, with a provider.
+  await tab.type("#roster-day", "01152024");
+  await tab.type("#roster-provider", "region-1-cmhc");
+  await send(opened, place, "staff.xlsx", workbook(STAFF));
+  await says(tab, "#roster-state", /^As of January 15, 2024\./);
+  await says(tab, "#roster-counts", /^6 rows: .*1 faulty\.$/);
+  check((await rowsShown(tab)).some((row) => /takes effect after that day/.test(row)), "another day");
+  check(requests.every((request) => !/neal|staff|bernice|doe/i.test(request)), `nothing of it is in an address: ${requests}`);
+  await tab.click("#roster-clear");
+  check((await text(tab, "#roster-rows")) === "" && (await tab.$eval("#list", (it) => it.files.length === 0)), "it is forgotten");
+  await sound();
+  await tab.close();
+}
+
+export async function dropAListOnThePage(place) {
+  const { tab, sound } = await begin(place, "provider");
+  const drop = (target, list) => {
+    const data = new DataTransfer();
+    data.items.add(new File([list], "staff.csv", { type: "text/csv" }));
+    const sent = (name) => document.querySelector(target).dispatchEvent(new DragEvent(name, { dataTransfer: data, bubbles: true, cancelable: true }));
+    if (sent("dragover") || sent("drop")) throw new Error("the browser would open the file");
+  };
+  await tab.evaluate(drop, "#drop", csv(STAFF));
+  await says(tab, "#roster-counts", /^6 rows: /);
+  await tab.evaluate(drop, "#roster-heading", csv(STAFF.slice(0, 2)));
+  await says(tab, "#roster-counts", /^1 row: 1 yes\.$/);
+  await sound();
+  await tab.close();
+}
+
+export async function useTheKeyboardForAList(place) {
+  const opened = await begin(place, "auditor");
+  const { tab, sound } = opened;
+  const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.value);
+  const to = async (name) => {
+    for (let step = 0; step < 40 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
+    check((await focused()) === name, `no way to ${name}`);
+  };
+  await to("list");
+  const chosen = tab.waitForFileChooser();
+  await tab.keyboard.press("Space");
+  const file = path.join(place.scratch, "keys.csv");
+  fs.writeFileSync(file, csv([...STAFF.slice(0, 2), ...Array(450).fill(["", "", "CPS-F1VP-N7DH-M", "", ""])]));
+  await (await chosen).accept([file]);
+  await to("roster-provider");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#roster-counts", /^451 rows: 1 yes, 450 no\.$/);
+  check((await focused()) === "roster-counts", "the counts have the focus");
+  await says(tab, "#roster-shown", /^200 of 451 rows are shown\.$/);
+  await to("all");
+  for (const _ of ["yes", "no"]) await tab.keyboard.press("ArrowRight");
+  await says(tab, "#roster-shown", /^200 of 450 rows are shown\.$/);
+  await to("roster-more");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#roster-shown", /^400 of 450 rows are shown\.$/);
+  check(/^203 /.test(await tab.evaluate(() => document.activeElement.innerText.replace(/\s+/g, " "))), "the first new row has the focus");
+  await tab.keyboard.press("Tab");
+  check((await focused()) === "roster-more", "and the button follows");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#roster-shown", /^$/);
+  await sound();
+  await tab.close();
+}
+
+export async function showMarkupOfAListAsText(place) {
+  const opened = await begin(place, "registrar");
+  const { tab, sound } = opened;
+  const markup = "<img src=x onerror=alert(1)>";
+  const list = csv([["Last Name", "First Name", "Cert #"], [markup, "</td><script>alert(2)</script>", "CPS-28MS-MN2K-Z"], [markup, "", "none"]]);
+  await send(opened, place, `${"x".repeat(40)}.csv`, list);
+  await says(tab, "#roster-counts", /^2 rows: 1 no, 1 faulty\.$/);
+  check((await text(tab, "#roster-rows")).includes(markup), "the cell is shown as it is");
+  check((await tab.$$("#roster img, #roster script")).length === 0, "an element was made of a cell");
+  await sound();
+  await tab.close();
+}
+
+export async function refuseWhatIsNoList(place) {
+  const opened = await begin(place, "payer");
+  const { tab, sound } = opened;
+  const numbers = "CPS-28MS-MN2K-Z\n";
+  await tab.click("#roster-form .primary");
+  await says(tab, "#list-fault", /^Choose the list\.$/);
+  check(await tab.$eval("#list", (it) => it === document.activeElement), "the fault has the focus");
+  for (const [name, content, expected] of [
+    ["empty.csv", "", /the file is empty: choose the list/],
+    ["heads.csv", "Badge,Name\n1,Ann\n", /no column for credential_number or prior_number or birth_date; line 1 has `Badge`, `Name`\. Call the column `Cert #`, or add it/],
+    ["none.csv", "Cert #\n", /the list has no rows/],
+    ["setup.exe", Buffer.concat([Buffer.from("MZ\x90\0\x03\0\0\0", "latin1"), Buffer.alloc(1000, 7)]), /it is a program, not a list: choose the list/],
+    ["scan.pdf", "%PDF-1.7\n", /it is a PDF, not a list/],
+    ["old.xls", Buffer.from("d0cf11e0a1b11ae1", "hex"), /old format, or with a password, not a list: open it, and save it as \.xlsx or CSV/],
+    ["cut.xlsx", workbook(STAFF).subarray(0, 700), /it is not a whole \.xlsx workbook/],
+    ["bomb.xlsx", packed([["xl/media/bomb.bin", Buffer.alloc(129 * 1024 * 1024)]]), /its parts have more than 128 MiB: save the list alone, or as CSV/],
+    ["large.csv", Buffer.alloc(16 * 1024 * 1024 + 1, 10), /it has more than 16 MiB: split it/],
+    ["long.csv", `Cert #\n${numbers.repeat(LONG + 1)}`, /it has 100001 rows; the maximum here is 100000: split the list/],
+  ]) {
+    await send(opened, place, name, content);
+    await says(tab, "#roster-trouble", new RegExp(`^This list cannot be read: .*${expected.source}`));
+    check(await tab.$eval("#roster-trouble", (it) => it === document.activeElement), "the trouble has the focus");
+    check(await tab.$eval("#roster-answer", (it) => it.hidden), `${name} has no answer`);
+  }
+  await send(opened, place, "staff.csv", csv(STAFF.slice(0, 4)));
+  await says(tab, "#roster-counts", /^3 rows/);
+  check(await tab.$eval("#roster-trouble", (it) => it.hidden), "the trouble is over");
+  await sound();
+  await tab.close();
+}
+
+// The page stays usable while a list of the most rows is read, asked, drawn and saved.
+export async function checkALongList(place) {
+  const opened = await begin(place, "payer");
+  const { tab, sound } = opened;
+  const known = ["CPS-28MS-MN2K-Z", "CPS-JTPC-8ZHN-8", "CPS-F1VP-N7DH-M", "CPS-ENTT-V164-D"];
+  const rows = Array.from({ length: LONG }, (_, at) => `${known[at % 4]},Person ${at},Unit ${at % 10}`);
+  const pauses = () => {
+    globalThis.longest = 0;
+    let last = performance.now();
+    setInterval(() => {
+      longest = Math.max(longest, performance.now() - last - 20);
+      last = performance.now();
+    }, 20);
+  };
+  await tab.evaluate(pauses);
+  const begun = Date.now();
+  await send(opened, place, "long.csv", `Cert #,Who,Unit\n${rows.join("\n")}\n`);
+  await tab.waitForFunction(() => /^100,000 rows: 50,000 yes, 25,000 no, 25,000 not known\.$/.test(document.querySelector("#roster-counts").innerText), { timeout: 240_000 });
+  const took = Date.now() - begun;
+  await says(tab, "#roster-shown", /^200 of 100,000 rows are shown\.$/);
+  const answers = await downloaded(tab, place, "long.answers.csv");
+  check(answers.split("\r\n").length === LONG + 2, "every row is in the file");
+  const longest = await tab.evaluate(() => longest);
+  console.log(`page: ${LONG} rows are answered after ${took} ms; the longest pause of the page is ${longest.toFixed(0)} ms`);
+  check(longest < 5000, `the page did not answer for ${longest} ms`);
+  await sound();
+  await tab.close();
+}
+
