@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::packed::unpacked;
 use crate::proof::included::InclusionProof;
 
 /// What a file has.
@@ -45,6 +46,9 @@ impl Evidence {
         let text = text.trim();
         if text.is_empty() {
             return Err("it is empty".to_owned());
+        }
+        if let Some(statement) = unpacked(text) {
+            return Ok(Evidence { statement: statement?, proof: None });
         }
         if !text.starts_with('{') {
             return Ok(Evidence { statement: text.to_owned(), proof: None });

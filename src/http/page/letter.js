@@ -3,6 +3,7 @@
 import { designations, knownInWords, reasons, sentence, settledInWords, standing, verdict } from "./answer.js";
 import { dayInWords, momentInWords } from "./dates.js";
 import { button, byId, element, terms } from "./dom.js";
+import * as qr from "./qr.js";
 
 // What the letter does not say.
 const LIMITS =
@@ -45,8 +46,40 @@ function source({ answer }) {
   ]);
 }
 
-// Shows the letter about an answer.
-export function open(item, verification) {
+// What the code is, how it is checked, and what it does not prove.
+const PROOF = () => [
+  [
+    "The code has the answer, signed by the registry. To check it, scan it, save its text as answer.txt, and run ",
+    element("code", {}, "cpss-registry verify-answer answer.txt"),
+    ". ",
+  ],
+  `The guide "Signed answers" of the registry says how other software checks it. The public keys are at ${location.origin}/.well-known/jwks.json.`,
+  "Then compare number, day and verdict with this letter. The code has no name. It proves what the registry answered, and not who shows the letter, or that nothing has changed since.",
+];
+
+// A statement as the code has it: the bytes of its three parts, deflated together. A whole JWS has no room in a code.
+async function packed(statement) {
+  const parts = statement.split(".").map((part) => Uint8Array.from(atob(part.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0)));
+  const whole = new Blob(parts.flatMap((part, at) => (at > 0 ? ["\n", part] : [part])));
+  const deflated = new Uint8Array(await new Response(whole.stream().pipeThrough(new CompressionStream("deflate-raw"))).arrayBuffer());
+  const text = btoa(String.fromCharCode(...deflated)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return `cpss1.${text}`;
+}
+
+// Shows the signed answer as a code. One that no code can hold is not drawn.
+async function prove(statement) {
+  const [words, place] = [byId("proof"), byId("code")];
+  if (!statement) return words.append("This server signs no answers, so this letter has no code that proves the answer.");
+  const text = await packed(statement);
+  const code = qr.picture(text, "The signed answer as a QR code");
+  const why = `The signed answer has ${text.length} characters, which is more than a QR code can hold. The command line writes it to a file: cpss-registry verify, with --sign.`;
+  if (!code) return words.append(why);
+  words.append(...PROOF().map((part) => element("p", {}, part)));
+  place.append(code);
+}
+
+// Shows the letter about an answer. `signed` is the statement that the registry signed.
+export function open(item, verification, signed) {
   const { name, short, kind } = verdict(verification);
   const why = reasons(verification).map(({ text, code }) => element("li", {}, `${text} (${code})`));
   const place = byId("letter");
@@ -68,12 +101,13 @@ export function open(item, verification) {
       element("p", { class: "outcome", "data-kind": kind }, `${short} (${name})`),
       element("p", {}, sentence(item, verification)),
       why.length > 0 ? element("ul", {}, why) : "",
-      answered(verification),
-      element("h3", {}, "Source"),
-      source(verification),
+      element("div", { class: "with-code", id: "code" }, element("div", {}, answered(verification), element("h3", {}, "Source"), source(verification))),
+      element("h3", {}, "Proof"),
+      element("div", { id: "proof" }),
       element("p", { class: "limits" }, LIMITS),
     ),
   );
+  prove(signed);
   place.hidden = false;
   document.body.classList.add("with-letter");
   byId("letter-heading").focus();

@@ -65,10 +65,10 @@ async function ask(next, then = () => {}) {
   let isAnswered = false;
   byId("look-up").setAttribute("aria-busy", "true");
   try {
-    const { verification } = await call("VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
+    const { verification, signedAnswer } = await verified({ item: next.item, knownAt: next.knownAt }, signal);
     letter.close();
     byId("trouble").hidden = true;
-    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification) });
+    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification, signedAnswer) });
     say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
     then();
     isAnswered = true;
@@ -78,6 +78,17 @@ async function ask(next, then = () => {}) {
     if (!signal.aborted) failed(error, isAnswered);
   } finally {
     if (!signal.aborted) byId("look-up").removeAttribute("aria-busy");
+  }
+}
+
+// The answer to a question, signed for the letter if the server can sign.
+async function verified(message, signal) {
+  const verify = (message) => call("VerificationService/VerifyCredential", message, signal);
+  try {
+    return await verify({ ...message, sign: true });
+  } catch (error) {
+    if (error.reason !== "NO_SIGNING_KEY") throw error;
+    return verify(message);
   }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 29] = [
+pub(super) static PARTS: [Part; 30] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acts.js", media: SCRIPT, text: include_str!("acts.js") },
@@ -42,6 +42,7 @@ pub(super) static PARTS: [Part; 29] = [
     Part { path: "/page/lookup.js", media: SCRIPT, text: include_str!("lookup.js") },
     Part { path: "/page/page.js", media: SCRIPT, text: include_str!("page.js") },
     Part { path: "/page/people.js", media: SCRIPT, text: include_str!("people.js") },
+    Part { path: "/page/qr.js", media: SCRIPT, text: include_str!("qr.js") },
     Part { path: "/page/question.js", media: SCRIPT, text: include_str!("question.js") },
     Part { path: "/page/record.js", media: SCRIPT, text: include_str!("record.js") },
     Part { path: "/page/registrar.js", media: SCRIPT, text: include_str!("registrar.js") },

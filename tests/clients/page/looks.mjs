@@ -37,7 +37,7 @@ async function look({ browser, url, tokens, axe, pictures }, name, options) {
     await seen(state);
   }
   await tab.click("#open-letter");
-  await shown(tab, "#letter");
+  await shown(tab, "#letter .qr");
   await seen("letter");
   await tab.click("#clear");
   await tab.click("input[value=holder]");

@@ -1,0 +1,85 @@
+// The code in the verification letter: read from a picture of it by another implementation, and checked by the program.
+
+import { execFileSync } from "node:child_process";
+import fs from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+
+import { check, lookUp, open, says, shown, signIn } from "./browser.mjs";
+
+const READER = createRequire(import.meta.url).resolve("jsqr/dist/jsQR.js");
+
+// The text of the code in a picture. It is read in a tab of its own, which has nothing of the page.
+async function read(browser, picture) {
+  const tab = await browser.newPage();
+  await tab.addScriptTag({ path: READER });
+  const text = await tab.evaluate(async (picture) => {
+    const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${picture}`)).blob());
+    const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+    context.drawImage(image, 0, 0);
+    const { data } = context.getImageData(0, 0, image.width, image.height);
+    return jsQR(data, image.width, image.height)?.data;
+  }, picture);
+  await tab.close();
+  return text;
+}
+
+export async function checkTheCodeOfALetter({ browser, url, tokens, pictures, scratch, binary }) {
+  const { tab, sound } = await open(browser, url, { size: "print" });
+  const keys = path.join(scratch, "jwks.json");
+  fs.writeFileSync(keys, await tab.evaluate(async () => (await fetch("/.well-known/jwks.json")).text()));
+  const lengths = [];
+  await signIn(tab, tokens.registrar);
+  for (const [number, verdict] of [["CPS-28MS-MN2K-Z", "CONFIRMED"], ["CPS-F1VP-N7DH-M", "NOT_CONFIRMED"], ["CPS-0000-0000-0", "NOT_CONFIRMED"]]) {
+    await lookUp(tab, number);
+    await tab.click("#open-letter");
+    await shown(tab, "#letter .qr");
+    await says(tab, "#proof", /cpss-registry verify-answer answer\.txt[\s\S]*and not who shows the letter/);
+    await tab.emulateMediaType("print");
+    const picture = await (await tab.$("#letter .qr")).screenshot({ path: `${pictures}/code-${number}.png`, encoding: "binary" });
+    await tab.emulateMediaType(null);
+    const statement = await read(browser, Buffer.from(picture).toString("base64"));
+    check(statement, `the code of ${number} cannot be read`);
+    const { width, modules } = await tab.$eval("#letter .qr", (code) => ({ width: code.getBoundingClientRect().width, modules: code.viewBox.baseVal.width }));
+    lengths.push(`${statement.length} characters, ${modules} modules, ${((width / 96) * 25.4).toFixed(0)} mm`);
+    const file = path.join(scratch, "answer.txt");
+    fs.writeFileSync(file, statement);
+    const said = JSON.parse(execFileSync(binary, ["verify-answer", file, "--jwks", keys, "--json"], { encoding: "utf8" }));
+    check(JSON.stringify(said).includes(verdict) && JSON.stringify(said).includes(number), `${number}: ${JSON.stringify(said)}`);
+    const at = statement.length - 20;
+    fs.writeFileSync(file, `${statement.slice(0, at)}${statement[at] === "e" ? "f" : "e"}${statement.slice(at + 1)}`);
+    let refused = false;
+    try {
+      execFileSync(binary, ["verify-answer", file, "--jwks", keys], { stdio: "pipe" });
+    } catch {
+      refused = true;
+    }
+    check(refused, "a changed statement is refused");
+    await tab.click("#letter .quiet");
+  }
+  console.log(`page: codes of letters: ${lengths.join("; ")}`);
+  await sound();
+  await tab.close();
+}
+
+// A statement that no code can hold is named in words.
+export async function nameACodeThatIsTooLong({ browser, url, tokens }) {
+  const script = () => {
+    const real = fetch;
+    globalThis.fetch = async (...asked) => {
+      const response = await real(...asked);
+      if (!String(asked[0]).endsWith("/VerifyCredential")) return response;
+      const noise = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(2300))));
+      const payload = noise.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+      return Response.json({ ...(await response.json()), signedAnswer: `e30.${payload}.AAAA` });
+    };
+  };
+  const { tab, sound } = await open(browser, url, { script });
+  await signIn(tab, tokens.auditor);
+  await lookUp(tab, "CPS-28MS-MN2K-Z");
+  await tab.click("#open-letter");
+  await says(tab, "#proof", /^The signed answer has 3\d\d\d characters, which is more than a QR code can hold\. The command line writes it/);
+  check((await tab.$$("#letter .qr")).length === 0, "nothing is drawn");
+  await sound();
+  await tab.close();
+}
