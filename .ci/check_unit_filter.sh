@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts the service under the system call filter of its unit, with a socket in place of systemd's, and fails if it logs a
-# warning or does not report that it is ready and that it ends. Then starts it without setpriority in the filter and fails
-# if it logs none, which proves that the check works.
+# warning, if it cannot have a staff list read by a process of its own, or if it does not report that it is ready and that
+# it ends. Then starts it without setpriority in the filter and fails if it logs none, which proves that the check works.
 #
 #     .ci/check_unit_filter.sh target/debug/cpss-registry deploy/cpss-registry.service
 set -euo pipefail
@@ -21,6 +21,7 @@ filtered() {
 
 registry=$binary
 "$registry" init "$work/registry" >/dev/null
+"$registry" init "$work/registry" --client desk --role registrar --token >/dev/null
 filtered "$unit"
 export NOTIFY_SOCKET=$work/notify
 timeout 120 python3 -B -c '
@@ -38,6 +39,11 @@ until [[ -S $NOTIFY_SOCKET ]]; do
     sleep 0.1
 done
 start --config "$work/registry/config.toml"
+printf 'Credential number\nCPS-DTMK-QJA9-B\n' |
+    curl --silent --show-error --cacert "$work/registry/server.crt" --header 'content-type: application/octet-stream' \
+        --header "authorization: Bearer $(cat "$work/registry/desk.token")" --data-binary @- \
+        "https://localhost:${http_address##*:}/page/roster" >"$work/rows"
+grep -q '^{"end":true}$' "$work/rows" || fail "no list is read: $(cat "$work/rows")"
 stop
 # The manager may read what waits for it after the end of the service.
 for ((tick = 0; tick < 50; tick++)); do
