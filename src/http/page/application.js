@@ -4,7 +4,7 @@
 import { element, fill, table, terms } from "./dom.js";
 import { capital, inWords } from "./effects.js";
 import { form } from "./form.js";
-import { propose } from "./record.js";
+import { propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 import words from "./words.js";
@@ -66,10 +66,17 @@ function fields(specialistId) {
   ];
 }
 
+// The application that was asked about last: the evaluation of one that has changed since is not shown.
+let latest;
+
 // Shows the form, for a person if one is known, and the evaluation.
 export function show(place, specialistId) {
   const outcome = element("div", { class: "card", hidden: true });
-  const made = form("application", fields(specialistId), "Evaluate", (asked) => evaluate(outcome, whole(asked), made));
+  const changed = () => {
+    latest = undefined;
+    withdraw(outcome);
+  };
+  const made = form("application", fields(specialistId), "Evaluate", (asked) => evaluate(outcome, whole(asked), made), changed);
   fill(place, element("div", { class: "card" }, made.element, element("p", { class: "aside" }, "The application is judged, but not stored.")), outcome);
 }
 
@@ -80,9 +87,11 @@ function whole({ application, ...rest }) {
 }
 
 async function evaluate(place, asked, made) {
+  latest = asked;
   place.hidden = true;
   try {
     const judged = await call("CredentialService/EvaluateApplication", asked);
+    if (latest !== asked) return;
     place.hidden = false;
     showEvaluation(place, judged, asked);
   } catch (error) {
@@ -123,8 +132,7 @@ function showEvaluation(place, judged, asked) {
 function issue(next, asked, isOpen) {
   const decision = { name: "decisionNote", label: "Your decision about the undetermined criteria", required: true, wide: true, capitals: "sentences" };
   const outcome = element("div", { class: "next", hidden: true });
-  const made = form("issue", isOpen ? [decision] : [], "See what issuing it changes", (said) =>
-    propose(outcome, { title: "Issue the credential", method: "CredentialService/IssueCredential", message: { ...asked, ...said }, refused: made.refused }),
-  );
+  const command = (said) => ({ title: "Issue the credential", method: "CredentialService/IssueCredential", message: { ...asked, ...said }, refused: made.refused });
+  const made = form("issue", isOpen ? [decision] : [], "See what issuing it changes", (said) => propose(outcome, command(said)), () => withdraw(outcome));
   fill(next, element("h3", {}, "Issue the credential"), made.element, outcome);
 }

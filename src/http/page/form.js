@@ -5,9 +5,10 @@ import { element } from "./dom.js";
 
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
-// first `value`; fields with the same `group` stand together under it. `act` gets the message. Returns the element, and `refused`, which shows the faults that the registry
-// found, and says whether all of them have a place.
-export function form(id, fields, submit, act) {
+// first `value`; fields with the same `group` stand together under it. `act` gets the message, and `changed` is called when
+// something else is typed. Returns the element, and `refused`, which shows the faults that the registry found, and says
+// whether all of them have a place.
+export function form(id, fields, submit, act, changed = () => {}) {
   const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
   const made = element(
     "form",
@@ -15,6 +16,7 @@ export function form(id, fields, submit, act) {
     groups(inputs).map(({ name, rows }) => element(name ? "fieldset" : "div", { class: "group" }, name ? element("legend", {}, name) : "", element("div", { class: "fields" }, rows))),
     element("div", { class: "send" }, element("button", { type: "submit", class: "primary" }, submit)),
   );
+  made.addEventListener("input", changed);
   made.addEventListener("submit", (event) => {
     event.preventDefault();
     const message = read(inputs);

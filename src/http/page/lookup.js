@@ -62,6 +62,7 @@ async function ask(next, then = () => {}) {
   running.abort();
   running = new AbortController();
   const { signal } = running;
+  say("");
   let isAnswered = false;
   byId("look-up").setAttribute("aria-busy", "true");
   try {

@@ -1,6 +1,7 @@
 // The page: who asks, and which section is shown.
 
 import { byId, say } from "./dom.js";
+import * as letter from "./letter.js";
 import * as lookup from "./lookup.js";
 import * as registrar from "./registrar.js";
 import { Refusal, explained, hasToken, isIdentified, learnRights, may, onIdle, onUnknown, setToken } from "./registry.js";
@@ -43,6 +44,9 @@ function section() {
 // Shows the section of the address. False if the fragment names something else, such as the content.
 function showSection() {
   if (location.hash && !location.hash.startsWith("#/")) return false;
+  // A letter would be printed in place of another section.
+  letter.close();
+  say("");
   for (const id of Object.keys(SECTIONS)) byId(id).hidden = id !== section();
   for (const link of byId("sections").children) {
     if (link.hash === `#/${section()}`) link.setAttribute("aria-current", "page");

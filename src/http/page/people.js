@@ -6,7 +6,7 @@ import { dayInWords } from "./dates.js";
 import { button, element, fill, terms } from "./dom.js";
 import { form } from "./form.js";
 import * as history from "./history.js";
-import { propose } from "./record.js";
+import { propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
@@ -112,9 +112,8 @@ function act(place, acts, ids) {
     const isOfPerson = OF_A_PERSON.some(([, name]) => name === method);
     const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
     const id = `act-${ids.specialistId ?? "new"}`;
-    const made = form(id, [...fields, NOTE], "See what this changes", (said) =>
-      propose(outcome, { title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...said }, refused: made.refused }),
-    );
+    const command = (said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...said }, refused: made.refused });
+    const made = form(id, [...fields, NOTE], "See what this changes", (said) => propose(outcome, command(said)), () => withdraw(outcome));
     fill(asked, made.element);
   };
   const id = `choice-${ids.specialistId ?? "new"}`;

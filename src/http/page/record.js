@@ -15,6 +15,10 @@ const latest = new WeakMap();
 // After these nothing was recorded.
 const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
 
+// What to do about a report that was corrected first, and then turns out to be about nobody.
+const BOTH =
+  "If this is taken back, what was reported before counts again. To undo that report too, take this back first. Then choose “A report was wrong”, and take the report back.";
+
 // How many people are named.
 const MOST_PEOPLE = 100;
 
@@ -26,6 +30,7 @@ export function forget() {
 // `message`, and a `title`; `refused` shows faults of the form's fields; `beside` adds to what the dry run says.
 export async function propose(place, command) {
   latest.set(place, command);
+  delete place.dataset.sent;
   place.hidden = false;
   fill(place, element("p", { role: "status" }, "The registry works out what this would change."));
   try {
@@ -58,6 +63,13 @@ function put(place) {
   place.hidden = true;
 }
 
+// Takes a proposal away that is not what the form says any more. What was sent stays.
+export function withdraw(place) {
+  if (place.querySelector("[data-sent]") || "sent" in place.dataset) return;
+  latest.delete(place);
+  put(place);
+}
+
 // Records a command that was proposed. It is signed, unless the registry has no keys.
 async function record(place, command, send, failed) {
   const content = JSON.stringify([command.method, command.message]);
@@ -65,6 +77,7 @@ async function record(place, command, send, failed) {
   ids.set(content, requestId);
   send.disabled = true;
   failed.hidden = true;
+  place.dataset.sent = "";
   const sent = (receipt) => call(command.method, { ...command.message, requestId, receipt });
   try {
     const response = await sent(true).catch((error) => {
@@ -76,7 +89,10 @@ async function record(place, command, send, failed) {
   } catch (error) {
     send.disabled = false;
     const isRefused = REFUSALS.includes(error.code);
-    if (isRefused) ids.delete(content);
+    if (isRefused) {
+      ids.delete(content);
+      delete place.dataset.sent;
+    }
     trouble.show(failed, error);
     failed.append(element("p", {}, isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once."));
   }
@@ -86,19 +102,20 @@ function recorded(place, response, requestId) {
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
   const next = element("div", { class: "next" });
+  const before = place.parentElement.closest("[data-sent]");
+  // What was amended is amended again by its last amendment alone: only that is in force.
+  before?.querySelector(":scope > .amend")?.remove();
   fill(
     place,
     heading,
     effects(response),
     about(response),
     terms({ class: "state" }, [["Fact", factId], ["Request", requestId]]),
-    element(
-      "div",
-      { class: "send" },
-      signedReceipt ? button("Download the receipt", { class: "quiet" }, () => download(`receipt-${revision}.jws`, "application/jose", `${signedReceipt}\n`)) : "",
-      corrections(next, response),
-      button("Take this back", { class: "quiet" }, () => takeBack(next, factId)),
-    ),
+    before && response.employment ? element("p", { class: "then" }, BOTH) : "",
+    signedReceipt
+      ? element("div", { class: "send" }, button("Download the receipt", { class: "quiet" }, () => download(`receipt-${revision}.jws`, "application/jose", `${signedReceipt}\n`)))
+      : "",
+    element("div", { class: "send amend" }, corrections(next, response), button("Take this back", { class: "quiet" }, () => takeBack(next, factId))),
     next,
   );
   heading.focus();
@@ -149,7 +166,7 @@ async function affected({ method, message }, { specialistCount = 0 }) {
 // A form and the place of its outcome, under a heading.
 function ask(next, title, fields, submit, command) {
   const outcome = element("div", { class: "next", hidden: true });
-  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message) => propose(outcome, { title, ...command(message), refused: asked.refused }));
+  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message) => propose(outcome, { title, ...command(message), refused: asked.refused }), () => withdraw(outcome));
   fill(next, element("h3", {}, title), asked.element, outcome);
   asked.element.querySelector("input").focus();
 }

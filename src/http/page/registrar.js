@@ -1,7 +1,7 @@
 // Registrar's desk: people, facts to review, applications, terms that end, and statistics.
 
 import * as application from "./application.js";
-import { byId, fill } from "./dom.js";
+import { byId, element, fill } from "./dom.js";
 import * as people from "./people.js";
 import * as record from "./record.js";
 import * as statistics from "./statistics.js";
@@ -14,6 +14,10 @@ const PARTS = {
   terms: showTerms,
   statistics: statistics.show,
 };
+
+// The parts in which something is typed, which are kept while another one is shown.
+const KEPT = ["people", "application"];
+const kept = new Map();
 
 function place() {
   return byId("registrar-part");
@@ -36,7 +40,12 @@ export function open() {
 
 function choose(part, ...rest) {
   ways().find((radio) => radio.value === part).checked = true;
-  PARTS[part](place(), ...rest);
+  const isKept = kept.has(part) && rest.length === 0;
+  const own = isKept ? kept.get(part) : element("div");
+  fill(place(), own);
+  if (isKept) return;
+  if (KEPT.includes(part)) kept.set(part, own);
+  PARTS[part](own, ...rest);
 }
 
 // Shows the form of an application of somebody.
@@ -47,6 +56,7 @@ function evaluate(specialistId) {
 
 // Takes away what is shown, with what was typed: it is about somebody.
 export function clear() {
+  kept.clear();
   fill(place());
 }
 

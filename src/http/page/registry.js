@@ -112,6 +112,9 @@ export function may(method) {
   return rights.has(method);
 }
 
+// The reasons for which a question about an earlier state of knowledge is refused.
+const STATE_GONE = ["HISTORY_CHANGED", "REVISION_OUT_OF_RANGE"];
+
 // What went wrong, in a sentence that says what to do.
 export function explained(refusal) {
   switch (refusal.code) {
@@ -126,11 +129,10 @@ export function explained(refusal) {
       return `The registry cannot answer at the moment (${refusal.message}). ${again(refusal.retrySeconds || 60)}`;
     case "unreachable":
       return "The registry was not reached. Check the connection of this computer, and try again.";
-    case "failed_precondition":
-    case "out_of_range":
-      return `The registry has no such state of knowledge: ${refusal.message}. Clear the form and ask again.`;
     default:
-      return `The registry refused: ${refusal.message}.`;
+      return STATE_GONE.includes(refusal.reason)
+        ? `The registry has no such state of knowledge: ${refusal.message}. Ask again.`
+        : `The registry refused: ${refusal.message}.`;
   }
 }
 

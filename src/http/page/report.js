@@ -79,16 +79,18 @@ export function forget() {
   fill(byId("report-asked"));
 }
 
-// Shows the form of the way that is chosen. A provider reports its own staff alone.
+// Shows the form of the way that is chosen, about the person that was typed. A provider reports its own staff alone.
 function choose() {
+  const typed = byId("report-form-person")?.value;
   clear();
   const [{ fields, command }, submit] = WAYS[ways().find((radio) => radio.checked).value];
-  const shown = fields.filter(({ needs }) => !needs || may(needs));
+  const shown = fields.filter(({ needs }) => !needs || may(needs)).map((field) => (field.name === "person" ? { ...field, value: typed } : field));
   const outcome = byId("report-outcome");
-  const made = form("report-form", shown, submit, (said) => {
+  const act = (said) => {
     if (command) record.propose(outcome, { ...command(said), refused: (error) => made.refused(asTyped(error)) });
     else showReports(outcome, said.person, made);
-  });
+  };
+  const made = form("report-form", shown, submit, act, () => record.withdraw(outcome));
   fill(byId("report-asked"), made.element);
 }
 

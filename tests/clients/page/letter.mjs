@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-import { check, lookUp, open, says, shown, signIn } from "./browser.mjs";
+import { check, goTo, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
 
 const READER = createRequire(import.meta.url).resolve("jsqr/dist/jsQR.js");
 
@@ -80,6 +80,19 @@ export async function nameACodeThatIsTooLong({ browser, url, tokens }) {
   await tab.click("#open-letter");
   await says(tab, "#proof", /^The signed answer has 3\d\d\d characters, which is more than a QR code can hold\. The command line writes it/);
   check((await tab.$$("#letter .qr")).length === 0, "nothing is drawn");
+  await sound();
+  await tab.close();
+}
+
+export async function closeTheLetterInAnotherSection({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  await lookUp(tab, "CPS-28MS-MN2K-Z");
+  await tab.click("#open-letter");
+  await shown(tab, "#letter");
+  await goTo(tab, "roster");
+  check(!(await tab.$eval("#letter", (part) => part.checkVisibility())), "the letter of one person is not under a list");
+  check((await text(tab, "#said")) === "", "nothing is said of another section");
   await sound();
   await tab.close();
 }

@@ -108,10 +108,48 @@ export async function reportAStartAndCorrectIt({ browser, url, tokens }) {
   await press(tab, "#report-outcome", "Do not record it");
   await tab.waitForSelector("#report-outcome[hidden]");
   await tab.click("input[value=wrong]");
-  await fill(tab, "report-form", { person: NEW.person });
+  check((await tab.$eval("#report-form-person", (input) => input.value)) === NEW.person, "the person stays");
   await tab.click("#report-form .primary");
   await says(tab, "#report-outcome", /Reports[\s\S]*Employment corrected[\s\S]*Employment started\s+with region-1-cmhc, Peer specialist, from/);
   check(requests.every((request) => !/whitfield|1993/i.test(request)), "what is reported stands in no URL");
+  await sound();
+  await tab.close();
+}
+
+export async function recordOnlyWhatTheFormSays({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  await typeAnEnd(tab, typed(-5));
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome h2", /nothing is recorded yet/);
+  await fill(tab, "report-form", { lastDay: typed(-4) });
+  await tab.waitForSelector("#report-outcome[hidden]");
+  await tab.click("#report-form .primary");
+  await press(tab, "#report-outcome", "Record this");
+  await says(tab, "#report-outcome h2", /^Recorded as revision/);
+
+  // Of a report and its correction, only the correction can be taken back at once.
+  await press(tab, "#report-outcome", "Correct the days");
+  await shown(tab, "#report-outcome .next input");
+  await (await tab.$$("#report-outcome .next input")).at(-1).type(typed(-3));
+  await tab.keyboard.press("Enter");
+  await press(tab, "#report-outcome .next", "Record this");
+  await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
+  const offered = () => tab.$$eval("#report-outcome button", (all) => all.map((it) => it.textContent).filter((it) => it === "Take this back").length);
+  check((await offered()) === 1, `${await offered()} ways to take it back`);
+  await says(tab, "#report-outcome .next", /what was reported before counts again\. To undo that report too, take this back first\./);
+  await fill(tab, "report-form", { lastDay: typed(-2) });
+  check(await tab.$eval("#report-outcome", (part) => part.checkVisibility()), "what was recorded stays");
+
+  // Everything is as it was.
+  const made = (await facts(tab, tokens.registrar, CURRENT)).filter((it) => /EMPLOYMENT_(ENDED|CORRECTED)$/.test(it.kind)).slice(-2);
+  for (const { factId } of made.reverse()) {
+    await call(tab, tokens.registrar, "RecordService/RetractFact", { requestId: crypto.randomUUID(), factId, reason: "a test" });
+  }
+  await goTo(tab, "look-up");
+  await lookUp(tab, CURRENT);
+  await says(tab, "#verdict", /^Yes\.$/);
   await sound();
   await tab.close();
 }
