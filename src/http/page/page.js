@@ -81,7 +81,8 @@ async function signIn(event) {
 // Learns what the caller may do, and shows it.
 async function identify() {
   try {
-    await learnRights();
+    const { client, role, providerId } = await learnRights();
+    byId("caller").textContent = `${client}, ${providerId ? `provider ${providerId}` : role}`;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.code !== "unauthenticated" || isIdentified) leave(explained(error), true);
@@ -95,6 +96,7 @@ async function identify() {
 // Forgets the token, the answers, and, unless the token was refused, what was typed.
 function leave(text, keepsQuestion = false) {
   setToken("");
+  byId("caller").textContent = "";
   for (const section of Object.values(SECTIONS)) keepsQuestion ? section.clear() : section.forget();
   enter();
   say("");

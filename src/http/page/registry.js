@@ -103,9 +103,11 @@ export async function post(path, headers, body, signal = session.signal) {
   throw refusal;
 }
 
-// Asks which methods the caller may call.
+// Asks who the caller is, and which methods it may call.
 export async function learnRights() {
-  rights = new Set((await call("OperationsService/GetCaller", {})).methods);
+  const caller = await call("OperationsService/GetCaller", {});
+  rights = new Set(caller.methods);
+  return caller;
 }
 
 export function may(method) {

@@ -142,7 +142,7 @@ function note(row, found) {
 function given(verification) {
   const { short, kind } = verdict(verification);
   const why = reasons(verification).map(({ text }) => text);
-  return { kind: kind === "limits" ? "yes" : kind, limits: kind === "limits", short, why: why.join(" "), added: csv.answerCells(verification) };
+  return { kind, short, why: why.join(" "), added: csv.answerCells(verification) };
 }
 
 function refusal(why) {

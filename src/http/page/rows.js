@@ -4,10 +4,12 @@ import { byId, element, say } from "./dom.js";
 
 const PIECE = 200;
 
-// The kinds of rows, in the words of the filter. A row with an answer that has limits counts as a yes.
+// The choices of the filter. After the first two, each is the kind of a row.
 const KINDS = [
   ["all", "All"],
+  ["attention", "Needs attention"],
   ["yes", "Yes"],
+  ["limits", "With limits"],
   ["no", "No"],
   ["unknown", "Not known"],
   ["faulty", "Faulty"],
@@ -58,13 +60,20 @@ export function show(next) {
 
 // The counts in a sentence.
 export function counts() {
-  const found = KINDS.slice(1).map(([kind, name]) => [of(kind).length, name.toLowerCase()]);
+  const found = KINDS.slice(2).map(([kind, name]) => [of(kind).length, name.toLowerCase()]);
   const said = found.filter(([number]) => number > 0).map(([number, name]) => `${count(number)} ${name}`);
   return `${count(rows.length)} ${rows.length === 1 ? "row" : "rows"}: ${said.join(", ")}`;
 }
 
 function of(kind) {
-  return kind === "all" ? rows : rows.filter((row) => row.kind === kind);
+  switch (kind) {
+    case "all":
+      return rows;
+    case "attention":
+      return rows.filter((row) => row.kind !== "yes");
+    default:
+      return rows.filter((row) => row.kind === kind);
+  }
 }
 
 function matching() {
@@ -91,12 +100,12 @@ function more() {
   return piece[0];
 }
 
-function line({ line, person, kind, limits, short, why }) {
+function line({ line, person, kind, short, why }) {
   return element(
     "tr",
     { tabindex: -1 },
     element("th", { scope: "row" }, String(line)),
     element("td", {}, person),
-    element("td", {}, element("strong", { class: "verdict", "data-kind": limits ? "limits" : kind }, short), element("span", { class: "why" }, why)),
+    element("td", {}, element("strong", { class: "verdict", "data-kind": kind }, short), element("span", { class: "why" }, why)),
   );
 }

@@ -163,6 +163,7 @@ export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
 
   const hr = await open(browser, url);
   await signIn(hr.tab, tokens.provider);
+  await says(hr.tab, "#caller", /^hr, provider region-1-cmhc$/);
   await lookUp(hr.tab, CURRENT);
   await says(hr.tab, "#timeline svg", /region-1-cmhc/);
   check(!/region-2-cmhc/.test(await text(hr.tab, "main")), "a provider sees no other employer");
