@@ -8,6 +8,8 @@ const days = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", dateStyle: "lon
 const shortDays = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, dateStyle: "long", timeStyle: "short" });
 
+const hours = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, hour: "2-digit", hourCycle: "h23" });
+
 // The number of a date's day, for arithmetic.
 export function dayNumber({ year, month, day }) {
   return Date.UTC(year, month - 1, day) / DAY_MS;
@@ -36,6 +38,11 @@ export function dayInShort(date) {
 export function periodInWords(first, last) {
   if (!first) return last ? `to ${dayInShort(last)}` : "";
   return last ? `${dayInShort(first)} to ${dayInShort(last)}` : `from ${dayInShort(first)} on`;
+}
+
+// The last millisecond of a day in Mississippi, whose midnight is 5 or 6 o'clock in UTC.
+export function endOfDay({ year, month, day }) {
+  return [5, 6].map((hour) => Date.UTC(year, month - 1, day + 1, hour)).find((at) => hours.format(at) === "00") - 1;
 }
 
 // An instant of the contract, in Mississippi's time.

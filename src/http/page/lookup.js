@@ -1,7 +1,7 @@
 // Look up: what is asked about one credential, and what is shown.
 
 import * as answer from "./answer.js";
-import { dateOf, dayInWords, dayNumber } from "./dates.js";
+import { dateOf, dayInWords, dayNumber, endOfDay, fromInput } from "./dates.js";
 import { byId, say } from "./dom.js";
 import * as facts from "./facts.js";
 import * as letter from "./letter.js";
@@ -24,6 +24,7 @@ export function prepare() {
   byId("question").addEventListener("submit", lookUp);
   byId("clear").addEventListener("click", forget);
   for (const id of ["as-of", "known-at"]) byId(id).addEventListener("input", moved);
+  byId("known-on").addEventListener("change", knownOn);
   byId("to-today").addEventListener("click", () => moveTo("as-of", dayNumber(asked.today)));
   byId("to-now").addEventListener("click", () => moveTo("known-at", asked.head));
   byId("record-before").addEventListener("click", () => moveTo("known-at", nextRecord(-1)));
@@ -73,6 +74,9 @@ async function ask(next, then = () => {}) {
     say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
     then();
     isAnswered = true;
+    const { epoch, knownAtRevision = 0 } = verification.answer;
+    // A day is asked about by its instant, and from then on by the revision.
+    if (next.knownAt?.time) next.knownAt = { epoch, revision: String(knownAtRevision) };
     asked = { ...next, verification };
     await showPast(asked, signal);
   } catch (error) {
@@ -175,17 +179,30 @@ function moveTo(id, value) {
   if (document.activeElement.disabled) byId(id).focus();
 }
 
-// Asks again for the day and the state of knowledge that the sliders name, once they rest.
+// Asks again for the day and the state of knowledge that the sliders name.
 function moved() {
   nameSliders();
+  byId("known-on").value = "";
+  const revision = Number(byId("known-at").value);
+  askAgain(revision === asked.head ? undefined : { epoch: asked.epoch, revision: String(revision) });
+}
+
+// Asks again as known at the end of the day that was entered.
+function knownOn() {
+  const day = byId("known-on").validity.valid && fromInput(byId("known-on").value);
+  if (!day) return;
+  const end = endOfDay(day);
+  askAgain(end >= Date.now() ? undefined : { time: new Date(end).toISOString() });
+}
+
+// Asks again from a state of knowledge, once nothing has moved for a while.
+function askAgain(knownAt) {
   clearTimeout(resting);
   resting = setTimeout(() => {
-    const revision = Number(byId("known-at").value);
-    const knownAt = revision === asked.head ? undefined : { epoch: asked.epoch, revision: String(revision) };
     const { priorNumber, holder, ...rest } = asked.item;
     // The person is found once: then the question is about the credential.
     const item = { ...rest, credentialNumber: asked.number, asOf: dateOf(Number(byId("as-of").value)) };
-    const known = knownAt?.revision === asked.knownAt?.revision ? asked.known : undefined;
+    const known = !knownAt?.time && knownAt?.revision === asked.knownAt?.revision ? asked.known : undefined;
     const { epoch, head, number, today, revisions, range } = asked;
     ask({ item, knownAt, known, epoch, head, number, today, revisions, range });
   }, REST_MS);

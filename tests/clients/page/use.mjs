@@ -1,6 +1,6 @@
 // What a person does with the page.
 
-import { check, goTo, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
+import { check, goTo, lookUp, open, says, shown, signIn, text, typed } from "./browser.mjs";
 
 const CURRENT = "CPS-28MS-MN2K-Z";
 const LOOK_UPS = 20;
@@ -121,6 +121,15 @@ export async function seeTheTimeline({ browser, url, tokens }) {
   await says(tab, "#answer", /No such credential is on file/);
   await says(tab, "#timeline", /Nothing was on record then/);
   await tab.click("#to-now");
+  await says(tab, "#verdict", /^Yes\.$/);
+  await shown(tab, "#timeline svg");
+
+  // As known at the end of a day.
+  await tab.type("#known-on", typed(-1));
+  await says(tab, "#answer .then", /^As known at revision 0\b/);
+  await says(tab, "#answer", /No such credential is on file/);
+  await tab.focus("#as-of");
+  await tab.type("#known-on", typed(0));
   await says(tab, "#verdict", /^Yes\.$/);
   await shown(tab, "#timeline svg");
   check(refusals.length === 0, `refused: ${refusals}`);
