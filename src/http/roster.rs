@@ -3,7 +3,7 @@
 //!
 //! A list may be anything that somebody drops on a page. So this process does not read it: it starts its own program with
 //! a command that does, gives it the bytes, and passes on what comes back. That process limits its memory, has no
-//! environment and no open file, and is killed when the time is over. Nothing of a list is kept or logged.
+//! environment of the server's and no open file, and is killed when the time is over. Nothing of a list is kept or logged.
 
 use std::collections::HashSet;
 use std::process::Stdio;
@@ -85,6 +85,8 @@ impl Readers {
         let mut child = Command::new(THIS_PROGRAM)
             .arg(self.command)
             .env_clear()
+            // The allocator else reserves memory ahead, which counts against the limit of the process.
+            .env("MIMALLOC_ARENA_RESERVE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
