@@ -82,15 +82,14 @@ struct Line<'a> {
 impl ReadRoster {
     pub(in crate::cli) fn run(self) -> Result<Outcome, Failure> {
         limit_itself().map_err(|error| Failure::of("cannot limit this process", &error))?;
-        let mut bytes = Vec::new();
+        // Memory that grows is there twice while it is moved: what is read, and what goes out, has its place from the start.
+        let mut bytes = Vec::with_capacity(usize::try_from(MOST_BYTES).unwrap_or_default() + 1);
         let read = stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| Failure::of("cannot read standard input", &error))?;
-        let lines = lines(&bytes).unwrap_or_else(|refused| {
-            let mut line = json!({ "refused": refused.to_string() }).to_string().into_bytes();
-            line.push(b'\n');
-            line
-        });
-        print_bytes(&lines)?;
+        match lines(bytes) {
+            Ok(parts) => parts.iter().try_for_each(|part| print_bytes(part))?,
+            Err(refused) => print_bytes(format!("{}\n", json!({ "refused": refused.to_string() })).as_bytes())?,
+        }
         Ok(Outcome::Done)
     }
 }
@@ -109,17 +108,20 @@ fn limit_itself() -> Result<(), rustix::io::Errno> {
         .try_for_each(|(resource, most)| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }))
 }
 
-/// The rows of a list as JSON lines: one about the list, one for each row, and one that says that this was all.
-fn lines(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
+/// The rows of a list as JSON lines, in two parts: a line about the list, and then one for each row, and one that says that
+/// this was all.
+fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
     let size = bytes.len() as u64;
     if size > MOST_BYTES {
         return Err(ListError::TooLarge { bytes: size, most: MOST_BYTES }.into());
     }
-    let list = List::of_bytes(bytes, &WITHOUT_FLAGS, &ListArgs::default())?;
+    let list = List::of_bytes(&bytes, &WITHOUT_FLAGS, &ListArgs::default())?;
+    // The list has what it needs of them.
+    drop(bytes);
     if list.size() > MOST_ROWS {
         return Err(Refused::Rows(list.size()));
     }
-    let (mut rows, mut noted) = (Vec::new(), Vec::new());
+    let (mut rows, mut noted) = (Vec::with_capacity(MOST_OUT), Vec::new());
     for row in list.rows() {
         let row = row?;
         if row.left_out().is_some() {
@@ -143,11 +145,10 @@ fn lines(bytes: &[u8]) -> Result<Vec<u8>, Refused> {
     if list.has("given_name") {
         notes.extend(no_given_names(noted.iter()));
     }
-    let mut out = Vec::new();
-    put(&mut out, &Head { rows: list.size(), notes, headings: list.headings().collect() })?;
-    out.append(&mut rows);
-    put(&mut out, &json!({ "end": true }))?;
-    Ok(out)
+    let mut head = Vec::new();
+    put(&mut head, &Head { rows: list.size(), notes, headings: list.headings().collect() })?;
+    put(&mut rows, &json!({ "end": true }))?;
+    if head.len() + rows.len() > MOST_OUT { Err(Refused::Text) } else { Ok([head, rows]) }
 }
 
 /// Adds a line.
@@ -211,7 +212,7 @@ mod tests {
     use super::*;
 
     fn read(list: &str) -> Result<Vec<serde_json::Value>, String> {
-        let lines = lines(list.as_bytes()).map_err(|refused| refused.to_string())?;
+        let lines = lines(list.as_bytes().to_vec()).map_err(|refused| refused.to_string())?.concat();
         let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         Ok(lines.map(|line| serde_json::from_slice(line).unwrap()).collect())
     }
