@@ -1,8 +1,8 @@
 // An application: what the applicant states, judged by every criterion, with the source of each rule; and the credential
 // for it.
 
-import { element, fill, table, terms } from "./dom.js";
-import { capital, inWords } from "./effects.js";
+import { capital, element, fill, table, terms } from "./dom.js";
+import { inWords } from "./effects.js";
 import { form } from "./form.js";
 import { propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";

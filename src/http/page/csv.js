@@ -1,6 +1,7 @@
 // A list with its answers, as CSV. No cell of it is a formula.
 
 import { reasons, verdict } from "./answer.js";
+import { toInput } from "./dates.js";
 
 // The columns that are added: those of the command line. A test compares them. What follows `=` is JSON.
 export const COLUMNS = ["verdict", "sentence", "standing", "reasons", "number_on_record", "holder", "effective_from", "term_last_day", "as_of", "settles_on", "known_at_revision", "epoch", "refused"];
@@ -19,7 +20,7 @@ function cell(text) {
 }
 
 function day(date) {
-  return date ? `${date.year}-${String(date.month).padStart(2, "0")}-${String(date.day).padStart(2, "0")}` : "";
+  return date ? toInput(date) : "";
 }
 
 const bare = (code, prefix) => String(code ?? "").replace(prefix, "");

@@ -26,6 +26,11 @@ export function fromInput(text) {
   return year ? { year: Number(year), month: Number(month), day: Number(day) } : undefined;
 }
 
+// The text of an input, and of a table, for a date.
+export function toInput({ year, month, day }) {
+  return `${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`;
+}
+
 export function dayInWords(date) {
   return days.format(dayNumber(date) * DAY_MS);
 }

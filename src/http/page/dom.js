@@ -48,11 +48,17 @@ export function table(label, kind, heads, rows, isHeaded) {
   return element("div", { class: "wide-table", tabindex: 0, role: "region", "aria-label": label }, made);
 }
 
-// Offers a text as a file.
-export function download(name, type, text) {
-  const href = URL.createObjectURL(new Blob([text], { type }));
+// Gives a file to the browser, which saves it. It was made here, and is sent nowhere.
+export function download(name, blob) {
+  const href = URL.createObjectURL(blob);
   element("a", { href, download: name }).click();
-  URL.revokeObjectURL(href);
+  // The browser may begin to read it only after the click.
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}
+
+// A text that begins a sentence.
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 // The terms and values of a list; those without a value are left out.

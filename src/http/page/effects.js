@@ -1,7 +1,7 @@
 // What a command changes, in sentences.
 
 import { dateOf, dayInWords, dayNumber } from "./dates.js";
-import { element } from "./dom.js";
+import { capital, element } from "./dom.js";
 import words from "./words.js";
 
 // How many credentials are described.
@@ -12,8 +12,9 @@ export function inWords(code, prefix) {
   return String(code ?? "").replace(prefix, "").toLowerCase().replaceAll("_", " ").replace("dmh", "DMH");
 }
 
-export function capital(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+// A person's name. Empty if there is none.
+export function fullName({ givenName, familyName, suffix } = {}) {
+  return [givenName, familyName, suffix].filter(Boolean).join(" ");
 }
 
 // A run of days.

@@ -1,7 +1,7 @@
 // Forms made of a list of fields, and what was typed into them as a message of the contract.
 
 import { fromInput } from "./dates.js";
-import { element } from "./dom.js";
+import { capital, element } from "./dom.js";
 
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
@@ -24,7 +24,7 @@ export function form(id, fields, submit, act, changed = () => {}) {
   });
   const refused = ({ code, fields: violations }) => {
     if (code !== "invalid_argument" || violations.length === 0) return false;
-    const found = violations.map(({ field, description }) => [ofField(inputs, field), `${description[0].toUpperCase()}${description.slice(1)}.`]);
+    const found = violations.map(({ field, description }) => [ofField(inputs, field), `${capital(description)}.`]);
     const known = found.filter(([of]) => of);
     for (const [of, fault] of known) show(of, fault);
     known[0]?.[0].control.focus();

@@ -1,8 +1,8 @@
 // What is on record about a person, as a table, with the way to take each fact back.
 
 import { dayInWords, momentInWords } from "./dates.js";
-import { button, element, fill, table } from "./dom.js";
-import { capital, inWords, run } from "./effects.js";
+import { button, capital, element, fill, table } from "./dom.js";
+import { fullName, inWords, run } from "./effects.js";
 import { load } from "./facts.js";
 import { correct, endPeriod, takeBack } from "./record.js";
 import words from "./words.js";
@@ -26,7 +26,7 @@ function said(fact) {
   const day = (label, date) => date && `${label}${dayInWords(date)}`;
   const designation = (code) => words.designations[code] ?? code;
   return [
-    fact.name && [fact.name.givenName, fact.name.familyName, fact.name.suffix].filter(Boolean).join(" "),
+    fullName(fact.name),
     day("born ", fact.birthDate),
     day("died ", fact.deathDate),
     fact.providerId && `with ${fact.providerId}`,

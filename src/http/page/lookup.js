@@ -6,7 +6,7 @@ import { byId, say } from "./dom.js";
 import * as facts from "./facts.js";
 import * as letter from "./letter.js";
 import * as question from "./question.js";
-import { call } from "./registry.js";
+import { call, callSigned } from "./registry.js";
 import * as timeline from "./timeline.js";
 import * as trouble from "./trouble.js";
 
@@ -67,7 +67,7 @@ async function ask(next, then = () => {}) {
   let isAnswered = false;
   byId("look-up").setAttribute("aria-busy", "true");
   try {
-    const { verification, signedAnswer } = await verified({ item: next.item, knownAt: next.knownAt }, signal);
+    const { verification, signedAnswer } = await callSigned("sign", "VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
     letter.close();
     byId("trouble").hidden = true;
     answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification, signedAnswer) });
@@ -83,17 +83,6 @@ async function ask(next, then = () => {}) {
     if (!signal.aborted) failed(error, isAnswered);
   } finally {
     if (!signal.aborted) byId("look-up").removeAttribute("aria-busy");
-  }
-}
-
-// The answer to a question, signed for the letter if the server can sign.
-async function verified(message, signal) {
-  const verify = (message) => call("VerificationService/VerifyCredential", message, signal);
-  try {
-    return await verify({ ...message, sign: true });
-  } catch (error) {
-    if (error.reason !== "NO_SIGNING_KEY") throw error;
-    return verify(message);
   }
 }
 

@@ -4,9 +4,10 @@ import { NOTE, OF_A_CREDENTIAL, OF_A_PERSON, REGISTRATION } from "./acts.js";
 import { standing } from "./answer.js";
 import { dayInWords } from "./dates.js";
 import { button, element, fill, terms } from "./dom.js";
+import { fullName } from "./effects.js";
 import { form } from "./form.js";
 import * as history from "./history.js";
-import { propose, withdraw } from "./record.js";
+import { discard, propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
@@ -20,10 +21,6 @@ const FIELDS = [
 
 // How many people are asked for. Someone who finds more types more of the name.
 const MOST = 50;
-
-export function fullName({ givenName, familyName, suffix } = {}) {
-  return [givenName, familyName, suffix].filter(Boolean).join(" ");
-}
 
 // Shows the form and what it finds. `evaluate` opens the application of a person.
 export function show(place, evaluate) {
@@ -107,8 +104,7 @@ function act(place, acts, ids) {
   const asked = element("div");
   const outcome = element("div", { class: "next", hidden: true });
   const choose = ([title, method, fields, always]) => {
-    fill(outcome);
-    outcome.hidden = true;
+    discard(outcome);
     const isOfPerson = OF_A_PERSON.some(([, name]) => name === method);
     const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
     const id = `act-${ids.specialistId ?? "new"}`;

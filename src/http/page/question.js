@@ -1,7 +1,7 @@
 // The form: what is asked.
 
 import { fromInput } from "./dates.js";
-import { byId, element } from "./dom.js";
+import { byId, capital, element } from "./dom.js";
 import words from "./words.js";
 
 // The input of each field of the contract, to show a fault beside it.
@@ -83,7 +83,7 @@ export function item() {
 export function showViolations(violations) {
   const faults = violations.map(({ field, description }) => [INPUTS[field.replace(/\.(year|month|day)$/, "")], description]);
   const known = faults.filter(([id]) => id);
-  showFaults(known.map(([id, fault]) => [id, `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`]));
+  showFaults(known.map(([id, fault]) => [id, `${capital(fault)}.`]));
   return known.length > 0 && known.length === faults.length;
 }
 
@@ -96,7 +96,7 @@ function showFaults(faults) {
   if (faults.length > 0) byId(faults[0][0]).focus();
 }
 
-export function clearFaults() {
+function clearFaults() {
   for (const fault of byId("question").querySelectorAll(".fault")) fault.textContent = "";
   for (const input of byId("question").querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
 }

@@ -1,9 +1,10 @@
 // A command of the registry: what it would change, the record of it, its receipt, and the way to take it back.
 
+import { toInput } from "./dates.js";
 import { button, download, element, fill, say, terms } from "./dom.js";
-import { effects, run } from "./effects.js";
+import { effects, fullName, run } from "./effects.js";
 import { form } from "./form.js";
-import { call, callForAll, may } from "./registry.js";
+import { call, callForAll, callSigned, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
 // The id of each request whose outcome is not known, by its content: the same request again is recorded once.
@@ -48,17 +49,20 @@ export async function propose(place, command) {
       more,
       about(response),
       failed,
-      element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => put(place))),
+      element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => discard(place))),
     );
     heading.focus();
   } catch (error) {
     if (latest.get(place) !== command) return;
-    if (command.refused?.(error)) return put(place);
+    if (command.refused?.(error)) return discard(place);
     trouble.within(place, error, (await command.explain?.(error)) ?? "");
   }
 }
 
-function put(place) {
+// Takes away what is proposed or recorded in a place, and what is still to come there.
+export function discard(place) {
+  latest.delete(place);
+  delete place.dataset.sent;
   fill(place);
   place.hidden = true;
 }
@@ -66,8 +70,7 @@ function put(place) {
 // Takes a proposal away that is not what the form says any more. What was sent stays.
 export function withdraw(place) {
   if (place.querySelector("[data-sent]") || "sent" in place.dataset) return;
-  latest.delete(place);
-  put(place);
+  discard(place);
 }
 
 // Records a command that was proposed. It is signed, unless the registry has no keys.
@@ -78,12 +81,8 @@ async function record(place, command, send, failed) {
   send.disabled = true;
   failed.hidden = true;
   place.dataset.sent = "";
-  const sent = (receipt) => call(command.method, { ...command.message, requestId, receipt });
   try {
-    const response = await sent(true).catch((error) => {
-      if (error.reason === "NO_SIGNING_KEY") return sent(false);
-      throw error;
-    });
+    const response = await callSigned("receipt", command.method, { ...command.message, requestId });
     ids.delete(content);
     recorded(place, response, requestId);
   } catch (error) {
@@ -113,7 +112,7 @@ function recorded(place, response, requestId) {
     terms({ class: "state" }, [["Fact", factId], ["Request", requestId]]),
     before && response.employment ? element("p", { class: "then" }, BOTH) : "",
     signedReceipt
-      ? element("div", { class: "send" }, button("Download the receipt", { class: "quiet" }, () => download(`receipt-${revision}.jws`, "application/jose", `${signedReceipt}\n`)))
+      ? element("div", { class: "send" }, button("Download the receipt", { class: "quiet" }, () => download(`receipt-${revision}.jws`, new Blob([`${signedReceipt}\n`], { type: "application/jose" }))))
       : "",
     element("div", { class: "send amend" }, corrections(next, response), button("Take this back", { class: "quiet" }, () => takeBack(next, factId))),
     next,
@@ -124,9 +123,8 @@ function recorded(place, response, requestId) {
 
 // What a command is about.
 function about({ employment, credential, specialist, fact }) {
-  const person = specialist?.name;
   return terms({ class: "about" }, [
-    ["Person", [person?.givenName, person?.familyName, person?.suffix].filter(Boolean).join(" ")],
+    ["Person", fullName(specialist?.name)],
     ["Holder", credential?.displayName],
     ["Credential", credential?.credentialNumber || employment?.credentialNumber || fact?.credentialNumber],
     ["Id", specialist?.specialistId || employment?.specialistId],
@@ -139,7 +137,7 @@ function about({ employment, credential, specialist, fact }) {
 }
 
 function duplicates({ possibleDuplicates = [] }) {
-  return possibleDuplicates.map((it) => element("p", { class: "then" }, `${it.specialistId} is on file with the same birth date and name: ${it.names?.[0]?.givenName ?? ""} ${it.names?.[0]?.familyName ?? ""}. Is this the same person?`));
+  return possibleDuplicates.map((it) => element("p", { class: "then" }, `${it.specialistId} is on file with the same birth date and name: ${fullName(it.names?.[0])}. Is this the same person?`));
 }
 
 function corrections(next, { employment }) {
@@ -173,10 +171,9 @@ function ask(next, title, fields, submit, command) {
 
 // Asks how the days of a job should have been reported.
 export function correct(next, { employmentId, firstDay, lastDay }) {
-  const text = (day) => day && [day.year, day.month, day.day].map((part) => String(part).padStart(2, "0")).join("-");
   const fields = [
-    { name: "firstDay", label: "First day of work", type: "date", required: true, value: text(firstDay) },
-    { name: "lastDay", label: "Last day of work", hint: "empty: the job goes on", type: "date", value: text(lastDay) },
+    { name: "firstDay", label: "First day of work", type: "date", required: true, value: firstDay && toInput(firstDay) },
+    { name: "lastDay", label: "Last day of work", hint: "empty: the job goes on", type: "date", value: lastDay && toInput(lastDay) },
   ];
   ask(next, "Correct the days", fields, "See what this changes", (days) => ({ method: "EmploymentService/CorrectEmployment", message: { employmentId, ...days } }));
 }

@@ -73,6 +73,16 @@ export async function call(method, message, signal = session.signal) {
   throw new Refusal({ code: "unknown", message: "the answer was cut off" });
 }
 
+// Calls a method with a flag that asks for a signature, or without it if the registry has no keys.
+export async function callSigned(flag, method, message, signal) {
+  try {
+    return await call(method, { ...message, [flag]: true }, signal);
+  } catch (error) {
+    if (error.reason !== "NO_SIGNING_KEY") throw error;
+    return call(method, message, signal);
+  }
+}
+
 // Calls a method that answers with a stream. Returns all of it.
 export async function callForAll(method, message) {
   const { signal } = session;

@@ -67,9 +67,7 @@ function ways() {
 
 // Takes away what the registry answered.
 export function clear() {
-  const outcome = byId("report-outcome");
-  outcome.hidden = true;
-  fill(outcome);
+  record.discard(byId("report-outcome"));
 }
 
 // Takes away what was typed, too.

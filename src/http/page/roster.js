@@ -4,7 +4,7 @@
 import { knownInWords, reasons, verdict } from "./answer.js";
 import * as csv from "./csv.js";
 import { dayInWords, fromInput } from "./dates.js";
-import { byId, element, say } from "./dom.js";
+import { byId, download, element, say } from "./dom.js";
 import * as list from "./list.js";
 import { Refusal, call } from "./registry.js";
 import * as rows from "./rows.js";
@@ -31,7 +31,7 @@ export function prepare() {
     forget();
     byId("list").focus();
   });
-  byId("roster-download").addEventListener("click", download);
+  byId("roster-download").addEventListener("click", save);
   // A file that misses the zone would replace the page.
   for (const name of ["dragover", "dragenter"]) place.addEventListener(name, (event) => dragged(event, true));
   for (const name of ["dragleave", "drop"]) place.addEventListener(name, (event) => dragged(event, false));
@@ -176,10 +176,8 @@ function show(found, state, name) {
   byId("roster-counts").focus();
 }
 
-// Gives the list with its answers to the browser, which saves it. It is made here and sent nowhere.
-function download() {
+// Offers the list with its answers.
+function save() {
   const { headings, rows, name } = answered;
-  const url = URL.createObjectURL(csv.file(headings, rows));
-  element("a", { href: url, download: `${name.replace(/\.[^.]*$/, "")}.answers.csv` }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  download(`${name.replace(/\.[^.]*$/, "")}.answers.csv`, csv.file(headings, rows));
 }

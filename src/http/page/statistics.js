@@ -1,8 +1,8 @@
 // Statistics: the providers of each type, and those where a specialist may practice, as a picture and as a table.
 
 import { dayInWords } from "./dates.js";
-import { drawn, element, fill, table } from "./dom.js";
-import { capital, inWords } from "./effects.js";
+import { capital, drawn, element, fill, table } from "./dom.js";
+import { inWords } from "./effects.js";
 import { form } from "./form.js";
 import { call } from "./registry.js";
 import * as trouble from "./trouble.js";

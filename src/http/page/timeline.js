@@ -2,8 +2,7 @@
 
 import { standing } from "./answer.js";
 import { dateOf, dayInShort, dayInWords, dayNumber, periodInWords } from "./dates.js";
-import { byId, drawn, element, table } from "./dom.js";
-import { capital } from "./effects.js";
+import { byId, capital, drawn, element, table } from "./dom.js";
 import words from "./words.js";
 
 const ROW = 46;

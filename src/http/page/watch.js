@@ -2,8 +2,7 @@
 
 import { standing } from "./answer.js";
 import { dayInWords, dayNumber, momentInWords } from "./dates.js";
-import { button, element, fill, table } from "./dom.js";
-import { capital } from "./effects.js";
+import { button, capital, element, fill, table } from "./dom.js";
 import { form } from "./form.js";
 import { openHistory } from "./people.js";
 import { takeBack } from "./record.js";
@@ -14,7 +13,7 @@ import words from "./words.js";
 const PAGE = 1000;
 const SOON = [["30", "30 days"], ["60", "60 days"], ["90", "90 days"], ["180", "180 days"], ["365", "a year"]];
 
-// Every entry of a list, and the answer of its last page.
+// Gives every entry of a list to `take`, with the answer of its page.
 async function all(method, name, asked, take) {
   let pageToken = "";
   do {

@@ -137,6 +137,24 @@ export async function fill(tab, form, values) {
   }
 }
 
+// Presses Tab until an element has the focus. `focused` gives the name of the one that has it.
+export async function tabTo(tab, focused, name) {
+  for (let step = 0; step < 60 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
+  check((await focused()) === name, `no way to ${name}`);
+}
+
+// The name and the text of the file that the browser saves while `act` runs.
+export async function downloaded(tab, directory, act) {
+  const place = fs.mkdtempSync(path.join(directory, "downloads-"));
+  const session = await tab.createCDPSession();
+  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: place, eventsEnabled: true });
+  const whole = new Promise((resolve) => session.on("Browser.downloadProgress", ({ state }) => state === "completed" && resolve()));
+  await act();
+  await whole;
+  const [name] = fs.readdirSync(place);
+  return { name, text: fs.readFileSync(path.join(place, name), "utf8") };
+}
+
 // A day as a person types it into an input: so many days after today, in Mississippi.
 export function typed(days) {
   const day = new Intl.DateTimeFormat("en-US", { timeZone: "America/Chicago", year: "numeric", month: "2-digit", day: "2-digit" });

@@ -1,6 +1,6 @@
 // What the registrar, an auditor and a certifier do at the desk of the page.
 
-import { barriers, call, check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { barriers, call, check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
 
 const HELD = "CPS-28MS-MN2K-Z";
 const APPLICANT = { given: "Ada", family: "Quillfeather", birth: "03041990" };
@@ -31,7 +31,6 @@ async function act(tab, name, values) {
 
 async function recordIt(tab, place) {
   await press(tab, place, "Record this");
-  await says(tab, `${place} h2:last-of-type`, /./);
   await tab.waitForFunction((place) => [...document.querySelectorAll(`${place} h2`)].some((it) => /^Recorded as revision \d+$/.test(it.textContent)), { timeout: 15_000 }, place);
 }
 
@@ -199,10 +198,7 @@ export async function forgetWhatTheDeskAndTheReportShowed(place) {
 export async function findAndActByKeyboardAlone(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar);
   const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.textContent.trim());
-  const to = async (name) => {
-    for (let step = 0; step < 60 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
-    check((await focused()) === name, `no way to ${name}`);
-  };
+  const to = (name) => tabTo(tab, focused, name);
   await to("find-familyName");
   await tab.keyboard.type("oneal");
   await tab.keyboard.press("Enter");

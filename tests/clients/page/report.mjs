@@ -1,9 +1,6 @@
 // What a provider reports with the page.
 
-import fs from "node:fs";
-import path from "node:path";
-
-import { barriers, call, check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { barriers, call, check, downloaded, fill, fits, goTo, lookUp, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
 
 const CURRENT = "CPS-28MS-MN2K-Z";
 const NEW = { person: "CPS-HCRD-5E1W-A", familyName: "Whitfield-Amos", birthDate: "08171993", firstDay: typed(-2), position: "Peer specialist" };
@@ -16,18 +13,6 @@ async function facts(tab, token, credentialNumber) {
 async function typeAnEnd(tab, day) {
   await tab.click("input[value=ended]");
   await fill(tab, "report-form", { person: CURRENT, lastDay: day, reason: "EMPLOYMENT_END_REASON_RESIGNED" });
-}
-
-// The text of a file that the page offers.
-async function downloaded(tab, directory, act) {
-  const place = fs.mkdtempSync(path.join(directory, "downloads-"));
-  const session = await tab.createCDPSession();
-  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: place, eventsEnabled: true });
-  const whole = new Promise((resolve) => session.on("Browser.downloadProgress", ({ state }) => state === "completed" && resolve()));
-  await act();
-  await whole;
-  const [name] = fs.readdirSync(place);
-  return { name, text: fs.readFileSync(path.join(place, name), "utf8") };
 }
 
 export async function reportAnEndAndTakeItBack({ browser, url, tokens, directory }) {
@@ -142,6 +127,13 @@ export async function recordOnlyWhatTheFormSays({ browser, url, tokens }) {
   await fill(tab, "report-form", { lastDay: typed(-2) });
   check(await tab.$eval("#report-outcome", (part) => part.checkVisibility()), "what was recorded stays");
 
+  // Another way of the section begins with nothing of the one before.
+  await tab.click("input[value=wrong]");
+  await tab.click("#report-form .primary");
+  await shown(tab, "#report-outcome .history");
+  await tab.type("#report-form-person", "X");
+  await tab.waitForSelector("#report-outcome[hidden]");
+
   // Everything is as it was.
   const made = (await facts(tab, tokens.registrar, CURRENT)).filter((it) => /EMPLOYMENT_(ENDED|CORRECTED)$/.test(it.kind)).slice(-2);
   for (const { factId } of made.reverse()) {
@@ -186,10 +178,7 @@ export async function recordOnceWhateverIsLost({ browser, url, tokens }) {
 export async function reportByKeyboardAlone({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);
   const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
-  const to = async (name) => {
-    for (let step = 0; step < 40 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
-    check((await focused()) === name, `no way to ${name}`);
-  };
+  const to = (name) => tabTo(tab, focused, name);
   await shown(tab, "#sign-in");
   await to("token");
   await tab.keyboard.type(tokens.provider);

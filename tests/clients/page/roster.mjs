@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 
-import { check, open, says, shown, signIn, text } from "./browser.mjs";
+import { check, downloaded, open, says, shown, signIn, tabTo, text } from "./browser.mjs";
 import { packed, workbook } from "./workbook.mjs";
 
 const STAFF = [
@@ -40,17 +40,6 @@ async function rowsShown(tab) {
   return tab.$$eval("#roster-rows tr", (rows) => rows.map((row) => row.innerText.replace(/\s+/g, " ")));
 }
 
-// The file that the page gives the browser to save.
-async function downloaded(tab, place, name) {
-  const session = await tab.createCDPSession();
-  await session.send("Page.setDownloadBehavior", { behavior: "allow", downloadPath: place.scratch });
-  const file = path.join(place.scratch, name);
-  fs.rmSync(file, { force: true });
-  await tab.click("#roster-download");
-  for (let time = 0; time < 100 && !fs.existsSync(file); time++) await new Promise((resolve) => setTimeout(resolve, 100));
-  return fs.readFileSync(file, "utf8");
-}
-
 export async function checkAList(place) {
   const opened = await begin(place, "registrar");
   const { tab, requests, sound } = opened;
@@ -76,7 +65,8 @@ export async function checkAList(place) {
     check((await rowsShown(tab)).length === number, kind);
   }
 
-  const answers = await downloaded(tab, place, "staff.answers.csv");
+  const { name, text: answers } = await downloaded(tab, place.scratch, () => tab.click("#roster-download"));
+  check(name === "staff.answers.csv", name);
   const lines = answers.split("\r\n");
   check(lines[0] === "\ufeffFirst Name,Last Name,Cert #,DOB,Unit,verdict,sentence,standing,reasons,number_on_record,holder,effective_from,term_last_day,as_of,settles_on,known_at_revision,epoch,refused", lines[0]);
   check(lines[1].startsWith("Bernice,O'Neal,CPS-28MS-MN2K-Z,,North,CONFIRMED,"), lines[1]);
@@ -118,10 +108,7 @@ export async function useTheKeyboardForAList(place) {
   const opened = await begin(place, "auditor");
   const { tab, sound } = opened;
   const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.value);
-  const to = async (name) => {
-    for (let step = 0; step < 40 && (await focused()) !== name; step++) await tab.keyboard.press("Tab");
-    check((await focused()) === name, `no way to ${name}`);
-  };
+  const to = (name) => tabTo(tab, focused, name);
   await to("list");
   const chosen = tab.waitForFileChooser();
   await tab.keyboard.press("Space");
@@ -212,7 +199,7 @@ export async function checkALongList(place) {
   await tab.waitForFunction(() => /^100,000 rows: 25,000 yes, 25,000 with limits, 25,000 no, 25,000 not known\.$/.test(document.querySelector("#roster-counts").innerText), { timeout: 240_000 });
   const took = Date.now() - begun;
   await says(tab, "#roster-shown", /^200 of 100,000 rows are shown\.$/);
-  const answers = await downloaded(tab, place, "long.answers.csv");
+  const { text: answers } = await downloaded(tab, place.scratch, () => tab.click("#roster-download"));
   check(answers.split("\r\n").length === LONG + 2, "every row is in the file");
   const longest = await tab.evaluate(() => longest);
   console.log(`page: ${LONG} rows are answered after ${took} ms; the longest pause of the page is ${longest.toFixed(0)} ms`);

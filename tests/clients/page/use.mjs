@@ -1,6 +1,6 @@
 // What a person does with the page.
 
-import { check, goTo, lookUp, open, says, shown, signIn, text, typed } from "./browser.mjs";
+import { check, goTo, lookUp, open, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
 
 const CURRENT = "CPS-28MS-MN2K-Z";
 const LOOK_UPS = 20;
@@ -282,13 +282,7 @@ export async function useTheKeyboardAlone({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);
   await shown(tab, "#sign-in");
   const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.name || document.activeElement.textContent.trim());
-  const to = async (name) => {
-    for (let step = 0; step < 40; step++) {
-      if ((await focused()) === name) return;
-      await tab.keyboard.press("Tab");
-    }
-    throw new Error(`no way to ${name}`);
-  };
+  const to = (name) => tabTo(tab, focused, name);
   await tab.keyboard.press("Tab");
   check((await focused()) === "Skip to the content", "the first stop leads to the content");
   await tab.keyboard.press("Enter");
