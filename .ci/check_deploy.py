@@ -318,7 +318,8 @@ def check_image(documents):
     """Checks that the image has the toolchain, the version and the user that are named elsewhere."""
     dockerfile = (DEPLOY.parent / "Dockerfile").read_text()
     cargo = tomllib.loads((DEPLOY.parent / "Cargo.toml").read_text())
-    package, profile = cargo["package"], cargo["profile"]["release"]
+    package, profiles = cargo["package"], cargo["profile"]
+    profile = profiles[profiles["dist"]["inherits"]] | profiles["dist"]
     if bases := [base for base in re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) if not re.search(r"@sha256:[0-9a-f]{64}$", base)]:
         fail(f"the Dockerfile does not fix the digest of {bases}")
     pod, _ = pod_of(documents)

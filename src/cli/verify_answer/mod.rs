@@ -57,8 +57,8 @@ Example:
   curl http://127.0.0.1:8080/.well-known/jwks.json > jwks.json
   cpss-registry verify-answer answer.jws --jwks jwks.json
 
-The file has the statement alone, the text of the QR code of a letter, or a JSON object with `signed_receipt` and `inclusion_proof` (the answer of
-GetInclusionProof as JSON). Then the proof is checked too.";
+The file has the statement alone, the text of the QR code of a letter, or a JSON object with `signed_receipt` and
+`inclusion_proof` (the answer of GetInclusionProof as JSON). Then the proof is checked too.";
 
 /// What is printed for programs.
 #[derive(Default, Serialize)]

@@ -1,5 +1,5 @@
 //! Figures: how soon a cascade is sent, and the memory of watchers of an idle registry. They are printed. They are
-//! meaningful for many people, cascades and watchers in a release build: `CPSS_CASCADE=10000 CPSS_CASCADES=30
+//! meaningful for many people, cascades and watchers in an optimized build: `CPSS_CASCADE=10000 CPSS_CASCADES=30
 //! CPSS_WATCHERS=1000 cargo test --profile bench --test it feed::figures -- --nocapture`.
 
 use std::time::{Duration, Instant};

@@ -238,7 +238,7 @@ fn a_line_of_an_unknown_kind_is_found_by_its_number_and_its_client() {
     assert_eq!(search(&files.trail, &query, None, ALL).reads.len(), 2);
 }
 
-/// Measures a search over days of a million questions: `CPSS_AUDIT_DAYS=4 cargo test --release … -- --ignored`.
+/// Measures a search over days of a million questions: `CPSS_AUDIT_DAYS=4 cargo test --profile bench … -- --ignored`.
 #[test]
 #[ignore = "a measurement; CPSS_AUDIT_DAYS sets the number of days"]
 fn search_duration() {
