@@ -194,6 +194,7 @@ pub fn designations(numbers: &[i32]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::v1::FacilityType;
 
     #[test]
     fn an_instant_is_shown_to_the_second_in_chicago_time() {
@@ -255,6 +256,10 @@ mod tests {
         for number in 1.. {
             let Ok(known) = ReviewReason::try_from(number) else { break };
             assert_eq!(words["reviews"][known.as_str_name()], review_reason(known));
+        }
+        for number in 1.. {
+            let Ok(known) = FacilityType::try_from(number) else { break };
+            assert!(words["facilities"][known.as_str_name()].is_string(), "{known:?}");
         }
     }
 

@@ -6,6 +6,7 @@ import { inWords } from "./effects.js";
 import { form } from "./form.js";
 import { call } from "./registry.js";
 import * as trouble from "./trouble.js";
+import words from "./words.js";
 
 const WIDTH = 480;
 const VALUE = 130;
@@ -22,15 +23,15 @@ export function show(place) {
 async function count(place, asked, made) {
   try {
     const { rows = [], total = {}, answer } = await call("ProviderService/GetProgramStatistics", asked);
-    const all = [...rows.map((row) => ({ name: capital(inWords(row.facilityType, "FACILITY_TYPE_")), ...counts(row) })), { name: "All", ...counts(total) }];
+    const all = [...rows.map((row) => ({ name: words.facilities[row.facilityType] ?? capital(inWords(row.facilityType, "FACILITY_TYPE_")), ...counts(row) })), { name: "All", ...counts(total) }];
     place.hidden = false;
     fill(
       place,
       element("h2", {}, `Providers with peer support specialists on ${dayInWords(answer.asOf)}`),
-      picture(all.slice(0, -1)),
+      picture(all.slice(0, -1), summary(all.at(-1), answer)),
       element("ul", { class: "legend bars-legend" }, element("li", { class: "of-all" }, "On file"), element("li", { class: "of-some" }, "With a specialist who may practice there")),
-      table("Statistics", "counts", ["Facility type", "Total count", "With peer services", "Share"], all.map((row) => [row.name, row.all, row.some, row.percent].map(String)), true),
-      element("p", { class: "aside" }, `As known at revision ${answer.knownAtRevision}. Providers that have closed count as on file.`),
+      table("Statistics", "counts", ["Facility type", "Total count", "With peer services", "% with peer services"], all.map((row) => [row.name, row.all, row.some, row.percent].map(String)), true),
+      element("p", { class: "aside" }, `Numbers of providers, as known at revision ${answer.knownAtRevision}. Providers that have closed count as on file. The facility types and the columns are those of the sheet “Peer Support in Mississippi”.`),
     );
   } catch (error) {
     if (made.refused(error)) return;
@@ -39,22 +40,27 @@ async function count(place, asked, made) {
 }
 
 function counts({ providerCount = 0, providerWithSpecialistCount = 0, percentage = 0 }) {
-  return { all: providerCount, some: providerWithSpecialistCount, percent: `${percentage.toFixed(1)} %` };
+  return { all: providerCount, some: providerWithSpecialistCount, percent: `${Math.round(percentage)}%` };
 }
 
-function picture(rows) {
+// What the picture shows, in a sentence.
+function summary({ some, all, percent }, { asOf }) {
+  return `Bars of the providers of each facility type on ${dayInWords(asOf)}: all, and those with a specialist who may practice there. Of all types, ${some} of ${all}, that is ${percent}. The table below has every number.`;
+}
+
+function picture(rows, label) {
   const most = Math.max(1, ...rows.map((row) => row.all));
   const long = (value) => (value / most) * (WIDTH - VALUE);
   return drawn(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, class: "bars", role: "img", "aria-label": "The table below says the same." },
+    { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, class: "bars", role: "img", "aria-label": label },
     rows.map((row, index) => {
       const y = index * ROW;
       return [
         drawn("text", { y: y + 14 }, row.name),
         drawn("rect", { y: y + 20, width: Math.max(1, long(row.all)), height: 18, class: "bar-none" }),
         drawn("rect", { y: y + 20, width: long(row.some), height: 18, class: "bar-current" }),
-        drawn("text", { x: long(row.all) + 8, y: y + 34, class: "axis" }, `${row.some} of ${row.all}, ${row.percent}`),
+        drawn("text", { x: long(row.all) + 8, y: y + 34, class: "axis" }, row.all > 0 ? `${row.some} of ${row.all}, ${row.percent}` : "none on file"),
       ];
     }),
   );

@@ -15,19 +15,26 @@ const MARGIN = 10;
 // The width that a letter takes, to see whether a text has room.
 const LETTER = 7;
 
+// The width of the shortest bar, so that a single day is seen in a picture of many years.
+const LEAST = 6;
+
+// Periods of up to this number of days are named beside the picture: in it they may be no more than a line.
+const SHORT_DAYS = 14;
+
 // Days shown before the first and after the last one that matters.
 const ROUND = 45;
 
 let last;
 
-// The standings of an answer, as periods of the timeline.
-export function standingPeriods(periods) {
-  return (periods ?? []).map((period) => ({
-    name: standing(period.standing),
-    first: period.firstDay,
-    last: period.lastDay,
-    kind: words.standings[period.standing]?.kind ?? "none",
-  }));
+// The standings of an answer, as periods of the timeline: one that goes on is one period, whatever else changes in it.
+export function standingPeriods(periods = []) {
+  const runs = [];
+  for (const { standing: code, firstDay, lastDay } of periods) {
+    const before = runs.at(-1);
+    if (before?.code === code && before.last && dayNumber(before.last) + 1 === dayNumber(firstDay)) before.last = lastDay;
+    else runs.push({ code, name: standing(code), first: firstDay, last: lastDay, kind: words.standings[code]?.kind ?? "none" });
+  }
+  return runs;
 }
 
 // The first and the last day that the picture shows, as numbers.
@@ -83,12 +90,24 @@ function picture(timeline, width) {
   );
 }
 
-// Where the picture stands, in a sentence.
-export function summary({ rows, marks }) {
+// The short periods, each in words with its days. One of a row that has no other name than its periods is not named twice.
+function short({ rows }) {
+  const isShort = ({ first, last }) => last && dayNumber(last) - dayNumber(first) < SHORT_DAYS;
+  const words = rows.flatMap(({ name, periods }) => periods.filter(isShort).map((it) => `${capital(it.kind === "job" ? name : it.name)} ${shortDays(it)}`));
+  return [...new Set(words)];
+}
+
+function shortDays({ first, last }) {
+  return dayNumber(first) === dayNumber(last) ? `on ${dayInShort(first)}` : `from ${periodInWords(first, last)}`;
+}
+
+// Where the picture stands, in a sentence, and what is short in it.
+export function summary(timeline) {
+  const { rows, marks } = timeline;
   const asked = marks.asOf && dayNumber(marks.asOf);
   const includes = ({ first, last }) => dayNumber(first) <= asked && (!last || dayNumber(last) >= asked);
   const now = rows.find(({ name }) => name === "Standing")?.periods.find(includes);
-  return `Timeline of the credential. Standing on ${dayInWords(marks.asOf)}: ${now?.name ?? "not issued yet"}. The table below has all periods.`;
+  return `Timeline of the credential. Standing on ${dayInWords(marks.asOf)}: ${now?.name ?? "not issued yet"}. ${short(timeline).map((it) => `${it}. `).join("")}The table below has all periods.`;
 }
 
 function hatch() {
@@ -121,16 +140,19 @@ function future({ x, to, height, known: left }) {
 }
 
 function rowOf({ name, periods }, y, { x, from, to, width, known }) {
-  const bars = periods.flatMap((period) => {
+  const found = periods.flatMap((period) => {
     const [left, right] = [x(dayNumber(period.first)), x(period.last ? dayNumber(period.last) + 1 : to)];
     if (right <= x(from) || left >= x(to)) return [];
-    const box = { x: left, y: y + NAME + 4, width: Math.max(right - left, 2), height: BAR, rx: 4 };
+    const box = { x: left, y: y + NAME + 4, width: Math.max(right - left, LEAST), height: BAR, rx: 4 };
     const text = period.kind === "term" || period.kind === "job" ? (period.detail ?? "") : period.name;
     // A text stands where the bar is not faint.
     const hasRoom = text !== name && Math.min(right, known) - left > text.length * LETTER + 12;
     const label = hasRoom ? drawn("text", { x: left + 8, y: y + NAME + 19, class: `on-bar on-${period.kind}` }, text) : "";
-    return [drawn("rect", { ...box, class: `bar bar-${period.kind}` }), label];
+    const days = drawn("title", {}, `${capital(period.name)}: ${periodInWords(period.first, period.last)}`);
+    return [{ width: right - left, bar: [drawn("rect", { ...box, class: `bar bar-${period.kind}` }, days), label] }];
   });
+  // What is drawn longer than it lasted lies on what follows it.
+  const bars = found.sort((one, other) => (one.width < LEAST) - (other.width < LEAST)).map(({ bar }) => bar);
   return [drawn("text", { x: MARGIN, y: y + NAME - 1, class: "row" }, shortened(name, width)), bars];
 }
 
@@ -160,11 +182,13 @@ function markers({ today, asOf }, { x, width, height }) {
   return isToday ? asked : [line(today, "today", "today-line", 14), asked];
 }
 
-function legend({ marks, acts }) {
+function legend(timeline) {
+  const { marks, acts } = timeline;
   const items = [];
   if (marks.settlesOn) {
     items.push(element("li", { class: "of-window" }, `Reporting window: employers may report until ${dayInWords(marks.settlesOn)}.`));
   }
+  for (const text of short(timeline)) items.push(element("li", { class: "of-short" }, text));
   for (const { name, day } of acts) items.push(element("li", { class: "of-act" }, `${capital(name)} ${dayInShort(day)}`));
   return element("ul", { class: "legend" }, items);
 }

@@ -40,6 +40,18 @@ export default {
     "DESIGNATION_FORENSIC_PEER_RECOVERY": "Forensic Peer Recovery",
     "DESIGNATION_RECOVERY_ONLY": "Recovery only"
   },
+  "facilities": {
+    "FACILITY_TYPE_PSYCHIATRIC_HOSPITAL": "Psychiatric hospital",
+    "FACILITY_TYPE_GENERAL_HOSPITAL_PSYCHIATRIC_UNIT": "Inpatient psychiatric unit of a general hospital",
+    "FACILITY_TYPE_RESIDENTIAL_TREATMENT_CHILDREN": "Residential treatment center for children",
+    "FACILITY_TYPE_RESIDENTIAL_TREATMENT_ADULTS": "Residential treatment center for adults",
+    "FACILITY_TYPE_VETERANS_ADMINISTRATION_MEDICAL_CENTER": "Veterans Administration medical center",
+    "FACILITY_TYPE_COMMUNITY_MENTAL_HEALTH_CENTER": "Community mental health center",
+    "FACILITY_TYPE_DAY_TREATMENT": "Partial hospitalization/day treatment facility",
+    "FACILITY_TYPE_OUTPATIENT": "Outpatient mental health facility",
+    "FACILITY_TYPE_MULTI_SETTING": "Multi-setting mental health facility",
+    "FACILITY_TYPE_OTHER": "Other facility"
+  },
   "reasons": {
     "REASON_CREDENTIAL_NOT_ON_FILE": { "weight": "fails", "text": "No such credential is on file." },
     "REASON_NAME_MISMATCH": { "weight": "fails", "text": "The family name is not, and never was, the holder's." },
@@ -58,7 +70,7 @@ export default {
     "REASON_INACTIVE": { "weight": "fails", "text": "Inactive: held, but not for practice." },
     "REASON_SEPARATED_MAY_NOT_PRACTICE": { "weight": "fails", "text": "Between jobs: still held, but not for practice.", "rule": "employment" },
     "REASON_NO_QUALIFYING_EMPLOYMENT": { "weight": "fails", "text": "No job that day in the state mental health system.", "rule": "employment" },
-    "REASON_PROVIDER_NOT_ON_FILE": { "weight": "fails", "text": "The provider is not on file." },
+    "REASON_PROVIDER_NOT_ON_FILE": { "weight": "fails", "text": "The provider is not on file.", "remedy": "Check its id, a short word such as region-1-cmhc. Its name, NPI and Medicaid id are no ids. DMH knows the id." },
     "REASON_NOT_EMPLOYED_BY_PROVIDER": { "weight": "fails", "text": "Not employed by that provider that day.", "rule": "employment" },
     "REASON_PROVIDER_NOT_QUALIFIED": { "weight": "fails", "text": "The provider was not in the state mental health system that day.", "rule": "employment" },
     "REASON_PROVIDER_SUSPENDED": { "weight": "fails", "text": "The provider was suspended that day." },
@@ -67,7 +79,7 @@ export default {
     "REASON_DATE_BEFORE_RECORDS": { "weight": "unknown", "text": "Employment on that day is older than the registry's records." },
     "REASON_PROVIDER_RENEWAL_NOT_RECORDED": { "weight": "unknown", "text": "The employer's certificate has expired and no renewal is on record." },
     "REASON_DATE_IN_FUTURE": { "weight": "unknown", "text": "The day is in the future: the answer may change." },
-    "REASON_NUMBER_MISTYPED": { "weight": "information", "text": "The number cannot exist. Look for a typing error." },
+    "REASON_NUMBER_MISTYPED": { "weight": "information", "text": "The number cannot exist. Look for a typing error.", "remedy": "After CPS it has nine letters and digits. A certificate that was issued before this registry has a number of another form: ask for that as an earlier number." },
     "REASON_LIMITED": { "weight": "information", "text": "The credential is limited. Ask the registrar for the limitation." },
     "REASON_REPORTING_WINDOW_OPEN": { "weight": "information", "text": "May change: employers may still report about that day." },
     "REASON_TERM_ENDS_SOON": { "weight": "information", "text": "The term ends soon and is not renewed yet.", "rule": "term" },

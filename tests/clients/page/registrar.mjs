@@ -73,6 +73,33 @@ export async function findSuspendAndEndIt(place) {
   await tab.close();
 }
 
+// A single day in a picture of many years is seen, and is said.
+export async function seeASuspensionOfOneDay(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  const [day] = await tab.evaluate(() => [new Intl.DateTimeFormat("en-US", { timeZone: "America/Chicago", dateStyle: "medium" }).format(Date.now() - 40 * 86_400_000)]);
+  await find(tab, { familyName: "oneal" });
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_DISCIPLINARY", firstDay: typed(-40), lastDay: typed(-40) });
+  await recordIt(tab, "#found");
+  await goTo(tab, "look-up");
+  await lookUp(tab, HELD);
+  await shown(tab, "#timeline svg");
+  await says(tab, "#timeline .legend", new RegExp(`Suspended on ${day}`));
+  await says(tab, "#picture-title", new RegExp(`Suspended on ${day}\\. The table below`));
+  const bars = await tab.$$eval("#timeline .bar-held", (bars) => bars.map((bar) => {
+    bar.scrollIntoView({ block: "center" });
+    const { left, right, top } = bar.getBoundingClientRect();
+    return { width: right - left, isOnTop: document.elementFromPoint(right - 1.5, top + 10) === bar };
+  }));
+  check(bars.length === 2 && bars.every(({ width, isOnTop }) => width >= 6 && isOnTop), `bars: ${JSON.stringify(bars)}`);
+  await goTo(tab, "registrar");
+  await press(tab, "#found", "Take this back");
+  await tab.type("#found .next .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found .next .next");
+  await sound();
+  await tab.close();
+}
+
 export async function registerEvaluateAndIssue(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar);
   await press(tab, "#registrar-part", "Register a person");
@@ -145,7 +172,18 @@ export async function reviewCountAndSeeWhatEnds(place) {
   await shown(tab, "#registrar-part svg");
   const { rows, total } = await call(tab, place.tokens.registrar, "ProviderService/GetProgramStatistics", {});
   check((await tab.$$("#registrar-part .bars .bar-none")).length === rows.length, "a bar for each type");
-  await says(tab, "#registrar-part tbody tr:last-child", new RegExp(`^All\\s+${total.providerCount}\\s+${total.providerWithSpecialistCount}\\s+${total.percentage.toFixed(1)} %`));
+  await says(tab, "#registrar-part tbody tr:last-child", new RegExp(`^All\\s+${total.providerCount}\\s+${total.providerWithSpecialistCount}\\s+${Math.round(total.percentage)}%`));
+  const { providerCount: of = 0, providerWithSpecialistCount: some = 0 } = rows.find((row) => row.facilityType === "FACILITY_TYPE_COMMUNITY_MENTAL_HEALTH_CENTER");
+  await says(tab, "#registrar-part table", new RegExp(`Facility type\\s+Total count\\s+With peer services\\s+% with peer services[\\s\\S]*Community mental health center\\s+${of}\\s+${some}\\s+\\d+%`));
+  const described = await tab.$eval("#registrar-part svg", (picture) => picture.getAttribute("aria-label"));
+  check(/^Bars of the providers of each facility type on \w+ \d+, \d{4}: .* The table below has every number\.$/.test(described) && described.includes(`${total.providerWithSpecialistCount} of ${total.providerCount}`), described);
+  const drawn = await tab.$$eval("#registrar-part .bars rect", (bars) => bars.map((bar) => [bar.classList[0], Number(bar.getAttribute("width"))]));
+  const most = Math.max(...rows.map((row) => row.providerCount ?? 0));
+  const whole = Math.max(...drawn.map(([, width]) => width));
+  for (const [at, row] of rows.entries()) {
+    const [[, all], [, with_]] = drawn.slice(at * 2, at * 2 + 2);
+    check(Math.abs(with_ - ((row.providerWithSpecialistCount ?? 0) / most) * whole) < 1 && Math.abs(all - ((row.providerCount ?? 0) / most) * whole) <= 1, `${row.facilityType}: ${all}, ${with_}`);
+  }
   check(refusals.length === 0, `refused: ${refusals}`);
   await sound();
   await tab.close();
