@@ -10,6 +10,9 @@ const LABELS = [
   ["information", "Note"],
 ];
 
+// With these, nobody was found whom the answer is about.
+const NOBODY = ["REASON_CREDENTIAL_NOT_ON_FILE", "REASON_NAME_MISMATCH", "REASON_SPECIALIST_AMBIGUOUS"];
+
 // The verdict in a word or two, and its kind.
 export function verdict({ verdict }) {
   return words.verdicts[verdict] ?? { name: verdict, short: "Not known", kind: "unknown" };
@@ -23,8 +26,15 @@ function subject(item, verification) {
   return item.priorNumber ? `Earlier number ${item.priorNumber}` : "The person asked about";
 }
 
+// What was asked for, and is not on file.
+function notOnFile({ holder, priorNumber }) {
+  if (holder) return "The registry has no credential of a person with this name and birth date. Check the spelling, or ask by the number.";
+  return `The registry has no credential with this ${priorNumber ? "earlier number" : "number"}.`;
+}
+
 // The answer as one sentence.
 export function sentence(item, verification) {
+  if ((verification.reasons ?? []).includes("REASON_CREDENTIAL_NOT_ON_FILE")) return notOnFile(item);
   const day = dayInWords(verification.answer.asOf);
   const holder = verification.credential?.displayName || "The holder";
   const provider = item.providerId ? ` with provider ${item.providerId}` : "";
@@ -42,10 +52,16 @@ export function sentence(item, verification) {
   }
 }
 
-// The reasons, the decisive ones first: each with its effect, its text, its code, and its citation.
+// Whether employers have something to report that could change the answer: not about somebody who was not found.
+function isAboutSomebody({ reasons = [] }) {
+  return !reasons.some((reason) => NOBODY.includes(reason));
+}
+
+// The reasons, the decisive ones first: each with its effect, its text, its code, its citation, and what to do about it.
 export function reasons(verification) {
   const cited = words.citations[verification.answer.ruleSetId] ?? {};
-  const known = (verification.reasons ?? []).map((code) => {
+  const said = (verification.reasons ?? []).filter((code) => code !== "REASON_REPORTING_WINDOW_OPEN" || isAboutSomebody(verification));
+  const known = said.map((code) => {
     const reason = words.reasons[code] ?? { weight: "information", text: "This page does not know this reason." };
     return { ...reason, code: String(code).replace(/^REASON_/, ""), citation: cited[reason.rule] };
   });
@@ -60,7 +76,15 @@ export function standing(code) {
   return words.standings[code]?.name ?? code;
 }
 
-export function settledInWords({ settled, settlesOn }) {
+// The day until which employers may report what would change the answer. Undefined if there is none.
+export function openUntil(verification) {
+  const { settled, settlesOn } = verification.answer;
+  return settled || !isAboutSomebody(verification) ? undefined : settlesOn;
+}
+
+export function settledInWords(verification) {
+  if (!isAboutSomebody(verification)) return undefined;
+  const { settled, settlesOn } = verification.answer;
   if (settled) return "Yes: the reporting window of that day is over.";
   return settlesOn ? `Not yet: employers may report until ${dayInWords(settlesOn)}.` : "No.";
 }
@@ -71,7 +95,7 @@ export function knownInWords({ knownAtRevision, knownAtTime }) {
 }
 
 function why(verification) {
-  const list = reasons(verification).map(({ label, text, code, citation }) =>
+  const list = reasons(verification).map(({ label, text, code, citation, remedy }) =>
     element(
       "li",
       {},
@@ -82,11 +106,17 @@ function why(verification) {
         text,
         " ",
         element("code", {}, code),
+        remedy ? element("span", { class: "remedy" }, remedy) : "",
         citation ? element("span", { class: "citation" }, `${verification.answer.ruleSetId}, ${citation}`) : "",
       ),
     ),
   );
   return list.length > 0 ? [element("h3", {}, "Why"), element("ul", { class: "reasons" }, list)] : [];
+}
+
+// Earlier numbers have any form: one may have been typed as the number of a credential.
+function mayBeEarlier({ credentialNumber }, { reasons = [] }) {
+  return Boolean(credentialNumber) && reasons.includes("REASON_NUMBER_MISTYPED");
 }
 
 function facts(verification) {
@@ -102,8 +132,9 @@ function facts(verification) {
   ]);
 }
 
-// Shows the answer. `isPast` says that it is from an earlier state of knowledge; `openLetter` makes the letter.
-export function show(item, verification, { isPast, openLetter }) {
+// Shows the answer. `isPast` says that it is from an earlier state of knowledge; `askAsEarlier` asks for the number that
+// was typed as an earlier number; `openLetter` makes the letter.
+export function show(item, verification, { isPast, askAsEarlier, openLetter }) {
   const { kind, short } = verdict(verification);
   const { answer } = verification;
   const place = byId("answer");
@@ -114,10 +145,11 @@ export function show(item, verification, { isPast, openLetter }) {
     element("p", { class: "sentence" }, sentence(item, verification)),
     isPast ? element("p", { class: "then" }, `As known at ${knownInWords(answer)}. It may be known otherwise now.`) : "",
     ...why(verification),
+    mayBeEarlier(item, verification) ? element("p", {}, button("Ask for it as an earlier number", { class: "quiet" }, askAsEarlier)) : "",
     facts(verification),
     terms({ class: "state" }, [
       ["As of", dayInWords(answer.asOf)],
-      ["Settled", settledInWords(answer)],
+      ["Settled", settledInWords(verification)],
       ["Known at", knownInWords(answer)],
       ["Rules", answer.ruleSetId],
     ]),

@@ -1,10 +1,12 @@
 // A list with its answers, as CSV. No cell of it is a formula.
 
-import { reasons, verdict } from "./answer.js";
+import { openUntil, reasons, standing, verdict } from "./answer.js";
 import { toInput } from "./dates.js";
+import { capital } from "./dom.js";
 
-// The columns that are added: those of the command line. A test compares them. What follows `=` is JSON.
-export const COLUMNS = ["verdict", "sentence", "standing", "reasons", "number_on_record", "holder", "effective_from", "term_last_day", "as_of", "settles_on", "known_at_revision", "epoch", "refused"];
+// The columns that are added, by the names of the command line, which has `reasons` and `refused` too. A test compares them.
+// What follows `=` is JSON.
+export const COLUMNS = { "verdict": "Answer", "sentence": "Why", "standing": "Standing", "number_on_record": "Number on record", "holder": "Holder", "effective_from": "In effect from", "term_last_day": "Term to", "as_of": "As of", "settles_on": "Employers may report until", "known_at_revision": "Known at revision", "epoch": "Epoch" };
 
 // What a spreadsheet takes for the beginning of a formula.
 const FORMULA = /^[=+\-@\t\r＝＋－＠]/;
@@ -23,32 +25,29 @@ function day(date) {
   return date ? toInput(date) : "";
 }
 
-const bare = (code, prefix) => String(code ?? "").replace(prefix, "");
-
 // The cells of an answer.
 export function answerCells(verification) {
   const { credential, answer } = verification;
+  const { short } = verdict(verification);
   const why = reasons(verification);
   return [
-    bare(verification.verdict, "VERDICT_"),
-    why.length > 0 ? why.map(({ text }) => text).join(" ") : `${verdict(verification).short}.`,
-    bare(verification.standing, "STANDING_"),
-    (verification.reasons ?? []).map((code) => bare(code, "REASON_")).join(" "),
+    short,
+    why.length > 0 ? why.map(({ text }) => text).join(" ") : `${short}.`,
+    capital(verification.standing ? standing(verification.standing) : ""),
     verification.credentialNumber ?? "",
     credential?.displayName ?? "",
     day(credential?.effectiveFrom),
     day(credential?.termLastDay),
     day(answer.asOf),
-    day(answer.settlesOn),
+    day(openUntil(verification)),
     String(answer.knownAtRevision ?? 0),
     answer.epoch,
-    "",
   ];
 }
 
 // The cells of a row that has no answer.
 export function refusedCells(why) {
-  return [...COLUMNS.slice(1).map(() => ""), why];
+  return ["Faulty", why, ...Object.keys(COLUMNS).slice(2).map(() => "")];
 }
 
 // A file with these headings and rows. `rows` have the `cells` of the list and those of the answer.
@@ -58,7 +57,7 @@ export function file(headings, rows) {
     const padded = [...cells, ...Array(width - cells.length).fill(""), ...added];
     return `${padded.map(cell).join(",")}\r\n`;
   };
-  const parts = [MARK, line(headings, COLUMNS)];
+  const parts = [MARK, line(headings, Object.values(COLUMNS))];
   for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) {
     parts.push(rows.slice(at, at + ROWS_AT_ONCE).map(({ cells, added }) => line(cells, added)).join(""));
   }

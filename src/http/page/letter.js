@@ -11,6 +11,9 @@ const LIMITS =
   "exclusion screening, not a background check, and not an authorization to bill. The answer for another day, or from later " +
   "records, may differ. To see the same answer again, ask the registry with this day, epoch and revision.";
 
+// Ends what names the file of the letter.
+let printed;
+
 function asked(item) {
   return terms({}, [
     ["Number", item.credentialNumber],
@@ -32,7 +35,7 @@ function answered(verification) {
     ["Not held", designations(verification.missingDesignations)],
     ["Term", credential?.termLastDay && `to ${dayInWords(credential.termLastDay)}`],
     ["As of", dayInWords(answer.asOf)],
-    ["Settled", settledInWords(answer)],
+    ["Settled", settledInWords(verification)],
   ]);
 }
 
@@ -78,6 +81,16 @@ async function prove(statement) {
   place.append(code);
 }
 
+// While the letter is printed, the title of the page is a name for its file. It has no name of a person.
+function nameTheFile(number) {
+  printed?.abort();
+  printed = new AbortController();
+  const { signal } = printed;
+  const own = document.title;
+  addEventListener("beforeprint", () => (document.title = number ? `Verification letter ${number}` : "Verification letter"), { signal });
+  addEventListener("afterprint", () => (document.title = own), { signal });
+}
+
 // Shows the letter about an answer. `signed` is the statement that the registry signed.
 export function open(item, verification, signed) {
   const { name, short, kind } = verdict(verification);
@@ -108,6 +121,7 @@ export function open(item, verification, signed) {
     ),
   );
   prove(signed);
+  nameTheFile(verification.credentialNumber);
   place.hidden = false;
   document.body.classList.add("with-letter");
   byId("letter-heading").focus();
@@ -116,6 +130,7 @@ export function open(item, verification, signed) {
 // Takes the letter away.
 export function close() {
   const wasOpen = !byId("letter").hidden;
+  printed?.abort();
   byId("letter").hidden = true;
   byId("letter").replaceChildren();
   document.body.classList.remove("with-letter");

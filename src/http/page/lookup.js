@@ -18,6 +18,9 @@ let asked;
 let running = new AbortController();
 let resting;
 
+// Whether something was recorded with this page since.
+let isStale = false;
+
 // Makes the section ready.
 export function prepare() {
   question.prepare();
@@ -25,6 +28,7 @@ export function prepare() {
   byId("clear").addEventListener("click", forget);
   for (const id of ["as-of", "known-at"]) byId(id).addEventListener("input", moved);
   byId("known-on").addEventListener("change", knownOn);
+  document.addEventListener("recorded", () => (isStale = true));
   byId("to-today").addEventListener("click", () => moveTo("as-of", dayNumber(asked.today)));
   byId("to-now").addEventListener("click", () => moveTo("known-at", asked.head));
   byId("record-before").addEventListener("click", () => moveTo("known-at", nextRecord(-1)));
@@ -51,17 +55,28 @@ export function clear() {
 }
 
 async function lookUp(event) {
-  event.preventDefault();
+  event?.preventDefault();
   const item = question.item();
   if (!item) return;
   clear();
   await ask({ item }, () => byId("answer").focus());
 }
 
+function askAsEarlier() {
+  question.takeAsEarlier();
+  lookUp();
+}
+
+// Shows the answer again, if something was recorded since.
+export function open() {
+  if (isStale && asked) ask({ item: asked.item, knownAt: asked.knownAt });
+}
+
 // Asks, and shows the answer; then what was on record.
 async function ask(next, then = () => {}) {
   running.abort();
   running = new AbortController();
+  isStale = false;
   const { signal } = running;
   say("");
   let isAnswered = false;
@@ -70,7 +85,7 @@ async function ask(next, then = () => {}) {
     const { verification, signedAnswer } = await callSigned("sign", "VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
     letter.close();
     byId("trouble").hidden = true;
-    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), openLetter: () => letter.open(next.item, verification, signedAnswer) });
+    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), askAsEarlier, openLetter: () => letter.open(next.item, verification, signedAnswer) });
     say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
     then();
     isAnswered = true;

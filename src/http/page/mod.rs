@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 30] = [
+pub(super) static PARTS: [Part; 32] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acts.js", media: SCRIPT, text: include_str!("acts.js") },
@@ -34,6 +34,7 @@ pub(super) static PARTS: [Part; 30] = [
     Part { path: "/page/dates.js", media: SCRIPT, text: include_str!("dates.js") },
     Part { path: "/page/dom.js", media: SCRIPT, text: include_str!("dom.js") },
     Part { path: "/page/effects.js", media: SCRIPT, text: include_str!("effects.js") },
+    Part { path: "/page/explain.js", media: SCRIPT, text: include_str!("explain.js") },
     Part { path: "/page/facts.js", media: SCRIPT, text: include_str!("facts.js") },
     Part { path: "/page/form.js", media: SCRIPT, text: include_str!("form.js") },
     Part { path: "/page/history.js", media: SCRIPT, text: include_str!("history.js") },
@@ -42,6 +43,7 @@ pub(super) static PARTS: [Part; 30] = [
     Part { path: "/page/lookup.js", media: SCRIPT, text: include_str!("lookup.js") },
     Part { path: "/page/page.js", media: SCRIPT, text: include_str!("page.js") },
     Part { path: "/page/people.js", media: SCRIPT, text: include_str!("people.js") },
+    Part { path: "/page/providers.js", media: SCRIPT, text: include_str!("providers.js") },
     Part { path: "/page/qr.js", media: SCRIPT, text: include_str!("qr.js") },
     Part { path: "/page/question.js", media: SCRIPT, text: include_str!("question.js") },
     Part { path: "/page/record.js", media: SCRIPT, text: include_str!("record.js") },

@@ -1,10 +1,12 @@
 // The page: who asks, and which section is shown.
 
 import { byId, say } from "./dom.js";
+import { explained } from "./explain.js";
 import * as letter from "./letter.js";
 import * as lookup from "./lookup.js";
 import * as registrar from "./registrar.js";
-import { Refusal, explained, hasToken, isIdentified, learnRights, may, onIdle, onUnknown, setToken } from "./registry.js";
+import * as providers from "./providers.js";
+import { Refusal, hasToken, isIdentified, learnRights, may, onIdle, onUnknown, setToken } from "./registry.js";
 import * as report from "./report.js";
 import * as roster from "./roster.js";
 import * as trouble from "./trouble.js";
@@ -81,7 +83,9 @@ async function signIn(event) {
 // Learns what the caller may do, and shows it.
 async function identify() {
   try {
-    const { client, role, providerId } = await learnRights();
+    const caller = await learnRights();
+    const { client, role, providerId } = caller;
+    providers.offer(caller);
     byId("caller").textContent = `${client}, ${providerId ? `provider ${providerId}` : role}`;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
@@ -97,6 +101,7 @@ async function identify() {
 function leave(text, keepsQuestion = false) {
   setToken("");
   byId("caller").textContent = "";
+  providers.offer();
   for (const section of Object.values(SECTIONS)) keepsQuestion ? section.clear() : section.forget();
   enter();
   say("");

@@ -2,6 +2,7 @@
 
 import { fromInput } from "./dates.js";
 import { byId, capital, element } from "./dom.js";
+import { plain } from "./explain.js";
 import words from "./words.js";
 
 // The input of each field of the contract, to show a fault beside it.
@@ -52,6 +53,14 @@ export function showWay() {
   clearFaults();
 }
 
+// Takes the number that was typed for an earlier number.
+export function takeAsEarlier() {
+  byId("prior").value = byId("number").value;
+  byId("number").value = "";
+  ways().forEach((radio) => (radio.checked = radio.value === "prior"));
+  showWay();
+}
+
 function text(id) {
   return byId(id).value.trim();
 }
@@ -83,7 +92,7 @@ export function item() {
 export function showViolations(violations) {
   const faults = violations.map(({ field, description }) => [INPUTS[field.replace(/\.(year|month|day)$/, "")], description]);
   const known = faults.filter(([id]) => id);
-  showFaults(known.map(([id, fault]) => [id, `${capital(fault)}.`]));
+  showFaults(known.map(([id, fault]) => [id, `${capital(plain(fault))}.`]));
   return known.length > 0 && known.length === faults.length;
 }
 

@@ -59,6 +59,7 @@ export class Refusal extends Error {
     this.code = code;
     this.reason = all.find((detail) => detail.reason)?.reason ?? "";
     this.fields = all.flatMap((detail) => detail.fieldViolations ?? []);
+    this.kind = all.find((detail) => detail.resourceType)?.resourceType ?? "";
     this.requestId = all.find((detail) => detail.requestId)?.requestId ?? "";
     this.retrySeconds = Number(retryAfter) || 0;
   }
@@ -122,39 +123,4 @@ export async function learnRights() {
 
 export function may(method) {
   return rights.has(method);
-}
-
-// The reasons for which a question about an earlier state of knowledge is refused.
-const STATE_GONE = ["HISTORY_CHANGED", "REVISION_OUT_OF_RANGE"];
-
-// What went wrong, in a sentence that says what to do.
-export function explained(refusal) {
-  switch (refusal.code) {
-    case "unauthenticated":
-      return `The registry does not know you: ${refusal.message}.`;
-    case "permission_denied":
-      return `The registry refused: ${refusal.message}.`;
-    case "resource_exhausted":
-      return `${tooMuch(refusal)} ${again(refusal.retrySeconds)}`;
-    case "unavailable":
-    case "deadline_exceeded":
-      return `The registry cannot answer at the moment (${refusal.message}). ${again(refusal.retrySeconds || 60)}`;
-    case "unreachable":
-      return "The registry was not reached. Check the connection of this computer, and try again.";
-    default:
-      return STATE_GONE.includes(refusal.reason)
-        ? `The registry has no such state of knowledge: ${refusal.message}. Ask again.`
-        : `The registry refused: ${refusal.message}.`;
-  }
-}
-
-function tooMuch(refusal) {
-  return refusal.reason === "TOO_MANY_MISSES"
-    ? "Too many questions found nobody, and such questions are limited."
-    : `There were too many requests (${refusal.message}).`;
-}
-
-function again(seconds) {
-  if (seconds > 90) return `Try again in ${Math.ceil(seconds / 60)} minutes.`;
-  return seconds > 1 ? `Try again in ${seconds} seconds.` : "Try again in a moment.";
 }

@@ -4,7 +4,8 @@
 import { knownInWords, reasons, verdict } from "./answer.js";
 import * as csv from "./csv.js";
 import { dayInWords, fromInput } from "./dates.js";
-import { byId, download, element, say } from "./dom.js";
+import { byId, download, element, fill, say } from "./dom.js";
+import { plain } from "./explain.js";
 import * as list from "./list.js";
 import { Refusal, call } from "./registry.js";
 import * as rows from "./rows.js";
@@ -83,8 +84,8 @@ async function check() {
     progress("The registry reads the list.");
     const found = await list.read(files[0], signal);
     const about = { asOf: fromInput(byId("roster-day").value), providerId: byId("roster-provider").value.trim() };
-    const state = await ask(found.rows, about, signal);
-    show(found, state, files[0].name);
+    const { state, advice } = await ask(found.rows, about, signal);
+    show(found, state, advice, files[0].name);
   } catch (error) {
     failed(error);
   } finally {
@@ -98,7 +99,7 @@ async function check() {
 function failed(error) {
   const place = byId("roster-trouble");
   const [fault] = error.code === "invalid_argument" ? error.fields : [];
-  if (fault?.field === "list") trouble.say(place, `This list cannot be read: ${fault.description}.`);
+  if (fault?.field === "list") trouble.say(place, `This list cannot be read: ${plain(fault.description)}.`);
   else if (error.reason === "TOO_LARGE") trouble.say(place, `This list cannot be read: ${error.message}.`);
   else return trouble.show(place, error);
   place.focus();
@@ -113,10 +114,11 @@ function progress(text, done, all) {
 }
 
 // Asks about every row that can be asked, and notes what the registry says. All answers are from the state of knowledge of
-// the first, which is returned.
+// the first, which is returned, with what to do about reasons that the answers have.
 async function ask(all, about, signal) {
-  for (const row of all) if (row.faults) note(row, refusal(row.faults.join(" ")));
+  for (const row of all) if (row.faults) note(row, refusal(plain(row.faults.join(" "))));
   const asked = all.filter((row) => row.item);
+  const advice = new Set();
   let state;
   for (let at = 0; at < asked.length; at += BATCH) {
     progress(`${rows.count(at)} of ${rows.count(asked.length)} rows are answered.`, at, asked.length);
@@ -126,10 +128,11 @@ async function ask(all, about, signal) {
     const { results } = await patiently(() => call("VerificationService/BatchVerifyCredentials", { items, knownAt }, signal), signal);
     results.forEach(({ verification, error }, index) => {
       state ??= verification?.answer;
-      note(batch[index], verification ? given(verification) : refusal(`Not answered: ${error?.message ?? "no answer came"}.`));
+      for (const { text, remedy } of verification ? reasons(verification) : []) if (remedy) advice.add(`${text} ${remedy}`);
+      note(batch[index], verification ? given(verification) : refusal(`Not answered: ${plain(error?.message ?? "no answer came")}.`));
     });
   }
-  return state;
+  return { state, advice: [...advice] };
 }
 
 // Replaces the question of a row by what came of it: a long list takes no more memory than it must.
@@ -163,13 +166,13 @@ async function patiently(act, signal) {
   }
 }
 
-function show(found, state, name) {
+function show(found, state, advice, name) {
   answered = { ...found, name };
   rows.show(found.rows);
   byId("roster-counts").textContent = `${rows.counts()}.`;
   const asOf = state ? `As of ${dayInWords(state.asOf)}. Known at ${knownInWords(state)}.` : "No row was asked.";
-  byId("roster-state").textContent = asOf;
-  byId("roster-notes").replaceChildren(...found.notes.map((text) => element("li", {}, text)));
+  fill(byId("roster-state"), asOf, advice.map((text) => element("span", { class: "remedy" }, text)));
+  byId("roster-notes").replaceChildren(...found.notes.map((text) => element("li", {}, plain(text))));
   byId("roster-read").hidden = found.notes.length === 0;
   byId("roster-answer").hidden = false;
   say(byId("roster-counts").textContent);

@@ -1,7 +1,8 @@
 // What went wrong, shown where the answer would stand.
 
 import { element, fill } from "./dom.js";
-import { Refusal, explained, isIdentified } from "./registry.js";
+import { explained } from "./explain.js";
+import { Refusal, isIdentified } from "./registry.js";
 
 // Shows why a call has no answer. A call that was given up has no reason, and a token that was refused is asked for
 // again.

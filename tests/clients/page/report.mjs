@@ -64,13 +64,15 @@ export async function reportAStartAndCorrectIt({ browser, url, tokens }) {
   const { tab, requests, sound } = await open(browser, url);
   await signIn(tab, tokens.provider);
   await goTo(tab, "report");
+  const offered = await tab.$$eval("#providers option", (options) => options.map((it) => it.value));
+  check(offered.join() === "region-1-cmhc", `a provider names itself alone: ${offered}`);
   const { birthDate, ...rest } = NEW;
   await fill(tab, "report-form", rest);
   await tab.click("#report-form .primary");
   await says(tab, "#report-form-birthDate-fault", /./);
   await tab.type("#report-form-birthDate", "08181993");
   await tab.click("#report-form .primary");
-  await says(tab, "#report-outcome .trouble", /^The registry refused: /);
+  await says(tab, "#report-outcome .trouble", /^No such credential is on file, or you may not see it\. Check the number, and the name and the birth date/);
   await tab.type("#report-form-birthDate", birthDate);
   await tab.click("#report-form .primary");
   await says(tab, "#report-outcome", /nothing is recorded yet[\s\S]*not shown for somebody who is not your staff/);

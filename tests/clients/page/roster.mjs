@@ -58,7 +58,7 @@ export async function checkAList(place) {
     [5, /^7 Cy Doe, pending Faulty line 7, column `Cert #`: found `pending`: a word is not a number/],
   ]) check(expected.test(rows[at]), `row ${at}: ${rows[at]}`);
   await tab.click("#roster-read summary");
-  await says(tab, "#roster-notes", /`Cert #` is read as credential_number/);
+  await says(tab, "#roster-notes", /`Cert #` is read as credential number/);
 
   for (const [kind, number] of [["no", 1], ["unknown", 1], ["faulty", 1], ["yes", 2], ["limits", 1], ["attention", 4], ["all", 6]]) {
     await tab.click(`#roster-filter input[value=${kind}]`);
@@ -68,11 +68,12 @@ export async function checkAList(place) {
   const { name, text: answers } = await downloaded(tab, place.scratch, () => tab.click("#roster-download"));
   check(name === "staff.answers.csv", name);
   const lines = answers.split("\r\n");
-  check(lines[0] === "\ufeffFirst Name,Last Name,Cert #,DOB,Unit,verdict,sentence,standing,reasons,number_on_record,holder,effective_from,term_last_day,as_of,settles_on,known_at_revision,epoch,refused", lines[0]);
-  check(lines[1].startsWith("Bernice,O'Neal,CPS-28MS-MN2K-Z,,North,CONFIRMED,"), lines[1]);
-  check(lines[2].startsWith(",,CPS-JTPC-8ZHN-8,,'=1+1,CONFIRMED_WITH_LIMITS,"), `a formula: ${lines[2]}`);
-  check(lines[3].startsWith(',,CPS-F1VP-N7DH-M,,"South, ""old""",NOT_CONFIRMED,'), lines[3]);
-  check(/^Cy,Doe,pending,,,,,.*,"?line 7, column/.test(lines[6]) && lines.length === 8, lines[6]);
+  check(lines[0] === "\ufeffFirst Name,Last Name,Cert #,DOB,Unit,Answer,Why,Standing,Number on record,Holder,In effect from,Term to,As of,Employers may report until,Known at revision,Epoch", lines[0]);
+  check(lines[1].startsWith("Bernice,O'Neal,CPS-28MS-MN2K-Z,,North,Yes,May change: employers may still report about that day.,Current,CPS-28MS-MN2K-Z,Bernice O'Neal,"), lines[1]);
+  check(lines[2].startsWith(',,CPS-JTPC-8ZHN-8,,\'=1+1,"Yes, with limits",'), `a formula: ${lines[2]}`);
+  check(lines[3].startsWith(',,CPS-F1VP-N7DH-M,,"South, ""old""",No,'), lines[3]);
+  check(/^Cy,Doe,pending,,,Faulty,"line 7, column [^"]*",,,,,,,,,$/.test(lines[6]) && lines.length === 8, lines[6]);
+  check(!/[A-Z]_[A-Z]/.test(lines.slice(1).join("")), "no cell has a name of the contract");
 
   // The same people on another day, from a workbook, with a provider.
   await tab.type("#roster-day", "01152024");
@@ -81,6 +82,9 @@ export async function checkAList(place) {
   await says(tab, "#roster-state", /^As of January 15, 2024\./);
   await says(tab, "#roster-counts", /^6 rows: .*1 faulty\.$/);
   check((await rowsShown(tab)).some((row) => /takes effect after that day/.test(row)), "another day");
+  await tab.type("#roster-provider", "0");
+  await tab.click("#roster-form .primary");
+  await says(tab, "#roster-state", /The provider is not on file\. Check its id, a short word such as region-1-cmhc/);
   check(requests.every((request) => !/neal|staff|bernice|doe/i.test(request)), `nothing of it is in an address: ${requests}`);
   await tab.click("#roster-clear");
   check((await text(tab, "#roster-rows")) === "" && (await tab.$eval("#list", (it) => it.files.length === 0)), "it is forgotten");
@@ -157,7 +161,7 @@ export async function refuseWhatIsNoList(place) {
   check(await tab.$eval("#list", (it) => it === document.activeElement), "the fault has the focus");
   for (const [name, content, expected] of [
     ["empty.csv", "", /the file is empty: choose the list/],
-    ["heads.csv", "Badge,Name\n1,Ann\n", /no column for credential_number or prior_number or birth_date; line 1 has `Badge`, `Name`\. Call the column `Cert #`, or add it/],
+    ["heads.csv", "Badge,Name\n1,Ann\n", /no column for credential number or earlier number or birth date; line 1 has `Badge`, `Name`\. Call the column `Cert #`, or add it/],
     ["none.csv", "Cert #\n", /the list has no rows/],
     ["setup.exe", Buffer.concat([Buffer.from("MZ\x90\0\x03\0\0\0", "latin1"), Buffer.alloc(1000, 7)]), /it is a program, not a list: choose the list/],
     ["scan.pdf", "%PDF-1.7\n", /it is a PDF, not a list/],

@@ -1,6 +1,6 @@
 // What a person does with the page.
 
-import { check, goTo, lookUp, open, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
+import { check, goTo, lookUp, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
 
 const CURRENT = "CPS-28MS-MN2K-Z";
 const LOOK_UPS = 20;
@@ -35,8 +35,13 @@ export async function lookUpByNumber({ browser, url, tokens }) {
   await lookUp(tab, "CPS-JTPC-8ZHN-8");
   await says(tab, "#verdict", /^Yes, with limits\.$/);
   await lookUp(tab, "CPS-28MS-MN2K-Y");
-  await says(tab, "#answer", /The number cannot exist\. Look for a typing error/);
+  await says(tab, "#answer", /The number cannot exist\. Look for a typing error[\s\S]*nine letters and digits/);
+  await says(tab, "#answer .sentence", /^The registry has no credential with this number\.$/);
+  check(!/employers may|Settled/.test(await text(tab, "#answer")), "about nobody there is nothing to report");
   check(await tab.$eval("#past", (part) => part.hidden), "nobody has no timeline");
+  await lookUp(tab, "ms-00417");
+  await press(tab, "#answer", "Ask for it as an earlier number");
+  await says(tab, "#answer .asked", new RegExp(`^Bernice O'Neal, ${CURRENT}$`));
   await keepsNothing(tab, url);
   await sound();
   await tab.close();
@@ -56,8 +61,11 @@ export async function lookUpByEarlierNumberAndByName({ browser, url, tokens }) {
   await says(tab, "#birth-fault", /Enter the whole birth date/);
   check(await tab.$eval("#family", (input) => input === document.activeElement), "the first fault has the focus");
   await tab.type("#given", "Bernice");
-  await tab.type("#family", "ONeal");
+  await tab.type("#family", "ONeil");
   await tab.type("#birth", "11021971");
+  await tab.click("#question .primary");
+  await says(tab, "#answer .sentence", /^The registry has no credential of a person with this name and birth date\. Check the spelling/);
+  await tab.$eval("#family", (input) => (input.value = "ONeal"));
   await tab.click("#question .primary");
   await says(tab, "#answer .asked", new RegExp(CURRENT));
   check(requests.every((request) => !/neal|1971|bernice|417/i.test(request)), "what is asked stands in no URL");
@@ -83,6 +91,9 @@ export async function askAboutAnotherDayAndProvider({ browser, url, tokens }) {
   await tab.click("#designations input[value=DESIGNATION_YOUNG_ADULT]");
   await tab.click("#question .primary");
   await says(tab, "#answer", /with provider region-2-cmhc[\s\S]*Not employed by that provider that day[\s\S]*A requested designation is not held/);
+  await tab.type("#provider", "9");
+  await tab.click("#question .primary");
+  await says(tab, "#answer", /The provider is not on file\. PROVIDER_NOT_ON_FILE\s*Check its id, a short word such as region-1-cmhc/);
   await sound();
   await tab.close();
 }
@@ -188,6 +199,12 @@ export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
   await hr.tab.close();
 }
 
+// The title of a PDF, which a browser proposes as the name of its file.
+function titleOf(pdf) {
+  const [, title, hex] = pdf.toString("latin1").match(/\/Title\s*(?:\((.*?)\)|<(?:FEFF)?([0-9A-Fa-f]*)>)/) ?? [];
+  return title ?? Buffer.from(hex ?? "", "hex").swap16().toString("utf16le");
+}
+
 export async function printTheLetter({ browser, url, tokens, pictures }) {
   const { tab, sound } = await open(browser, url);
   await signIn(tab, tokens.registrar);
@@ -199,7 +216,9 @@ export async function printTheLetter({ browser, url, tokens, pictures }) {
     const pdf = Buffer.from(await tab.pdf({ path: `${pictures}/letter-${format}.pdf`, format, preferCSSPageSize: false }));
     const pages = pdf.toString("latin1").match(/\/Type\s*\/Page\b/g)?.length;
     check(pages === 1, `the letter has ${pages} pages`);
+    check(titleOf(pdf) === "Verification letter CPS-F1VP-N7DH-M", `the file is called ${titleOf(pdf)}`);
   }
+  check((await tab.title()) === "CPSS registry", "the page has its own title again");
   await tab.emulateMediaType("print");
   check(!/Look up by|For programs|Timeline/.test(await text(tab, "body")), "the letter alone is printed");
   await tab.emulateMediaType(null);
@@ -275,6 +294,21 @@ export async function showNothingThatComesTooLate({ browser, url, tokens }) {
   await shown(tab, "#find");
   check((await found.evaluate((part) => part.textContent)) === "", "the late answer is shown");
   faults.splice(0, faults.length, ...faults.filter((fault) => !/ERR_ABORTED/.test(fault)));
+  await sound();
+  await tab.close();
+}
+
+// What the registry says has the page's words for the fields of the contract, and what somebody wrote as it is.
+export async function nameFieldsInPlainWords({ browser, url }) {
+  const { tab, sound } = await open(browser, url);
+  const plain = (text) => tab.evaluate(async (text) => (await import("/page/explain.js")).plain(text, (path) => (path === "birth_date" ? "Born on" : undefined)), text);
+  for (const [said, expected] of [
+    ["specialist_id: required; application.applied_on.month: required", "person: required; applied on: required"],
+    ["needed beside birth_date", "needed beside “Born on”"],
+    ["items[3].prior_number is too long", "earlier number is too long"],
+    ["line 1 has `family_name`, read as family_name", "line 1 has `family_name`, read as family name"],
+    ["no job at region-1-cmhc on 2026-03-01", "no job at region-1-cmhc on 2026-03-01"],
+  ]) check((await plain(said)) === expected, `${said}: ${await plain(said)}`);
   await sound();
   await tab.close();
 }
