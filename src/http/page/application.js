@@ -1,8 +1,10 @@
 // An application: what the applicant states, judged by every criterion, with the source of each rule; and the credential
 // for it.
 
+import { dayInWords } from "./dates.js";
 import { capital, element, fill, table, terms } from "./dom.js";
-import { inWords } from "./effects.js";
+import { fullName, inWords } from "./effects.js";
+import { identity, load } from "./facts.js";
 import { form } from "./form.js";
 import { propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
@@ -44,7 +46,7 @@ function attempt(index) {
 
 function fields(specialistId) {
   return [
-    { group: PERSON, name: "specialistId", label: "Applicant", hint: "the person's id, SP-…", required: true, capitals: "characters", value: specialistId },
+    { group: PERSON, name: "specialistId", label: "Applicant", hint: "the person's id, SP-…", required: true, capitals: "characters", value: specialistId, named: true, finds: ["specialist"] },
     of(PERSON, "appliedOn", "Day of the application", { type: "date", required: true }),
     { group: PERSON, name: "effectiveFrom", label: "First day of the credential", type: "date", required: true },
     of(PERSON, "livedExperience", "Lived experience", { type: "choice", choices: LIVED, ...NONE }),
@@ -61,7 +63,7 @@ function fields(specialistId) {
     ...training(1),
     ...attempt(0),
     ...attempt(1),
-    of("Selection and fees", "sponsoringProviderId", "Sponsored by provider", { hint: "its id" }),
+    of("Selection and fees", "sponsoringProviderId", "Sponsored by provider", { hint: "its id", list: "providers", finds: ["provider"] }),
     of("Selection and fees", "requestsScholarship", "Asks for a scholarship", { type: "flag" }),
   ];
 }
@@ -76,7 +78,7 @@ export function show(place, specialistId) {
     latest = undefined;
     withdraw(outcome);
   };
-  const made = form("application", fields(specialistId), "Evaluate", (asked) => evaluate(outcome, whole(asked), made), changed);
+  const made = form("application", fields(specialistId), "Evaluate", (asked, said) => evaluate(outcome, whole(asked), said, made), changed);
   fill(place, element("div", { class: "card" }, made.element, element("p", { class: "aside" }, "The application is judged, but not stored.")), outcome);
 }
 
@@ -86,21 +88,21 @@ function whole({ application, ...rest }) {
   return { ...rest, application: { ...application, trainings: said(application.trainings), examAttempts: said(application.examAttempts) } };
 }
 
-async function evaluate(place, asked, made) {
+async function evaluate(place, asked, said, made) {
   latest = asked;
   place.hidden = true;
   try {
-    const judged = await call("CredentialService/EvaluateApplication", asked);
+    const [judged, facts] = await Promise.all([call("CredentialService/EvaluateApplication", asked), may("RecordService/ListFacts") ? load(asked.specialistId) : []]);
     if (latest !== asked) return;
     place.hidden = false;
-    showEvaluation(place, judged, asked);
+    showEvaluation(place, judged, { asked, said, applicant: identity(facts) });
   } catch (error) {
     if (made.refused(error)) return;
     trouble.within(place, error);
   }
 }
 
-function showEvaluation(place, judged, asked) {
+function showEvaluation(place, judged, { asked, said, applicant }) {
   const { criteria = [], eligible, ruleSetId, selectionPriority, fees = [] } = judged;
   const isOpen = criteria.some(({ outcome }) => outcome === "CRITERION_OUTCOME_UNDETERMINED");
   const verdict = eligible ? (isOpen ? "Eligible, if the registrar decides so" : "Eligible") : "Not eligible";
@@ -116,6 +118,11 @@ function showEvaluation(place, judged, asked) {
   fill(
     place,
     heading,
+    terms({ class: "about" }, [
+      ["Applicant", fullName(applicant.names[0])],
+      ["Born", applicant.birthDate && dayInWords(applicant.birthDate)],
+      ["Id", asked.specialistId],
+    ]),
     element("p", {}, `Judged under the rule set ${ruleSetId}.`),
     table("Criteria", "criteria", ["Criterion", "Outcome", "Found", "Required", "Source"], rows, true),
     terms({}, [
@@ -124,15 +131,15 @@ function showEvaluation(place, judged, asked) {
     ]),
     next,
   );
-  if (eligible && may("CredentialService/IssueCredential")) issue(next, asked, isOpen);
+  if (eligible && may("CredentialService/IssueCredential")) issue(next, { asked, said, isOpen });
   heading.focus();
 }
 
 // The credential for an application that was judged eligible.
-function issue(next, asked, isOpen) {
+function issue(next, { asked, said, isOpen }) {
   const decision = { name: "decisionNote", label: "Your decision about the undetermined criteria", required: true, wide: true, capitals: "sentences" };
   const outcome = element("div", { class: "next", hidden: true });
-  const command = (said) => ({ title: "Issue the credential", method: "CredentialService/IssueCredential", message: { ...asked, ...said }, refused: made.refused });
-  const made = form("issue", isOpen ? [decision] : [], "See what issuing it changes", (said) => propose(outcome, command(said)), () => withdraw(outcome));
+  const command = (message, decided) => ({ title: "Issue the credential", method: "CredentialService/IssueCredential", message: { ...asked, ...message }, said: [...said, ...decided], refused: made.refused });
+  const made = form("issue", isOpen ? [decision] : [], "See what issuing it changes", (message, decided) => propose(outcome, command(message, decided)), () => withdraw(outcome));
   fill(next, element("h3", {}, "Issue the credential"), made.element, outcome);
 }

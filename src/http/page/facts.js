@@ -17,6 +17,8 @@ const ACTS = {
   FACT_KIND_REINSTATED: "reinstated",
 };
 
+const NAMES = ["FACT_KIND_SPECIALIST_REGISTERED", "FACT_KIND_NAME_CHANGED"];
+
 const PAGE = 1000;
 
 // The facts of a person that the caller may see, in the order in which they were recorded.
@@ -29,6 +31,13 @@ export async function load(specialistId, knownAt, signal) {
     pageToken = page.nextPageToken ?? "";
   } while (pageToken);
   return facts;
+}
+
+// Who a person is: the names, the current one first, and the birth date.
+export function identity(facts) {
+  const inForce = facts.filter((fact) => !fact.retracted);
+  const names = inForce.filter((fact) => NAMES.includes(fact.kind) && fact.name).map((fact) => fact.name);
+  return { names: names.reverse(), birthDate: inForce.find((fact) => fact.birthDate)?.birthDate };
 }
 
 // The revisions of the records about a person, in order.

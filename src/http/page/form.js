@@ -1,13 +1,14 @@
 // Forms made of a list of fields, and what was typed into them as a message of the contract.
 
-import { fromInput } from "./dates.js";
+import { dayInWords, fromInput } from "./dates.js";
 import { capital, element } from "./dom.js";
+import { explained, plain } from "./explain.js";
 
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
-// first `value`; fields with the same `group` stand together under it. `act` gets the message, and `changed` is called when
-// something else is typed. Returns the element, and `refused`, which shows the faults that the registry found, and says
-// whether all of them have a place.
+// first `value`; `finds` has the kinds of what it names; fields with the same `group` stand together under it. `act` gets the message, and what was typed as pairs of
+// label and text, without those fields that only name somebody (`named`). `changed` is called when something else is typed. Returns
+// the element, and `refused`, which shows the faults that the registry found, and says whether all of them have a place.
 export function form(id, fields, submit, act, changed = () => {}) {
   const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
   const made = element(
@@ -20,11 +21,19 @@ export function form(id, fields, submit, act, changed = () => {}) {
   made.addEventListener("submit", (event) => {
     event.preventDefault();
     const message = read(inputs);
-    if (message) act(message);
+    if (message) act(message, typed(inputs));
   });
-  const refused = ({ code, fields: violations }) => {
+  const refused = (error) => {
+    const { code, fields: violations, kind } = error;
+    const missed = code === "not_found" && inputs.find(({ field }) => field.finds?.includes(kind));
+    if (missed) {
+      show(missed, explained(error));
+      missed.control.focus();
+      return true;
+    }
     if (code !== "invalid_argument" || violations.length === 0) return false;
-    const found = violations.map(({ field, description }) => [ofField(inputs, field), `${capital(description)}.`]);
+    const label = (path) => ofField(inputs, path)?.field.label;
+    const found = violations.map(({ field, description }) => [ofField(inputs, field), `${capital(plain(description, label))}.`]);
     const known = found.filter(([of]) => of);
     for (const [of, fault] of known) show(of, fault);
     known[0]?.[0].control.focus();
@@ -70,7 +79,7 @@ function input(id, field) {
     case "date":
       return labelled(element("input", { ...described, type, min: "1900-01-01", max: "2200-12-31", value }));
     default:
-      return labelled(element("input", { ...described, type: "text", spellcheck: "false", autocapitalize: field.capitals ?? "none", inputmode: type === "number" ? "decimal" : undefined, value }), field.wide);
+      return labelled(element("input", { ...described, type: "text", spellcheck: "false", autocapitalize: field.capitals ?? "none", list: field.list, inputmode: type === "number" ? "decimal" : undefined, value }), field.wide);
   }
 }
 
@@ -102,6 +111,27 @@ function show({ control, fault }, text) {
   fault.textContent = text;
   if (text) control.setAttribute("aria-invalid", "true");
   else control.removeAttribute("aria-invalid");
+}
+
+// What was typed or chosen, each with its label. What was left empty is left out.
+function typed(inputs) {
+  const pairs = inputs.filter(({ field }) => !field.named).map(({ field: { type, label, group }, control }) => [group ? `${group}: ${label}` : label, inWords(type, control)]);
+  return pairs.filter(([, text]) => text);
+}
+
+function inWords(type, control) {
+  switch (type) {
+    case "flag":
+      return control.checked ? "Yes" : "";
+    case "several":
+      return [...control.querySelectorAll("label:has(:checked)")].map((box) => box.textContent.trim()).join(", ");
+    case "choice":
+      return control.value && control.selectedOptions[0].textContent;
+    case "date":
+      return control.value && dayInWords(fromInput(control.value));
+    default:
+      return control.value.trim();
+  }
 }
 
 // The message that the inputs make. Undefined if something is missing, which is then shown.

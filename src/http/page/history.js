@@ -1,10 +1,12 @@
 // What is on record about a person, as a table, with the way to take each fact back.
 
 import { dayInWords, momentInWords } from "./dates.js";
-import { button, capital, element, fill, table } from "./dom.js";
+import { button, capital, element, fill } from "./dom.js";
 import { fullName, inWords, run } from "./effects.js";
 import { load } from "./facts.js";
 import { correct, endPeriod, takeBack } from "./record.js";
+import { within } from "./trouble.js";
+import { unfolding } from "./unfold.js";
 import words from "./words.js";
 
 // Facts that the registry or an operator records, which stay.
@@ -55,24 +57,40 @@ function job(facts, start) {
   return { employmentId: start.employmentId, firstDay: (corrected ?? start).firstDay, lastDay: of.at(-1)?.lastDay };
 }
 
-function actions(facts, fact, next) {
+function named(fact) {
+  return `${capital(inWords(fact.kind, "FACT_KIND_"))}: ${said(fact)}`;
+}
+
+// The buttons of a fact. What they ask opens under its row.
+function actions(facts, fact, under) {
   if (fact.retracted || OWN.test(fact.kind)) return "";
   return [
-    fact.kind === "FACT_KIND_EMPLOYMENT_STARTED" ? button("Correct the days", { class: "quiet" }, () => correct(next, job(facts, fact))) : "",
-    PERIOD.test(fact.kind) ? button("End it", { class: "quiet" }, () => endPeriod(next, fact.factId)) : "",
-    button("Take back", { class: "quiet", "aria-label": `Take back ${fact.factId}` }, () => takeBack(next, fact.factId)),
+    fact.kind === "FACT_KIND_EMPLOYMENT_STARTED" ? button("Correct the days", { class: "quiet" }, (event) => correct(under(event), job(facts, fact))) : "",
+    PERIOD.test(fact.kind) ? button("End it", { class: "quiet" }, (event) => endPeriod(under(event), fact.factId, named(fact))) : "",
+    button("Take back", { class: "quiet", "aria-label": `Take back ${fact.factId}` }, (event) => takeBack(under(event), fact.factId, named(fact))),
   ];
 }
 
-// Shows the facts about a person, the latest first. `isShown` chooses among them, and `mayAct` says whether the caller
-// may take them back.
-export async function show(place, specialistId, { isShown = () => true, mayAct = true }) {
-  const facts = await load(specialistId);
-  const next = element("div", { class: "next" });
-  const rows = facts.filter(isShown).toReversed().map((fact) => [
+function cells(fact, acts) {
+  return [
     [momentInWords(fact.recordedAt), element("span", { class: "citation" }, `revision ${fact.revision}, ${fact.caller}`)],
     [element(fact.retracted ? "s" : "strong", {}, capital(inWords(fact.kind, "FACT_KIND_"))), fact.retracted ? " (taken back)" : "", element("span", { class: "citation" }, said(fact))],
-    element("div", { class: "acts" }, mayAct ? actions(facts, fact, next) : ""),
-  ]);
-  fill(place, rows.length > 0 ? table("History", "history", ["Recorded", "What", "Mistake?"], rows) : element("p", {}, "Nothing is on record that could be shown here."), next);
+    element("div", { class: "acts" }, acts),
+  ];
+}
+
+// Shows the facts about a person, the latest first, and again after something was recorded here. `isShown` chooses among
+// them, and `mayAct` says whether the caller may take them back.
+export async function show(place, specialistId, { isShown = () => true, mayAct = true }) {
+  const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "Mistake?"]);
+  const refresh = async () => {
+    const facts = await load(specialistId);
+    const shown = facts.filter(isShown).toReversed();
+    draw(shown.map((fact) => ({ key: fact.factId, cells: cells(fact, mayAct ? actions(facts, fact, under) : "") })));
+    return shown.length;
+  };
+  const count = await refresh();
+  const trouble = element("div");
+  fill(place, trouble, count > 0 ? made : element("p", {}, "Nothing is on record that could be shown here."));
+  made.addEventListener("recorded", () => refresh().catch((error) => within(trouble, error)));
 }

@@ -6,13 +6,14 @@ import { dayInWords } from "./dates.js";
 import { button, element, fill, terms } from "./dom.js";
 import { fullName } from "./effects.js";
 import { form } from "./form.js";
+import { identity, load } from "./facts.js";
 import * as history from "./history.js";
 import { discard, propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
 const FIELDS = [
-  { name: "credentialNumber", label: "Credential number", hint: "or the following", wide: true, capitals: "characters" },
+  { name: "credentialNumber", label: "Credential number", hint: "or the following", wide: true, capitals: "characters", finds: ["credential"] },
   { name: "familyName", label: "Family name", hint: "or its beginning" },
   { name: "givenName", label: "Given name", hint: "or its beginning" },
   { name: "birthDate", label: "Birth date", type: "date" },
@@ -54,20 +55,38 @@ async function find(place, asked, made, evaluate) {
 // The holder of a credential, in the form of somebody found.
 async function holder({ credentialNumber }) {
   const { credential } = await call("VerificationService/GetCredential", { credentialNumber });
-  const { specialistId, displayName } = credential;
-  const { credentials } = await call("CredentialService/ListCredentials", { specialistId });
-  return { specialists: [{ specialistId, names: [{ givenName: displayName }], credentials }] };
+  return { specialists: [await known(credential.specialistId)] };
 }
 
-function person({ specialistId, names = [], birthDate, credentials = [] }, evaluate) {
+// What is known now about somebody.
+async function known(specialistId) {
+  const [facts, { credentials }] = await Promise.all([load(specialistId), call("CredentialService/ListCredentials", { specialistId })]);
+  return { specialistId, ...identity(facts), credentials };
+}
+
+// Somebody found, and what is asked about the person. After an act the person is shown as known then.
+function person(found, evaluate) {
+  const card = element("div");
   const next = element("div", { class: "next" });
+  const made = element("article", { class: "person" }, card, next);
+  const show = (found) => fill(card, about(found, next, evaluate));
+  made.addEventListener("recorded", async () => {
+    try {
+      show(await known(found.specialistId));
+    } catch (error) {
+      trouble.within(card, error);
+    }
+  });
+  show(found);
+  return made;
+}
+
+function about({ specialistId, names = [], birthDate, credentials = [] }, next, evaluate) {
   const name = fullName(names[0]) || "Name redacted";
   const isLive = (it) => it.standing !== "STANDING_VOID";
   const number = (credentials.findLast(isLive) ?? credentials.at(-1))?.credentialNumber;
   const acts = [...(number ? OF_A_CREDENTIAL : []), ...OF_A_PERSON].filter(([, method]) => may(`CredentialService/${method}`));
-  return element(
-    "article",
-    { class: "person" },
+  return [
     element("h3", {}, name),
     terms({ class: "about" }, [
       ["Born", birthDate && dayInWords(birthDate)],
@@ -82,8 +101,7 @@ function person({ specialistId, names = [], birthDate, credentials = [] }, evalu
       acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => act(next, acts, { specialistId, credentialNumber: number })) : "",
       button("Application", { class: "quiet", "aria-label": `Application of ${name}` }, () => evaluate(specialistId)),
     ),
-    next,
-  );
+  ];
 }
 
 // Shows the history of a person.
@@ -108,8 +126,8 @@ function act(place, acts, ids) {
     const isOfPerson = OF_A_PERSON.some(([, name]) => name === method);
     const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
     const id = `act-${ids.specialistId ?? "new"}`;
-    const command = (said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...said }, refused: made.refused });
-    const made = form(id, [...fields, NOTE], "See what this changes", (said) => propose(outcome, command(said)), () => withdraw(outcome));
+    const command = (message, said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...message }, said, refused: made.refused });
+    const made = form(id, [...fields, NOTE], "See what this changes", (message, said) => propose(outcome, command(message, said)), () => withdraw(outcome));
     fill(asked, made.element);
   };
   const id = `choice-${ids.specialistId ?? "new"}`;

@@ -28,7 +28,8 @@ export function forget() {
 }
 
 // Shows in `place` what a command would change, with a button that records it. A command has its `method`, its
-// `message`, and a `title`; `refused` shows faults of the form's fields; `beside` adds to what the dry run says.
+// `message`, and a `title`; `said` has what was typed, as pairs of label and text; `refused` shows faults of the form's
+// fields; `beside` adds to what the dry run says.
 export async function propose(place, command) {
   latest.set(place, command);
   delete place.dataset.sent;
@@ -47,16 +48,23 @@ export async function propose(place, command) {
       effects(response),
       duplicates(response),
       more,
-      about(response),
+      element("h3", {}, "What would be recorded"),
+      about(response, command.said),
       failed,
       element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => discard(place))),
     );
     heading.focus();
+    bringIntoView(place);
   } catch (error) {
     if (latest.get(place) !== command) return;
     if (command.refused?.(error)) return discard(place);
-    trouble.within(place, error, (await command.explain?.(error)) ?? "");
+    trouble.within(place, error, (await command.explain?.(error, command)) ?? "");
   }
+}
+
+// Scrolls only as far as it takes to see all of a place, or its beginning.
+function bringIntoView(place) {
+  place.scrollIntoView({ block: "nearest" });
 }
 
 // Takes away what is proposed or recorded in a place, and what is still to come there.
@@ -84,7 +92,7 @@ async function record(place, command, send, failed) {
   try {
     const response = await callSigned("receipt", command.method, { ...command.message, requestId });
     ids.delete(content);
-    recorded(place, response, requestId);
+    recorded(place, command, response, requestId);
   } catch (error) {
     send.disabled = false;
     const isRefused = REFUSALS.includes(error.code);
@@ -97,7 +105,8 @@ async function record(place, command, send, failed) {
   }
 }
 
-function recorded(place, response, requestId) {
+// Shows that a command was recorded. What was shown before about the person hears of it by an event.
+function recorded(place, { said }, response, requestId) {
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
   const next = element("div", { class: "next" });
@@ -108,7 +117,7 @@ function recorded(place, response, requestId) {
     place,
     heading,
     effects(response),
-    about(response),
+    about(response, said),
     terms({ class: "state" }, [["Fact", factId], ["Request", requestId]]),
     before && response.employment ? element("p", { class: "then" }, BOTH) : "",
     signedReceipt
@@ -119,11 +128,12 @@ function recorded(place, response, requestId) {
   );
   heading.focus();
   say(`Recorded as revision ${revision}.`);
+  place.dispatchEvent(new CustomEvent("recorded", { bubbles: true }));
 }
 
-// What a command is about.
-function about({ employment, credential, specialist, fact }) {
-  return terms({ class: "about" }, [
+// What a command is about, and what it says.
+function about({ employment, credential, specialist, fact }, said = []) {
+  const pairs = [
     ["Person", fullName(specialist?.name)],
     ["Holder", credential?.displayName],
     ["Credential", credential?.credentialNumber || employment?.credentialNumber || fact?.credentialNumber],
@@ -133,7 +143,9 @@ function about({ employment, credential, specialist, fact }) {
     ["Job", employment?.employmentId || fact?.employmentId],
     ["Days", employment && run(employment.firstDay, employment.lastDay)],
     ["Of fact", fact?.targetFactId],
-  ]);
+  ];
+  const isSaid = (label) => said.some(([other]) => other === label);
+  return terms({ class: "about" }, [...pairs.filter(([label]) => !isSaid(label)), ...said]);
 }
 
 function duplicates({ possibleDuplicates = [] }) {
@@ -161,12 +173,13 @@ async function affected({ method, message }, { specialistCount = 0 }) {
   return [element("h3", {}, "Who is affected"), element("ul", { class: "effects affected" }, rows, left > 0 ? element("li", {}, `And ${left} more.`) : "")];
 }
 
-// A form and the place of its outcome, under a heading.
-function ask(next, title, fields, submit, command) {
+// A form and the place of its outcome, under a heading. `about` has what the form is about, as pairs of label and text.
+function ask(next, title, fields, submit, command, about = []) {
   const outcome = element("div", { class: "next", hidden: true });
-  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message) => propose(outcome, { title, ...command(message), refused: asked.refused }), () => withdraw(outcome));
+  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message, said) => propose(outcome, { title, ...command(message), said: [...about, ...said], refused: asked.refused }), () => withdraw(outcome));
   fill(next, element("h3", {}, title), asked.element, outcome);
   asked.element.querySelector("input").focus();
+  bringIntoView(next);
 }
 
 // Asks how the days of a job should have been reported.
@@ -178,17 +191,18 @@ export function correct(next, { employmentId, firstDay, lastDay }) {
   ask(next, "Correct the days", fields, "See what this changes", (days) => ({ method: "EmploymentService/CorrectEmployment", message: { employmentId, ...days } }));
 }
 
-// Asks why a fact was a mistake. For all days it then counts as never reported.
-export function takeBack(next, factId) {
+// Asks why a fact was a mistake. For all days it then counts as never reported. `what` says what the fact is, if that is
+// not shown already.
+export function takeBack(next, factId, what) {
   const fields = [{ name: "reason", label: "Why was it a mistake?", hint: "write nothing about anyone's health", required: true, wide: true, capitals: "sentences" }];
-  ask(next, "Take it back", fields, "See what this changes", (said) => ({ method: "RecordService/RetractFact", message: { factId, ...said } }));
+  ask(next, "Take it back", fields, "See what this changes", (said) => ({ method: "RecordService/RetractFact", message: { factId, ...said } }), [["Taken back", what]]);
 }
 
-// Asks for the last day of a period that a fact opened.
-export function endPeriod(next, factId) {
+// Asks for the last day of a period that a fact opened. `what` says what it is.
+export function endPeriod(next, factId, what) {
   const fields = [
     { name: "lastDay", label: "Last day", type: "date", required: true },
     { name: "reason", label: "Reason", hint: "write nothing about anyone's health", required: true, capitals: "sentences" },
   ];
-  ask(next, "End it", fields, "See what this changes", (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }));
+  ask(next, "End it", fields, "See what this changes", (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }), [["Ended", what]]);
 }

@@ -5,13 +5,13 @@ import { byId, element, fill } from "./dom.js";
 import * as people from "./people.js";
 import * as record from "./record.js";
 import * as statistics from "./statistics.js";
-import { showReview, showTerms } from "./watch.js";
+import * as watch from "./watch.js";
 
 const PARTS = {
   people: (place) => people.show(place, evaluate),
-  review: showReview,
+  review: watch.showReview,
   application: application.show,
-  terms: showTerms,
+  terms: watch.showTerms,
   statistics: statistics.show,
 };
 
@@ -63,4 +63,5 @@ export function clear() {
 export function forget() {
   clear();
   record.forget();
+  watch.forget();
 }

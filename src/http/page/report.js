@@ -9,7 +9,7 @@ import * as record from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
-const PERSON = { name: "person", label: "Credential number", hint: "or the person's id, SP-…", required: true, capitals: "characters" };
+const PERSON = { name: "person", label: "Credential number", hint: "or the person's id, SP-…", required: true, capitals: "characters", named: true, finds: ["credential", "specialist", "employment"] };
 
 const REASONS = [
   ["EMPLOYMENT_END_REASON_RESIGNED", "The person resigned"],
@@ -22,12 +22,12 @@ const REASONS = [
 const STARTED = {
   fields: [
     PERSON,
-    { name: "familyName", label: "Family name", hint: "to check the number" },
-    { name: "birthDate", label: "Birth date", hint: "needed for somebody new to you", type: "date" },
+    { name: "familyName", label: "Family name", hint: "needed with the number of somebody new to you", named: true },
+    { name: "birthDate", label: "Birth date", hint: "needed for somebody new to you", type: "date", named: true },
     { name: "firstDay", label: "First day of work", type: "date", required: true },
     { name: "lastDay", label: "Last day of work", hint: "empty: open", type: "date" },
     { name: "position", label: "Position", hint: "optional", capitals: "sentences" },
-    { name: "providerId", label: "Employer", hint: "its id", needs: "EmploymentService/TransferEmployments", required: true },
+    { name: "providerId", label: "Employer", hint: "its id", needs: "EmploymentService/TransferEmployments", required: true, named: true, list: "providers", finds: ["provider"] },
     { name: "supervised", label: "A mental health professional supervises the work", type: "flag" },
   ],
   command: (said) => ({ title: "Start of a job", method: "EmploymentService/ReportEmploymentStart", message: named(said, "specialistId"), beside: notes }),
@@ -39,7 +39,7 @@ const ENDED = {
     { name: "lastDay", label: "Last day of work", hint: "still a day of work", type: "date", required: true },
     { name: "reason", label: "Why did it end?", type: "choice", choices: REASONS, required: true },
   ],
-  command: (said) => ({ title: "End of a job", method: "EmploymentService/ReportEmploymentEnd", message: named(said, "employmentId"), beside: notes, explain: (error) => severalJobs(error, said) }),
+  command: (said) => ({ title: "End of a job", method: "EmploymentService/ReportEmploymentEnd", message: named(said, "employmentId"), beside: notes, explain: (error, command) => severalJobs(error, said, command) }),
 };
 
 const WRONG = { fields: [PERSON] };
@@ -84,9 +84,9 @@ function choose() {
   const [{ fields, command }, submit] = WAYS[ways().find((radio) => radio.checked).value];
   const shown = fields.filter(({ needs }) => !needs || may(needs)).map((field) => (field.name === "person" ? { ...field, value: typed } : field));
   const outcome = byId("report-outcome");
-  const act = (said) => {
-    if (command) record.propose(outcome, { ...command(said), refused: (error) => made.refused(asTyped(error)) });
-    else showReports(outcome, said.person, made);
+  const act = (message, said) => {
+    if (command) record.propose(outcome, { ...command(message), said, refused: (error) => made.refused(asTyped(error)) });
+    else showReports(outcome, message.person, made);
   };
   const made = form("report-form", shown, submit, act, () => record.withdraw(outcome));
   fill(byId("report-asked"), made.element);
@@ -95,7 +95,7 @@ function choose() {
 // A refusal with the faults beside the one input that names a person or a job.
 function asTyped(error) {
   const fields = (error.fields ?? []).map((it) => (/^(credential_number|specialist_id|employment_id|person|job)$/.test(it.field) ? { ...it, field: "person" } : it));
-  return { code: error.code, fields };
+  return { ...error, message: error.message, fields };
 }
 
 // What to know beside what a report changes: a day to come, and a job that is open already.
@@ -112,10 +112,10 @@ async function notes({ message, method }, { employment }) {
 }
 
 // The open jobs of somebody, if there are several: one of them is chosen.
-async function severalJobs({ reason }, said) {
+async function severalJobs({ reason }, typed, { said }) {
   if (reason !== "EMPLOYMENT_AMBIGUOUS") return "";
-  const { employments = [] } = await call("EmploymentService/ListEmployments", { credentialNumber: said.person });
-  const choose = (job) => record.propose(byId("report-outcome"), ENDED.command({ ...said, person: job.employmentId }));
+  const { employments = [] } = await call("EmploymentService/ListEmployments", { credentialNumber: typed.person });
+  const choose = (job) => record.propose(byId("report-outcome"), { ...ENDED.command({ ...typed, person: job.employmentId }), said });
   return employments
     .filter((job) => !job.lastDay)
     .map((job) => element("p", {}, button(`End ${job.employmentId}`, { class: "quiet" }, () => choose(job)), ` with ${job.providerId}, ${run(job.firstDay)}${job.position ? `, ${job.position}` : ""}`));

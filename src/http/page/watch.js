@@ -7,11 +7,21 @@ import { form } from "./form.js";
 import { openHistory } from "./people.js";
 import { takeBack } from "./record.js";
 import { call, may } from "./registry.js";
-import * as trouble from "./trouble.js";
+import { within } from "./trouble.js";
+import { unfolding } from "./unfold.js";
 import words from "./words.js";
 
 const PAGE = 1000;
 const SOON = [["30", "30 days"], ["60", "60 days"], ["90", "90 days"], ["180", "180 days"], ["365", "a year"]];
+
+// The facts that were looked at. The registry has no place for it.
+const lookedAt = new Set();
+
+const ASIDE = "A tick helps you through the list. It stays in this window until you leave it: the registry does not record it.";
+
+export function forget() {
+  lookedAt.clear();
+}
 
 // Gives every entry of a list to `take`, with the answer of its page.
 async function all(method, name, asked, take) {
@@ -23,29 +33,60 @@ async function all(method, name, asked, take) {
   } while (pageToken);
 }
 
-// Shows the facts that should be reviewed, the latest first.
+// Shows the facts that should be reviewed, the latest first, and again after something was recorded here.
 export async function showReview(place) {
-  const card = element("div", { class: "card", tabindex: -1 }, element("p", { role: "status" }, "The registry looks for facts to review."));
+  const heading = element("h2");
+  const trouble = element("div");
+  const { element: made, show, under } = unfolding("Facts to review", "history", ["Recorded", "Why", "What to do"]);
+  const card = element("div", { class: "card" }, element("p", { role: "status" }, "The registry looks for facts to review."));
+  const listed = new Set();
+  let items = [];
+  const count = () => {
+    const open = items.filter((item) => !item.retracted && !lookedAt.has(item.factId)).length;
+    const rest = items.length - open;
+    fill(heading, open === 1 ? "1 fact needs a look" : `${open || "No"} facts need a look`, rest > 0 ? `, ${rest} looked at` : "");
+  };
+  const refresh = async () => {
+    items = await toReview(listed);
+    count();
+    show(items.map((item) => ({ key: item.factId, cells: review(item, { under, count }) })));
+  };
   fill(place, card);
   try {
-    const items = [];
-    await all("RecordService/ListReviewItems", "reviewItems", {}, (item) => item.retracted || items.unshift(item));
-    const next = element("div", { class: "next" });
-    const count = items.length === 1 ? "1 fact needs a look" : `${items.length || "No"} facts need a look`;
-    fill(card, element("h2", {}, count), items.length > 0 ? table("Facts to review", "history", ["Recorded", "Why", "What to do"], items.map((item) => review(item, next))) : "", next);
+    await refresh();
+    fill(card, heading, trouble, items.length > 0 ? [element("p", { class: "aside" }, ASIDE), made] : "");
+    made.addEventListener("recorded", () => refresh().catch((error) => within(trouble, error)));
   } catch (error) {
-    trouble.within(card, error);
+    within(card, error);
   }
 }
 
-function review({ reason, factId, revision, recordedAt, caller, people = [], specialistCount }, next) {
+// The facts to review, the latest first: those that are not taken back, and those that were `listed` before.
+async function toReview(listed) {
+  const items = [];
+  await all("RecordService/ListReviewItems", "reviewItems", {}, (item) => (!item.retracted || listed.has(item.factId)) && items.unshift(item));
+  for (const { factId } of items) listed.add(factId);
+  return items;
+}
+
+function review({ reason, factId, revision, recordedAt, caller, people = [], specialistCount, retracted }, { under, count }) {
   const more = specialistCount - people.length;
-  const named = people.map((it) => element("li", {}, button(`${it.displayName || it.specialistId}${it.credentialNumber ? `, ${it.credentialNumber}` : ""}`, { class: "link" }, () => openHistory(next, it.specialistId))));
+  const named = people.map((it) => element("li", {}, button(`${it.displayName || it.specialistId}${it.credentialNumber ? `, ${it.credentialNumber}` : ""}`, { class: "link" }, (event) => openHistory(under(event), it.specialistId))));
   return [
     [momentInWords(recordedAt), element("span", { class: "citation" }, `revision ${revision}, ${caller}`)],
     [`${capital(words.reviews[reason] ?? reason)}.`, element("ul", { class: "effects" }, named, more > 0 ? element("li", {}, `And ${more} more.`) : "")],
-    element("div", { class: "acts" }, may("RecordService/RetractFact") ? button("Take back", { class: "quiet", "aria-label": `Take back ${factId}` }, () => takeBack(next, factId)) : ""),
+    retracted ? "Taken back" : element("div", { class: "acts" }, tick(factId, count), may("RecordService/RetractFact") ? button("Take back", { class: "quiet", "aria-label": `Take back ${factId}` }, (event) => takeBack(under(event), factId)) : ""),
   ];
+}
+
+// A box for a fact that was looked at.
+function tick(factId, count) {
+  const box = element("input", { type: "checkbox", checked: lookedAt.has(factId) });
+  box.addEventListener("change", () => {
+    box.checked ? lookedAt.add(factId) : lookedAt.delete(factId);
+    count();
+  });
+  return element("label", { class: "tick" }, box, " Looked at");
 }
 
 // Shows whose term ends soon, the first to end first.
@@ -78,6 +119,6 @@ async function terms(place, days) {
     fill(place, heading, rows.length > 0 ? table("Terms that end", "history", ["Term to", "Holder", "Standing"], rows) : "");
     heading.focus();
   } catch (error) {
-    trouble.within(place, error);
+    within(place, error);
   }
 }
