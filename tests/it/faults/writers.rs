@@ -34,8 +34,8 @@ pub fn reason(status: &Status) -> String {
 }
 
 impl Writers {
-    /// Starts writers. Each sends a request until it is accepted, and then the next one. Requests with unknown outcome
-    /// are not sent again.
+    /// Starts writers. Each sends a request until it is accepted, or its outcome is unknown, and then the next one. It
+    /// ends when it is cut off.
     pub fn start(client: &Client, count: usize) -> Writers {
         let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let working = (0..count).map(|_| {
@@ -88,7 +88,10 @@ async fn write(client: &Client, stop: &AtomicBool) -> (Sent, bool) {
                 let is_cut_off = status.code() == Code::Unavailable || status.details().is_empty();
                 assert!(is_known || is_cut_off, "{status:?}");
                 if !is_known {
-                    return (sent, false);
+                    // The answer alone was refused: it names people, and the audit's file is on the same disk. What was
+                    // sent may be on record, and the service goes on.
+                    let goes_on = sent.refused.last().unwrap() == "AUDIT_UNAVAILABLE";
+                    return (sent, goes_on);
                 }
                 if stop.load(Ordering::Relaxed) {
                     break;
