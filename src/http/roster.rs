@@ -99,6 +99,13 @@ impl Readers {
     }
 }
 
+impl Reader {
+    /// Waits for the end of the process, at most until the deadline. It has its place and its turn until then.
+    async fn end(mut self, deadline: Instant) {
+        drop(timeout_at(deadline, self.child.wait()).await);
+    }
+}
+
 impl Turn {
     fn of(clients: &Arc<Mutex<HashSet<String>>>, client: &str) -> Result<Turn, Status> {
         if clients.lock().unwrap_or_else(PoisonError::into_inner).insert(client.to_owned()) {
@@ -155,9 +162,9 @@ async fn rows(
         let begun = first_line(&mut output).await?;
         Ok((reader, output, begun))
     };
-    let (mut reader, output, begun) = timeout_at(deadline, read).await.unwrap_or_else(|_| Err(too_slow()))?;
+    let (reader, output, begun) = timeout_at(deadline, read).await.unwrap_or_else(|_| Err(too_slow()))?;
     // The time is over also for a caller that does not read what it gets.
-    drop(tokio::spawn(async move { drop(timeout_at(deadline, reader.child.wait()).await) }));
+    drop(tokio::spawn(reader.end(deadline)));
     Ok(passed_on(begun, output, place))
 }
 

@@ -4,11 +4,11 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::http1::{Answer, received};
-use crate::harness::{Process, TODAY, block_until, files_below};
+use crate::harness::{Process, TODAY, block_until, files_below, soon};
 use crate::lists::workbook::{Put, Sheet, packed, parts, workbook};
 
 const LIST: &str = "First Name,Last Name,Cert #\nAnn,Quillfeather,CPS-DTMK-QJA9-B\nBo,Roe,pending\n";
@@ -215,6 +215,24 @@ async fn a_client_has_one_list_at_a_time_and_all_have_two() {
     assert_eq!(waiting.await.status, 200);
     drop(second);
     block_until("the end of the readers", || readers(&registry) == 0);
+    registry.process.stop();
+}
+
+#[tokio::test]
+async fn a_list_is_being_read_until_its_caller_has_the_rows() {
+    let registry = started(&[]);
+    let list = format!("Cert #,Remark\n{}", format!(",{}\n", "x".repeat(100_000)).repeat(80));
+    let request = [head(&registry, &["x-dev-caller: payer"], list.len()).as_bytes(), list.as_bytes()].concat();
+    let mut first = begin(&registry, &request).await;
+    let mut begun = [0; 12];
+    soon("the beginning of the rows", first.read_exact(&mut begun)).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200");
+    // The rest is more than the connection holds.
+    assert_eq!(readers(&registry), 1);
+    let refused = send(&registry, &["x-dev-caller: payer"], LIST.as_bytes()).await;
+    assert!(refused.status == 429 && refused.body.contains("a list of this client is being read"), "{}", refused.body);
+    drop(first);
+    block_until("the end of the reader", || readers(&registry) == 0);
     registry.process.stop();
 }
 
