@@ -46,10 +46,18 @@ fn a_build_without_workbooks_asks_for_csv() {
 #[cfg(not(feature = "traces"))]
 #[test]
 fn a_build_without_traces_does_not_start_where_traces_are_asked_for() {
+    use super::harness::Process;
+
     let scratch = tempfile::tempdir().unwrap();
     let serve = ["serve", "--dev", "--no-sample", "--today", TODAY, "--data-dir", text(scratch.path())];
     for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
         refused("traces", 2, &serve, &[(name, "http://127.0.0.1:4317")]);
+    }
+    for off in ["OTEL_SDK_DISABLED=true", "OTEL_TRACES_EXPORTER=none"] {
+        let under = ["env", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317", off].map(str::to_owned);
+        let started = Process::spawn_under(&under, scratch.path(), TODAY, &[]);
+        started.listening();
+        started.stop();
     }
 }
 

@@ -2,10 +2,8 @@
 
 use jiff::Timestamp;
 
+use super::asked::Environment;
 use super::{Ended, TracesError};
-
-/// The variables that ask for traces.
-const ASKING: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// Where spans go: in this build, nowhere.
 #[derive(Clone, Debug)]
@@ -17,9 +15,9 @@ pub enum TracesThread {}
 impl Traces {
     /// Refuses if the environment of the process names a collector.
     pub fn start(_: fn() -> Timestamp) -> Result<Option<(Traces, TracesThread)>, TracesError> {
-        match ASKING.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
+        match Environment(|name: &str| std::env::var(name).ok()).collector() {
             None => Ok(None),
-            Some(name) => Err(TracesError(format!(
+            Some((name, _)) => Err(TracesError(format!(
                 "{name} is set, and this build sends none: unset it, or build the program with `--features full`, or \
                  `--features traces`"
             ))),

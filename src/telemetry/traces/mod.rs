@@ -7,6 +7,7 @@
 
 #[cfg(not(feature = "traces"))]
 mod absent;
+mod asked;
 #[cfg(feature = "traces")]
 mod sending;
 #[cfg(feature = "traces")]
