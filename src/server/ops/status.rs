@@ -10,6 +10,7 @@ use http::{HeaderName, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{DataDisk, Ops};
+use crate::domain::id::Revision;
 use crate::http::escaped;
 use crate::registry::{LogReport, Registry, Report, clock};
 use crate::server::build::commit;
@@ -110,10 +111,8 @@ impl Ops {
             let usage = running.audit.usage();
             facts.add("Audit of reads", Some(format!("{} of {}", size(usage.used()), size(usage.limit()))));
         }
-        let copied = |note: BackupNote| {
-            let missing = report.map_or(0, |report| report.head.0.saturating_sub(note.head.0));
-            format!("{}, up to revision {}; {missing} records since", ago(note.taken_at, now), note.head.0)
-        };
+        let head = report.map(|report| report.head);
+        let copied = |note: BackupNote| copied(&note, head, now);
         let backup = BackupNote::read(&self.disks.data_dir).map_or("none is known".to_owned(), copied);
         facts.add("Last backup", Some(backup));
         facts.add("Copy that follows the log", BackupNote::read_shipped(&self.disks.data_dir).map(copied));
@@ -165,7 +164,7 @@ fn record(report: Option<&Report>) -> String {
     let mut facts = Facts::new();
     facts.add("Head", Some(format!("revision {}", report.head.0)));
     facts.add("Epoch", report.epoch.map(|epoch| epoch.to_string()));
-    facts.add("Latest signed checkpoint", Some(format!("revision {}", report.checkpoint.0)));
+    facts.add("Latest signed checkpoint", Some(signed(report.checkpoint)));
     facts.add("Open day", Some(report.open_day.to_string()));
     let (waiting, places) = report.queue;
     facts.add("Commands that wait", Some(format!("{waiting} of {places}")));
@@ -173,6 +172,20 @@ fn record(report: Option<&Report>) -> String {
     let scrubbed = report.scrub.last_success.map_or("no pass since the start".to_owned(), |at| at.to_string());
     facts.add("Last good scrub", Some(scrubbed));
     facts.section("record", "Record")
+}
+
+/// The revision of the latest signed checkpoint, in words.
+fn signed(checkpoint: Revision) -> String {
+    if checkpoint == Revision::ZERO { "none".to_owned() } else { format!("revision {}", checkpoint.0) }
+}
+
+/// What a copy of the log has, in words, and what it lacks if the head is known.
+fn copied(note: &BackupNote, head: Option<Revision>, now: Timestamp) -> String {
+    let has = format!("{}, up to revision {}", ago(note.taken_at, now), note.head.0);
+    match head {
+        Some(head) => format!("{has}; {} records since", head.0.saturating_sub(note.head.0)),
+        None => has,
+    }
 }
 
 fn shared_log(log: &LogReport) -> String {
@@ -275,6 +288,16 @@ mod tests {
         assert_eq!(ago(now, then), "0 s ago");
         assert_eq!(until(now, then), "2026-03-01 00:00 UTC, in 1 day 1 h");
         assert_eq!(until(then, now), "expired on 2026-02-27 23:00 UTC");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_shown_as_nothing() {
+        assert_eq!(signed(Revision::ZERO), "none");
+        assert_eq!(signed(Revision(7)), "revision 7");
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let note = BackupNote { taken_at: now, head: Revision(5) };
+        assert_eq!(copied(&note, None, now), "0 s ago, up to revision 5");
+        assert_eq!(copied(&note, Some(Revision(7)), now), "0 s ago, up to revision 5; 2 records since");
     }
 
     #[test]
