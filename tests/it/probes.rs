@@ -3,7 +3,7 @@
 use cpss_registry::telemetry::checks::Check;
 
 use super::harness::ops::{get, get_as};
-use super::harness::{Process, TODAY, until};
+use super::harness::{Process, TODAY, read, until};
 use super::tls::tls_server::{TlsServer, question};
 
 /// More than any disk has.
@@ -73,6 +73,18 @@ async fn the_status_page_says_what_works_and_names_no_client() {
         assert!(page.contains(&format!("<th scope=\"row\">{fact}</th>")), "{fact}: {page}");
     }
     assert!(page.contains("<td>none is known</td>"), "{page}");
+    // That all checks pass does not mean that there is a backup, so the page says what watches it.
+    let (alerts, runbook) = (read("deploy/alerts.yaml"), read("deploy/docs/runbook.md"));
+    let (_, watching) = page.split_once("<td>no check fails; the alerts ").unwrap();
+    let named = watching.split(|c: char| !c.is_alphanumeric()).filter(|word| word.starts_with("Cpss"));
+    let named: Vec<&str> = named.collect();
+    assert_eq!(named, ["CpssBackupTooOld", "CpssShipBehind"]);
+    for alert in named {
+        assert!(
+            alerts.contains(&format!("- alert: {alert}\n")) && runbook.contains(&format!("\n## {alert}\n")),
+            "{alert}"
+        );
+    }
     assert!(!page.contains("registrar") && !page.contains("<script"), "{page}");
     assert_eq!(get(ops, "/status.css").await.0, "HTTP/1.1 200 OK");
 }

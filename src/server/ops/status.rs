@@ -24,6 +24,9 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-
 /// The description of every check, and what to do if it fails.
 const PROBES_PAGE: &str = "deploy/docs/probes.md";
 
+/// What tells an operator that a backup or a copy is too old, since no check does.
+const COPIES_ALERTS: &str = "no check fails; the alerts CpssBackupTooOld and CpssShipBehind fire";
+
 /// A response: its headers and its body.
 type Page = (StatusCode, [(HeaderName, &'static str); 5], String);
 
@@ -116,6 +119,7 @@ impl Ops {
         let backup = BackupNote::read(&self.disks.data_dir).map_or("none is known".to_owned(), copied);
         facts.add("Last backup", Some(backup));
         facts.add("Copy that follows the log", BackupNote::read_shipped(&self.disks.data_dir).map(copied));
+        facts.add("If a backup or a copy is too old", Some(COPIES_ALERTS.to_owned()));
         facts.section("disks", "Disks and copies")
     }
 

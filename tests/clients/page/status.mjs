@@ -5,7 +5,7 @@ import { barriers, check, fits, open, says } from "./browser.mjs";
 async function look({ browser, ops, axe, pictures }, name, options) {
   const { tab, requests, sound } = await open(browser, ops, { path: "/status", ...options });
   await says(tab, "h1", /^All checks pass\.$/);
-  await says(tab, "main", /writes\s+Commands are recorded\s+passes[\s\S]*Head\s+revision \d+[\s\S]*Last backup\s+none is known[\s\S]*Certificate of the server\s+\d{4}-\d\d-\d\d/);
+  await says(tab, "main", /writes\s+Commands are recorded\s+passes[\s\S]*Head\s+revision \d+[\s\S]*Last backup\s+none is known[\s\S]*no check fails; the alerts CpssBackupTooOld[\s\S]*Certificate of the server\s+\d{4}-\d\d-\d\d/);
   const shown = await tab.$eval("body", (body) => body.innerText);
   check(!/-desk|\bhr\b/.test(shown), "no client is named");
   await fits(tab, name);
