@@ -23,8 +23,9 @@ pub(super) fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts
     Ok(())
 }
 
-/// Opens the log and the index. If the log has a record of a redaction, and they still have what it removes, they are
-/// rewritten first: the command was interrupted, or another process recorded it in a shared log.
+/// Opens the log and the index. If the log has a record of a redaction, what it removes is removed first from what lies
+/// beside the log: what was set aside, and the archives that an interrupted restore left. If the log and the index still
+/// have some of it, they are rewritten: the command was interrupted, or another process recorded it in a shared log.
 pub(super) fn open_redacted(
     engine: &dyn LogEngine,
     directory: &DataDir,
@@ -36,7 +37,7 @@ pub(super) fn open_redacted(
         let index = open_index(&directory.index(), options, &*log, progress)?;
         let on_record = redaction::on_record(&index).map_err(RedactionError::from)?;
         let pending = redaction::pending(&index, &on_record).map_err(RedactionError::from)?;
-        redaction::apply_beside_log(directory.root(), &on_record, &pending)?;
+        redaction::apply_beside_log(directory.root(), &on_record, !pending.is_empty())?;
         Ok((log, index, pending))
     };
     let (mut log, index, pending) = open()?;

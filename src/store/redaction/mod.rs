@@ -14,7 +14,7 @@ use super::data_dir::{DataDirError, UNPACKED, disk, paths_in, remove, sync_direc
 use super::index::{Index, IndexError, View as _, clean_shutdown};
 use super::log::{LogEngine, UpgradeError};
 use super::record::{self, Undecodable};
-use crate::domain::fact::{Fact, Recorded, RegistryFact};
+use crate::domain::fact::{Fact, RegistryFact};
 use crate::domain::id::{Revision, SpecialistId};
 
 /// For each person, the last record that redacts it.
@@ -44,8 +44,7 @@ pub(super) fn pending(index: &Index, on_record: &Redactions) -> Result<Redaction
     for (person, before) in on_record {
         let facts = index.specialist_facts(*person)?;
         let mut earlier = facts.iter().take_while(|recorded| recorded.id.revision < *before);
-        let is_personal = |fact: &Fact, recorded: &Recorded<_>| record::is_personal(&recorded.with(fact));
-        if earlier.any(|recorded| is_personal(&Fact::Specialist(*person, recorded.fact.clone()), recorded)) {
+        if earlier.any(|it| record::is_personal(&it.with(&Fact::Specialist(*person, it.fact.clone())))) {
             pending.insert(*person, *before);
         }
     }
@@ -78,16 +77,17 @@ pub(super) fn redact_record(
 }
 
 /// Removes what the redactions on record remove from what lies beside the log. It comes first: the index may be folded
-/// from a log that was redacted, and does not tell any more then that something is left.
+/// from a log that was redacted, and does not tell any more then that something is left. `is_pending`: the index still
+/// has something that they remove.
 pub(super) fn apply_beside_log(
     data_dir: &Path,
     on_record: &Redactions,
-    pending: &Redactions,
+    is_pending: bool,
 ) -> Result<(), RedactionError> {
     if on_record.is_empty() {
         return Ok(());
     }
-    set_aside::redact(data_dir, on_record, pending)?;
+    set_aside::redact(data_dir, on_record, is_pending)?;
     // A restore that was killed at its very end may have left its archives.
     let unpacked = data_dir.join(UNPACKED);
     Ok(remove(&unpacked).map_err(disk("removed", &unpacked))?)

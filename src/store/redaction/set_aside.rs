@@ -21,7 +21,7 @@ const NOTE: &str = "redacted";
 ///
 /// The records that the log kept have the same revisions here. The others are of another history: a redaction that was
 /// recorded after the log was set aside removes what they have about the person, whatever their revisions.
-pub(super) fn redact(data_dir: &Path, on_record: &Redactions, pending: &Redactions) -> Result<(), RedactionError> {
+pub(super) fn redact(data_dir: &Path, on_record: &Redactions, is_pending: bool) -> Result<(), RedactionError> {
     for directory in all_set_aside(data_dir)? {
         let note = note_of(on_record);
         if fs::read_to_string(directory.join(NOTE)).is_ok_and(|noted| noted == note) {
@@ -31,7 +31,7 @@ pub(super) fn redact(data_dir: &Path, on_record: &Redactions, pending: &Redactio
         let before = |at: Revision| if at > kept { Revision::LATEST } else { at };
         let redactions: Redactions = on_record.iter().map(|(person, at)| (*person, before(*at))).collect();
         // Earlier redactions were completed while every part could be read.
-        let is_suspect = !pending.is_empty() || on_record.values().any(|at| *at > kept);
+        let is_suspect = is_pending || on_record.values().any(|at| *at > kept);
         redact_directory(&directory, &redactions, is_suspect)?;
         // Without the note, the next start does this again.
         drop(write_durably(&directory.join(NOTE), note.as_bytes(), 0o600));
