@@ -8,16 +8,15 @@ use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
 
-use super::denied::Denied;
 use super::leaving::TrackedCall;
-use super::{Admission, refuse_dev_metadata, refuse_large};
+use super::{Admission, Refusal};
 use crate::auth::memory::Held;
 use crate::auth::peer::Peer;
 use crate::auth::quotas::Permit;
 use crate::auth::{Caller, PACKAGE};
-use crate::surface::limits::{CallsUnderWay, STREAM_BYTES, UnderWay, refused};
-use crate::surface::status;
-use crate::telemetry::audit::{Audit, Client};
+use crate::surface::limits::{CallsUnderWay, STREAM_BYTES, UnderWay, counted, counted_as_large};
+use crate::surface::redaction::CallContext;
+use crate::telemetry::audit::Audit;
 
 /// The method that asks about the people on a list.
 const ASKS: &str = "VerificationService/BatchVerifyCredentials";
@@ -53,26 +52,16 @@ impl ListRequest {
 
     /// Admits the request, or refuses it as a call would be refused.
     pub(crate) async fn admit(&mut self, request: &Request<()>) -> Result<ListPlace, Status> {
-        let (admission, headers) = (&self.admission, request.headers());
-        let caller = admission.caller(request, &mut self.tracked)?;
-        self.tracked.client = Some(Arc::clone(&caller) as Arc<dyn Client>);
-        let headers_bytes = refuse_large(headers)?;
-        if !admission.identities.is_dev() {
-            refuse_dev_metadata(headers)?;
-        }
-        let method = crate::auth::method(&format!("/{PACKAGE}.{ASKS}")).ok_or_else(status::no_such_method)?;
-        if method.right(&caller.role).is_none() {
-            let denied = Denied { caller, method, request_id: self.tracked.request_id };
-            return Err(admission.deny(&self.audit, denied).await);
-        }
+        let admission = &self.admission;
+        let method = crate::auth::method(&format!("/{PACKAGE}.{ASKS}"));
+        let CallContext { caller, headers_bytes, .. } = match admission.context(request, &mut self.tracked, method) {
+            Ok(context) => context,
+            Err(Refusal::Other(refusal)) => return Err(refusal),
+            Err(Refusal::Role(denied)) => return Err(admission.deny(&self.audit, denied).await),
+        };
         let peer: Option<&Peer> = request.extensions().get();
-        if let Some(peer) = peer {
-            peer.admit(&admission.shares, &caller.client).map_err(refused)?;
-        }
-        let share = admission.shares.of(&caller.client);
-        share.call().map_err(refused)?;
-        let permit = share.large().map_err(refused)?;
-        let held = share.hold(STREAM_BYTES + headers_bytes).map_err(refused)?;
+        let share = counted(&admission.shares, peer, &caller)?;
+        let (permit, held) = counted_as_large(&share, STREAM_BYTES + headers_bytes)?;
         let under_way = UnderWay::new(&self.calls, peer.cloned(), true);
         let longest = admission.shares.limits().longest_call;
         Ok(ListPlace { caller, longest, under_way, _permit: permit, _held: held })

@@ -32,7 +32,7 @@ use super::request_id::RequestIds;
 use super::status;
 use crate::auth::peer::{Certificate, Peer};
 use crate::auth::quotas::Quotas;
-use crate::auth::{Caller, DEV_CALLER, Identities};
+use crate::auth::{Caller, DEV_CALLER, Identities, Method};
 use crate::domain::day::Day;
 use crate::registry::Registry;
 use crate::telemetry::access::AccessLog;
@@ -238,35 +238,45 @@ impl Admission {
         TrackedCall::new(self, request).leave_as(status);
     }
 
-    /// Returns the caller with its right, and the day to move to before the call is answered. Notes the caller.
+    /// Returns the caller with its right, and the day to move to before the call is answered.
     fn admit(&self, request: &Request<Body>, tracked: &mut TrackedCall) -> Result<(CallContext, Option<Day>), Refusal> {
-        let headers = request.headers();
-        let caller = self.caller(request, tracked)?;
-        tracked.client = Some(Arc::clone(&caller) as Arc<dyn Client>);
-        let headers_bytes = refuse_large(headers)?;
-        let method = tracked.method.ok_or_else(status::no_such_method)?;
-        let request_id = tracked.request_id;
-        let Some(right) = method.right(&caller.role) else {
-            return Err(Refusal::Role(Denied { caller, method, request_id }));
-        };
-        let context = CallContext { caller, right, method, request_id, headers_bytes };
-        if !self.identities.is_dev() {
-            refuse_dev_metadata(headers)?;
-            return Ok((context, None));
-        }
-        let day = headers.get(&DEV_TODAY).map(|day| day.to_str().unwrap_or_default().parse());
+        let method = tracked.method;
+        let context = self.context(request, tracked, method)?;
+        let day = request.headers().get(&DEV_TODAY).map(|day| day.to_str().unwrap_or_default().parse());
         let not_a_day = |_| status::invalid_field(DEV_TODAY.as_str(), "not a date of the form 2026-03-01");
         Ok((context, day.transpose().map_err(not_a_day)?))
     }
 
-    /// Identifies the caller. Who cannot be identified is counted.
+    /// Returns the caller with its right to call a method.
+    fn context<B>(
+        &self,
+        request: &Request<B>,
+        tracked: &mut TrackedCall,
+        method: Option<&'static Method>,
+    ) -> Result<CallContext, Refusal> {
+        let caller = self.caller(request, tracked)?;
+        let headers_bytes = refuse_large(request.headers())?;
+        let method = method.ok_or_else(status::no_such_method)?;
+        let request_id = tracked.request_id;
+        let Some(right) = method.right(&caller.role) else {
+            return Err(Refusal::Role(Denied { caller, method, request_id }));
+        };
+        if !self.identities.is_dev() {
+            refuse_dev_metadata(request.headers())?;
+        }
+        Ok(CallContext { caller, right, method, request_id, headers_bytes })
+    }
+
+    /// Identifies the caller, and notes it. Who cannot be identified is counted.
     fn caller<B>(&self, request: &Request<B>, tracked: &mut TrackedCall) -> Result<Arc<Caller>, Status> {
         let peer: Option<&Peer> = request.extensions().get();
-        self.identities.caller(request.headers(), peer, tracked.started).or_else(|nobody| {
+        let caller = self.identities.caller(request.headers(), peer, tracked.started).or_else(|nobody| {
             tracked.certificate = peer.and_then(Peer::certificate).and_then(Certificate::name).map(CertificateName::of);
             unauthenticated(&self.shares, peer)?;
             Err(status::unauthenticated(nobody.to_string()))
-        })
+        })?;
+        tracked.client = Some(Arc::clone(&caller) as Arc<dyn Client>);
+        Ok(caller)
     }
 
     /// Opens every day up to the given one.

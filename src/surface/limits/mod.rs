@@ -189,7 +189,7 @@ impl LimitsLayer {
     fn admit(&self, request: &Request<Body>) -> Result<Admitted, Status> {
         let extensions = request.extensions();
         let CallContext { caller, method, headers_bytes, .. } = extensions.get().ok_or_else(not_admitted)?;
-        let share = self.count(request, caller)?;
+        let share = counted(&self.shares, extensions.get(), caller)?;
         if method.is_large {
             let form = if method.streams { Form::Stream } else { Form::Large };
             let mut admitted = self.admit_large(request, caller, &share, (form, *headers_bytes))?;
@@ -203,16 +203,6 @@ impl LimitsLayer {
         Ok(Admitted { form: Form::Plain, must_answer: method.writes, permit: None, held, ends: None })
     }
 
-    /// Counts a call of a client, and its connection if that is new.
-    fn count(&self, request: &Request<Body>, caller: &Caller) -> Result<Arc<ClientQuota>, Status> {
-        if let Some(peer) = request.extensions().get::<Peer>() {
-            peer.admit(&self.shares, &caller.client).map_err(refused)?;
-        }
-        let share = self.shares.of(&caller.client);
-        share.call().map_err(refused)?;
-        Ok(share)
-    }
-
     /// Counts a call that may use much memory, or may last.
     fn admit_large(
         &self,
@@ -221,9 +211,8 @@ impl LimitsLayer {
         share: &ClientQuota,
         (form, headers_bytes): (Form, usize),
     ) -> Result<Admitted, Status> {
-        let permit = share.large().map_err(refused)?;
         let bytes = if form == Form::Stream { STREAM_BYTES } else { LARGE_CALL_BYTES };
-        let held = share.hold(bytes + headers_bytes).map_err(refused)?;
+        let (permit, held) = counted_as_large(share, bytes + headers_bytes)?;
         let shown = request.headers().get_all(AUTHORIZATION).iter().map(|value| (AUTHORIZATION, value.clone()));
         let check = CallerCheck {
             identities: self.identities.clone(),
@@ -267,10 +256,27 @@ impl LimitsLayer {
             unauthenticated(&self.shares, request.extensions().get())?;
             Err(status::unauthenticated(nobody.to_string()))
         })?;
-        let share = self.count(request, &caller)?;
+        let share = counted(&self.shares, request.extensions().get(), &caller)?;
         let admitted = self.admit_large(request, &caller, &share, (Form::Stream, ANY_HEADERS_BYTES))?;
         Ok(Admitted { ends: with_age(admitted.ends, request.extensions().get()), ..admitted })
     }
+}
+
+/// Counts a call of a client, and its connection if that is new. Returns the quota of the client.
+pub(super) fn counted(shares: &Quotas, peer: Option<&Peer>, caller: &Caller) -> Result<Arc<ClientQuota>, Status> {
+    if let Some(peer) = peer {
+        peer.admit(shares, &caller.client).map_err(refused)?;
+    }
+    let share = shares.of(&caller.client);
+    share.call().map_err(refused)?;
+    Ok(share)
+}
+
+/// Counts a call that may use much memory, or may last. Returns what it takes of the quota until both are dropped.
+pub(super) fn counted_as_large(share: &ClientQuota, bytes: usize) -> Result<(Permit, Held), Status> {
+    let permit = share.large().map_err(refused)?;
+    let held = share.hold(bytes).map_err(refused)?;
+    Ok((permit, held))
 }
 
 /// Counts an unauthenticated request, unless its connection is authenticated.

@@ -7,9 +7,11 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::http1::{Answer, received};
+use super::exchange::connect;
+use crate::harness::http1::{Answer, exchange, received, request};
 use crate::harness::{Process, TODAY, block_until, files_below, soon};
 use crate::lists::workbook::{Put, Sheet, packed, parts, workbook};
+use crate::tls::tls_server::TlsServer;
 
 const LIST: &str = "First Name,Last Name,Cert #\nAnn,Quillfeather,CPS-DTMK-QJA9-B\nBo,Roe,pending\n";
 const STAFF: &[Sheet] = &[(
@@ -153,6 +155,29 @@ async fn only_those_who_may_ask_about_people_send_lists() {
     });
     assert_eq!(audit.matches("\"verdict\":\"REFUSED\"").count(), 2, "{audit}");
     registry.process.stop();
+}
+
+#[tokio::test]
+async fn headers_of_a_development_server_are_refused_as_for_a_call() {
+    let place = TlsServer::start();
+    let token = place.add_client_with_token("chief", "certifier").await;
+    let certifier = format!("authorization: Bearer {token}");
+    let address = place.process.http();
+    let host = format!("localhost:{}", address.port());
+    let send = async |shown, header: &str| {
+        let headers = ["content-type: application/octet-stream", "x-dev-today: 2026-03-02", header];
+        let stream = connect(place.directory(), address, shown).await;
+        exchange(stream, &request("POST", "/page/roster", &host, &headers, LIST)).await
+    };
+    let refused = send(Some("registrar"), "accept: */*").await;
+    assert!(
+        refused.status == 400 && refused.body.contains("x-dev-today: only a development server"),
+        "{}",
+        refused.body
+    );
+    // Who may not send a list learns that, and it is in the audit.
+    let refused = send(None, &certifier).await;
+    assert!(refused.status == 403 && refused.body.contains("permission_denied"), "{}", refused.body);
 }
 
 #[tokio::test]
