@@ -2,6 +2,7 @@
 //! keys, and the checkpoint and hash tiles of the transparency log.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY};
@@ -55,19 +56,24 @@ pub(super) enum Content {
     Tile,
 }
 
-/// The bytes, and the limits of requests.
+/// The bytes, once somebody has asked for them, and the limits of requests.
 pub(super) struct Open {
-    /// The parts of the page, in the order of their list.
-    parts: Vec<Static>,
-    /// Its document for those whose connection identifies them.
-    identified: Static,
-    /// The reference, once somebody has asked for it.
-    made: OnceCell<Made>,
+    page: OnceCell<Page>,
+    reference: OnceCell<Made>,
     page_limit: DefaultDirectRateLimiter,
     reference_limit: DefaultDirectRateLimiter,
     tiles_limit: DefaultDirectRateLimiter,
 }
 
+/// The page for a person.
+struct Page {
+    /// Its parts, in the order of their list.
+    parts: Vec<Static>,
+    /// Its document for those whose connection identifies them.
+    identified: Static,
+}
+
+/// The reference of the contract.
 struct Made {
     reference: Static,
     document: Static,
@@ -86,19 +92,25 @@ struct Static {
 impl Open {
     pub(super) fn new() -> Open {
         let limit = |rate| RateLimiter::direct(Quota::per_second(rate));
+        Open {
+            page: OnceCell::new(),
+            reference: OnceCell::new(),
+            page_limit: limit(PAGE_PER_SECOND),
+            reference_limit: limit(REFERENCE_PER_SECOND),
+            tiles_limit: limit(TILES_PER_SECOND),
+        }
+    }
+}
+
+impl Page {
+    fn new() -> Page {
         let with_policy = |part| Static { policy: Some(HeaderValue::from_static(page::POLICY)), ..part };
         let part = |part: &Part| match part.path {
             page::DOCUMENT => with_policy(Static::of(part.media, page::served(part))),
             _ => Static::of(part.media, page::served(part)),
         };
-        Open {
-            parts: page::PARTS.iter().map(|it| part(it).packed()).collect(),
-            identified: with_policy(Static::of(page::HTML, page::identified())).packed(),
-            made: OnceCell::new(),
-            page_limit: limit(PAGE_PER_SECOND),
-            reference_limit: limit(REFERENCE_PER_SECOND),
-            tiles_limit: limit(TILES_PER_SECOND),
-        }
+        let parts = page::PARTS.iter().map(|it| part(it).packed()).collect();
+        Page { parts, identified: with_policy(Static::of(page::HTML, page::identified())).packed() }
     }
 
     /// A part of the page. Its document tells the browser whether to ask for a token.
@@ -146,9 +158,12 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
         return response;
     }
     let found = match content {
-        Content::Page(at) => open.part(at, is_identified(listener, request)),
-        Content::Reference => made(listener).await.map(|made| &made.reference),
-        Content::Document => made(listener).await.map(|made| &made.document),
+        Content::Page(at) => {
+            let page = made("page", &open.page, Page::new).await;
+            page.and_then(|page| page.part(at, is_identified(listener, request)))
+        }
+        Content::Reference => reference(listener).await.map(|made| &made.reference),
+        Content::Document => reference(listener).await.map(|made| &made.document),
         Content::Keys => {
             let keys = Static::of("application/jwk-set+json", listener.surface.public_keys());
             let mut response = keys.answer(request);
@@ -160,7 +175,7 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
     };
     match found {
         Some(found) => found.answer(request),
-        None => reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the reference was not made"),
+        None => reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made"),
     }
 }
 
@@ -197,23 +212,28 @@ fn granted(request: &Request<()>, media: &'static str, bytes: impl Into<Bytes>) 
     reply::whole(StatusCode::OK, media, bytes)
 }
 
-/// True if the connection says who calls, so that the page asks for no token: by a certificate, or because a development
-/// server takes any caller.
+/// True if the connection says who calls, so that the page asks for no token: by a certificate, or because a
+/// development server takes any caller.
 fn is_identified(listener: &HttpListener, request: &Request<()>) -> bool {
     let peer = request.extensions().get::<Peer>();
     listener.shared.origins.is_dev || peer.is_some_and(|peer| peer.certificate().is_some())
 }
 
-/// The reference. The first request makes it, on a thread where no call waits.
-async fn made(listener: &HttpListener) -> Option<&Made> {
-    let make = || async {
-        let shared = std::sync::Arc::clone(&listener.shared);
-        tokio::task::spawn_blocking(move || Made::of(Reference::of(&shared.contract))).await
-    };
-    let made = listener.shared.open.made.get_or_try_init(make).await;
+async fn reference(listener: &HttpListener) -> Option<&Made> {
+    let shared = Arc::clone(&listener.shared);
+    made("reference", &listener.shared.open.reference, move || Made::of(Reference::of(&shared.contract))).await
+}
+
+/// What is made once. The first request makes it, on a thread where no call waits.
+async fn made<'a, T: Send + 'static>(
+    what: &'static str,
+    cell: &'a OnceCell<T>,
+    make: impl FnOnce() -> T + Send + 'static,
+) -> Option<&'a T> {
+    let made = cell.get_or_try_init(|| tokio::task::spawn_blocking(make)).await;
     made.inspect_err(|error| {
         let error = error as &dyn std::error::Error;
-        tracing::error!(event = "reference_not_made", error, "the reference of the contract was not made");
+        tracing::error!(event = "page_not_made", what, error, "static bytes of the HTTP port could not be made");
     })
     .ok()
 }
