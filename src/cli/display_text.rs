@@ -108,7 +108,8 @@ pub fn moment(time: prost_types::Timestamp) -> String {
     Timestamp::new(time.seconds, time.nanos).map(instant).unwrap_or_default()
 }
 
-/// An instant of the contract with the whole fraction of its second, so that `--known-at` takes it for the same instant.
+/// An instant of the contract with the whole fraction of its second, so that `--known-at` takes it for the same
+/// instant.
 pub fn exact_moment(time: prost_types::Timestamp) -> String {
     let exact = |instant: Timestamp| {
         let local = instant.in_tz("America/Chicago");

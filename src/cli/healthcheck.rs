@@ -24,8 +24,8 @@ pub struct Healthcheck {
     /// The server's address for health checks [default: the server of --profile, else http://127.0.0.1:9090]
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
-    /// Check the server of this profile, with its credentials; NAME stands for ~/.config/cpss-registry/NAME.toml. A probe
-    /// must not depend on its user, so no profile is used unless it is named
+    /// Check the server of this profile, with its credentials; NAME stands for ~/.config/cpss-registry/NAME.toml. A
+    /// probe must not depend on its user, so no profile is used unless it is named
     #[arg(long, value_name = "NAME|FILE.toml")]
     profile: Option<String>,
     #[command(flatten)]

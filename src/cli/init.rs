@@ -50,7 +50,8 @@ pub struct Init {
     /// Give the client a token instead of a certificate
     #[arg(long, requires = "client")]
     token: bool,
-    /// Renew the certificate of the server, or the certificate or token of the client; a running server loads it by itself
+    /// Renew the certificate of the server, or the certificate or token of the client; a running server loads it by
+    /// itself
     #[arg(long, conflicts_with_all = ["role", "host"])]
     renew: bool,
     /// Revoke the certificate of this client: the one in DIR/NAME.crt, so revoke first and renew afterwards

@@ -47,7 +47,8 @@ impl Progress {
         self.show(Step { doing, unit: Unit::Rows, done, total });
     }
 
-    /// The line to print when another tenth of the step is done: the last one, and the others with a pause between them.
+    /// The line to print when another tenth of the step is done: the last one, and the others with a pause between
+    /// them.
     fn line(&mut self, step: Step, now: Instant) -> Option<String> {
         let tenths = (u128::from(step.done) * 10).checked_div(u128::from(step.total)).unwrap_or(10);
         let tenths = u64::try_from(tenths).unwrap_or(10);

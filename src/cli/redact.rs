@@ -19,8 +19,8 @@ use crate::store::{Order, Plan, Planned, RedactError, Redacted, StoreOptions, co
 /// The longest reason, in characters.
 const LONGEST_WHY: usize = 500;
 
-/// Remove the names, the birth date, the notes and the texts of a person from a registry that is not running; this cannot
-/// be undone
+/// Remove the names, the birth date, the notes and the texts of a person from a registry that is not running; this
+/// cannot be undone
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Redact {

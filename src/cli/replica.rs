@@ -51,8 +51,8 @@ Example:
 `checked` says whether the replica has compared what it knows with the database since the database was last started or
 restored. Nothing is recorded before all have.";
 
-/// Remove a replica that does not come back, so that a database that was restarted does not wait for it: exit 3 if there
-/// is no such replica
+/// Remove a replica that does not come back, so that a database that was restarted does not wait for it: exit 3 if
+/// there is no such replica
 #[derive(Debug, clap::Args)]
 #[command(after_help = FORGET_EXAMPLE)]
 struct Forget {

@@ -1,5 +1,5 @@
-//! Lists over a stream of questions: rows are asked and passed on with their answers, in order, and only a bounded number
-//! of them is in memory.
+//! Lists over a stream of questions: rows are asked and passed on with their answers, in order, and only a bounded
+//! number of them is in memory.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -17,8 +17,8 @@ const UNDER_WAY: usize = 4096;
 /// The number of rows that are passed on together.
 const TOGETHER: usize = 1000;
 
-/// Returns a sender of questions, and the stream that they are sent on. It has room for the options of the stream and for
-/// every row under way.
+/// Returns a sender of questions, and the stream that they are sent on. It has room for the options of the stream and
+/// for every row under way.
 pub fn channel<Q: Send + 'static>() -> (mpsc::Sender<Q>, impl Stream<Item = Q> + Send + 'static) {
     let (questions, mut sent) = mpsc::channel(UNDER_WAY + 1);
     (questions, poll_fn(move |context| sent.poll_recv(context)))
@@ -27,8 +27,8 @@ pub fn channel<Q: Send + 'static>() -> (mpsc::Sender<Q>, impl Stream<Item = Q> +
 /// A row, what its question is about, and its answer if it is not asked.
 pub type Pending<C, A> = (Row, C, Option<A>);
 
-/// Returns the rows of a list with their questions. `ask` gives the question of a row and what it is about, or the answer
-/// of a row that is not asked. A row that is left out has neither.
+/// Returns the rows of a list with their questions. `ask` gives the question of a row and what it is about, or the
+/// answer of a row that is not asked. A row that is left out has neither.
 pub fn questions<'l, C: Default, Q, A>(
     list: &'l List,
     path: &'l Path,

@@ -8,8 +8,8 @@ const NARROWEST: usize = 10;
 /// The blanks before each column.
 const GAP: usize = 2;
 
-/// A table with headings. Cells are wrapped between words to keep the table within `limit` columns of the terminal. Where
-/// even that is too wide, each row is a block of lines, so that nothing is left out.
+/// A table with headings. Cells are wrapped between words to keep the table within `limit` columns of the terminal.
+/// Where even that is too wide, each row is a block of lines, so that nothing is left out.
 pub fn table(columns: &[&str], rows: &[Vec<String>], limit: Option<usize>) -> String {
     let headings: Vec<String> = columns.iter().map(|name| (*name).replace('_', " ")).collect();
     let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at)).chain(headings.get(at));

@@ -2,12 +2,12 @@
 //!
 //! Nothing here blocks, reads a clock or accesses a disk: time and facts are parameters. In reading order:
 //!
-//! 1. [`day`], [`id`], [`prior_number`], [`name`], [`npi`]: basic types. [`fact`] (with its [`enums`]) and [`record`]: what is reported
-//!    and what the registry stores.
-//! 2. [`retraction`], [`specialist`] (with [`specialist_file`]), [`provider`], [`rule_sets`] and [`requirements`]: from facts to the state known
-//!    at a revision.
-//! 3. [`walk`] and [`timeline`]: the standing on each day. [`verdict`] (with its [`sets`]): the answer to a question. [`diff`]: the changes
-//!    that a record makes.
+//! 1. [`day`], [`id`], [`prior_number`], [`name`], [`npi`]: basic types. [`fact`] (with its [`enums`]) and [`record`]:
+//!    what is reported and what the registry stores.
+//! 2. [`retraction`], [`specialist`] (with [`specialist_file`]), [`provider`], [`rule_sets`] and [`requirements`]: from
+//!    facts to the state known at a revision.
+//! 3. [`walk`] and [`timeline`]: the standing on each day. [`verdict`] (with its [`sets`]): the answer to a question.
+//!    [`diff`]: the changes that a record makes.
 //! 4. [`command`], [`evaluation`], [`decide`]: the commands, and which of them the registry rejects.
 
 mod calendar;

@@ -45,8 +45,8 @@ impl Exchange {
         &self.listener.shared.contract
     }
 
-    /// Calls the method with these messages. Returns its answers, and until when the caller waits for them. `encoding` is
-    /// the header that says how messages are compressed.
+    /// Calls the method with these messages. Returns its answers, and until when the caller waits for them. `encoding`
+    /// is the header that says how messages are compressed.
     pub(super) async fn call<M>(&self, messages: M, encoding: &HeaderName) -> Result<(Answers, Option<Instant>), Status>
     where
         M: Stream<Item = Result<Bytes, Status>> + Send + 'static,

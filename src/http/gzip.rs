@@ -1,4 +1,5 @@
-//! Static bytes as gzip, for who takes it. Answers with data are never compressed: their length would show what they have.
+//! Static bytes as gzip, for who takes it. Answers with data are never compressed: their length would show what they
+//! have.
 
 use std::io::Write as _;
 

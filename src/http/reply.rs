@@ -83,8 +83,8 @@ pub(super) fn refused(status: &Status, contract: &Contract) -> Response<Body> {
     response
 }
 
-/// Names the encodings of messages that are spoken, if a call was refused because of another. `accept` is the header for
-/// them.
+/// Names the encodings of messages that are spoken, if a call was refused because of another. `accept` is the header
+/// for them.
 pub(super) fn with_encodings(status: &Status, accept: &HeaderName, headers: &mut HeaderMap) {
     if status.code() == Code::Unimplemented {
         headers.insert(accept, HeaderValue::from_static(IDENTITY));

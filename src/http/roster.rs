@@ -1,9 +1,10 @@
-//! `POST /page/roster`: reads a staff list for the page, and answers with its rows as JSON lines. The page then asks about
-//! them by the contract, as any other client.
+//! `POST /page/roster`: reads a staff list for the page, and answers with its rows as JSON lines. The page then asks
+//! about them by the contract, as any other client.
 //!
-//! A list may be anything that somebody drops on a page. So this process does not read it: it starts its own program with
-//! a command that does, gives it the bytes, and passes on what comes back. That process limits its memory, has no
-//! environment of the server's and no open file, and is killed when the time is over. Nothing of a list is kept or logged.
+//! A list may be anything that somebody drops on a page. So this process does not read it: it starts its own program
+//! with a command that does, gives it the bytes, and passes on what comes back. That process limits its memory, has no
+//! environment of the server's and no open file, and is killed when the time is over. Nothing of a list is kept or
+//! logged.
 
 use std::collections::HashSet;
 use std::process::Stdio;

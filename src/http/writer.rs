@@ -32,8 +32,8 @@ impl Writer {
         }
     }
 
-    /// The elements of the list in the only response of a call, in a line of JSON each. The call is under way until they
-    /// are sent.
+    /// The elements of the list in the only response of a call, in a line of JSON each. The call is under way until
+    /// they are sent.
     pub(super) fn lines(&self, response: Bytes) -> Result<Bytes, Status> {
         Ok(self.charged(self.json(to_json_lines(&response, &self.output))?.into(), Some(response)))
     }

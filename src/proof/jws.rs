@@ -1,7 +1,7 @@
 //! Signed statements: JSON Web Signatures (RFC 7515) in compact form, by ES256.
 //!
-//! A statement is accepted by one algorithm, one list of public keys, and one `typ` alone. So neither the header nor the
-//! payload can choose how it is checked.
+//! A statement is accepted by one algorithm, one list of public keys, and one `typ` alone. So neither the header nor
+//! the payload can choose how it is checked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -166,8 +166,8 @@ impl<'a> Batch<'a> {
         Ok(parts.into_iter().flatten().collect())
     }
 
-    /// Returns the credentials of everyone who has a job with a provider, and perhaps others. Does not read the disk once
-    /// every timeline is in memory, unless the batch is on top of an earlier head.
+    /// Returns the credentials of everyone who has a job with a provider, and perhaps others. Does not read the disk
+    /// once every timeline is in memory, unless the batch is on top of an earlier head.
     pub(super) fn credentials_of_staff(&self, provider: &ProviderId) -> Result<Vec<CredentialNumber>, ReadError> {
         let Some(mut numbers) = self.shared.timeline_cache.credentials_of_staff(provider, self.pinned.revision) else {
             let known = self.staff(provider)?;

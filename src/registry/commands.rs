@@ -25,9 +25,9 @@ impl Registry {
         Arc::clone(&self.bulk_slots).acquire_owned().await.ok().map(QueueSlot)
     }
 
-    /// Queues a command, to be decided after those queued before it; one with a slot, after those with a slot. The caller
-    /// may queue the next command before it awaits the returned future. A command with `validate_only` does not go to the
-    /// writer: it is decided against the published head.
+    /// Queues a command, to be decided after those queued before it; one with a slot, after those with a slot. The
+    /// caller may queue the next command before it awaits the returned future. A command with `validate_only` does not
+    /// go to the writer: it is decided against the published head.
     pub async fn hand_in(
         &self,
         submission: Submission,

@@ -1,8 +1,8 @@
 //! Dry runs, replays and impacts: they only read, so they run outside the writer.
 //!
 //! A dry run decides a command against the published head, as the writer would. A replay rebuilds the receipt of a
-//! request that was recorded before. An impact is everything that a record changed. Each may take seconds for a provider
-//! with a large staff, so they run on the blocking thread pool, a few at a time, without delaying the writer.
+//! request that was recorded before. An impact is everything that a record changed. Each may take seconds for a
+//! provider with a large staff, so they run on the blocking thread pool, a few at a time, without delaying the writer.
 
 use std::sync::Arc;
 
@@ -80,7 +80,8 @@ impl Registry {
         .await
     }
 
-    /// Returns the record and the receipt of an import row that was recorded before; `None` if no such row is on record.
+    /// Returns the record and the receipt of an import row that was recorded before; `None` if no such row is on
+    /// record.
     pub async fn imported(&self, request_id: Uuid) -> Result<Option<(Record, Receipt)>, SubmitError> {
         self.run_outside_writer(move |shared| {
             // An import row is the same request regardless of the client.
@@ -93,8 +94,8 @@ impl Registry {
         .await
     }
 
-    /// Returns everything that a record changed, with all changes foreseen. With `reported_by`, only if a client of this
-    /// role reported it.
+    /// Returns everything that a record changed, with all changes foreseen. With `reported_by`, only if a client of
+    /// this role reported it.
     pub async fn impact(&self, revision: Revision, reported_by: Option<Role>) -> Result<Option<Impact>, SubmitError> {
         self.run_outside_writer(move |shared| {
             let Some(record) = shared.record(revision)? else { return Ok(None) };

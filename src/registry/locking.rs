@@ -1,8 +1,8 @@
 //! Locks the log before a batch is decided, if other processes append to it often.
 //!
 //! Under the lock the batch is decided on everything that others appended, also on what may not last: it is published
-//! only after the commit, and nothing that depends on it is answered before. This holds for repetitions of requests that
-//! others recorded, too.
+//! only after the commit, and nothing that depends on it is answered before. This holds for repetitions of requests
+//! that others recorded, too.
 
 use super::batch::Batch;
 use super::message::Message;
@@ -12,8 +12,8 @@ use crate::store::Store;
 use crate::store::log::StoredRecord;
 
 impl Writer {
-    /// Locks the log for messages that may record something, if that helps. Returns what others appended, as stored. Adds
-    /// the messages that arrived while it waited for the lock.
+    /// Locks the log for messages that may record something, if that helps. Returns what others appended, as stored.
+    /// Adds the messages that arrived while it waited for the lock.
     pub(super) fn lock(&mut self, messages: &mut Vec<Message>) -> Result<Vec<StoredRecord>, NotCommitted> {
         if !messages.iter().any(Message::may_record) {
             return Ok(Vec::new());

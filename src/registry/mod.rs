@@ -3,21 +3,22 @@
 //! The files form layers: each file imports only from the layers below it, and a test over the source tree checks this.
 //! From the bottom up:
 //!
-//! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, what the writer counts
-//!   and notes (`figures`, `progress`), and the error types (`errors`);
+//! * state and errors: [`head`], [`registry_history`], [`clock`], [`seal`], [`token`], the caches, what the writer
+//!   counts and notes (`figures`, `progress`), and the error types (`errors`);
 //! * `shared`: the state that the writer and the readers share;
 //! * [`snapshot`]: the revision that a question pins; `bearer`, [`question`], [`verdict_change`], [`list`], [`people`]
 //!   and [`search`]: how a snapshot answers;
 //! * `batch`: records that are decided but not yet durable;
-//!   `decision_context`: the state that commands are decided against; `impact`: what a record changes; `staging`: decides
-//!   commands and adds their records to the batch; `message`: what the writer is asked; `mailbox`: the queue of messages;
-//!   `not_committed`: why a batch was not committed; `writer`: makes the batch durable, and follows the records of others;
-//!   `outage`: refuses what the log cannot take; `locking`: stages records of others that may not last;
+//!   `decision_context`: the state that commands are decided against; `impact`: what a record changes; `staging`:
+//!   decides commands and adds their records to the batch; `message`: what the writer is asked; `mailbox`: the queue of
+//!   messages; `not_committed`: why a batch was not committed; `writer`: makes the batch durable, and follows the
+//!   records of others; `outage`: refuses what the log cannot take; `locking`: stages records of others that may not
+//!   last;
 //! * `handle`: the registry as callers hold it; its operations are in `pin`, `commands`, `day_rollover`, [`feed`],
-//!   `report`, `evidence`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends the log
-//!   in one place;
-//! * [`checkpoints`]: the latest signed checkpoint; `tree_follower`: the thread that keeps the tree over the records and signs
-//!   checkpoints; [`transparency`]: proofs.
+//!   `report`, `evidence`, `writer_progress` and `open`, which uses `beginning`: what a start records; `moving`: ends
+//!   the log in one place;
+//! * [`checkpoints`]: the latest signed checkpoint; `tree_follower`: the thread that keeps the tree over the records
+//!   and signs checkpoints; [`transparency`]: proofs.
 //!
 //! A question pins the published head once and never waits for a write. A command is answered after its batch is
 //! durable, folded into the index and published, so its caller reads its own writes.

@@ -1,4 +1,5 @@
-//! While the log takes no writes, callers learn it at once. Of a shared log, only the heartbeat goes on to the database.
+//! While the log takes no writes, callers learn it at once. Of a shared log, only the heartbeat goes on to the
+//! database.
 
 use std::sync::Arc;
 

@@ -58,8 +58,8 @@ impl Snapshot {
         }
     }
 
-    /// Returns people on file with a birth date who bear or bore a name according to a fact recorded up to a revision: the first
-    /// `most` of them, in the order of ids, without `except`. Reads the disk.
+    /// Returns people on file with a birth date who bear or bore a name according to a fact recorded up to a revision:
+    /// the first `most` of them, in the order of ids, without `except`. Reads the disk.
     pub(super) fn bearers(
         &self,
         holder: &Holder,

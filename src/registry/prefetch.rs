@@ -1,9 +1,9 @@
 //! Prefetches the timelines of several questions into the cache of the processor.
 //!
-//! Most of the time of an answer is the time of memory accesses: a timeline can be anywhere in memory. So the questions of
-//! a batch or a stream are read up to 16 at a time, and this module touches all of their timelines first. The processor
-//! then fetches them at the same time instead of one after another, which takes 21 to 37 % off the CPU of a batch
-//! (`deploy/docs/performance.md`). No answer depends on it.
+//! Most of the time of an answer is the time of memory accesses: a timeline can be anywhere in memory. So the questions
+//! of a batch or a stream are read up to 16 at a time, and this module touches all of their timelines first. The
+//! processor then fetches them at the same time instead of one after another, which takes 21 to 37 % off the CPU of a
+//! batch (`deploy/docs/performance.md`). No answer depends on it.
 
 use std::hint::black_box;
 

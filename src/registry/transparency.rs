@@ -44,7 +44,8 @@ impl From<TreeError> for ProofError {
 }
 
 impl Registry {
-    /// Returns the latest signed checkpoint. `None` until one is signed after a start, and if this process signs nothing.
+    /// Returns the latest signed checkpoint. `None` until one is signed after a start, and if this process signs
+    /// nothing.
     pub fn latest_checkpoint(&self) -> Option<Arc<SignedCheckpoint>> {
         self.shared.checkpoints.latest()
     }

@@ -1,5 +1,5 @@
-//! Keeps the tree over the records: a thread of its own follows the published head and signs checkpoints. The writer does
-//! nothing for it.
+//! Keeps the tree over the records: a thread of its own follows the published head and signs checkpoints. The writer
+//! does nothing for it.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -46,8 +46,8 @@ impl Drop for TreeFollower {
 }
 
 impl Registry {
-    /// Starts to keep the tree over the records in a data directory, and to sign checkpoints. Fails if the thread cannot
-    /// be started. It must have ended before the registry is closed.
+    /// Starts to keep the tree over the records in a data directory, and to sign checkpoints. Fails if the thread
+    /// cannot be started. It must have ended before the registry is closed.
     pub fn follow_tree(&self, data_dir: &Path) -> io::Result<TreeFollower> {
         let follower = Follower {
             shared: Arc::clone(&self.shared),
@@ -145,7 +145,8 @@ impl Follower {
         self.shared.kept(head.revision)
     }
 
-    /// Signs a checkpoint of the tree, unless the latest one is of it, by the same key, and announces the same next one.
+    /// Signs a checkpoint of the tree, unless the latest one is of it, by the same key, and announces the same next
+    /// one.
     fn sign(&mut self, tree: &TreeWriter, head: &Head) -> Result<(), Failure> {
         let Some(keys) = self.shared.signing_keys.current().signing.clone() else { return Ok(()) };
         let (revision, next_key) = (Revision(tree.size()), next_key(&keys.checkpoints));

@@ -143,8 +143,8 @@ impl Writer {
         tips
     }
 
-    /// Decides every message, also on top of records that may not last, and commits the batch. Returns the tip of each of
-    /// its own records.
+    /// Decides every message, also on top of records that may not last, and commits the batch. Returns the tip of each
+    /// of its own records.
     fn attempt_after(&mut self, staged: &[StoredRecord], messages: &mut [Message]) -> Result<Vec<Tip>, NotCommitted> {
         let shared = Arc::clone(&self.shared);
         let mut batch = self.new_batch(&shared)?;
@@ -265,9 +265,9 @@ impl Writer {
         }
     }
 
-    /// Replies after the log refused a batch. From the first granted change on, every outcome becomes the error: a later
-    /// rejection may have depended on a record that was not written. Earlier outcomes are sent as decided, unless other
-    /// processes may have recorded something meanwhile. Requests whose records were durable before are answered.
+    /// Replies after the log refused a batch. From the first granted change on, every outcome becomes the error: a
+    /// later rejection may have depended on a record that was not written. Earlier outcomes are sent as decided, unless
+    /// other processes may have recorded something meanwhile. Requests whose records were durable before are answered.
     fn refuse(&self, messages: Vec<Message>, error: impl Fn() -> SubmitError) {
         let durable = self.shared.kept(self.shared.head.load().revision);
         let mut is_built_on = self.store.is_shared();

@@ -21,8 +21,8 @@ impl WriterProgress {
         self.progress.steps()
     }
 
-    /// True if something waits for the writer to move. False while the writer waits for a disk or a database: no restart
-    /// makes those faster.
+    /// True if something waits for the writer to move. False while the writer waits for a disk or a database: no
+    /// restart makes those faster.
     pub fn is_awaited(&self) -> bool {
         if self.progress.is_in_log() {
             return false;

@@ -29,7 +29,8 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// Sets the health of a server that is about to listen. Waits a moment, so that the first answers know every record.
+    /// Sets the health of a server that is about to listen. Waits a moment, so that the first answers know every
+    /// record.
     pub(super) async fn begin(&self) {
         drop(timeout(FIRST_LOOK, self.registry.look_at_log()).await);
         // The writer may still wait for a shared log that is silent.

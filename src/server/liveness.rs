@@ -1,6 +1,6 @@
-//! Whether the threads that answer and record still move. A thread is stuck if it has not moved for long while work waits
-//! for it: a deadlock, or an endless loop. Then a restart helps. A thread that waits for a disk or a database is not
-//! stuck: no restart makes those faster.
+//! Whether the threads that answer and record still move. A thread is stuck if it has not moved for long while work
+//! waits for it: a deadlock, or an endless loop. Then a restart helps. A thread that waits for a disk or a database is
+//! not stuck: no restart makes those faster.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -1,5 +1,5 @@
-//! The ops port: health over gRPC, and `/livez`, `/readyz`, `/metrics` and `/status` over HTTP. It is plaintext, since probes and
-//! scrapers have no certificates. It serves no personal data.
+//! The ops port: health over gRPC, and `/livez`, `/readyz`, `/metrics` and `/status` over HTTP. It is plaintext, since
+//! probes and scrapers have no certificates. It serves no personal data.
 //!
 //! Anyone who can reach the port may connect, so the resources of its connections are bounded. At the limit, a new
 //! connection closes the oldest one: a probe is always accepted.

@@ -1,5 +1,5 @@
-//! SIGHUP: the settings of the log, the certificates, the list of clients, and the signing keys are read again. The service
-//! manager learns the outcome.
+//! SIGHUP: the settings of the log, the certificates, the list of clients, and the signing keys are read again. The
+//! service manager learns the outcome.
 
 use std::sync::Arc;
 
@@ -72,8 +72,8 @@ impl Reload {
         self.supervision.reload_ended(&outcome(&rejected));
     }
 
-    /// While the server opens its registry, which may take long, requests a reload for when it accepts calls. One request
-    /// is enough.
+    /// While the server opens its registry, which may take long, requests a reload for when it accepts calls. One
+    /// request is enough.
     fn reload_files_later(&self) {
         if let Some(files) = &self.files {
             drop(files.try_send(oneshot::channel().0));

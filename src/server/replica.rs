@@ -118,8 +118,8 @@ pub async fn adopted_semantics(access: &LogAccess) -> Result<u32, ReplicaError> 
     Ok(asked.map_err(|_| ReplicaError::TimedOut(*patience))??)
 }
 
-/// Adopts the semantics of this release in the database of a shared log. Returns the replicas of an earlier release that
-/// run; then nothing is adopted. Who opens the registry after that records it.
+/// Adopts the semantics of this release in the database of a shared log. Returns the replicas of an earlier release
+/// that run; then nothing is adopted. Who opens the registry after that records it.
 pub async fn adopt_semantics(access: &LogAccess) -> Result<Vec<String>, ReplicaError> {
     let Settings { patience, .. } = &access.settings;
     let link = access.here().connect().await?;

@@ -68,8 +68,8 @@ impl Supervision {
         self.manager.ready(&self.status(&life));
     }
 
-    /// Notes that the server drains and ends. If the process goes on with another one, the service manager must not take
-    /// that for its end.
+    /// Notes that the server drains and ends. If the process goes on with another one, the service manager must not
+    /// take that for its end.
     pub(super) fn ends(&self, process_goes_on: bool) {
         let mut life = self.life();
         life.phase = Phase::Ending;
@@ -78,8 +78,8 @@ impl Supervision {
         }
     }
 
-    /// Notes that a reload begins. Returns false if the service manager expects none, because the server does not accept
-    /// calls.
+    /// Notes that a reload begins. Returns false if the service manager expects none, because the server does not
+    /// accept calls.
     pub(super) fn reload_begins(&self) -> bool {
         let life = self.life();
         let is_expected = life.phase == Phase::Serving;

@@ -47,8 +47,8 @@ pub fn name_own_log(root: &Path) -> Result<Uuid, DataDirError> {
     Ok(new)
 }
 
-/// Refuses a copy if the registry keeps its log in the directory itself, and a directory with a log of its own if the log
-/// is in a database. Changes nothing.
+/// Refuses a copy if the registry keeps its log in the directory itself, and a directory with a log of its own if the
+/// log is in a database. Changes nothing.
 pub fn refuse_other_place(root: &Path, place: &LogPlace) -> Result<(), DataDirError> {
     let (is_registry, is_copy) = (root.join(FORMAT).exists(), copied_log(root)?.is_some());
     match place {

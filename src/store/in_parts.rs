@@ -10,8 +10,8 @@ use super::priority::{BELOW_NORMAL, lower_priority};
 const AT_ONCE: usize = 64;
 
 /// Calls `each` with each part of the items, on all cores if there are several parts. Returns the results in the order
-/// of the parts, or an error, after which no part is begun. The threads that help run at low priority, so that questions
-/// do not wait for them.
+/// of the parts, or an error, after which no part is begun. The threads that help run at low priority, so that
+/// questions do not wait for them.
 pub fn in_parts<I: Sync, T: Send, E: Send>(
     items: &[I],
     each: impl Fn(&[I]) -> Result<T, E> + Sync,

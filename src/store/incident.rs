@@ -42,7 +42,8 @@ impl Incident {
         Incident { is_active: AtomicBool::new(false), state: Mutex::new(State::NEW) }
     }
 
-    /// Counts an occurrence. If the caller should log it now, returns the number of occurrences since the last log line.
+    /// Counts an occurrence. If the caller should log it now, returns the number of occurrences since the last log
+    /// line.
     pub fn occurred(&self) -> Option<u64> {
         self.occurred_at(Instant::now())
     }

@@ -24,8 +24,9 @@ pub(super) fn upgrade(engine: &dyn LogEngine, directory: &DataDir, salts: &Salts
 }
 
 /// Opens the log and the index. If the log has a record of a redaction, what it removes is removed first from what lies
-/// beside the log: what was set aside, and the archives that an interrupted restore left. If the log and the index still
-/// have some of it, they are rewritten: the command was interrupted, or another process recorded it in a shared log.
+/// beside the log: what was set aside, and the archives that an interrupted restore left. If the log and the index
+/// still have some of it, they are rewritten: the command was interrupted, or another process recorded it in a shared
+/// log.
 pub(super) fn open_redacted(
     engine: &dyn LogEngine,
     directory: &DataDir,

@@ -1,8 +1,8 @@
 //! The files of the keys that sign answers, receipts, and checkpoints.
 //!
 //! A key has a number. `answers-1.jwk` is the public half, which is kept for ever; `answers-1.p8` the private half; and
-//! `answers-1.retired` says from when on its signatures are not accepted. No file is ever changed. The key that signs is
-//! the first one that is not retired and has its private half, so a key that was made later waits until then.
+//! `answers-1.retired` says from when on its signatures are not accepted. No file is ever changed. The key that signs
+//! is the first one that is not retired and has its private half, so a key that was made later waits until then.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -136,8 +136,8 @@ impl Claim<'_> {
     }
 }
 
-/// Answers a question about a day from a snapshot, and passes the answer to `write`. If `billing` is set, the provider's
-/// peer support service counts too.
+/// Answers a question about a day from a snapshot, and passes the answer to `write`. If `billing` is set, the
+/// provider's peer support service counts too.
 async fn answer_once(
     ask: &Ask<'_>,
     (day, billing): (Day, bool),

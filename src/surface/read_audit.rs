@@ -232,8 +232,8 @@ pub(super) async fn written(reported: Result<Written, Unwritable>) -> Result<(),
     written.await.map_err(|_| status::audit_unavailable())
 }
 
-/// Adds a question to the summary of a batch or a stream. A question without a verdict was invalid. One about two people
-/// counts as two.
+/// Adds a question to the summary of a batch or a stream. A question without a verdict was invalid. One about two
+/// people counts as two.
 pub(super) fn add(tally: &mut BatchSummary, found: AuditEntry) -> Result<(), Status> {
     let number = found.number.map(CredentialNumber::text);
     let missed = found.miss.map_or(Ok(()), |miss| tally.missed(number, miss.name()));

@@ -104,8 +104,8 @@ impl CallContext {
         }
     }
 
-    /// Like [`CallContext::refuse_other`], but for a question. An identifier is the caller's own if it was so at the pinned
-    /// revision. A malformed identifier is a fault of the question unless it is on file; a provider cannot learn
+    /// Like [`CallContext::refuse_other`], but for a question. An identifier is the caller's own if it was so at the
+    /// pinned revision. A malformed identifier is a fault of the question unless it is on file; a provider cannot learn
     /// whether another provider has it.
     pub(super) fn check_provider_asked(
         &self,
@@ -138,8 +138,8 @@ impl CallContext {
         }
     }
 
-    /// True for a provider's question by prior number that must have a family name and has none, because it is not about
-    /// the provider's own staff. The same whether the prior number is on file or not.
+    /// True for a provider's question by prior number that must have a family name and has none, because it is not
+    /// about the provider's own staff. The same whether the prior number is on file or not.
     pub(super) async fn lacks_family_name(&self, snapshot: &Snapshot, ask: &Ask<'_>) -> Result<bool, Status> {
         let AskSubject::PriorNumber(prior) = &ask.subject else { return Ok(false) };
         let Some(own) = self.own().filter(|_| ask.family_name.is_none()).cloned() else { return Ok(false) };

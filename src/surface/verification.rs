@@ -188,7 +188,8 @@ impl Contract {
     }
 
     /// Returns the timeline of a number that is on file, if the caller may see it and the family name, if given, is the
-    /// holder's or those of the holder are redacted. Writes the read to the audit before it is looked up: as refused, if the search is.
+    /// holder's or those of the holder are redacted. Writes the read to the audit before it is looked up: as refused,
+    /// if the search is.
     async fn on_file(
         &self,
         context: &CallContext,

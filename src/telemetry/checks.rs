@@ -1,5 +1,5 @@
-//! The checks of a running server, declared once: what each means, and where their results come from. The ops port shows
-//! the results, and the reference page is checked against this list.
+//! The checks of a running server, declared once: what each means, and where their results come from. The ops port
+//! shows the results, and the reference page is checked against this list.
 
 use std::fmt::{self, Debug, Formatter};
 use std::sync::Arc;

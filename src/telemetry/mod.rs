@@ -1,5 +1,5 @@
-//! Logs, metrics, traces, and the audit of reads. Logs never contain names or birth dates: a call is logged with its method,
-//! its caller and its outcome.
+//! Logs, metrics, traces, and the audit of reads. Logs never contain names or birth dates: a call is logged with its
+//! method, its caller and its outcome.
 
 pub mod access;
 pub mod audit;

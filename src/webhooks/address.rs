@@ -1,5 +1,5 @@
-//! Which addresses a webhook may reach. A name may resolve to any address, so a receiver could otherwise make the server
-//! call its own machine, a neighbor of it, or the metadata service of a cloud.
+//! Which addresses a webhook may reach. A name may resolve to any address, so a receiver could otherwise make the
+//! server call its own machine, a neighbor of it, or the metadata service of a cloud.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

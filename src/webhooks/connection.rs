@@ -1,5 +1,5 @@
-//! Posts to a receiver: HTTP/1.1 over TLS, to an address that was checked. Nothing is followed: no redirect, no proxy, no
-//! cookie.
+//! Posts to a receiver: HTTP/1.1 over TLS, to an address that was checked. Nothing is followed: no redirect, no proxy,
+//! no cookie.
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,8 +23,8 @@ use super::address::is_public;
 /// How long a receiver may take to answer, from the lookup of its name on.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How much of the body of an answer is read, and how long that may take. The status alone counts: the rest is only read
-/// so that the connection can be used again.
+/// How much of the body of an answer is read, and how long that may take. The status alone counts: the rest is only
+/// read so that the connection can be used again.
 const ANSWER_BYTES: usize = 1024;
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
@@ -162,8 +162,8 @@ fn host(url: &Uri) -> &str {
 const MOST_SHARES: u32 = 5;
 
 /// Connects to the first address that accepts, within this time. Each address has an equal share of it, and so has what
-/// comes after, so that one that does not answer leaves time for the others. Of many addresses, the first few have a fifth
-/// of the time each: a lost packet is sent again after a second.
+/// comes after, so that one that does not answer leaves time for the others. Of many addresses, the first few have a
+/// fifth of the time each: a lost packet is sent again after a second.
 async fn reach(addresses: &[SocketAddr], allow_local: bool, patience: Duration) -> Result<TcpStream, PostError> {
     let shares = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1).min(MOST_SHARES);
     let mut refused = PostError::Connect(io::ErrorKind::AddrNotAvailable.into());

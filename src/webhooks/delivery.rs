@@ -1,7 +1,8 @@
-//! The deliveries to one client: read the feed with the client's rights, post what changes something, note the position.
+//! The deliveries to one client: read the feed with the client's rights, post what changes something, note the
+//! position.
 //!
-//! After a failure everything begins again at the position that is noted: the client is identified again, and the record
-//! is read again, so that a receiver gets what the client may see at that time.
+//! After a failure everything begins again at the position that is noted: the client is identified again, and the
+//! record is read again, so that a receiver gets what the client may see at that time.
 
 use std::convert::Infallible;
 use std::future;

@@ -1,8 +1,8 @@
 //! No message blocks a worker thread: the worst messages of each kind, for every method and from every role, go through
 //! the whole surface, and each poll of the call is measured in CPU time of its thread.
 //!
-//! An optimized build must meet the bound itself, as `.ci/run` checks: `cargo test --profile bench --test held`. A debug
-//! build is slower by a factor and only finds costs that grow with the size of a message.
+//! An optimized build must meet the bound itself, as `.ci/run` checks: `cargo test --profile bench --test held`. A
+//! debug build is slower by a factor and only finds costs that grow with the size of a message.
 
 #![allow(
     clippy::unwrap_used,

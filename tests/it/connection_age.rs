@@ -29,8 +29,8 @@ fn start(flags: &[&str]) -> (tempfile::TempDir, Process) {
     (data, process)
 }
 
-/// True if the call never left, or the server says that it did not take it: its connection had just ended. Libraries of gRPC
-/// send such a call again by themselves, on a new connection; the library of these tests does not.
+/// True if the call never left, or the server says that it did not take it: its connection had just ended. Libraries of
+/// gRPC send such a call again by themselves, on a new connection; the library of these tests does not.
 fn is_unsent(status: &Status) -> bool {
     let mut cause = status.source();
     while let Some(error) = cause {

@@ -1,5 +1,5 @@
-//! FindSpecialists, the possible duplicates of a registration, and likely duplicates in the review list, compared with a
-//! search through everyone that follows the specification step by step.
+//! FindSpecialists, the possible duplicates of a registration, and likely duplicates in the review list, compared with
+//! a search through everyone that follows the specification step by step.
 
 mod limits;
 

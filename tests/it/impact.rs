@@ -1,5 +1,5 @@
-//! PreviewImpact: what a command would change is what its record then changes, all of it, and what the record is said to
-//! have changed; to whoever may give the command or see the record, and to no one else.
+//! PreviewImpact: what a command would change is what its record then changes, all of it, and what the record is said
+//! to have changed; to whoever may give the command or see the record, and to no one else.
 
 mod sent;
 
@@ -163,8 +163,8 @@ async fn the_impact_of_an_old_record_has_people_whose_jobs_were_retracted_since(
     server.stop().await;
 }
 
-/// Previews a command, gives it, and compares the impact with the record, its changes in the feed, and the impact of the
-/// record. Returns the impact and the revision; `None` if the command is refused.
+/// Previews a command, gives it, and compares the impact with the record, its changes in the feed, and the impact of
+/// the record. Returns the impact and the revision; `None` if the command is refused.
 async fn compared(registry: &Client, town: &Town, command: &Command) -> Option<(Impact, u64)> {
     let head = registry.head().await;
     let tried = of_command(registry, command).await;

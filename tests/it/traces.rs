@@ -167,7 +167,8 @@ async fn a_collector_that_does_not_answer_delays_no_call_and_spans_beyond_the_qu
     let variables = [("OTEL_TRACES_SAMPLER", "always_on"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "3600000")];
     let process = traced(&data, silent.local_addr().unwrap(), &variables);
     let registry = Client::connect(process.listening());
-    // 2,048 wait, and at most 512 are under way for an hour. A call that waited for the collector would never be answered.
+    // 2,048 wait, and at most 512 are under way for an hour. A call that waited for the collector would never be
+    // answered.
     let calls = 4_000;
     for _ in 0..calls {
         soon("an answer", registry.verification().verify_credential(asked(None, None))).await.unwrap();

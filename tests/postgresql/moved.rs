@@ -1,5 +1,5 @@
-//! The log of a registry moves from one machine to a database, and back to one machine, while clients write. Answers stay
-//! the same to the byte, and nothing that was acknowledged is lost.
+//! The log of a registry moves from one machine to a database, and back to one machine, while clients write. Answers
+//! stay the same to the byte, and nothing that was acknowledged is lost.
 //!
 //! `CPSS_MOVED_RECORDS` sets the number of records that are there before.
 

@@ -133,7 +133,8 @@ async fn of_two_processes_with_one_name_the_later_one_ends() {
     let fleet = Fleet::begin().await;
     let a = fleet.start("a");
     fleet.copy("again");
-    // A process that meets another one within 20 seconds of its start counts as the later one. So `a` runs for longer first.
+    // A process that meets another one within 20 seconds of its start counts as the later one. So `a` runs for longer
+    // first.
     tokio::time::sleep(Duration::from_secs(21)).await;
     let again = Process::serve(&["--config", &fleet.config("again")]);
     let (status, text) = again.wait();

@@ -1,5 +1,5 @@
-//! Three replicas, and a database of three nodes that Patroni manages: nothing that was acknowledged is lost or recorded
-//! twice whatever makes Patroni change the primary, and writes go on by themselves.
+//! Three replicas, and a database of three nodes that Patroni manages: nothing that was acknowledged is lost or
+//! recorded twice whatever makes Patroni change the primary, and writes go on by themselves.
 //!
 //! `tests/postgresql/run.sh patroni` installs what this needs. `CPSS_PATRONI_TIMES` sets how often each thing happens.
 

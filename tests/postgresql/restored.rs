@@ -1,5 +1,5 @@
-//! The database is restored to an earlier state: every replica that knows more notices, and the records come back from a
-//! copy, or are given up. The commands are those of `deploy/docs/postgresql-restore.md`.
+//! The database is restored to an earlier state: every replica that knows more notices, and the records come back from
+//! a copy, or are given up. The commands are those of `deploy/docs/postgresql-restore.md`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

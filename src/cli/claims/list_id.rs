@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use crate::cli::list::List;
 use crate::proto::v1::Pinned;
 
-/// The id of a list that was answered. It is some bytes of a digest of the claims, of the provider of the rows that name
-/// none, and of the state of knowledge: the same list, asked again at the same state, has the same id.
+/// The id of a list that was answered. It is some bytes of a digest of the claims, of the provider of the rows that
+/// name none, and of the state of knowledge: the same list, asked again at the same state, has the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListId(u32);
 

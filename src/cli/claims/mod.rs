@@ -34,8 +34,8 @@ use crate::proto::v1::{EligibilityResult, StreamCheckBillingEligibilityRequest, 
 /// The timeout of the stream; long lists take long.
 pub const TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-/// Check a list of claims: exit 0 if all are eligible, 3 if any is not, 4 if any is undetermined, 2 if any row cannot be
-/// asked
+/// Check a list of claims: exit 0 if all are eligible, 3 if any is not, 4 if any is undetermined, 2 if any row cannot
+/// be asked
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Claims {

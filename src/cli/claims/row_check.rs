@@ -3,8 +3,8 @@
 //! `review` asks the questions of a file of answers again. A spreadsheet may have changed the file since: a column was
 //! sorted alone, a cell was overwritten, rows were lost, two files were put together. The check of a row has its place
 //! among all rows of its list, and a digest of the claim number and of what was asked and answered. The digest is of
-//! values: a file that was sorted as a whole, or saved in another form or encoding, still passes. It has no key: it finds
-//! mistakes, not forgery. Of a family name it has one byte, from which nobody can find the name by guessing.
+//! values: a file that was sorted as a whole, or saved in another form or encoding, still passes. It has no key: it
+//! finds mistakes, not forgery. Of a family name it has one byte, from which nobody can find the name by guessing.
 
 use std::fmt;
 use std::str::FromStr;

@@ -45,8 +45,8 @@ fn correcting(kind: Kind) -> &'static str {
     }
 }
 
-/// The cells of a row that differ from a provider that is on file under the row's `provider_id`. None: the row names that
-/// provider, and says nothing else about it.
+/// The cells of a row that differ from a provider that is on file under the row's `provider_id`. None: the row names
+/// that provider, and says nothing else about it.
 pub fn with_provider(row: &Row, ids: &Ids, provider: &v1::Provider) -> Vec<(Fault, String)> {
     let remedy = "another provider is on file under this provider_id, or its data differ: choose another id, or write here \
                   what is on file";
@@ -62,8 +62,8 @@ pub fn with_provider(row: &Row, ids: &Ids, provider: &v1::Provider) -> Vec<(Faul
     differing(Kind::Providers, row, ids, &[registration], remedy, |_| true)
 }
 
-/// The cells of a row that differ from facts on record, each with what is on record. `may_be_left` names the columns that
-/// say nothing if they are empty.
+/// The cells of a row that differ from facts on record, each with what is on record. `may_be_left` names the columns
+/// that say nothing if they are empty.
 fn differing(
     kind: Kind,
     row: &Row,

@@ -39,8 +39,8 @@ pub struct Import {
     /// The directory: manifest.toml, and a file for each kind of record
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Rehearse: load everything into a scratch registry in this process, and print what to compare with the old system.
-    /// It calls no server
+    /// Rehearse: load everything into a scratch registry in this process, and print what to compare with the old
+    /// system. It calls no server
     #[arg(long)]
     dry_run: bool,
     /// Rehearse onto a copy of the registry in this backup [default: an empty registry]
@@ -49,8 +49,8 @@ pub struct Import {
     /// Rehearse as on this day [default: today]
     #[arg(long, value_name = "DATE", requires = "dry_run")]
     today: Option<Date>,
-    /// Where to make the scratch registry; it needs about 1 GiB for a million rows [default: the directory for temporary
-    /// files]
+    /// Where to make the scratch registry; it needs about 1 GiB for a million rows [default: the directory for
+    /// temporary files]
     #[arg(long, value_name = "DIR", requires = "dry_run")]
     scratch: Option<PathBuf>,
     /// Write the list of numbers here: a line for each row of credentials that is on record, with its prior numbers as

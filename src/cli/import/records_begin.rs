@@ -1,5 +1,5 @@
-//! The first day of complete records. The registry has one for all its records, so another day in a manifest would change
-//! the answers about everybody: it is recorded only if that is meant.
+//! The first day of complete records. The registry has one for all its records, so another day in a manifest would
+//! change the answers about everybody: it is recorded only if that is meant.
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -110,8 +110,8 @@ fn people(count: u32) -> String {
     }
 }
 
-/// Whether a credential is older than a day: what is asked about its earlier days changes with the first day of complete
-/// records.
+/// Whether a credential is older than a day: what is asked about its earlier days changes with the first day of
+/// complete records.
 async fn has_older_credential(caller: &Caller, first_day: Date) -> Result<bool, Failure> {
     let mut client = CredentialServiceClient::new(caller.clone());
     let mut page_token = String::new();

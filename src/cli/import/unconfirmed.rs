@@ -1,5 +1,5 @@
-//! The credentials that cannot be confirmed today, because the certificate of a provider has expired and no renewal is on
-//! record. Their standings do not show it.
+//! The credentials that cannot be confirmed today, because the certificate of a provider has expired and no renewal is
+//! on record. Their standings do not show it.
 
 use std::collections::HashSet;
 

@@ -76,8 +76,8 @@ impl Encoding {
     /// UTF-8 with a byte order mark, which every spreadsheet recognizes.
     pub const MARKED_UTF_8: Encoding = Encoding { charset: Charset::Utf8, has_mark: true };
 
-    /// Detects the encoding of a list: by its byte order mark, by the zero bytes of UTF-16, else by reading all of it as
-    /// UTF-8 and, if it is not that, as Windows-1252.
+    /// Detects the encoding of a list: by its byte order mark, by the zero bytes of UTF-16, else by reading all of it
+    /// as UTF-8 and, if it is not that, as Windows-1252.
     pub fn of(bytes: &Bytes) -> Result<Encoding, ListError> {
         let first = bytes.beginning()?;
         let marked = |charset| Ok(Encoding { charset, has_mark: true });

@@ -180,8 +180,8 @@ pub(super) struct Missing {
     pub(super) key: &'static str,
 }
 
-/// Returns what a row of cells lacks to be the row of column names: columns that the command needs, and headings that the
-/// user gave.
+/// Returns what a row of cells lacks to be the row of column names: columns that the command needs, and headings that
+/// the user gave.
 pub(super) fn missing(cells: &[Cell], columns: &'static Columns, given: &[Given]) -> Vec<Missing> {
     let cells = headings(cells);
     let has = |known: &&Known| !places(known, &cells, given).is_empty();
@@ -227,8 +227,8 @@ fn places(known: &Known, cells: &[String], given: &[Given]) -> Vec<usize> {
     called(known.likely, cells, given)
 }
 
-/// Where a known column is: under the heading or at the position that the user gave, else under its own name or its key,
-/// else under an alias.
+/// Where a known column is: under the heading or at the position that the user gave, else under its own name or its
+/// key, else under an alias.
 fn certain_places(known: &Known, cells: &[String], given: &[Given]) -> Vec<usize> {
     let equal = |heading: &str| -> Vec<usize> {
         let is_it = |cell: &String| cell.to_lowercase() == heading.to_lowercase();

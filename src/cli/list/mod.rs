@@ -1,9 +1,10 @@
 //! Lists as they are: tables as spreadsheets and payroll systems write them.
 //!
-//! A list is a CSV table (with `,`, `;`, tab or `|`; in UTF-8, UTF-16 or Windows-1252) or an `.xlsx` workbook. A command
-//! says which columns it understands ([`Columns`]); the list may call them otherwise, have more of them, and have a title
-//! above them. [`List::open`] reads the list once to understand it. [`List::rows`] reads it again, row by row and in steady
-//! memory. [`List::answers`] writes the rows with answers behind them; everything else comes back as it was written.
+//! A list is a CSV table (with `,`, `;`, tab or `|`; in UTF-8, UTF-16 or Windows-1252) or an `.xlsx` workbook. A
+//! command says which columns it understands ([`Columns`]); the list may call them otherwise, have more of them, and
+//! have a title above them. [`List::open`] reads the list once to understand it. [`List::rows`] reads it again, row by
+//! row and in steady memory. [`List::answers`] writes the rows with answers behind them; everything else comes back as
+//! it was written.
 
 mod answers;
 pub mod columns;
@@ -169,8 +170,8 @@ impl List {
         self.table.encoding()
     }
 
-    /// The encoding in which the list comes back: its own, or UTF-8 with a byte order mark if that cannot say an answer.
-    /// A workbook comes back as CSV in UTF-8.
+    /// The encoding in which the list comes back: its own, or UTF-8 with a byte order mark if that cannot say an
+    /// answer. A workbook comes back as CSV in UTF-8.
     pub fn encoding_for<'a>(&self, mut answers: impl Iterator<Item = &'a str>) -> Encoding {
         let own = self.table.encoding();
         if answers.all(|answer| own.can_say(answer)) { own } else { Encoding::MARKED_UTF_8 }

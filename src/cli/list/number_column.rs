@@ -20,9 +20,9 @@ impl Count {
     }
 }
 
-/// Settles by the cells which column has the numbers, if its heading does not, or if the rows may be asked by other columns.
-/// A column whose heading only makes it likely is not read if it has no number. A list is refused if its numbers are in a
-/// column that is not read.
+/// Settles by the cells which column has the numbers, if its heading does not, or if the rows may be asked by other
+/// columns. A column whose heading only makes it likely is not read if it has no number. A list is refused if its
+/// numbers are in a column that is not read.
 pub(super) fn settle(table: &Table, headings: &mut Headings) -> Result<(), ListError> {
     let Some((known, place)) = headings.numbers() else { return Ok(()) };
     let is_certain = headings.is_certainly(known);

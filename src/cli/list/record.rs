@@ -96,8 +96,8 @@ pub fn is_number(text: &str) -> bool {
     text.parse::<CredentialNumber>().is_ok()
 }
 
-/// Whether a text is written like a credential number, also with a typing error: it begins with the prefix and a sign, and
-/// has a digit.
+/// Whether a text is written like a credential number, also with a typing error: it begins with the prefix and a sign,
+/// and has a digit.
 pub fn is_written_like_number(text: &str) -> bool {
     let text = text.trim();
     looks_like_number(text) || prefixes(text).next() == Some(0) && text.contains(char::is_numeric)
@@ -150,8 +150,9 @@ pub fn is_word(text: &str) -> bool {
     !begins_with_prefix(text) && !text.contains(char::is_numeric) && symbols != 9
 }
 
-/// Whether a cell holds whole rows behind a line break, because its quote is closed too late. A line looks like a row if it
-/// has a number, or as many cells as there are columns; where those are two, one of them must look like some number.
+/// Whether a cell holds whole rows behind a line break, because its quote is closed too late. A line looks like a row
+/// if it has a number, or as many cells as there are columns; where those are two, one of them must look like some
+/// number.
 pub fn holds_rows(text: &str, separator: Option<char>, columns: usize) -> bool {
     let looks_like_some_number = |cell: &str| {
         let cell = cell.trim();

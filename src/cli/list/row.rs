@@ -154,8 +154,8 @@ fn mistakes(record: &Record, headings: &Headings, separator: Option<char>) -> Ve
     faults
 }
 
-/// The remedy for a credential number in a column that is not read. `None`: the row has its own number, and the heading says
-/// that the column is for such numbers.
+/// The remedy for a credential number in a column that is not read. `None`: the row has its own number, and the heading
+/// says that the column is for such numbers.
 fn other_number(record: &Record, headings: &Headings, place: usize) -> Option<String> {
     let is_filled = |place: usize| record.cells.get(place).is_some_and(|cell| !cell.is_blank());
     let its_number = headings.numbers().map(|(known, number)| (known.key, number));

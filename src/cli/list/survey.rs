@@ -76,8 +76,8 @@ impl Records<'_> {
         }
     }
 
-    /// Finds the row of column names: the first one that certainly is, else the one of which headings make the most columns
-    /// likely. The inner error: none has them; the row that lacks the fewest, if any.
+    /// Finds the row of column names: the first one that certainly is, else the one of which headings make the most
+    /// columns likely. The inner error: none has them; the row that lacks the fewest, if any.
     fn headings(
         &mut self,
         columns: &'static Columns,
@@ -152,8 +152,8 @@ pub(super) fn find_headings(
     }
 }
 
-/// The failure that says the most: of a table that could be understood if not for it, else of the one with most columns.
-/// A table of one column has the wrong separator, if another one fails for its quotes.
+/// The failure that says the most: of a table that could be understood if not for it, else of the one with most
+/// columns. A table of one column has the wrong separator, if another one fails for its quotes.
 fn worst(failures: Vec<ListError>) -> ListError {
     let rank = |error: &ListError| match error {
         ListError::Ambiguous { .. } | ListError::Reserved { .. } => usize::MAX,

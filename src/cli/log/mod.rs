@@ -9,7 +9,8 @@ use clap::Subcommand;
 use super::Outcome;
 use super::failure::Failure;
 
-/// Keep a copy of the log that follows it; or copy records to the database of a shared log, or move the log there, or back
+/// Keep a copy of the log that follows it; or copy records to the database of a shared log, or move the log there, or
+/// back
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLE)]
 pub struct Log {

@@ -23,8 +23,8 @@ use crate::proto::v1::report_employment_end_request::Job;
 use crate::proto::v1::report_employment_start_request::Person;
 use crate::proto::v1::{Employment, Fact, ListEmploymentsRequest, ListEmploymentsResponse};
 
-/// What to say after a report of a job that was accepted, or after one was taken back. A question that fails is left out:
-/// the report is on record.
+/// What to say after a report of a job that was accepted, or after one was taken back. A question that fails is left
+/// out: the report is on record.
 pub async fn after(service: &Service, command: &Command, receipt: &Receipt) -> Vec<String> {
     if let (Command::RetractFact(request), Some(Subject::Fact(retraction))) = (command, &receipt.subject) {
         return still_ended(service, &request.fact_id, retraction).await.into_iter().collect();

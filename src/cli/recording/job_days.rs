@@ -13,8 +13,8 @@ pub struct JobDays<'a> {
     pub last_day_by: &'a Fact,
 }
 
-/// The jobs in facts about a person. The facts are in the order in which they were recorded; the one with the id `without`
-/// counts as retracted.
+/// The jobs in facts about a person. The facts are in the order in which they were recorded; the one with the id
+/// `without` counts as retracted.
 pub fn jobs<'a>(facts: &'a [Fact], without: &'a str) -> impl Iterator<Item = JobDays<'a>> {
     let in_force = move |fact: &&Fact| !fact.retracted && fact.fact_id != without;
     let starts = facts.iter().filter(in_force).filter(|fact| fact.kind() == FactKind::EmploymentStarted);

@@ -55,8 +55,8 @@ pub struct Recording {
     /// How to print whom it would affect; csv: for spreadsheets, with credential numbers and days
     #[arg(long, value_enum, value_name = "FORMAT", requires = "affected", conflicts_with = "json")]
     format: Option<Format>,
-    /// Record it as a new request, although the same line was recorded in the last 30 days. A request without an answer is
-    /// retried instead
+    /// Record it as a new request, although the same line was recorded in the last 30 days. A request without an answer
+    /// is retried instead
     #[arg(long, conflicts_with_all = ["dry_run", "affected"])]
     again: bool,
     /// Write a signed receipt to a new file, for `verify-answer`

@@ -72,8 +72,8 @@ impl Reviewed {
         }
     }
 
-    /// A review, unless the verdict at the revision relied on is not the one in the row. The row is as `claims` wrote it,
-    /// so the registry answers otherwise than it did.
+    /// A review, unless the verdict at the revision relied on is not the one in the row. The row is as `claims` wrote
+    /// it, so the registry answers otherwise than it did.
     fn reproduced(row: &Row, review: Review) -> Reviewed {
         let (given, was) = (then(&review), row.text("verdict"));
         if given == was {
@@ -99,8 +99,8 @@ impl Reviewed {
     }
 }
 
-/// What to do with an answer of an epoch that the registry does not know. It may be of a history that was left before the
-/// one that this registry continues.
+/// What to do with an answer of an epoch that the registry does not know. It may be of a history that was left before
+/// the one that this registry continues.
 const UNKNOWN_EPOCH: &str = "this registry never had that epoch: review the file at the registry that answered it, or \
                              ask the list again with `claims`";
 

@@ -128,8 +128,8 @@ pub fn item(row: &Row) -> Result<ReviewItem, Reviewed> {
     Ok(ReviewItem { claim: Some(claim), relied_on: Some(ReliedOn { epoch, revision: Some(revision) }) })
 }
 
-/// Whether a provider that a row names is the one that was asked. A spreadsheet may have taken zeros from the beginning of
-/// the number in the row.
+/// Whether a provider that a row names is the one that was asked. A spreadsheet may have taken zeros from the beginning
+/// of the number in the row.
 fn is_alike(named: &BillingProvider, asked: &BillingProvider) -> bool {
     let [named, asked] = [named, asked].map(|provider| match provider {
         BillingProvider::Npi(value) => ("npi", value.trim_start_matches('0')),

@@ -58,8 +58,8 @@ pub struct Roster {
     #[arg(long, value_name = "LAST")]
     compare: Option<PathBuf>,
     /// Compare the list with the jobs on record instead: who is only in one of them, whose first day differs, and which
-    /// rows are mistakes: exit 0 if both agree, 3 if they do not, 4 if all but rows that are not compared agree. Nothing is
-    /// reported
+    /// rows are mistakes: exit 0 if both agree, 3 if they do not, 4 if all but rows that are not compared agree.
+    /// Nothing is reported
     #[arg(long, conflicts_with_all = ["out", "compare", "designation"])]
     reconcile: bool,
     /// How to print the differences; csv: for spreadsheets, with the sentences on standard error [default: table]

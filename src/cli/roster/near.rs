@@ -164,8 +164,8 @@ impl Listed {
     }
 }
 
-/// The rows by their lines. Of several rows with one number, those without a job repeat the one that has it, or else the
-/// first.
+/// The rows by their lines. Of several rows with one number, those without a job repeat the one that has it, or else
+/// the first.
 fn listed<'a>(rows: impl Iterator<Item = &'a Row>, differences: &[Difference]) -> HashMap<u64, Listed> {
     let without_job = differences.iter().filter(|found| found.kind == Kind::MissingFromRegistry);
     let without_job: HashSet<u64> = without_job.filter_map(|found| found.line).collect();

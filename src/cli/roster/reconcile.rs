@@ -25,7 +25,8 @@ use crate::proto::v1::{Employment, ReconcileRosterRequest, RosterDifference, Ros
 /// The full name, which is compared where there is no number.
 const NAME: Known = Known { aliases: &["Full Name"], ..Known::plain("name") };
 
-/// The columns of a staff list that is compared with the jobs on record. `staff` writes the full name and the id of the job.
+/// The columns of a staff list that is compared with the jobs on record. `staff` writes the full name and the id of the
+/// job.
 const COLUMNS: Columns = Columns {
     known: &[NUMBER, PRIOR_NUMBER, FAMILY_NAME, GIVEN_NAME, NAME, POSITION, FIRST_DAY, Known::plain("employment_id")],
     needs: &[&["number", "prior_number"]],

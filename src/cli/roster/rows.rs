@@ -38,8 +38,8 @@ const LONGEST: usize = 1000;
 /// A staff list whose reader cannot give flags.
 static WITHOUT_FLAGS: Columns = Columns { has_flags: false, ..COLUMNS };
 
-/// Read a staff list from standard input, and print its rows as JSON lines, each with its question or its faults: for the
-/// page of the server, which starts this command
+/// Read a staff list from standard input, and print its rows as JSON lines, each with its question or its faults: for
+/// the page of the server, which starts this command
 #[derive(Debug, clap::Args)]
 #[command(hide = true, after_help = EXAMPLE)]
 pub struct ReadRoster {}
@@ -82,7 +82,8 @@ struct Line<'a> {
 impl ReadRoster {
     pub(in crate::cli) fn run(self) -> Result<Outcome, Failure> {
         limit_itself().map_err(|error| Failure::of("cannot limit this process", &error))?;
-        // Memory that grows is there twice while it is moved: what is read, and what goes out, has its place from the start.
+        // Memory that grows is there twice while it is moved: what is read, and what goes out, has its place from the
+        // start.
         let mut bytes = Vec::with_capacity(usize::try_from(MOST_BYTES).unwrap_or_default() + 1);
         let read = stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| Failure::of("cannot read standard input", &error))?;
@@ -108,8 +109,8 @@ fn limit_itself() -> Result<(), rustix::io::Errno> {
         .try_for_each(|(resource, most)| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }))
 }
 
-/// The rows of a list as JSON lines, in two parts: a line about the list, and then one for each row, and one that says that
-/// this was all.
+/// The rows of a list as JSON lines, in two parts: a line about the list, and then one for each row, and one that says
+/// that this was all.
 fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
     let size = bytes.len() as u64;
     if size > MOST_BYTES {

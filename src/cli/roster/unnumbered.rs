@@ -7,8 +7,8 @@ use crate::cli::display_text::day;
 use crate::cli::list::Row;
 use crate::domain::name::{fold, fold_family};
 
-/// Compares rows without a number with the jobs that no row has and whose people have no number on record. What agrees is
-/// no difference. Returns the differences that remain, and the number of rows compared.
+/// Compares rows without a number with the jobs that no row has and whose people have no number on record. What agrees
+/// is no difference. Returns the differences that remain, and the number of rows compared.
 pub fn compare_by_name(differences: Vec<Difference>, rows: &[Row]) -> (Vec<Difference>, u64) {
     let is_open = |found: &Difference| found.kind == Kind::MissingFromList && found.credential_number.is_empty();
     let (mut jobs, mut others): (Vec<Difference>, Vec<Difference>) = differences.into_iter().partition(is_open);

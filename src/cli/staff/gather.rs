@@ -59,8 +59,8 @@ pub async fn gather(connection: &Connection, provider: &str, moment: &Moment) ->
     gathered.await.map_err(|status: Status| Failure::about_provider(&status))
 }
 
-/// The jobs with a provider. An empty list is compared with the registry: all jobs are missing from it, and the registry
-/// names them.
+/// The jobs with a provider. An empty list is compared with the registry: all jobs are missing from it, and the
+/// registry names them.
 async fn jobs(service: Service, provider: &str, moment: &Moment) -> Result<Gathered, Status> {
     let options = RosterOptions { provider_id: provider.to_owned(), as_of: moment.as_of, known_at: moment.known_at() };
     let sent = tokio_stream::iter([ReconcileRosterRequest { kind: Some(Sent::Options(options)) }]);

@@ -1,5 +1,5 @@
-//! A statement as the code of a letter has it. A QR code has no room for a whole JWS, so its parts are deflated together:
-//! `cpss1.` and, in base64url, the raw deflation of `HEADER\nPAYLOAD\nSIGNATURE`, each part as bytes.
+//! A statement as the code of a letter has it. A QR code has no room for a whole JWS, so its parts are deflated
+//! together: `cpss1.` and, in base64url, the raw deflation of `HEADER\nPAYLOAD\nSIGNATURE`, each part as bytes.
 
 use std::io::Read as _;
 

@@ -174,12 +174,12 @@ impl Witness {
         self.keep(seen, tree, found)
     }
 
-    /// Checks a checkpoint of another epoch than the last one. It must say which revisions both share, and the tree must
-    /// begin with the hashes of those that were seen.
+    /// Checks a checkpoint of another epoch than the last one. It must say which revisions both share, and the tree
+    /// must begin with the hashes of those that were seen.
     async fn judge_fork(&mut self, seen: Seen, before: &Checkpoint, tree: TreeWriter) -> Result<Found, Problem> {
-        // A line about the last epoch, or one that says that an epoch before it was left at an earlier revision than was
-        // seen: then the last epoch is gone with what followed. A registry that was restored twice from one backup does
-        // not know of the first time, and cannot announce that.
+        // A line about the last epoch, or one that says that an epoch before it was left at an earlier revision than
+        // was seen: then the last epoch is gone with what followed. A registry that was restored twice from one backup
+        // does not know of the first time, and cannot announce that.
         let is_announced = |fork: &&Fork| {
             let left = before.forks.iter().find(|seen| seen.epoch == fork.epoch);
             fork.epoch == before.origin.epoch || left.is_some_and(|left| fork.revision < left.revision)
@@ -241,8 +241,8 @@ impl Witness {
         Ok(tree)
     }
 
-    /// The checkpoint in a note, if a trusted key signed it. Without a trusted key, one that the log publishes is trusted
-    /// from now on.
+    /// The checkpoint in a note, if a trusted key signed it. Without a trusted key, one that the log publishes is
+    /// trusted from now on.
     async fn authentic(&mut self, note: &str) -> Result<Seen, Problem> {
         if self.state.keys.is_empty() {
             for key in self.origin.keys().await? {

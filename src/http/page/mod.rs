@@ -1,5 +1,5 @@
-//! The page for a person: one document, one style, and a few small scripts. It asks by the Connect protocol, as any other
-//! client.
+//! The page for a person: one document, one style, and a few small scripts. It asks by the Connect protocol, as any
+//! other client.
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";

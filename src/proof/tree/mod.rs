@@ -1,7 +1,7 @@
 //! The Merkle tree over the records, as RFC 6962 defines it, and what proves something about it.
 //!
-//! The record of revision r is the leaf with index r − 1, and the data of a leaf is the 32-byte digest of the record. So
-//! the tree of size n is that of the revisions 1 to n, and a redaction does not change it.
+//! The record of revision r is the leaf with index r − 1, and the data of a leaf is the 32-byte digest of the record.
+//! So the tree of size n is that of the revisions 1 to n, and a redaction does not change it.
 //!
 //! Hashes are kept and served as tiles (C2SP tlog-tiles), and roots as checkpoints (C2SP tlog-checkpoint), which are
 //! signed notes (C2SP signed-note). Everything here is a pure function: an auditor can read it by itself.

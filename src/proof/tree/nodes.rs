@@ -34,8 +34,8 @@ pub fn inclusion_proof<N: Nodes>(nodes: &N, index: u64, size: u64) -> Result<Vec
     Ok(path)
 }
 
-/// Returns the proof that the tree of `second` leaves begins with that of the `first`: PROOF in RFC 6962, section 2.1.2.
-/// `first` is at least 1 and at most `second`.
+/// Returns the proof that the tree of `second` leaves begins with that of the `first`: PROOF in RFC 6962, section
+/// 2.1.2. `first` is at least 1 and at most `second`.
 pub fn consistency_proof<N: Nodes>(nodes: &N, first: u64, second: u64) -> Result<Vec<Hash>, N::Error> {
     let (mut begin, mut end, mut proof) = (0, second, Vec::new());
     while first != end {

@@ -32,14 +32,14 @@ configuration! {
 
         /// The address of the ops port: health and metrics
         ///
-        /// It serves grpc.health.v1, /livez, /readyz, /metrics and /status, in plaintext and without personal data. Keep
-        /// it off any network that clients reach.
+        /// It serves grpc.health.v1, /livez, /readyz, /metrics and /status, in plaintext and without personal data.
+        /// Keep it off any network that clients reach.
         ops_listen: SocketAddr = loopback(9090), flag "ops-listen" "ADDR";
 
         /// The address of the HTTP port, which serves the contract as JSON; port 0 picks a free one
         ///
-        /// It speaks HTTP/1.1 and HTTP/2, with the certificates and the clients of the gRPC port. Unset: there is no such
-        /// port.
+        /// It speaks HTTP/1.1 and HTTP/2, with the certificates and the clients of the gRPC port. Unset: there is no
+        /// such port.
         http_listen: Option<SocketAddr> = None, with --dev Some(loopback(8080)), flag "http-listen" "ADDR",
             Unset "127.0.0.1:8443";
 
@@ -120,8 +120,8 @@ configuration! {
 
         /// Report the process as stuck after this many seconds in which a thread does not move while work waits for it
         ///
-        /// `/livez` then fails, and systemd's watchdog hears nothing more, so that the process is started again. Waiting
-        /// for a disk or a database does not count. At least 3 seconds.
+        /// `/livez` then fails, and systemd's watchdog hears nothing more, so that the process is started again.
+        /// Waiting for a disk or a database does not count. At least 3 seconds.
         stuck_after_seconds: Duration = Duration::from_secs(600), flag "stuck-after-seconds" "SECONDS";
 
         /// Permit opening days up to this date, however far after the last record
@@ -133,8 +133,8 @@ configuration! {
 
         /// Encrypt backups that are fetched over the network to these keys of age, separated by spaces
         ///
-        /// `age-keygen` makes a pair of keys. Only the public key, which begins with age1, belongs here: keep the private
-        /// key off the server. Unset: OperationsService streams no backup.
+        /// `age-keygen` makes a pair of keys. Only the public key, which begins with age1, belongs here: keep the
+        /// private key off the server. Unset: OperationsService streams no backup.
         backup_recipients: Recipients = Recipients::default(), flag "backup-recipients" "KEYS",
             Unset "age1wthrzslylnqfuk7xcdynx6kc82nallv3pg9stpq50fjswh3pnu9q9r7vy9";
 
@@ -159,8 +159,8 @@ configuration! {
         /// The audit's share of the disk, in bytes; unset: half of what was free at the first start
         ///
         /// The first start stores that half in `FILE.share` next to the audit. From 95 % on, clients that have used
-        /// more than an equal part of the rest are refused with AUDIT_UNAVAILABLE. At 99.5 %, all questions and dry runs
-        /// are refused, but no writes. The minimum is four times `audit_file_mib`.
+        /// more than an equal part of the rest are refused with AUDIT_UNAVAILABLE. At 99.5 %, all questions and dry
+        /// runs are refused, but no writes. The minimum is four times `audit_file_mib`.
         audit_max_bytes: Option<Share> = None, flag "audit-max-bytes" "BYTES", Unset "50000000000";
 
         /// The sustained rate limit of one client, in calls per second
@@ -221,9 +221,9 @@ configuration! {
 
         /// Ask the client of a connection to open a new one when it is this many seconds old; 0: never
         ///
-        /// A tenth more or less, so that not all clients connect again at once. Behind a load balancer, clients so spread
-        /// over new replicas. Calls and streams that have begun go on; until they end, the old connection counts among
-        /// `connections_per_client`.
+        /// A tenth more or less, so that not all clients connect again at once. Behind a load balancer, clients so
+        /// spread over new replicas. Calls and streams that have begun go on; until they end, the old connection counts
+        /// among `connections_per_client`.
         max_connection_age_seconds: Duration = Duration::from_secs(1800), flag "max-connection-age-seconds" "SECONDS";
 
         /// End watches of changes and of health this many seconds after their connection became too old
@@ -245,9 +245,9 @@ configuration! {
 
         /// Where the log is: `file`, in the data directory, or `postgresql`, in a database that several replicas share
         ///
-        /// With `postgresql`, `cpss-registry init --log-url` writes this table, and the data directory has a copy of the
-        /// log. The key `registry` is then required: a replica with an empty data directory is filled from the log of that
-        /// registry. deploy/docs/postgresql.md says what the database must offer.
+        /// With `postgresql`, `cpss-registry init --log-url` writes this table, and the data directory has a copy of
+        /// the log. The key `registry` is then required: a replica with an empty data directory is filled from the log
+        /// of that registry. deploy/docs/postgresql.md says what the database must offer.
         log_engine in "log.engine": LogEngine = LogEngine::File, flag "log-engine" "ENGINE";
 
         /// The database with the log, without a password
@@ -284,8 +284,8 @@ configuration! {
         /// It has letters, digits, `-` and `_`, at most 63. `cpss-registry join` adds it to the database.
         log_replica_id in "log.replica_id": Option<ReplicaId> = None, flag "log-replica-id" "NAME", Unset "replica-1";
 
-        /// What makes a record durable: `standby`, a synchronous standby of the database, or `storage`, the disks of the
-        /// database, which are replicated
+        /// What makes a record durable: `standby`, a synchronous standby of the database, or `storage`, the disks of
+        /// the database, which are replicated
         ///
         /// With `standby`, a database without a synchronous standby is refused.
         log_durability in "log.durability": Durability = Durability::Standby, flag "log-durability" "WHAT";

@@ -159,8 +159,8 @@ impl Value for HttpOrigins {
     }
 }
 
-/// The origin of a URL as browsers send it: in lower case, without a user, a path, or the default port. None if it is no
-/// URL of a web page.
+/// The origin of a URL as browsers send it: in lower case, without a user, a path, or the default port. None if it is
+/// no URL of a web page.
 fn sent(url: &str) -> Option<String> {
     let url: http::Uri = url.parse().ok()?;
     let scheme = url.scheme_str().filter(|scheme| ["http", "https"].contains(scheme))?;

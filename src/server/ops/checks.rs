@@ -27,8 +27,8 @@ impl Ops {
         Checks::new(move || ops.status())
     }
 
-    /// What works, in words: whether questions are answered and commands are recorded, and why not. It takes no lock that
-    /// a worker holds, since a stuck worker may hold it for good.
+    /// What works, in words: whether questions are answered and commands are recorded, and why not. It takes no lock
+    /// that a worker holds, since a stuck worker may hold it for good.
     pub(in crate::server) fn summary(&self) -> String {
         let registry = self.registry.load_full();
         let state = self.state(registry.as_deref());

@@ -33,8 +33,8 @@ impl Ops {
         Some(format!("the thread `{part}` has not moved for {seconds} s while work waits for it"))
     }
 
-    /// `/readyz`: 200 if questions are answered, else 503. With the query `verbose` it has the result of every check, as
-    /// text, or as JSON if the request accepts that.
+    /// `/readyz`: 200 if questions are answered, else 503. With the query `verbose` it has the result of every check,
+    /// as text, or as JSON if the request accepts that.
     pub(super) async fn readyz(&self, uri: &Uri, headers: &HeaderMap) -> Response {
         let is_verbose = uri.query().is_some_and(|query| query.split('&').any(|part| is_named(part, "verbose")));
         if !is_verbose {

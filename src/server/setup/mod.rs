@@ -201,8 +201,8 @@ pub fn renew_server(directory: &Path, days: u32) -> Result<Credentials, SetupErr
     replace_pair(&directory, SERVER, &pair)
 }
 
-/// Renews a client's certificate, with a new key; or its token. A running server refuses the old token as soon as it has
-/// loaded the list.
+/// Renews a client's certificate, with a new key; or its token. A running server refuses the old token as soon as it
+/// has loaded the list.
 pub fn renew_client(directory: &Path, name: &str, days: u32) -> Result<Credentials, SetupError> {
     let directory = absolute(directory)?;
     refuse_reserved(name)?;

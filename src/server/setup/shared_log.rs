@@ -128,8 +128,8 @@ pub(super) fn begin(directory: &Path, data_dir: &Path, setup: &SharedLogSetup) -
     })?)
 }
 
-/// Installs the schema, and joins as the first replica. Returns the id of the registry and its request key. `copied`: the
-/// registry whose log is copied from a data directory. The database then stays closed until the log has moved.
+/// Installs the schema, and joins as the first replica. Returns the id of the registry and its request key. `copied`:
+/// the registry whose log is copied from a data directory. The database then stays closed until the log has moved.
 pub(super) async fn install(
     settings: &Settings,
     owner: Option<&Settings>,

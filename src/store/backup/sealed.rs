@@ -56,7 +56,8 @@ impl Recipients {
 pub struct Identities(Vec<Identity>);
 
 impl Identities {
-    /// Parses a key file, as `age-keygen` writes it. `None` if a line is neither a key nor a comment, or there is no key.
+    /// Parses a key file, as `age-keygen` writes it. `None` if a line is neither a key nor a comment, or there is no
+    /// key.
     pub fn parse(text: &str) -> Option<Identities> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let keys = lines.map(str::parse).collect::<Result<Vec<_>, _>>().ok()?;

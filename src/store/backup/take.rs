@@ -279,8 +279,8 @@ impl Copier<'_> {
         Ok((whole, is_same))
     }
 
-    /// Fails if an earlier backup has a file that this one lacks: then it is of another history. Only the private half of
-    /// a signing key goes, when the key is retired.
+    /// Fails if an earlier backup has a file that this one lacks: then it is of another history. Only the private half
+    /// of a signing key goes, when the key is retired.
     fn refuse_missing_files(&self, files: &[Listed]) -> Result<(), BackupError> {
         let Some(earlier) = &self.earlier else { return Ok(()) };
         let is_here = |old: &Listed| files.iter().any(|new| new.path == old.path) || is_private(&old.path);

@@ -30,8 +30,8 @@ pub(super) fn new_id() -> TableId {
     TableId(Uuid::new_v4().as_u64_pair().1)
 }
 
-/// Writes a base from the records that are in no base, and from those in the bases that it replaces, because they are not
-/// much larger. Returns the bases that then exist.
+/// Writes a base from the records that are in no base, and from those in the bases that it replaces, because they are
+/// not much larger. Returns the bases that then exist.
 pub(super) fn build_base(
     directory: &Path,
     layers: Layers,

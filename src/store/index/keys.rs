@@ -138,8 +138,8 @@ pub(super) fn person_of(key: &[u8]) -> Option<&[u8]> {
     key.get(..9).filter(|prefix| prefix[0] == SPECIALIST)
 }
 
-/// The hash of a key that is often looked for in vain: that of a request, or of a new id. The keys of one person's facts
-/// have the same. `None` for other keys, and for what is not the beginning of one key.
+/// The hash of a key that is often looked for in vain: that of a request, or of a new id. The keys of one person's
+/// facts have the same. `None` for other keys, and for what is not the beginning of one key.
 pub(super) fn filtered(key: &[u8]) -> Option<u64> {
     let (kind, rest) = key.split_first()?;
     let is_filtered = matches!(*kind, REQUEST | SPECIALIST | CREDENTIAL | EMPLOYMENT);

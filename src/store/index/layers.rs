@@ -87,9 +87,10 @@ impl Layers {
         records.saturating_mul(FAR) <= self.applied().0
     }
 
-    /// How many of these bases stay as they are below a new base that ends with a record. Those above become part of it.
-    /// Each that stays has at least twice as many records as the next one: so there are few bases, and a record is not
-    /// written again for each batch after it. A base of due dates has no records of its own; it counts as the one below.
+    /// How many of these bases stay as they are below a new base that ends with a record. Those above become part of
+    /// it. Each that stays has at least twice as many records as the next one: so there are few bases, and a record is
+    /// not written again for each batch after it. A base of due dates has no records of its own; it counts as the one
+    /// below.
     pub(super) fn kept_below(&self, applied: Revision) -> usize {
         let stay = |kept: &usize| {
             let mut ends = self.bases.iter().take(*kept).rev().map(|base| base.applied().0);

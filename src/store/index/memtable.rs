@@ -95,9 +95,9 @@ impl Memtable {
         maps.newest.get(key).or_else(|| maps.moving.get(key)).cloned()
     }
 
-    /// False if a key, or an entry of a person's file, was never added since the start. Most keys that are looked up and
-    /// not found are new: the ids of a request and of what it registers. Looking for them on the disk would be a third of
-    /// the writer's time.
+    /// False if a key, or an entry of a person's file, was never added since the start. Most keys that are looked up
+    /// and not found are new: the ids of a request and of what it registers. Looking for them on the disk would be a
+    /// third of the writer's time.
     pub(super) fn may_have_taken(&self, key: &[u8]) -> bool {
         self.shared.added.contains(key)
     }

@@ -2,8 +2,8 @@
 //!
 //! A small batch from the memtable goes to sled, entry by entry. A large one becomes a base: a base is written in the
 //! order of its keys, which takes a tenth of the time for an entry. The contents of sled are older than the batch and
-//! newer than the bases, so they become part of the base, too, and an empty sled takes its place. That also happens when
-//! sled has many entries, because it keeps them in memory.
+//! newer than the bases, so they become part of the base, too, and an empty sled takes its place. That also happens
+//! when sled has many entries, because it keeps them in memory.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

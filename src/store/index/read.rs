@@ -183,8 +183,8 @@ pub trait View {
         Ok(found)
     }
 
-    /// Every credential for which a prior number was ever set, and its holder. The caller must check that the credential
-    /// bears it.
+    /// Every credential for which a prior number was ever set, and its holder. The caller must check that the
+    /// credential bears it.
     fn credentials_with_prior(&self, prior: &PriorNumber) -> Result<Vec<(CredentialNumber, SpecialistId)>, IndexError> {
         let mut found = Vec::new();
         self.scan(&keys::prior_number(prior), &mut |key, value| {

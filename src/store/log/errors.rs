@@ -120,8 +120,8 @@ pub enum AppendError {
     /// The database contains what its rules forbid. Nothing was appended, and retrying cannot help.
     #[error("the shared log is damaged")]
     Damaged(#[source] Box<dyn Error + Send + Sync>),
-    /// The disk of this replica refused a record of the shared log, which the copy therefore lacks. Nothing was appended.
-    /// Retry when the disk takes it.
+    /// The disk of this replica refused a record of the shared log, which the copy therefore lacks. Nothing was
+    /// appended. Retry when the disk takes it.
     #[error("a record of the shared log was not written to the disk of this replica")]
     NotCopied(#[source] Box<AppendError>),
     /// The batch may or may not be in the shared log. Before anything else is appended, the log finds out.

@@ -241,8 +241,8 @@ impl<'a> Frame<'a> {
 }
 
 /// Verifies the frame at the start of these bytes, but not its records against their digests: the checksum, that it
-/// follows what is expected, and that its chain is that of the digests. Returns the digests, and what the next frame must
-/// match.
+/// follows what is expected, and that its chain is that of the digests. Returns the digests, and what the next frame
+/// must match.
 pub(in crate::store) fn digests(bytes: &[u8], expected: Expected) -> Result<(Vec<Hash>, Expected), &'static str> {
     let (header, body) = envelope(bytes)?;
     if header.first != expected.first {

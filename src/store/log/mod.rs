@@ -8,9 +8,9 @@
 //! * every batch names the history that it builds on, by its chain.
 //!
 //! An engine stores a log. `file` uses files; [`postgresql`] uses a database that several processes share, and
-//! [`replicated`] is the part of it that would be the same for any database. To add another engine, implement the traits
-//! of this file in a new folder here, run the suite in `conformance` for it, and select it in `store::engine`. Every
-//! engine stores a batch as a `frame`.
+//! [`replicated`] is the part of it that would be the same for any database. To add another engine, implement the
+//! traits of this file in a new folder here, run the suite in `conformance` for it, and select it in `store::engine`.
+//! Every engine stores a batch as a `frame`.
 
 #[cfg(test)]
 mod conformance;
@@ -119,8 +119,8 @@ pub trait Log: Send {
     fn follow(&mut self) -> Result<Vec<(Tip, Vec<u8>)>, AppendError>;
 
     /// Keeps other processes from appending, if they do so often, until this one has appended, confirmed or unlocked.
-    /// `None` if they may go on. A batch that is decided without a lock is refused whenever another process was first, so
-    /// this is only for speed.
+    /// `None` if they may go on. A batch that is decided without a lock is refused whenever another process was first,
+    /// so this is only for speed.
     fn lock(&mut self) -> Result<Option<Locked>, AppendError> {
         Ok(None)
     }
@@ -181,8 +181,8 @@ pub trait ReadLog: Send + Sync {
     /// The records from `from` to `to`, inclusive, as far as they exist.
     fn read(&self, from: Revision, to: Revision) -> Records;
 
-    /// The digests of the records from `from` to `to`, inclusive, as far as they exist. The records themselves need not be
-    /// verified.
+    /// The digests of the records from `from` to `to`, inclusive, as far as they exist. The records themselves need not
+    /// be verified.
     fn digests(&self, from: Revision, to: Revision) -> Digests {
         let digest = |record: Result<StoredRecord, ReadError>| {
             let damage = |reason| Damage { segment: String::new(), offset: 0, reason };

@@ -1,5 +1,5 @@
-//! Redaction: the personal part of a record is replaced by its hash, and its salt goes with it. Without the salt the hash
-//! confirms no guess.
+//! Redaction: the personal part of a record is replaced by its hash, and its salt goes with it. Without the salt the
+//! hash confirms no guess.
 //!
 //! The personal part is hashed as a whole. So a part with fields of several people can only be removed as a whole.
 
@@ -61,8 +61,8 @@ fn has_subject(public: &PublicPart, at: usize, is_meant: &dyn Fn(SpecialistId) -
     matches!(subject, Some(Subject::Specialist(fact)) if is_meant(SpecialistId::from_number(fact.specialist_id)))
 }
 
-/// The record without its personal part, if it is about a person for whom `is_meant` is true. `None` if it is not, or has
-/// nothing personal about that person.
+/// The record without its personal part, if it is about a person for whom `is_meant` is true. `None` if it is not, or
+/// has nothing personal about that person.
 pub fn redacted(bytes: &[u8], is_meant: &dyn Fn(SpecialistId) -> bool) -> Result<Option<Vec<u8>>, &'static str> {
     let Some(About { mut sealed, .. }) = About::read(bytes, is_meant)? else { return Ok(None) };
     if let Some(Part::PersonalPart(salted)) = &sealed.personal {

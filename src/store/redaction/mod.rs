@@ -2,8 +2,8 @@
 //!
 //! The record of a redaction is an instruction: a process that has the log removes the personal parts of the records
 //! before it that are about the person. It is in the log first. So after a crash, and in every process that shares the
-//! log, the next start finds by the index what is left to do, and does it: first in what was set aside, then in the log,
-//! and then it removes the index, which is folded again from the log.
+//! log, the next start finds by the index what is left to do, and does it: first in what was set aside, then in the
+//! log, and then it removes the index, which is folded again from the log.
 
 mod set_aside;
 
@@ -37,8 +37,8 @@ pub enum RedactionError {
     StillThere,
 }
 
-/// The redactions on record of which the index still has something. The index is a fold of the log, so it tells what the
-/// log has.
+/// The redactions on record of which the index still has something. The index is a fold of the log, so it tells what
+/// the log has.
 pub(super) fn pending(index: &Index, on_record: &Redactions) -> Result<Redactions, IndexError> {
     let mut pending = Redactions::new();
     for (person, before) in on_record {

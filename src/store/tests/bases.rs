@@ -202,8 +202,8 @@ fn records_that_no_base_has_are_folded_into_another_one_on_top() {
     commit(&mut store, &(2..=200).map(record).collect::<Vec<_>>());
     store.close().unwrap();
     let index = directory.path().join("index");
-    // The first time, the records end among the instants under one key; the second time, after the last of them, and the
-    // base on top is replaced.
+    // The first time, the records end among the instants under one key; the second time, after the last of them, and
+    // the base on top is replaced.
     for last in [210, 250] {
         let mut store = open(directory.path()).unwrap();
         let first = store.head().0 + 1;

@@ -17,8 +17,8 @@ use crate::store::{Store, StoreOptions};
 
 const NEVER: usize = usize::MAX / 8;
 
-/// Opens a store that moves this many entries at once: to sled, or to the bases if there are `base_from` of them. Closing
-/// it moves the others.
+/// Opens a store that moves this many entries at once: to sled, or to the bases if there are `base_from` of them.
+/// Closing it moves the others.
 fn open_taking(directory: &Path, take_together: usize, base_from: usize) -> Store {
     open_with(directory, IndexOptions { take_together, base_from, ..IndexOptions::default() })
 }

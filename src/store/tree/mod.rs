@@ -1,7 +1,7 @@
 //! The Merkle tree over the records, in files.
 //!
-//! The tree is derived from the digests of the records alone. It may be deleted at any time, and is then built again, the
-//! same. Nothing relies on its files without a proof: what is read from them is checked against the root, which is
+//! The tree is derived from the digests of the records alone. It may be deleted at any time, and is then built again,
+//! the same. Nothing relies on its files without a proof: what is read from them is checked against the root, which is
 //! computed when the tree is opened and compared with the one that was durable.
 //!
 //! [`TreeWriter`] appends, on one thread. [`TreeReader`] reads, on any.
@@ -55,8 +55,8 @@ pub enum FollowError {
 }
 
 impl TreeWriter {
-    /// Opens the tree in a directory, which is created if it does not exist. It is cut to what it shares with the log up
-    /// to `head`. Files that are missing or damaged are built again.
+    /// Opens the tree in a directory, which is created if it does not exist. It is cut to what it shares with the log
+    /// up to `head`. Files that are missing or damaged are built again.
     pub fn open(directory: &Path, log: &dyn ReadLog, head: Revision) -> Result<TreeWriter, FollowError> {
         let is_of_log = |mark: &Mark| {
             let revision = Revision(mark.size);
@@ -110,8 +110,8 @@ impl TreeWriter {
         self.edge.root()
     }
 
-    /// Appends the next records of a log, up to `head`, and publishes them. Returns false if there are more. Begins again
-    /// if a reader has found damage.
+    /// Appends the next records of a log, up to `head`, and publishes them. Returns false if there are more. Begins
+    /// again if a reader has found damage.
     pub fn follow(&mut self, log: &dyn ReadLog, head: Revision) -> Result<bool, FollowError> {
         if self.reader.is_damaged(self.generation) {
             self.begin_again()?;

@@ -104,7 +104,8 @@ impl TreeReader {
         })
     }
 
-    /// Proves that the tree of the second size begins with that of the first, which is at least 1 and at most the second.
+    /// Proves that the tree of the second size begins with that of the first, which is at least 1 and at most the
+    /// second.
     pub fn consistency(&self, first: u64, second: u64) -> Result<Consistency, TreeError> {
         let published = self.reaching(second)?;
         self.checked(&published, || {

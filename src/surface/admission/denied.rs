@@ -1,5 +1,5 @@
-//! Calls that the caller's role may not make. Such an attempt is in the audit of reads before it is refused. The request
-//! is not read, so the line names nobody.
+//! Calls that the caller's role may not make. Such an attempt is in the audit of reads before it is refused. The
+//! request is not read, so the line names nobody.
 
 use std::sync::Arc;
 

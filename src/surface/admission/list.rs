@@ -1,5 +1,6 @@
-//! The reading of a list for the page. It is no call of the contract, since it reads nothing of the registry. Its caller
-//! must be one that may ask about the people on the list, and it counts against the quota of its client as a stream does.
+//! The reading of a list for the page. It is no call of the contract, since it reads nothing of the registry. Its
+//! caller must be one that may ask about the people on the list, and it counts against the quota of its client as a
+//! stream does.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Decodes questions about credentials and claims.
 //!
-//! A credential number, prior number or provider id that cannot exist is not refused: the question is answered, as not on file.
+//! A credential number, prior number or provider id that cannot exist is not refused: the question is answered, as not
+//! on file.
 
 use super::ask::{AnsweredClaim, Claim, ItemPath};
 use super::fields::{Fields, LONGEST_CORRELATION_ID, MAX_DESIGNATIONS};

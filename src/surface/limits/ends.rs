@@ -1,6 +1,6 @@
 //! When a call ends before its answer is complete: soon after its caller is no longer a client or has another role,
-//! and, for a call that may last, soon after the server began to drain. A watch also ends some time after its connection
-//! became too old. Other calls are answered before the server ends.
+//! and, for a call that may last, soon after the server began to drain. A watch also ends some time after its
+//! connection became too old. Other calls are answered before the server ends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! FairScheduler: work on many items yields after a few of them, and only one task per thread works at a time. A question
-//! therefore waits for a few items of other calls, regardless of how many batches are in progress.
+//! FairScheduler: work on many items yields after a few of them, and only one task per thread works at a time. A
+//! question therefore waits for a few items of other calls, regardless of how many batches are in progress.
 
 use std::slice::Chunks;
 use std::sync::Arc;

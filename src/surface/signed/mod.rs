@@ -1,8 +1,8 @@
 //! Signed answers and receipts: what a response says, as a statement that a third party can check.
 //!
-//! The claims of an answer are made from the response as it is sent, after redaction. So a statement cannot say more than
-//! the caller's role may see, and names and birth dates are left out besides. A question without a signature costs one
-//! test of a boolean.
+//! The claims of an answer are made from the response as it is sent, after redaction. So a statement cannot say more
+//! than the caller's role may see, and names and birth dates are left out besides. A question without a signature costs
+//! one test of a boolean.
 
 mod answers;
 mod receipts;

@@ -2,8 +2,8 @@
 //! process asks for them.
 //!
 //! The thread that answers a call never waits for the collector and never wakes the thread that sends. If that one
-//! cannot keep up, or the collector takes nothing, spans are dropped and counted. A span has no attribute about a person
-//! on file.
+//! cannot keep up, or the collector takes nothing, spans are dropped and counted. A span has no attribute about a
+//! person on file.
 
 #[cfg(not(feature = "traces"))]
 mod absent;

@@ -50,8 +50,8 @@ const RESETS_BEFORE_ACCEPT: usize = 4 * CALLS_PER_CONNECTION.get() as usize;
 /// The number of streams that may fail by a protocol error of the peer before its connection ends.
 const RESETS_BY_FAULT: usize = 256;
 
-/// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, and when the connection is too
-/// old, takes no more calls and finishes those in progress.
+/// Serves the calls of a connection until the peer closes it or is cut off. After `stop`, and when the connection is
+/// too old, takes no more calls and finishes those in progress.
 pub(crate) async fn serve<S>(
     connection: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,

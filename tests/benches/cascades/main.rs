@@ -2,8 +2,8 @@
 //!
 //! `cargo bench --bench cascades` measures this build. `CPSS_EARLIER` names the program of an earlier build, which is
 //! measured in the same run, in turn. `CPSS_PEOPLE` is the number of staff (default 2,000; several with commas), and
-//! `CPSS_ROUNDS` the number of rounds (default 3). Meanwhile another client writes one command after another: its longest
-//! wait, and its longest wait before the cascades, are in the table.
+//! `CPSS_ROUNDS` the number of rounds (default 3). Meanwhile another client writes one command after another: its
+//! longest wait, and its longest wait before the cascades, are in the table.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! The minimum cost of durability for the same callers: a thread appends what was handed over meanwhile, syncs, answers.
+//! The minimum cost of durability for the same callers: a thread appends what was handed over meanwhile, syncs,
+//! answers.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

@@ -181,8 +181,8 @@ fn judging(c: &mut Criterion) {
     });
 }
 
-/// A person with a long history: jobs of a week each with some providers, every tenth one corrected, and suspensions of a
-/// day.
+/// A person with a long history: jobs of a week each with some providers, every tenth one corrected, and suspensions of
+/// a day.
 fn a_long_history(facts: usize) -> SpecialistFile {
     let mut long: Vec<SpecialistFact> = a_person().facts()[..5].iter().map(|recorded| recorded.fact.clone()).collect();
     let mut at = 0;

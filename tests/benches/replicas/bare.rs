@@ -1,5 +1,5 @@
-//! The bare insert: the bytes that a registry would append, put into a table of the same database by one session. As with
-//! a registry's writer, requests that arrive during an insert are in the next one.
+//! The bare insert: the bytes that a registry would append, put into a table of the same database by one session. As
+//! with a registry's writer, requests that arrive during an insert are in the next one.
 
 use std::time::Duration;
 

@@ -4,8 +4,9 @@
 //! The registries are in this process, each with its own directory, session and writer.
 //!
 //! `CPSS_BENCH_SECONDS` is the time of each subject in a round, `CPSS_BENCH_ROUNDS` the number of rounds,
-//! `CPSS_BENCH_RECORDS` the number of records that a new replica is filled with, and `CPSS_BENCH_ONLY` some of `commits`,
-//! `questions`, `news` and `filling`. `CPSS_BENCH_DIR` selects the disk of the registries, `TMPDIR` that of the servers.
+//! `CPSS_BENCH_RECORDS` the number of records that a new replica is filled with, and `CPSS_BENCH_ONLY` some of
+//! `commits`, `questions`, `news` and `filling`. `CPSS_BENCH_DIR` selects the disk of the registries, `TMPDIR` that of
+//! the servers.
 
 #![allow(
     clippy::unwrap_used,

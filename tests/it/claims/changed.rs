@@ -1,4 +1,5 @@
-//! Files of answers that were saved by a spreadsheet before they are reviewed: what it may change, and what it must not.
+//! Files of answers that were saved by a spreadsheet before they are reviewed: what it may change, and what it must
+//! not.
 
 use std::fs;
 use std::path::{Path, PathBuf};

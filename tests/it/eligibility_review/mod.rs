@@ -35,7 +35,8 @@ async fn asked_at(client: &Client, claim: v1::EligibilityItem, revision: u64) ->
     client.ask(request).await.eligibility.unwrap()
 }
 
-/// Whether the verdict flipped, whether the eligibility changed, the revision of the change, and the kinds of its facts.
+/// Whether the verdict flipped, whether the eligibility changed, the revision of the change, and the kinds of its
+/// facts.
 fn change(review: &v1::Review) -> (bool, bool, Option<u64>, Vec<FactKind>) {
     let revision = review.changed_at.as_ref().map(|changed| changed.revision);
     (review.flipped, review.eligible_changed, revision, review.fact_kinds().collect())

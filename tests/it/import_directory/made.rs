@@ -22,8 +22,8 @@ const HEADINGS: [(&str, &str); 9] = [
     ("acts", "source_id,credential,act,basis,first_day,last_day,text"),
 ];
 
-/// Kinds of bad rows: the file, the row, and the column that is wrong. `$` is an id of the row, `@` that of a good person
-/// whose rows stand before it, and `%` that of the person's provider.
+/// Kinds of bad rows: the file, the row, and the column that is wrong. `$` is an id of the row, `@` that of a good
+/// person whose rows stand before it, and `%` that of the person's provider.
 pub const BAD_ROWS: [(&str, &str, &str); 25] = [
     ("specialists", "$,Ada,Example,31.02.1980", "birth_date"),
     ("specialists", "$,Ada,Example,2/30/1980", "birth_date"),

@@ -35,8 +35,8 @@ pub enum Action {
     End(String, i32, Written),
     /// A fact is retracted: the start or an end of a job.
     Withdraw(String, Written),
-    /// A dry run of the retraction of a fact: the revision of the head, or `None` if it was refused because the fact was
-    /// retracted before.
+    /// A dry run of the retraction of a fact: the revision of the head, or `None` if it was refused because the fact
+    /// was retracted before.
     TryToWithdraw(String, Option<u64>),
     /// The credential: the name on it, whether it is current, and the revision.
     Credential(u64, bool, u64),

@@ -111,8 +111,8 @@ impl Case<'_> {
         self.spell(job, at).is_some_and(|spell| spell.include(day))
     }
 
-    /// "A job of the same person with the same provider, not retracted, ended or not, whose first day as first reported or
-    /// as it stands now is the same, and whose position is equal without case and outer or doubled blanks."
+    /// "A job of the same person with the same provider, not retracted, ended or not, whose first day as first reported
+    /// or as it stands now is the same, and whose position is equal without case and outer or doubled blanks."
     fn starts(&self, new_provider: &ProviderId, new_position: &str, first_day: Day) -> bool {
         self.facts.iter().any(|recorded| match &recorded.fact {
             Fact::Specialist(_, SpecialistFact::EmploymentStarted { employment, provider, position, days, .. }) => {
@@ -130,8 +130,8 @@ impl Case<'_> {
         is_registrar(self.caller)
     }
 
-    /// "By the fact's subject, whoever recorded it: the certifier for facts of a provider, the provider for facts of a job
-    /// with it, the registrar for all."
+    /// "By the fact's subject, whoever recorded it: the certifier for facts of a provider, the provider for facts of a
+    /// job with it, the registrar for all."
     fn is_callers(&self, fact: FactId) -> bool {
         let of_job = |job: EmploymentId| self.start(job).map(|(_, provider, _)| provider);
         let employer = match self.fact(fact).map(|recorded| &recorded.fact) {

@@ -131,8 +131,8 @@ pub fn target(fact: &Fact) -> Option<FactId> {
     }
 }
 
-/// "The days of a period are those of the fact that opened it, with `last_day` replaced by the last `PeriodEnded` that is
-/// not retracted."
+/// "The days of a period are those of the fact that opened it, with `last_day` replaced by the last `PeriodEnded` that
+/// is not retracted."
 fn days_of(counting: &[&Recorded<Fact>], opened: FactId, days: Period) -> Days {
     let mut days = Days::of(days);
     for recorded in counting {
@@ -254,8 +254,8 @@ impl ModelPerson {
     }
 }
 
-/// "A job's first day is that of its last Corrected, else Started; its last day that of its last Ended or Corrected, else
-/// of Started; a period left ending before it begins has no days."
+/// "A job's first day is that of its last Corrected, else Started; its last day that of its last Ended or Corrected,
+/// else of Started; a period left ending before it begins has no days."
 fn spell(job: EmploymentId, started: Days, counting: &[&Recorded<Fact>]) -> Days {
     let mut spell = started;
     for recorded in counting {
@@ -374,8 +374,8 @@ impl Model {
         self.people.iter().flat_map(|person| person.credentials.iter().map(move |credential| (person, credential)))
     }
 
-    /// "The rule set in force on D is the one known at `known_at` with the latest first in-force day not after D (a tie:
-    /// adopted last); before the first such day, the earliest set."
+    /// "The rule set in force on D is the one known at `known_at` with the latest first in-force day not after D (a
+    /// tie: adopted last); before the first such day, the earliest set."
     pub fn rule_set_on(&self, day: Day) -> Option<&RuleSet> {
         let mut in_force: Option<&RuleSet> = None;
         for set in self.rule_sets.iter().filter(|set| set.in_force_from <= day) {

@@ -3,8 +3,8 @@
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 
-/// "NFKD without marks, ø→o ł→l đ→d æ→ae œ→oe ß→ss, case folded, letters and digits only (modifier letters, category Lm,
-/// such as the ʻokina, are left out)".
+/// "NFKD without marks, ø→o ł→l đ→d æ→ae œ→oe ß→ss, case folded, letters and digits only (modifier letters, category
+/// Lm, such as the ʻokina, are left out)".
 pub fn folded(text: &str) -> String {
     let mut text: String = text.nfkd().collect();
     text.retain(|c| c.general_category_group() != GeneralCategoryGroup::Mark);

@@ -8,8 +8,8 @@ pub const TAKEN_OUT: &str = "\t\n\u{b}\u{c}\r -\u{85}\u{a0}\u{ad}\u{58a}\u{5be}\
     \u{206f}\u{2212}\u{2e17}\u{2e3a}\u{2e3b}\u{3000}\u{301c}\u{3030}\u{30a0}\u{fe31}\u{fe58}\u{fe63}\u{feff}\u{ff0d}\
     \u{fff9}\u{fffb}\u{110bd}\u{1bca0}\u{1d173}\u{1d17a}\u{e0001}\u{e0020}\u{e007f}";
 
-/// "Folded like numbers (dashes, blanks and invisible characters out, upper case, but no letter is taken for a digit), 1 to
-/// 32 characters then." `None`: no credential can bear it.
+/// "Folded like numbers (dashes, blanks and invisible characters out, upper case, but no letter is taken for a digit),
+/// 1 to 32 characters then." `None`: no credential can bear it.
 pub fn folded_prior(written: &str) -> Option<String> {
     let kept: String = written.chars().filter(|letter| !TAKEN_OUT.contains(*letter)).collect();
     (1..=32).contains(&kept.chars().count()).then(|| kept.to_ascii_uppercase())

@@ -49,7 +49,8 @@ impl Answer {
     }
 }
 
-/// "Any failure → NOT_CONFIRMED; else any unknown → UNDETERMINED; else CONFIRMED_WITH_LIMITS if LIMITED, else CONFIRMED."
+/// "Any failure → NOT_CONFIRMED; else any unknown → UNDETERMINED; else CONFIRMED_WITH_LIMITS if LIMITED, else
+/// CONFIRMED."
 fn verdict(reasons: &[Reason]) -> Verdict {
     let unknown = [
         Reason::SpecialistAmbiguous,
@@ -78,8 +79,8 @@ fn verdict(reasons: &[Reason]) -> Verdict {
 }
 
 impl Model {
-    /// "The 14th working day after D (rule set: weekends and its list of observed state holidays do not count)"; after the
-    /// last year of the list it is unset.
+    /// "The 14th working day after D (rule set: weekends and its list of observed state holidays do not count)"; after
+    /// the last year of the list it is unset.
     pub fn settles_on(&self, day: Day) -> Option<Day> {
         let set = self.rule_set_on(day)?;
         let mut counted = 0;

@@ -83,8 +83,8 @@ impl ModelCredential {
         self.suspensions.iter().any(|(basis, days)| *basis == SuspensionBasis::Disciplinary && days.include(day))
     }
 
-    /// Step 3. "Of several Revoked on a day: DISCIPLINARY before LOSS_OF_EMPLOYMENT; an act without effect lets the next
-    /// kind count."
+    /// Step 3. "Of several Revoked on a day: DISCIPLINARY before LOSS_OF_EMPLOYMENT; an act without effect lets the
+    /// next kind count."
     fn act_on(&self, day: Day, held: bool) -> Option<Standing> {
         let acts = [
             (Act::Revoked(RevocationBasis::Disciplinary), Standing::RevokedDisciplinary),

@@ -1,6 +1,7 @@
 //! The rooms of `src` and what each may import, and rules of form that the compiler does not check.
 
 mod code;
+mod comments;
 mod guides;
 mod imports;
 mod ladder;

@@ -1,8 +1,8 @@
 //! A data directory of the last release is opened by this one: it asks first, answers the same, and the way back is a
 //! backup.
 //!
-//! `release.tar.gz` is the sample of `serve --dev --today 2026-03-02` as a release with the semantics before these would
-//! have left it, and `answers.jsonl` has what was answered from it. To keep the directory of another release, run
+//! `release.tar.gz` is the sample of `serve --dev --today 2026-03-02` as a release with the semantics before these
+//! would have left it, and `answers.jsonl` has what was answered from it. To keep the directory of another release, run
 //! `cargo test --locked --test it upgrade::write -- --ignored`.
 
 use std::fs;

@@ -1,6 +1,6 @@
 //! Three replicas, and a database with a synchronous standby, through random faults: nothing that was acknowledged is
-//! lost or recorded twice, all responses to 24 clients are linearizable, answers by time stay the same, and all replicas
-//! are equal in the end.
+//! lost or recorded twice, all responses to 24 clients are linearizable, answers by time stay the same, and all
+//! replicas are equal in the end.
 //!
 //! `CPSS_REPLICA_FAULTS` sets the number of faults, and `CPSS_REPLICA_FAULTS_SEED` repeats a plan. After each round the
 //! faults are over for a moment, and the histories and the answers are checked.

@@ -1,4 +1,5 @@
-//! A database that comes back as it was earlier. It stays closed until every replica has seen whether it lost something.
+//! A database that comes back as it was earlier. It stays closed until every replica has seen whether it lost
+//! something.
 
 use cpss_registry::store::log::postgresql::schema;
 

@@ -1,5 +1,5 @@
-//! The rules that a model of replicas requires of the statements. Each is tried twice: it holds, and it does not once the
-//! part of a function that keeps it is taken out.
+//! The rules that a model of replicas requires of the statements. Each is tried twice: it holds, and it does not once
+//! the part of a function that keeps it is taken out.
 
 use std::time::Duration;
 

@@ -90,8 +90,8 @@ async fn every_function_that_writes_waits_for_the_standby_whatever_the_session_s
     assert!(!waits(&database, &standby, "turn()").await, "the session would wait anyway");
 }
 
-/// Sends an append in a session that wants no messages, and cancels it while it waits for the standby: the statement, or
-/// the commit of a transaction that locked the head first. Returns the messages.
+/// Sends an append in a session that wants no messages, and cancels it while it waits for the standby: the statement,
+/// or the commit of a transaction that locked the head first. Returns the messages.
 async fn notices_of_a_cancelled_append(
     database: &Database,
     standby: &Server,

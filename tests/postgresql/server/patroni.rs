@@ -116,8 +116,9 @@ impl Patroni {
         }
     }
 
-    /// Makes a part of a node stand still while its Patroni sleeps. If Patroni stood still while it renews the key of the
-    /// leader, it would take the key back from the new primary when it goes on (seen with 3.0.2 and etcd): two primaries.
+    /// Makes a part of a node stand still while its Patroni sleeps. If Patroni stood still while it renews the key of
+    /// the leader, it would take the key back from the new primary when it goes on (seen with 3.0.2 and etcd): two
+    /// primaries.
     pub fn freeze(&self, name: &str, part: Part) {
         let node = self.nodes.iter().find(|node| node.name == name).unwrap();
         let turns = || fs::read_to_string(node.directory.join("log")).unwrap_or_default().matches("no action.").count();

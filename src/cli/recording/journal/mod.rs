@@ -78,8 +78,8 @@ impl Journal {
         Journal { directory }
     }
 
-    /// Returns the latest entry of a content. Makes one if there is none, or if `is_new` and the latest was recorded. It is
-    /// on disk when this returns.
+    /// Returns the latest entry of a content. Makes one if there is none, or if `is_new` and the latest was recorded.
+    /// It is on disk when this returns.
     pub fn begin(&self, content: &[u8], is_new: bool, now: Timestamp) -> Result<Entry, Failure> {
         let turn = Turn::take(&self.directory).map_err(|error| self.unwritable(&error))?;
         let mut entries = self.read()?;

@@ -102,8 +102,8 @@ pub fn ask(replica: &mut Replica, who: SpecialistId, questions: &[Question]) -> 
         messages.push(message);
         sent.push(way);
     }
-    // A replica that knows of a loss refuses before it decides, as where the service runs. What other trouble refuses is
-    // sent to the database here, so that more happens.
+    // A replica that knows of a loss refuses before it decides, as where the service runs. What other trouble refuses
+    // is sent to the database here, so that more happens.
     let knows_of_loss = replica.writer.shared.trouble().is_some_and(|trouble| trouble.cause.is_final());
     let messages = if knows_of_loss { replica.writer.refuse_in_trouble(messages) } else { messages };
     replica.writer.process(messages)?;

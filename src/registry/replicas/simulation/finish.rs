@@ -12,8 +12,8 @@ impl History {
     /// Lets everything run out, without a notification and without a tick of the clock: then all replicas have the
     /// whole log, a new report is accepted, and all answer alike.
     ///
-    /// After a restore, a replica that has records which the log lacks must not go on. The others must, once they do not
-    /// wait for it any more.
+    /// After a restore, a replica that has records which the log lacks must not go on. The others must, once they do
+    /// not wait for it any more.
     pub fn finish(&mut self) -> Result<(), Violation> {
         self.world.notes.clear();
         for node in 0..self.world.nodes.len() {

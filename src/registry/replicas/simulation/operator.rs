@@ -1,5 +1,5 @@
-//! The operator, after a restore: pushes from a copy what the database lost, or accepts the loss. What is shown and what
-//! is done then are two steps, and anything may happen between them.
+//! The operator, after a restore: pushes from a copy what the database lost, or accepts the loss. What is shown and
+//! what is done then are two steps, and anything may happen between them.
 
 use super::checks::Violation;
 use super::client::{Question, Seen};

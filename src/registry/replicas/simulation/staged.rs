@@ -10,8 +10,8 @@ use super::repeated::run_while;
 use super::tests::FAULTS;
 use crate::store::log::replicated::simulated::rules::Rule;
 
-/// The wait of an append is cancelled, so that others see it. One of them is asked for the same. Then the standby, which
-/// does not have it, is promoted. Returns what that replica answered, and what is violated.
+/// The wait of an append is cancelled, so that others see it. One of them is asked for the same. Then the standby,
+/// which does not have it, is promoted. Returns what that replica answered, and what is violated.
 fn repeated_while_it_does_not_last(broken: Option<Rule>) -> (Vec<Seen>, Result<(), Violation>) {
     let mut history = History::new(0, broken, FAULTS);
     history.bias.pauses = vec![Duration::ZERO; FAULTS.replicas];

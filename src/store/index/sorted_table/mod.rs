@@ -4,8 +4,8 @@
 //! and sled contains only recent records. Opening a base reads only its list of blocks and its filter, and only these
 //! stay in memory. Each block has a checksum, and the whole file was synced before it got its name.
 //!
-//! The file consists of blocks of entries, each with a checksum; the list of blocks, with a checksum; the filter, with a
-//! checksum; and a footer of fixed size.
+//! The file consists of blocks of entries, each with a checksum; the list of blocks, with a checksum; the filter, with
+//! a checksum; and a footer of fixed size.
 
 mod block;
 mod filter;

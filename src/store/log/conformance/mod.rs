@@ -1,4 +1,4 @@
-//! What every engine of the log must guarantee. To test a new engine, implement `Rig` and add it to the list at the end.
+//! What every engine of the log must guarantee. To test a new one, implement `Rig` and add it to the list at the end.
 
 mod rigs;
 

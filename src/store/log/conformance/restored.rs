@@ -1,4 +1,5 @@
-//! A database that is restored to an earlier state: what replicas notice, and how the records come back or are given up.
+//! A database that is restored to an earlier state: what replicas notice, and how the records come back or are given
+//! up.
 
 use super::rigs::Replica;
 use super::*;

@@ -51,8 +51,8 @@ impl FileEngine {
         FileEngine { disk, directory: directory.to_owned(), options, form }
     }
 
-    /// The batches of a segment from an offset on, where the first must build on a tip. Another process may be appending:
-    /// what it has not published must not be read.
+    /// The batches of a segment from an offset on, where the first must build on a tip. Another process may be
+    /// appending: what it has not published must not be read.
     pub fn batches_from(&self, first: Revision, offset: u64, tip: &Tip) -> Result<Box<dyn Batches>, ReadError> {
         offline_reader::batches_from(&*self.disk, &self.directory, (first, offset), tip)
     }

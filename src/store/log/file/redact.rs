@@ -24,8 +24,8 @@ pub(super) fn redact(
     rewrite::rewrite(&shared, Form::Current, &mut |frame, tip| frame.with_replaced(tip, redact))
 }
 
-/// Replaces the records in a segment that is no part of a log any more. Returns false, and changes nothing, if a part of
-/// it cannot be read: then it may hold anything.
+/// Replaces the records in a segment that is no part of a log any more. Returns false, and changes nothing, if a part
+/// of it cannot be read: then it may hold anything.
 pub(in crate::store) fn redact_apart(
     disk: Arc<dyn Disk>,
     path: &Path,

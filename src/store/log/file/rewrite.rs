@@ -1,5 +1,5 @@
-//! Rewrites segments in place: each one is written beside its place, synced and renamed. So at every moment each segment
-//! is complete, as it was or as it will be, and after an interruption the next run begins with the first one.
+//! Rewrites segments in place: each one is written beside its place, synced and renamed. So at every moment each
+//! segment is complete, as it was or as it will be, and after an interruption the next run begins with the first one.
 
 use std::path::Path;
 

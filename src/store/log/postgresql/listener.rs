@@ -23,8 +23,8 @@ const CHANNEL: &str = "cpss_registry";
 
 const NOTIFY: &str = "SELECT pg_notify($1, $2)";
 
-/// The latest notification that other replicas should get. One that is replaced before it was sent is not missed: a later
-/// one says more.
+/// The latest notification that other replicas should get. One that is replaced before it was sent is not missed: a
+/// later one says more.
 pub(super) type News = watch::Sender<Option<String>>;
 
 /// The shortest and the longest pause between two attempts to connect.

@@ -68,8 +68,8 @@ type Replacement = (Revision, Vec<u8>);
 /// Returns what takes the place of a frame that follows a tip. `None` if it stays.
 type Visit<'a> = dyn FnMut(&Frame<'_>, &Tip) -> Result<Option<Vec<u8>>, RedactError> + Send + 'a;
 
-/// Calls `visit` with each frame of the log, in order. Every frame is verified. Returns the last tip, and what takes the
-/// place of frames.
+/// Calls `visit` with each frame of the log, in order. Every frame is verified. Returns the last tip, and what takes
+/// the place of frames.
 async fn every_frame(client: &Client, visit: &mut Visit<'_>) -> Result<(Tip, Vec<Replacement>), SharedRedactError> {
     let (mut tip, mut replaced) = (Tip::ORIGIN, Vec::new());
     loop {

@@ -139,8 +139,8 @@ impl PostgresSession {
         if self.driver.has_warned() { Err(unknown(GivenUp::Warned)) } else { Ok(answer) }
     }
 
-    /// Waits as long as the settings say. After half of that, finds out meanwhile whether a commit of this role waits for
-    /// a synchronous standby.
+    /// Waits as long as the settings say. After half of that, finds out meanwhile whether a commit of this role waits
+    /// for a synchronous standby.
     async fn in_time<T>(&self, sent: impl Future<Output = T>) -> Result<T, GivenUp> {
         let patience = self.shared.settings.patience;
         let (half, mut sent) = (patience / 2, pin!(sent));

@@ -1,8 +1,9 @@
 //! Whether this process alone is the replica whose name it has.
 //!
-//! Each barrier raises the beat of the replica's row by one. If the beat grows by more than the barriers of this process
-//! explain, another process writes to the row. Two replicas with one name are a danger: if the database is restored, one
-//! of them speaks for both, and what only the other one knows is not missed. So the one that came later ends.
+//! Each barrier raises the beat of the replica's row by one. If the beat grows by more than the barriers of this
+//! process explain, another process writes to the row. Two replicas with one name are a danger: if the database is
+//! restored, one of them speaks for both, and what only the other one knows is not missed. So the one that came later
+//! ends.
 
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,8 @@ const SOON: Duration = Duration::from_secs(20);
 const SPACING: Duration = Duration::from_millis(500);
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// A process ends after this many signs, and up to `MORE` more at random. So of two that start together, one usually ends
-/// first, and the other one stays.
+/// A process ends after this many signs, and up to `MORE` more at random. So of two that start together, one usually
+/// ends first, and the other one stays.
 const SIGNS: u8 = 3;
 const MORE: u8 = 5;
 

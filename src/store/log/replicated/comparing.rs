@@ -22,8 +22,8 @@ pub struct Compared {
     pub damaged: Option<(Revision, &'static str)>,
 }
 
-/// Reads every frame of the database up to its head, and verifies it: its checksum, its digests and its chain. Finds out
-/// where the two logs part.
+/// Reads every frame of the database up to its head, and verifies it: its checksum, its digests and its chain. Finds
+/// out where the two logs part.
 pub fn compare(
     session: &mut dyn Session,
     log: &dyn ReadLog,

@@ -9,7 +9,8 @@ use std::io;
 use super::{AppendError, ReplicatedLog, Tip};
 
 impl ReplicatedLog {
-    /// Refuses to append if the disk has too little space. Afterwards it would be too late: the database has the record.
+    /// Refuses to append if the disk has too little space. Afterwards it would be too late: the database has the
+    /// record.
     pub(super) fn require_room(&self) -> Result<(), AppendError> {
         if self.copy.has_room() { Ok(()) } else { Err(AppendError::DiskFull) }
     }
@@ -29,8 +30,8 @@ impl ReplicatedLog {
         Ok(tips)
     }
 
-    /// Adds frames to the copy that were staged, and are confirmed now, and then perhaps a frame of this replica. Returns
-    /// the tips of the last frame. If not all can be added, those that are in the copy are followed.
+    /// Adds frames to the copy that were staged, and are confirmed now, and then perhaps a frame of this replica.
+    /// Returns the tips of the last frame. If not all can be added, those that are in the copy are followed.
     pub(super) fn keep_staged(
         &mut self,
         staged: &[Vec<Vec<u8>>],
@@ -51,8 +52,8 @@ impl ReplicatedLog {
         Ok(kept.pop().unwrap_or_default())
     }
 
-    /// Adds to the copy what this replica has appended. The database has it, so if the disk refuses it, the error does not
-    /// say that nothing was recorded.
+    /// Adds to the copy what this replica has appended. The database has it, so if the disk refuses it, the error does
+    /// not say that nothing was recorded.
     pub(super) fn keep_own(
         &mut self,
         staged: &[Vec<Vec<u8>>],

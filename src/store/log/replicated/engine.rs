@@ -104,7 +104,8 @@ pub fn acknowledged_revision(data_dir: &Path) -> Revision {
     Acknowledged::read(Some(file_in(data_dir))).tip().revision
 }
 
-/// Makes a directory for what is set aside of a copy that keeps its records through a revision, and moves the index there.
+/// Makes a directory for what is set aside of a copy that keeps its records through a revision, and moves the index
+/// there.
 fn set_aside_in(data_dir: &Path, kept: Revision) -> io::Result<PathBuf> {
     let set_aside = begin_set_aside(data_dir, Uuid::new_v4(), kept).map_err(io::Error::other)?;
     move_away(&data_dir.join("index"), &set_aside.join("index"))?;

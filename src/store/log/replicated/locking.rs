@@ -5,9 +5,9 @@
 //! one within the last second locks the head first: in one transaction it reads what the others appended, decides, and
 //! appends.
 //!
-//! What it reads under the lock need not last: it is visible, and not confirmed. It is *staged*: decided on, and neither
-//! published nor in the copy. If the transaction is committed, it is confirmed, because the head that was committed is
-//! after it. If not, it is dropped.
+//! What it reads under the lock need not last: it is visible, and not confirmed. It is *staged*: decided on, and
+//! neither published nor in the copy. If the transaction is committed, it is confirmed, because the head that was
+//! committed is after it. If not, it is dropped.
 
 use std::time::Duration;
 

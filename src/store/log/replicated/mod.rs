@@ -1,8 +1,8 @@
 //! A log that several replicas share in a database. Each replica keeps a copy of it.
 //!
 //! What is visible in a database need not last: an old primary that was replaced goes on showing what it had. So only a
-//! *confirmed tip* counts, and what is before it. A tip is confirmed by a durable statement of this replica that read it
-//! in its own snapshot, or by the replica that appended it, with a seal. Where frames are read does not matter: they
+//! *confirmed tip* counts, and what is before it. A tip is confirmed by a durable statement of this replica that read
+//! it in its own snapshot, or by the replica that appended it, with a seal. Where frames are read does not matter: they
 //! enter the copy once their chain leads to a confirmed tip. What a plain read shows confirms nothing, denies nothing,
 //! and raises no alarm.
 //!

@@ -57,8 +57,8 @@ fn begins_epoch(frame: &Frame<'_>, shared: Revision) -> bool {
 }
 
 impl ReplicatedLog {
-    /// Runs a barrier. If the database has counted fewer barriers than this replica, but lacks no record, it was restored:
-    /// the replica counts on from the number of the database.
+    /// Runs a barrier. If the database has counted fewer barriers than this replica, but lacks no record, it was
+    /// restored: the replica counts on from the number of the database.
     pub(super) fn one_barrier(&mut self) -> Result<Barrier, AppendError> {
         let beat = self.acknowledged.beat();
         let barrier = self.compared()?;

@@ -61,13 +61,14 @@ pub trait ReplicaSession: Session {
     /// Appends a frame and moves the head to it, in one statement. Returns false if no row was touched, and the frame
     /// will then never be there. The head must be what the frame builds on. Its turn must be the given one, and it must
     /// be opened for the database's present incarnation. The times of the head must be before the first record's, and
-    /// the last record's time at most [`AHEAD`] of the database's clock, or no later than the times of the head require.
+    /// the last record's time at most [`AHEAD`] of the database's clock, or no later than the times of the head
+    /// require.
     fn append(&mut self, append: &Append<'_>) -> Result<bool, StatementError>;
 
     /// Writes to the replica's row, durably: counts the beat, and notes the present incarnation as heard. Also notes it
     /// as checked if what the replica knows is part of the database's history, and else as not checked. With the beat
-    /// [`IN_PART`], notes neither. Always notes the time that the replica knows as answered through. What it returns was
-    /// read in the snapshot of the same statement. `None` if no row was touched: then it proves nothing.
+    /// [`IN_PART`], notes neither. Always notes the time that the replica knows as answered through. What it returns
+    /// was read in the snapshot of the same statement. `None` if no row was touched: then it proves nothing.
     fn barrier(&mut self, known: &Known) -> Result<Option<Barrier>, StatementError>;
 
     /// Opens the database for writing, durably, once every replica has checked its present incarnation. A replica that
@@ -84,8 +85,8 @@ pub trait ReplicaSession: Session {
     fn settle_again(&mut self, through: Timestamp) -> Result<bool, StatementError>;
 
     /// Begins a transaction, locks the head, and reads frames after a revision like [`Session::frames`], in a statement
-    /// after the lock. The next statement of the session is in the same transaction, and ends it. It must be an append or
-    /// a barrier. If the session is lost before, the transaction is undone.
+    /// after the lock. The next statement of the session is in the same transaction, and ends it. It must be an append
+    /// or a barrier. If the session is lost before, the transaction is undone.
     fn lock(&mut self, after: Revision, bytes: usize) -> Result<(Head, Vec<Vec<u8>>), StatementError>;
 
     /// Undoes the transaction that [`ReplicaSession::lock`] began, without waiting for it.

@@ -37,8 +37,8 @@ fn job(n: u64, position: &str) -> SpecialistFact {
     }
 }
 
-/// A registry of thirty records in many segments. Five of them are about the person; one of these is about another, too,
-/// and one has nothing personal.
+/// A registry of thirty records in many segments. Five of them are about the person; one of these is about another,
+/// too, and one has nothing personal.
 fn registry(root: &Path) {
     let full = PersonName { given: "Quillon".into(), family: "Example-Stone".into(), suffix: "Jr".into() };
     let issuance = |n| Issuance {
@@ -94,7 +94,8 @@ fn files_below(root: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What of the person is in the raw bytes of the files: texts, and the birth date in the forms of the index and of the log.
+/// What of the person is in the raw bytes of the files: texts, and the birth date in the forms of the index and of the
+/// log.
 fn traces(root: &Path) -> Vec<String> {
     let index_key = [b"b".as_slice(), &(BORN.number().cast_unsigned() ^ (1 << 31)).to_be_bytes()].concat();
     let mut stored = Vec::new();

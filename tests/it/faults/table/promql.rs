@@ -51,8 +51,8 @@ fn labels(text: &str) -> Labels {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-/// The values of an alert's expression, with their labels, now. `before` is an earlier page, for increases. The alert fires
-/// if there is a value.
+/// The values of an alert's expression, with their labels, now. `before` is an earlier page, for increases. The alert
+/// fires if there is a value.
 pub fn evaluate(expression: &str, before: &Page, now: &Page) -> Vec<(Labels, f64)> {
     let mut reader = Reader { rest: expression, before, now };
     match reader.alternatives() {
