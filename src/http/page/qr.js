@@ -32,8 +32,9 @@ const MASKS = [
 // The modules of light around a code, without which no reader finds it.
 const QUIET = 4;
 
-// The smallest module that a telephone reads from paper, in millimeters.
-const MODULE_MM = 0.5;
+// The side of a module, in pixels of a style sheet: 0.53 mm, which a telephone reads from paper. A whole number is also
+// read from a picture with 96 dots per inch.
+const MODULE = 2;
 
 // The product of two elements of the field with 256 elements.
 function product(a, b) {
@@ -241,7 +242,7 @@ export function picture(text, name) {
   const runs = rows.flatMap((row, y) =>
     [...row.join("").matchAll(/1+/g)].map(({ index, 0: run }) => `M${index + QUIET} ${y + QUIET}h${run.length}v1h-${run.length}z`),
   );
-  const width = `${Math.ceil(size * MODULE_MM)}mm`;
+  const width = size * MODULE;
   const attributes = { class: "qr", viewBox: `0 0 ${size} ${size}`, width, height: width, role: "img", "aria-label": name };
   return drawn("svg", attributes, drawn("rect", { width: size, height: size, fill: "#fff" }), drawn("path", { d: runs.join(""), fill: "#000" }));
 }

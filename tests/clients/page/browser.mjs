@@ -27,7 +27,7 @@ export async function launch(directory) {
 }
 
 // The third has the resolution of paper from an office: 384 dots per inch.
-const SIZES = {
+export const SIZES = {
   desktop: { width: 1100, height: 900 },
   phone: { width: 375, height: 800, deviceScaleFactor: 2, isMobile: true },
   print: { width: 1100, height: 1400, deviceScaleFactor: 4 },

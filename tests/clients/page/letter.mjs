@@ -5,7 +5,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
-import { check, goTo, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
+import { SIZES, check, goTo, lookUp, open, says, shown, signIn, text } from "./browser.mjs";
 
 const READER = createRequire(import.meta.url).resolve("jsqr/dist/jsQR.js");
 
@@ -37,9 +37,14 @@ export async function checkTheCodeOfALetter({ browser, url, tokens, pictures, sc
     await says(tab, "#proof", /cpss-registry verify-answer answer\.txt[\s\S]*and not who shows the letter/);
     await tab.emulateMediaType("print");
     const picture = await (await tab.$("#letter .qr")).screenshot({ path: `${pictures}/code-${number}.png`, encoding: "binary" });
+    // It is read from a picture of a screen, too: with 96 dots per inch.
+    await tab.setViewport({ width: 1100, height: 1400, deviceScaleFactor: 1 });
+    const small = await (await tab.$("#letter .qr")).screenshot({ encoding: "binary" });
+    await tab.setViewport(SIZES.print);
     await tab.emulateMediaType(null);
     const statement = await read(browser, Buffer.from(picture).toString("base64"));
     check(statement, `the code of ${number} cannot be read`);
+    check((await read(browser, Buffer.from(small).toString("base64"))) === statement, `the code of ${number} cannot be read from a screen`);
     const { width, modules } = await tab.$eval("#letter .qr", (code) => ({ width: code.getBoundingClientRect().width, modules: code.viewBox.baseVal.width }));
     lengths.push(`${statement.length} characters, ${modules} modules, ${((width / 96) * 25.4).toFixed(0)} mm`);
     const file = path.join(scratch, "answer.txt");
