@@ -8,7 +8,7 @@ import { call } from "./registry.js";
 import * as trouble from "./trouble.js";
 import words from "./words.js";
 
-const WIDTH = 480;
+const WIDEST = 480;
 const VALUE = 130;
 const ROW = 48;
 const FIELDS = [{ name: "asOf", label: "Day", hint: "empty: today", type: "date" }];
@@ -24,11 +24,11 @@ async function count(place, asked, made) {
   try {
     const { rows = [], total = {}, answer } = await call("ProviderService/GetProgramStatistics", asked);
     const all = [...rows.map((row) => ({ name: words.facilities[row.facilityType] ?? capital(inWords(row.facilityType, "FACILITY_TYPE_")), ...counts(row) })), { name: "All", ...counts(total) }];
+    const heading = element("h2", {}, `Providers with peer support specialists on ${dayInWords(answer.asOf)}`);
     place.hidden = false;
-    fill(
-      place,
-      element("h2", {}, `Providers with peer support specialists on ${dayInWords(answer.asOf)}`),
-      picture(all.slice(0, -1), summary(all.at(-1), answer)),
+    fill(place, heading);
+    place.append(
+      picture(all.slice(0, -1), summary(all.at(-1), answer), heading.clientWidth),
       element("ul", { class: "legend bars-legend" }, element("li", { class: "of-all" }, "On file"), element("li", { class: "of-some" }, "With a specialist who may practice there")),
       table("Statistics", "counts", ["Facility type", "Total count", "With peer services", "% with peer services"], all.map((row) => [row.name, row.all, row.some, row.percent].map(String)), true),
       element("p", { class: "aside" }, `Numbers of providers, as known at revision ${answer.knownAtRevision}. Providers that have closed count as on file. The facility types and the columns are those of the sheet “Peer Support in Mississippi”.`),
@@ -48,12 +48,14 @@ function summary({ some, all, percent }, { asOf }) {
   return `Bars of the providers of each facility type on ${dayInWords(asOf)}: all, and those with a specialist who may practice there. Of all types, ${some} of ${all}, that is ${percent}. The table below has every number.`;
 }
 
-function picture(rows, label) {
+function picture(rows, label, room) {
+  // A picture that is wider than its place would be drawn smaller, with its letters.
+  const width = Math.min(WIDEST, room || WIDEST);
   const most = Math.max(1, ...rows.map((row) => row.all));
-  const long = (value) => (value / most) * (WIDTH - VALUE);
+  const long = (value) => (value / most) * (width - VALUE);
   return drawn(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${rows.length * ROW}`, class: "bars", role: "img", "aria-label": label },
+    { viewBox: `0 0 ${width} ${rows.length * ROW}`, class: "bars", role: "img", "aria-label": label },
     rows.map((row, index) => {
       const y = index * ROW;
       return [

@@ -324,6 +324,13 @@ async function look(place, name, options) {
   await seen("terms");
   await tab.click("input[value=statistics]");
   await shown(tab, "#registrar-part svg");
+  const beyond = await tab.$eval("#registrar-part .wide-table", (it) => it.scrollWidth - it.clientWidth);
+  const drawn = await tab.$eval("#registrar-part svg", (picture) => {
+    const { width, right } = picture.getBoundingClientRect();
+    const cut = [...picture.querySelectorAll("text")].filter((it) => it.getBoundingClientRect().right > right).map((it) => it.textContent);
+    return { cut, scale: width / picture.viewBox.baseVal.width };
+  });
+  check(beyond <= 0 && drawn.cut.length === 0 && drawn.scale > 0.95, `${name}: the statistics are ${beyond} pixels too wide: ${JSON.stringify(drawn)}`);
   await seen("statistics");
   await sound();
   await tab.close();
