@@ -4,6 +4,7 @@
 import { dayInWords } from "./dates.js";
 import { capital, element, fill, table, terms } from "./dom.js";
 import { fullName, inWords } from "./effects.js";
+import { plain } from "./explain.js";
 import { identity, load } from "./facts.js";
 import { form } from "./form.js";
 import { propose, withdraw } from "./record.js";
@@ -111,7 +112,8 @@ function showEvaluation(place, judged, { asked, said, applicant }) {
   const rows = criteria.map((it) => [
     capital(inWords(it.criterion, "CRITERION_")),
     element("span", { class: "weight", "data-outcome": it.outcome }, capital(inWords(it.outcome, "CRITERION_OUTCOME_"))),
-    ...[it.found, it.required, it.citation].map((text) => text ?? ""),
+    ...[it.found, it.required].map((text) => plain(text ?? "")),
+    it.citation ?? "",
   ]);
   const dollars = (cents) => `$${(cents / 100).toFixed(2)}`;
   const next = element("div", { class: "next" });

@@ -1,5 +1,7 @@
 // What went wrong, in sentences that say what to do, without the names of the contract.
 
+import { dayInWords, fromInput } from "./dates.js";
+
 // What this page calls the fields of the contract whose names, with blanks, are not those that a person knows.
 const NAMES = {
   prior_number: "earlier number",
@@ -14,6 +16,9 @@ const NAMES = {
 // The path of a field of the contract, such as `application.applied_on`, or one with parts of a list or a date.
 const FIELD = /(?<![\w.-])(?:[a-z_]+(?:\[\d+\])?\.)*[a-z]+(?:_[a-z]+)+(?:\.(?:year|month|day))?(?![\w-])/g;
 
+// A day as the registry writes it.
+const DAY = /(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])/g;
+
 // What to do about something that is not on file, by its kind.
 const NOT_ON_FILE = {
   provider: "No such provider is on file. Its id is a short word, such as region-1-cmhc, and not its name, NPI or Medicaid id. Ask DMH for it.",
@@ -25,7 +30,7 @@ const NOT_ON_FILE = {
 // The reasons for which a question about an earlier state of knowledge is refused.
 const STATE_GONE = ["HISTORY_CHANGED", "REVISION_OUT_OF_RANGE"];
 
-// A text of the registry with the words of this page. `called` may know the label of a field; what stands in backticks is
+// A text of the registry with the words and days of this page. `called` may know the label of a field; what stands in backticks is
 // what somebody wrote, and stays.
 export function plain(text, called = () => undefined) {
   const named = (path) => {
@@ -33,7 +38,7 @@ export function plain(text, called = () => undefined) {
     const label = called(path);
     return label ? `“${label}”` : (NAMES[field] ?? field.replaceAll("_", " "));
   };
-  return text.split("`").map((part, at) => (at % 2 === 0 ? part.replace(FIELD, named) : part)).join("`");
+  return text.split("`").map((part, at) => (at % 2 === 0 ? part.replace(FIELD, named).replace(DAY, (day) => dayInWords(fromInput(day))) : part)).join("`");
 }
 
 // Why a call has no answer.

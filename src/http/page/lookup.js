@@ -62,6 +62,14 @@ async function lookUp(event) {
   await ask({ item }, () => byId("answer").focus());
 }
 
+// Goes to the section, and looks a number up.
+export function lookUpNumber(number) {
+  forget();
+  byId("number").value = number;
+  location.hash = "#/look-up";
+  lookUp();
+}
+
 function askAsEarlier() {
   question.takeAsEarlier();
   lookUp();

@@ -8,6 +8,7 @@ import { fullName } from "./effects.js";
 import { form } from "./form.js";
 import { identity, load } from "./facts.js";
 import * as history from "./history.js";
+import { lookUpNumber } from "./lookup.js";
 import { discard, propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
@@ -28,6 +29,8 @@ export function show(place, evaluate) {
   const found = element("div", { id: "found" });
   const made = form("find", FIELDS, "Find", (asked) => find(found, asked, made, evaluate));
   const register = element("div", { class: "next" });
+  // Somebody who was registered is found from then on.
+  register.addEventListener("recorded", ({ detail: { specialist } }) => refreshed(found, async () => (specialist ? listed([await known(specialist.specialistId)], evaluate) : [])));
   fill(
     place,
     element("div", { class: "card" }, made.element, may("CredentialService/RegisterSpecialist") ? element("p", {}, button(REGISTRATION[0], { class: "quiet" }, () => act(register, [REGISTRATION], {}))) : "", register),
@@ -39,15 +42,25 @@ async function find(place, asked, made, evaluate) {
   place.replaceChildren();
   try {
     const { specialists = [], nextPageToken } = await (asked.credentialNumber ? holder(asked) : call("CredentialService/FindSpecialists", { ...asked, pageSize: MOST }));
-    const count = specialists.length === 0 ? "Nobody on file matches." : `${specialists.length} on file`;
-    const heading = element("h2", { tabindex: -1 }, count);
-    fill(
-      place,
-      element("div", { class: "card" }, heading, nextPageToken ? element("p", {}, "There are more. Enter more of the name.") : "", specialists.map((it) => person(it, evaluate))),
-    );
-    heading.focus();
+    fill(place, listed(specialists, evaluate, nextPageToken && "There are more. Enter more of the name."));
+    place.querySelector("h2").focus();
   } catch (error) {
     if (made.refused(error)) return;
+    trouble.within(place, error);
+  }
+}
+
+// The card with those who were found.
+function listed(specialists, evaluate, more) {
+  const count = specialists.length === 0 ? "Nobody on file matches." : `${specialists.length} on file`;
+  return element("div", { class: "card" }, element("h2", { tabindex: -1 }, count), more ? element("p", {}, more) : "", specialists.map((it) => person(it, evaluate)));
+}
+
+// Shows in a place what `make` makes, or why it cannot.
+async function refreshed(place, make) {
+  try {
+    fill(place, await make());
+  } catch (error) {
     trouble.within(place, error);
   }
 }
@@ -69,15 +82,8 @@ function person(found, evaluate) {
   const card = element("div");
   const next = element("div", { class: "next" });
   const made = element("article", { class: "person" }, card, next);
-  const show = (found) => fill(card, about(found, next, evaluate));
-  made.addEventListener("recorded", async () => {
-    try {
-      show(await known(found.specialistId));
-    } catch (error) {
-      trouble.within(card, error);
-    }
-  });
-  show(found);
+  made.addEventListener("recorded", () => refreshed(card, async () => about(await known(found.specialistId), next, evaluate)));
+  fill(card, about(found, next, evaluate));
   return made;
 }
 
@@ -99,6 +105,7 @@ function about({ specialistId, names = [], birthDate, credentials = [] }, next, 
       { class: "acts" },
       button("History", { class: "quiet", "aria-label": `History of ${name}` }, () => openHistory(next, specialistId)),
       acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => act(next, acts, { specialistId, credentialNumber: number })) : "",
+      number ? button("Look up", { class: "quiet", "aria-label": `Look up ${name}` }, () => lookUpNumber(number)) : "",
       button("Application", { class: "quiet", "aria-label": `Application of ${name}` }, () => evaluate(specialistId)),
     ),
   ];

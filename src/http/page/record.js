@@ -105,7 +105,8 @@ async function record(place, command, send, failed) {
   }
 }
 
-// Shows that a command was recorded. What was shown before about the person hears of it by an event.
+// Shows that a command was recorded. What was shown before about the person hears of it by an event, which
+// has the response.
 function recorded(place, { said }, response, requestId) {
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
@@ -128,7 +129,7 @@ function recorded(place, { said }, response, requestId) {
   );
   heading.focus();
   say(`Recorded as revision ${revision}.`);
-  place.dispatchEvent(new CustomEvent("recorded", { bubbles: true }));
+  place.dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
 }
 
 // What a command is about, and what it says.

@@ -125,6 +125,7 @@ export async function registerEvaluateAndIssue(place) {
   await press(tab, "#registrar-part", "See what this changes");
   await says(tab, "#registrar-part .next h2", /^Register a person: nothing is recorded yet$/);
   await recordIt(tab, "#registrar-part");
+  await says(tab, "#found", /^1 on file\s+Ada Quillfeather\s+Born\s+March 4, 1990/);
   await find(tab, { familyName: APPLICANT.family });
   const specialistId = (await text(tab, "#found")).match(/SP-[0-9A-Z-]+/)[0];
   const job = { requestId: crypto.randomUUID(), specialistId, providerId: "region-1-cmhc", supervised: true, firstDay: { year: 2026, month: 1, day: 5 } };
@@ -165,8 +166,11 @@ export async function registerEvaluateAndIssue(place) {
   await says(tab, "#registrar-part .next .about", /First day of the credential[\s\S]*Training 1: Hours\s+34[\s\S]*Your decision about the undetermined criteria\s+one reference is enough/);
   await recordIt(tab, "#registrar-part");
   const number = (await text(tab, "#registrar-part")).match(/CPS-[0-9A-Z-]+/)[0];
-  await goTo(tab, "look-up");
-  await lookUp(tab, number);
+  await tab.click("input[value=people]");
+  await find(tab, { credentialNumber: number });
+  await press(tab, "#found", "Look up");
+  await says(tab, "#answer .asked", new RegExp(`^Ada Quillfeather, ${number}$`));
+  check(await tab.evaluate(() => document.activeElement.id === "answer" && location.hash === "#/look-up"), "the answer has the focus, and no number is in the address");
   await says(tab, "#verdict", /^Yes\.$/);
   await says(tab, "#answer", /Young Adult/);
   await sound();

@@ -307,7 +307,7 @@ export async function nameFieldsInPlainWords({ browser, url }) {
     ["needed beside birth_date", "needed beside “Born on”"],
     ["items[3].prior_number is too long", "earlier number is too long"],
     ["line 1 has `family_name`, read as family_name", "line 1 has `family_name`, read as family name"],
-    ["no job at region-1-cmhc on 2026-03-01", "no job at region-1-cmhc on 2026-03-01"],
+    ["no job at region-1-cmhc on 2026-03-01", "no job at region-1-cmhc on March 1, 2026"],
   ]) check((await plain(said)) === expected, `${said}: ${await plain(said)}`);
   await sound();
   await tab.close();
