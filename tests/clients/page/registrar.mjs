@@ -192,6 +192,20 @@ export async function reviewCountAndSeeWhatEnds(place) {
   await tab.click("#registrar-part .tick input");
   await says(tab, "#registrar-part h2", new RegExp(`^${open} facts? needs? a look$`));
 
+  // What is taken back here stays in its place until the list is opened again.
+  await tab.click("#registrar-part .history [aria-label^='Take back']");
+  await tab.type("#registrar-part .opened input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#registrar-part .opened");
+  const taken = () => tab.$eval("#registrar-part .opened", (row) => row.previousElementSibling.innerText);
+  await tab.waitForFunction(() => /Taken back/.test(document.querySelector("#registrar-part .opened").previousElementSibling.innerText));
+  check(!/Looked at/.test(await taken()), await taken());
+  await press(tab, "#registrar-part .opened", "Take this back");
+  await tab.type("#registrar-part .opened .next .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#registrar-part .opened .next .next");
+  await tab.waitForFunction(() => /Looked at/.test(document.querySelector("#registrar-part .opened").previousElementSibling.innerText));
+
   await tab.click("input[value=terms]");
   const all = await call(tab, place.tokens.registrar, "CredentialService/ListCredentials", { pageSize: 1000 });
   await tab.select("#terms-days", "365");
