@@ -79,7 +79,9 @@ impl Project {
             assert!(exists, "{place}: `{command}`: Cargo.toml has no {kind} {name:?}");
         }
         if let Some(profile) = after("--profile") {
-            assert!(self.manifest.contains(&format!("[profile.{profile}]\n")), "{place}: `{command}`: no such profile");
+            let is_built_in = ["dev", "release", "test", "bench"].contains(&profile);
+            let exists = is_built_in || self.manifest.contains(&format!("[profile.{profile}]\n"));
+            assert!(exists, "{place}: `{command}`: no such profile");
         }
         if bench.is_none() {
             let subcommand = words.first().copied().unwrap_or_default();

@@ -291,8 +291,8 @@ impl Sandbox {
         if let Some(fact) = &self.fact {
             here = here.replace("1f0c93a2-141-0", fact);
         }
-        here.replace("cargo run --release --", "cpss-registry")
-            .replace("target/release/cpss-registry", "cpss-registry")
+        here.replace("cargo run --locked --", "cpss-registry")
+            .replace("target/debug/cpss-registry", "cpss-registry")
             .replace("--specialists 10000", "--specialists 100")
             // The user of the service is not one of this machine.
             .replace("-o cpss-registry -g cpss-registry ", "")
