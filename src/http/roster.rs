@@ -19,6 +19,7 @@ use prost::bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_stream::Stream;
 use tonic::Status;
@@ -165,8 +166,9 @@ async fn rows(
     };
     let (reader, output, begun) = timeout_at(deadline, read).await.unwrap_or_else(|_| Err(too_slow()))?;
     // The time is over also for a caller that does not read what it gets.
-    drop(tokio::spawn(reader.end(deadline)));
-    Ok(passed_on(begun, output, place))
+    let mut reading = JoinSet::new();
+    reading.spawn(reader.end(deadline));
+    Ok(passed_on(begun, output, Passing { reading, place }))
 }
 
 /// Gives the reader all bytes of a list.
@@ -206,19 +208,28 @@ async fn first_line(output: &mut ChildStdout) -> Result<Bytes, Status> {
     }
 }
 
-/// Passes on the rows as they come. The last line shows that they are whole.
-fn passed_on(begun: Bytes, output: ChildStdout, place: ListPlace) -> impl Stream<Item = Bytes> {
-    futures_util::stream::unfold((begun, output, place), |(begun, mut output, place)| async move {
+/// What is held until the rows are passed on, or their caller is gone.
+struct Passing {
+    /// The task that waits for the process. The process is killed when this is dropped.
+    reading: JoinSet<()>,
+    place: ListPlace,
+}
+
+/// Passes on the rows as they come. The last line shows that they are whole. The end comes after that of the process, so
+/// that a caller who has it may send another list at once.
+fn passed_on(begun: Bytes, output: ChildStdout, passing: Passing) -> impl Stream<Item = Bytes> {
+    futures_util::stream::unfold((begun, output, passing), |(begun, mut output, mut passing)| async move {
         if !begun.is_empty() {
-            return Some((begun, (Bytes::new(), output, place)));
+            return Some((begun, (Bytes::new(), output, passing)));
         }
         let mut more = BytesMut::with_capacity(CHUNK);
         match output.read_buf(&mut more).await {
             Ok(0) | Err(_) => {
-                place.answered();
+                passing.reading.join_next().await;
+                passing.place.answered();
                 None
             }
-            Ok(_) => Some((more.freeze(), (Bytes::new(), output, place))),
+            Ok(_) => Some((more.freeze(), (Bytes::new(), output, passing))),
         }
     })
 }

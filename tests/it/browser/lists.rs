@@ -244,6 +244,16 @@ async fn a_client_has_one_list_at_a_time_and_all_have_two() {
 }
 
 #[tokio::test]
+async fn a_caller_who_has_the_rows_may_send_the_next_list_at_once() {
+    let registry = started(&[]);
+    for _ in 0..20 {
+        let answer = send(&registry, &["x-dev-caller: payer"], LIST.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    registry.process.stop();
+}
+
+#[tokio::test]
 async fn a_list_is_being_read_until_its_caller_has_the_rows() {
     let registry = started(&[]);
     let list = format!("Cert #,Remark\n{}", format!(",{}\n", "x".repeat(100_000)).repeat(80));
