@@ -1,38 +1,10 @@
 // What the registrar, an auditor and a certifier do at the desk of the page.
 
 import { barriers, call, check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
+import { act, find, openDesk, recordIt } from "./desk.mjs";
 
 const HELD = "CPS-28MS-MN2K-Z";
 const APPLICANT = { given: "Ada", family: "Quillfeather", birth: "03041990" };
-
-async function openDesk({ browser, url }, token, part, options) {
-  const opened = await open(browser, url, options);
-  await signIn(opened.tab, token);
-  await goTo(opened.tab, "registrar");
-  await shown(opened.tab, "#registrar-part form");
-  if (part) await opened.tab.click(`input[value=${part}]`);
-  return opened;
-}
-
-async function find(tab, asked) {
-  await fill(tab, "find", asked);
-  await press(tab, "#registrar-part", "Find");
-  await shown(tab, "#found h2");
-}
-
-async function act(tab, name, values) {
-  await press(tab, "#found", "Act");
-  const choices = await tab.$$eval("#found .choice option", (options) => options.map((it) => [it.value, it.textContent]));
-  await tab.select("#found .choice select", choices.find(([, title]) => title === name)[0]);
-  const form = await tab.$eval("#found form", (it) => it.id);
-  await fill(tab, form, values);
-  await press(tab, "#found", "See what this changes");
-}
-
-async function recordIt(tab, place) {
-  await press(tab, place, "Record this");
-  await tab.waitForFunction((place) => [...document.querySelectorAll(`${place} h2`)].some((it) => /^Recorded as revision \d+$/.test(it.textContent)), { timeout: 15_000 }, place);
-}
 
 export async function findSuspendAndEndIt(place) {
   const { tab, requests, refusals, sound } = await openDesk(place, place.tokens.registrar);
