@@ -8,6 +8,8 @@ const days = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", dateStyle: "lon
 const shortDays = new Intl.DateTimeFormat("en-US", { timeZone: "UTC", dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, dateStyle: "long", timeStyle: "short" });
 
+const numbers = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, year: "numeric", month: "numeric", day: "numeric" });
+
 const hours = new Intl.DateTimeFormat("en-US", { timeZone: ZONE, hour: "2-digit", hourCycle: "h23" });
 
 // The number of a date's day, for arithmetic.
@@ -43,6 +45,12 @@ export function dayInShort(date) {
 export function periodInWords(first, last) {
   if (!first) return last ? `to ${dayInShort(last)}` : "";
   return last ? `${dayInShort(first)} to ${dayInShort(last)}` : `from ${dayInShort(first)} on`;
+}
+
+// Today in Mississippi.
+export function today() {
+  const parts = new Map(numbers.formatToParts(Date.now()).map(({ type, value }) => [type, Number(value)]));
+  return { year: parts.get("year"), month: parts.get("month"), day: parts.get("day") };
 }
 
 // The last millisecond of a day in Mississippi, whose midnight is 5 or 6 o'clock in UTC.

@@ -1,6 +1,6 @@
 // What a command changes, in sentences.
 
-import { dateOf, dayInWords, dayNumber } from "./dates.js";
+import { dateOf, dayInWords, dayNumber, today } from "./dates.js";
 import { capital, element } from "./dom.js";
 import words from "./words.js";
 
@@ -53,19 +53,30 @@ function list(label, changes = [], count = 0) {
   ];
 }
 
+// The changes up to today, each with its end: a run of days without one includes today, and says nothing of later days.
+function upToToday({ changes = [], foreseenChanges = [] }) {
+  const later = foreseenChanges.map((it) => Object.values(it)[0].firstDay).filter(Boolean);
+  const now = Math.min(dayNumber(today()), ...later.map((day) => dayNumber(day) - 1));
+  return changes.map((it) => {
+    const [[kind, of]] = Object.entries(it);
+    const isOpen = kind !== "records" && of.firstDay && !of.lastDay;
+    return isOpen ? { [kind]: { ...of, lastDay: dateOf(Math.max(now, dayNumber(of.firstDay))), isOpen } } : it;
+  });
+}
+
 // The runs of days on which credentials have another standing, each as long as it is: those up to today go on in those
-// after it.
-function standings({ changes = [], foreseenChanges = [] }) {
+// after it. Where the list of those after it is cut off, what may go on has no end.
+function standings({ foreseenChanges = [], foreseenChangeCount = 0 }, changes) {
   const runs = [];
   for (const { standing } of [...changes, ...foreseenChanges]) {
     if (!standing) continue;
     const before = runs.findLast((it) => it.credentialNumber === standing.credentialNumber);
-    if (before && !before.lastDay) before.lastDay = dateOf(dayNumber(standing.firstDay) - 1);
-    const goesOn = before?.toStanding === standing.toStanding && dayNumber(before.lastDay) + 1 === dayNumber(standing.firstDay);
-    if (goesOn) before.lastDay = standing.lastDay;
+    const goesOn = before?.lastDay && before.toStanding === standing.toStanding && dayNumber(before.lastDay) + 1 === dayNumber(standing.firstDay);
+    if (goesOn) Object.assign(before, { lastDay: standing.lastDay, isOpen: standing.isOpen });
     else runs.push({ ...standing });
   }
-  return runs;
+  const last = foreseenChangeCount > foreseenChanges.length && foreseenChanges.at(-1)?.standing;
+  return runs.map((it) => (it.isOpen && last && it.credentialNumber >= last.credentialNumber ? { ...it, lastDay: undefined } : it));
 }
 
 // A run of days with another standing, as a sentence with what follows from it.
@@ -76,17 +87,23 @@ function sentence({ credentialNumber, toStanding, firstDay, lastDay }) {
   return `${does ? `This ${does} ${credential} ${days}.` : `This makes ${credential} ${name} ${days}.`} ${then}`;
 }
 
+// Whether an answer to a provider leaves the person out, who is not its staff yet.
+export function isUnnamed({ employment }) {
+  return Boolean(employment && !employment.specialistId);
+}
+
 // What the answer to a command says that it changes: first what becomes of the credentials, then every change. A
-// provider does not see what it would change for somebody who is not its staff yet: then the person is left out.
+// provider does not see what it would change for somebody who is not its staff yet.
 export function effects(response) {
-  const { changes, changeCount = 0, foreseenChanges, foreseenChangeCount = 0, specialistCount, employment } = response;
-  if (employment && !employment.specialistId) return element("p", {}, "What it would change is not shown for somebody who is not your staff.");
+  const { changeCount = 0, foreseenChanges, foreseenChangeCount = 0, specialistCount } = response;
+  if (isUnnamed(response)) return element("p", {}, "What it would change is not shown for somebody who is not your staff.");
   if (changeCount + foreseenChangeCount === 0) return element("p", {}, "It changes no standing, coverage or designation.");
-  const runs = standings(response);
+  const now = upToToday(response);
+  const runs = standings(response, now);
   const shown = runs.slice(0, MOST_SHOWN).map((it) => element("li", { "data-lost": words.standings[it.toStanding]?.kind === "lost" }, sentence(it)));
   return [
     runs.length > 0 ? element("ul", { class: "effects" }, shown, runs.length > MOST_SHOWN ? element("li", {}, `And ${runs.length - MOST_SHOWN} more.`) : "") : element("p", {}, "It changes no standing."),
     specialistCount > 1 ? element("p", {}, `${specialistCount} people are affected.`) : "",
-    element("details", { open: runs.length === 0 }, element("summary", {}, "Every change"), list("Up to today", changes, changeCount), list("Later", foreseenChanges, foreseenChangeCount)),
+    element("details", { open: runs.length === 0 }, element("summary", {}, "Every change"), list("Up to today", now, changeCount), list("Later", foreseenChanges, foreseenChangeCount)),
   ];
 }

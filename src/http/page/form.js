@@ -7,7 +7,7 @@ import { explained, plain } from "./explain.js";
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
 // first `value`; `finds` has the kinds of what it names; fields with the same `group` stand together under it. `act` gets the message, and what was typed as pairs of
-// label and text, without those fields that only name somebody (`named`). `changed` is called when something else is typed. Returns
+// label and text, with a third part that is true for those fields that only name somebody (`named`). `changed` is called when something else is typed. Returns
 // the element, and `refused`, which shows the faults that the registry found, and says whether all of them have a place.
 export function form(id, fields, submit, act, changed = () => {}) {
   const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
@@ -115,7 +115,7 @@ function show({ control, fault }, text) {
 
 // What was typed or chosen, each with its label. What was left empty is left out.
 function typed(inputs) {
-  const pairs = inputs.filter(({ field }) => !field.named).map(({ field: { type, label, group }, control }) => [group ? `${group}: ${label}` : label, inWords(type, control)]);
+  const pairs = inputs.map(({ field: { type, label, group, named }, control }) => [group ? `${group}: ${label}` : label, inWords(type, control), named]);
   return pairs.filter(([, text]) => text);
 }
 

@@ -2,7 +2,7 @@
 
 import { toInput } from "./dates.js";
 import { button, download, element, fill, say, terms } from "./dom.js";
-import { effects, fullName, run } from "./effects.js";
+import { effects, fullName, isUnnamed, run } from "./effects.js";
 import { form } from "./form.js";
 import { call, callForAll, callSigned, may } from "./registry.js";
 import * as trouble from "./trouble.js";
@@ -132,8 +132,10 @@ function recorded(place, { said }, response, requestId) {
   place.dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
 }
 
-// What a command is about, and what it says.
-function about({ employment, credential, specialist, fact }, said = []) {
+// What a command is about, and what it says. Where the answer does not name the person, what was typed does.
+function about(response, said = []) {
+  const { employment, credential, specialist, fact } = response;
+  const shown = said.filter(([, , named]) => !named || isUnnamed(response));
   const pairs = [
     ["Person", fullName(specialist?.name)],
     ["Holder", credential?.displayName],
@@ -145,8 +147,8 @@ function about({ employment, credential, specialist, fact }, said = []) {
     ["Days", employment && run(employment.firstDay, employment.lastDay)],
     ["Of fact", fact?.targetFactId],
   ];
-  const isSaid = (label) => said.some(([other]) => other === label);
-  return terms({ class: "about" }, [...pairs.filter(([label]) => !isSaid(label)), ...said]);
+  const isSaid = (label) => shown.some(([other]) => other === label);
+  return terms({ class: "about" }, [...pairs.filter(([label]) => !isSaid(label)), ...shown]);
 }
 
 function duplicates({ possibleDuplicates = [] }) {

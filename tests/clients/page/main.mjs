@@ -13,6 +13,7 @@ import { launch } from "./browser.mjs";
 import * as hostile from "./hostile.mjs";
 import * as letter from "./letter.mjs";
 import * as looks from "./looks.mjs";
+import * as openly from "./openly.mjs";
 import * as registrar from "./registrar.mjs";
 import * as report from "./report.mjs";
 import * as roster from "./roster.mjs";
@@ -46,7 +47,7 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 const browser = await launch(directory);
 try {
   const place = { browser, url, ops, tokens, axe, pictures, expire, directory, scratch, binary };
-  const stories = [use, letter, roster, report, registrar, looks, status, hostile].flatMap((stories) => Object.values(stories));
+  const stories = [use, openly, letter, roster, report, registrar, looks, status, hostile].flatMap((stories) => Object.values(stories));
   for (const story of stories.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))) {
     const begun = Date.now();
     await story(place).catch(async (error) => {

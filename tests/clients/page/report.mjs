@@ -32,7 +32,7 @@ export async function reportAnEndAndTakeItBack({ browser, url, tokens, directory
   check((await facts(tab, tokens.registrar, CURRENT)).length === before.length, "the dry run records nothing");
   await says(tab, "#report-outcome .about", /Credential\s+CPS-28MS-MN2K-Z[\s\S]*Last day of work\s+\w+ \d+, \d{4}\s+Why did it end\?\s+The person resigned/);
   await tab.click("#report-outcome summary");
-  await says(tab, "#report-outcome details", /Up to today\s+CPS-28MS-MN2K-Z: revoked on loss of employment from [^.]* on, instead of current\.\s+region-1-cmhc does not cover CPS-28MS-MN2K-Z from /);
+  await says(tab, "#report-outcome details", /Up to today\s+CPS-28MS-MN2K-Z: revoked on loss of employment from [^.]* to [^.]*, instead of current\.\s+region-1-cmhc does not cover CPS-28MS-MN2K-Z from /);
 
   await press(tab, "#report-outcome", "Record this");
   await says(tab, "#report-outcome h2", /^Recorded as revision \d+$/);
@@ -77,6 +77,7 @@ export async function reportAStartAndCorrectIt({ browser, url, tokens }) {
   await tab.type("#report-form-birthDate", birthDate);
   await tab.click("#report-form .primary");
   await says(tab, "#report-outcome", /nothing is recorded yet[\s\S]*not shown for somebody who is not your staff/);
+  await says(tab, "#report-outcome .about", /Credential number\s+CPS-HCRD-5E1W-A\s+Family name\s+Whitfield-Amos\s+Birth date\s+August 17, 1993\s+First day of work/);
   await press(tab, "#report-outcome", "Record this");
   await says(tab, "#report-outcome", /^Recorded as revision \d+[\s\S]*Provider\s+region-1-cmhc\s+Job\s+EM-[\s\S]*Position\s+Peer specialist/);
   await press(tab, "#report-outcome", "Correct the days");
