@@ -94,6 +94,11 @@ export function knownInWords({ knownAtRevision, knownAtTime }) {
   return knownAtTime ? `${revision}, recorded ${momentInWords(knownAtTime)}` : revision;
 }
 
+// What an answer from an earlier state of knowledge says of itself.
+export function asKnown({ answer }) {
+  return element("p", { class: "then" }, `As known at ${knownInWords(answer)}. It may be known otherwise now.`);
+}
+
 function why(verification) {
   const list = reasons(verification).map(({ label, text, code, citation, remedy }) =>
     element(
@@ -143,7 +148,7 @@ export function show(item, verification, { isPast, askAsEarlier, openLetter }) {
     element("p", { class: "asked" }, subject(item, verification)),
     element("h2", { id: "verdict" }, `${short}.`),
     element("p", { class: "sentence" }, sentence(item, verification)),
-    isPast ? element("p", { class: "then" }, `As known at ${knownInWords(answer)}. It may be known otherwise now.`) : "",
+    isPast ? asKnown(verification) : "",
     ...why(verification),
     mayBeEarlier(item, verification) ? element("p", {}, button("Ask for it as an earlier number", { class: "quiet" }, askAsEarlier)) : "",
     facts(verification),

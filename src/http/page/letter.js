@@ -1,6 +1,6 @@
 // The verification letter: what was asked and answered, for paper.
 
-import { designations, knownInWords, reasons, sentence, settledInWords, standing, verdict } from "./answer.js";
+import { asKnown, designations, knownInWords, reasons, sentence, settledInWords, standing, verdict } from "./answer.js";
 import { dayInWords, momentInWords } from "./dates.js";
 import { button, byId, element, terms } from "./dom.js";
 import * as qr from "./qr.js";
@@ -91,8 +91,9 @@ function nameTheFile(number) {
   addEventListener("afterprint", () => (document.title = own), { signal });
 }
 
-// Shows the letter about an answer. `signed` is the statement that the registry signed.
-export function open(item, verification, signed) {
+// Shows the letter about an answer. `signed` is the statement that the registry signed; `isPast` says that the answer is
+// from an earlier state of knowledge.
+export function open(item, verification, { signed, isPast }) {
   const { name, short, kind } = verdict(verification);
   const why = reasons(verification).map(({ text, code }) => element("li", {}, `${text} (${code})`));
   const place = byId("letter");
@@ -112,6 +113,7 @@ export function open(item, verification, signed) {
       asked(item),
       element("h3", {}, "Answered"),
       element("p", { class: "outcome", "data-kind": kind }, `${short} (${name})`),
+      isPast ? asKnown(verification) : "",
       element("p", {}, sentence(item, verification)),
       why.length > 0 ? element("ul", {}, why) : "",
       element("div", { class: "with-code", id: "code" }, element("div", {}, answered(verification), element("h3", {}, "Source"), source(verification))),

@@ -75,9 +75,9 @@ function askAsEarlier() {
   lookUp();
 }
 
-// Shows the answer again, if something was recorded since.
+// Shows the answer again, if something was recorded since. What was known earlier stays as it is.
 export function open() {
-  if (isStale && asked) ask({ item: asked.item, knownAt: asked.knownAt });
+  if (isStale && asked && !asked.knownAt) ask({ item: asked.item });
 }
 
 // Asks, and shows the answer; then what was on record.
@@ -93,14 +93,15 @@ async function ask(next, then = () => {}) {
     const { verification, signedAnswer } = await callSigned("sign", "VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
     letter.close();
     byId("trouble").hidden = true;
-    answer.show(next.item, verification, { isPast: Boolean(next.knownAt), askAsEarlier, openLetter: () => letter.open(next.item, verification, signedAnswer) });
+    const isPast = Boolean(next.knownAt);
+    answer.show(next.item, verification, { isPast, askAsEarlier, openLetter: () => letter.open(next.item, verification, { signed: signedAnswer, isPast }) });
     say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
     then();
     isAnswered = true;
     const { epoch, knownAtRevision = 0 } = verification.answer;
     // A day is asked about by its instant, and from then on by the revision.
     if (next.knownAt?.time) next.knownAt = { epoch, revision: String(knownAtRevision) };
-    asked = { ...next, verification };
+    asked = { ...(isNewer(next, verification.answer) ? { item: next.item, number: next.number } : next), verification };
     await showPast(asked, signal);
   } catch (error) {
     if (!signal.aborted) failed(error, isAnswered);
@@ -117,13 +118,21 @@ function failed(error, isAnswered) {
   trouble.show(byId("trouble"), error);
 }
 
-// Shows the timeline, as far as the caller may see it.
+// Whether an answer has all that is known now, and something was recorded since the timeline was loaded.
+function isNewer({ knownAt, epoch, head }, state) {
+  return !knownAt && head !== undefined && (state.epoch !== epoch || Number(state.knownAtRevision ?? 0) > head);
+}
+
+// Shows the timeline, as far as the caller may see it: from the state of knowledge of the answer.
 async function showPast(next, signal) {
   const { credential, answer: state } = next.verification;
   next.epoch ??= state.epoch;
-  next.head ??= Number(state.knownAtRevision);
+  next.head ??= Number(state.knownAtRevision ?? 0);
   // Without a credential there is no timeline, unless one was shown: then nothing was on record at that time.
-  if (!credential && !next.number) return;
+  if (!credential && !next.range) {
+    byId("past").hidden = true;
+    return;
+  }
   if (!credential) {
     setSliders(next);
     byId("past").hidden = false;
@@ -131,9 +140,10 @@ async function showPast(next, signal) {
   }
   next.number ??= credential.credentialNumber;
   if (!next.known) {
+    const knownAt = { epoch: state.epoch, revision: String(state.knownAtRevision ?? 0) };
     const [standings, found] = await Promise.all([
-      call("VerificationService/ListStandingPeriods", { credentialNumber: next.number, knownAt: next.knownAt }, signal),
-      credential.specialistId ? facts.load(credential.specialistId, next.knownAt, signal) : [],
+      call("VerificationService/ListStandingPeriods", { credentialNumber: next.number, knownAt }, signal),
+      credential.specialistId ? facts.load(credential.specialistId, knownAt, signal) : [],
     ]);
     next.known = { standings, found };
     next.today ??= standings.answer.asOf;

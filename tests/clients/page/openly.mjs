@@ -7,6 +7,7 @@ import { call, check, downloaded, fill, goTo, lookUp, open, press, says, shown, 
 import { act, choose, find, openDesk, recordIt } from "./desk.mjs";
 
 const HELD = "CPS-28MS-MN2K-Z";
+const REVOKED = "CPS-F1VP-N7DH-M";
 const REINSTATED = "CPS-YHG2-0VVP-C";
 
 // A day in words, and as the contract has it: so many days after today, in Mississippi.
@@ -46,6 +47,73 @@ export async function seeTheLastDayOfAnAct(place) {
   check(whole.includes(`CPS-A from ${before} to ${today}.`) && whole.includes(`CPS-C from ${before} to ${today}.`), whole);
   const cut = await sentences({ ...response, foreseenChangeCount: 101 });
   check(cut.includes(`CPS-A from ${before} to ${today}.`) && cut.includes(`CPS-C from ${before} on.`), cut);
+  await sound();
+  await tab.close();
+}
+
+export async function printALetterOfAnEarlierState({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  for (const number of [HELD, REVOKED]) {
+    await lookUp(tab, number);
+    await shown(tab, "#timeline svg");
+    await tab.click("#open-letter");
+    await shown(tab, "#letter .qr");
+    check((await tab.$$("#letter .then")).length === 0, "a letter of now says nothing of an earlier state");
+    await tab.click("#letter .quiet");
+    await tab.click("#record-before");
+    await says(tab, "#answer .then", /^As known at revision \d+, recorded /);
+    const revision = await tab.$eval("#known-at", (input) => input.value);
+    await tab.click("#open-letter");
+    await shown(tab, "#letter .qr");
+    await says(tab, "#letter .outcome + .then", new RegExp(`^As known at revision ${revision}, recorded `));
+    const pdf = Buffer.from(await tab.pdf({ format: "letter" })).toString("latin1");
+    const pages = pdf.match(/\/Type\s*\/Page\b/g)?.length;
+    check(pages === 1, `the letter about ${number} has ${pages} pages`);
+    await tab.click("#letter .quiet");
+  }
+  await sound();
+  await tab.close();
+}
+
+// The answer and the picture are of one state of knowledge, whoever records something meanwhile.
+export async function seeWhatSomebodyElseRecorded({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  await lookUp(tab, REINSTATED);
+  await says(tab, "#verdict", /^Yes\.$/);
+  await shown(tab, "#timeline svg");
+  const command = { requestId: crypto.randomUUID(), credentialNumber: REINSTATED, basis: "SUSPENSION_BASIS_CE_AUDIT", firstDay: day(0).date };
+  const { revision } = await call(tab, tokens.registrar, "CredentialService/SuspendCredential", command);
+  const isAll = (revision) => says(tab, "#known-at-text", new RegExp(`^All that is known now \\(revision ${revision}\\)$`));
+  await tab.focus("#as-of");
+  await tab.keyboard.press("ArrowLeft");
+  await isAll(revision);
+  await tab.click("#to-today");
+  await says(tab, "#verdict", /^No\.$/);
+  await says(tab, "#timeline svg", /Suspended/);
+  await isAll(revision);
+
+  // What was known before stays in view while something is recorded at the desk, and is not taken for all.
+  await tab.click("#record-before");
+  await says(tab, "#verdict", /^Yes\.$/);
+  await says(tab, "#known-at-text", /^Known at revision \d+, recorded /);
+  await goTo(tab, "registrar");
+  await find(tab, { credentialNumber: REINSTATED });
+  await press(tab, "#found", "History");
+  await shown(tab, "#found .history");
+  await tab.click("#found .history [aria-label^='Take back']");
+  await tab.type("#found .next .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found");
+  const latest = (await text(tab, "#found")).match(/Recorded as revision (\d+)/)[1];
+  await goTo(tab, "look-up");
+  await tab.waitForFunction(() => !document.querySelector("#look-up").hasAttribute("aria-busy"));
+  check(/^Known at revision \d+, recorded /.test(await text(tab, "#known-at-text")), "it is not all that is known");
+  await tab.click("#to-now");
+  await isAll(latest);
+  await says(tab, "#verdict", /^Yes\.$/);
+  check(!/Suspended/.test(await text(tab, "#timeline svg")), "what was taken back is not drawn");
   await sound();
   await tab.close();
 }
