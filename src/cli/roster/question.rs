@@ -85,19 +85,30 @@ pub fn bad_rows(path: &Path, list: &List, faults: impl IntoIterator<Item = impl 
 }
 
 /// What is not compared with the record, although the list has it or should have it.
-pub fn not_checked(list: &List) -> Vec<String> {
+pub fn not_checked(list: &List) -> impl Iterator<Item = String> {
+    not_compared(list).into_iter().chain(names_not_checked(list))
+}
+
+/// What the list has beside a number, and is not compared with the record. `None`: nothing.
+pub fn not_compared(list: &List) -> Option<String> {
     let understood = &list.understood().columns;
-    let has_number = list.has("number") || list.has("prior_number");
     let beside = ["given_name", "birth_date"].iter().filter_map(|name| understood.get(name));
     let beside: Vec<String> = beside.map(|heading| format!("`{heading}`")).collect();
+    let is_any = has_number(list) && !beside.is_empty();
+    is_any.then(|| format!("not compared in rows with a number: {}", beside.join(", ")))
+}
+
+fn has_number(list: &List) -> bool {
+    list.has("number") || list.has("prior_number")
+}
+
+/// Why no family name is compared with the record. Empty: the list has them.
+pub fn names_not_checked(list: &List) -> Vec<String> {
     let mut lines = Vec::new();
-    if has_number && !beside.is_empty() {
-        lines.push(format!("not compared in rows with a number: {}", beside.join(", ")));
-    }
     if list.has("family_name") {
         return lines;
     }
-    if has_number {
+    if has_number(list) {
         lines.push("no column of family names: names are not checked".to_owned());
     }
     let names = list.other_headings().filter(|heading| heading.to_lowercase().contains("name"));

@@ -9,7 +9,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::Serialize;
 use serde_json::json;
 
-use super::question::{COLUMNS, is_by_name, item, lost_letters, no_given_names, not_checked, person};
+use super::question::{
+    COLUMNS, is_by_name, item, lost_letters, names_not_checked, no_given_names, not_compared, person,
+};
 use crate::cli::failure::Failure;
 use crate::cli::list::{Columns, Fault, List, ListArgs, ListError, MOST_BYTES, Row};
 use crate::cli::question::Question;
@@ -63,6 +65,9 @@ enum Refused {
 #[derive(Serialize)]
 struct Head<'a> {
     rows: u64,
+    /// What makes the answers weaker than they look.
+    warnings: Vec<String>,
+    /// How the list was read.
     notes: Vec<String>,
     headings: Vec<&'a str>,
 }
@@ -141,13 +146,14 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
         }
     }
     let mut notes = list.understood().lines();
-    notes.extend(not_checked(&list));
-    notes.extend(lost_letters(noted.iter()));
+    notes.extend(not_compared(&list));
+    let mut warnings = names_not_checked(&list);
+    warnings.extend(lost_letters(noted.iter()));
     if list.has("given_name") {
-        notes.extend(no_given_names(noted.iter()));
+        warnings.extend(no_given_names(noted.iter()));
     }
     let mut head = Vec::new();
-    put(&mut head, &Head { rows: list.size(), notes, headings: list.headings().collect() })?;
+    put(&mut head, &Head { rows: list.size(), warnings, notes, headings: list.headings().collect() })?;
     put(&mut rows, &json!({ "end": true }))?;
     if head.len() + rows.len() > MOST_OUT { Err(Refused::Text) } else { Ok([head, rows]) }
 }
@@ -265,6 +271,14 @@ mod tests {
     #[test]
     fn a_person_is_shown_by_a_column_of_names_that_is_not_understood() {
         let lines = read("Cert #,Employee Name\nCPS-DTMK-QJA9-B,Ann Poe\n").unwrap();
+        assert_eq!(
+            lines[0]["warnings"],
+            json!([
+                "no column of family names: names are not checked",
+                "the column `Employee Name` is not used; if it has family names, call it Last Name",
+            ])
+        );
+        assert!(!lines[0]["notes"].to_string().contains("names"), "{}", lines[0]["notes"]);
         assert_eq!(lines[1]["person"], "Ann Poe, CPS-DTMK-QJA9-B");
         assert_eq!(lines[1]["item"], json!({ "credentialNumber": "CPS-DTMK-QJA9-B", "familyName": null }));
     }

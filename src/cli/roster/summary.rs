@@ -94,7 +94,7 @@ impl Summary {
             unjudged_provider: None,
             changes: None,
             list: list.understood().clone(),
-            not_checked: not_checked(list).into_iter().chain(in_rows).collect(),
+            not_checked: not_checked(list).chain(in_rows).collect(),
             epoch: pinned.epoch,
             known_at_revision: pinned.revision,
             answers,

@@ -26,10 +26,20 @@ function subject(item, verification) {
   return item.priorNumber ? `Earlier number ${item.priorNumber}` : "The person asked about";
 }
 
+// What to say about a person who was asked for without given names, and was not found.
+function leftEmpty({ holder }) {
+  return holder && !holder.name?.givenName ? "The given names were left empty: that finds only a person who has none on record. Enter them if the person has any." : "";
+}
+
+// Why nobody was found who was asked for without given names. Empty if that is not why.
+export function unnamed(item, { reasons = [] }) {
+  return reasons.includes("REASON_CREDENTIAL_NOT_ON_FILE") ? leftEmpty(item) : "";
+}
+
 // What was asked for, and is not on file.
-function notOnFile({ holder, priorNumber }) {
-  if (holder) return "The registry has no credential of a person with this name and birth date. Check the spelling, or ask by the number.";
-  return `The registry has no credential with this ${priorNumber ? "earlier number" : "number"}.`;
+function notOnFile(item) {
+  if (item.holder) return `The registry has no credential of a person with this name and birth date. ${leftEmpty(item) || "Check the spelling, or ask by the number."}`;
+  return `The registry has no credential with this ${item.priorNumber ? "earlier number" : "number"}.`;
 }
 
 // The answer as one sentence.

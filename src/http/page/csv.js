@@ -1,6 +1,6 @@
 // A list with its answers, as CSV. No cell of it is a formula.
 
-import { openUntil, reasons, standing, verdict } from "./answer.js";
+import { openUntil, standing, verdict } from "./answer.js";
 import { toInput } from "./dates.js";
 import { capital } from "./dom.js";
 
@@ -25,14 +25,13 @@ function day(date) {
   return date ? toInput(date) : "";
 }
 
-// The cells of an answer.
-export function answerCells(verification) {
+// The cells of an answer. `why` has its reasons.
+export function answerCells(verification, why) {
   const { credential, answer } = verification;
   const { short } = verdict(verification);
-  const why = reasons(verification);
   return [
     short,
-    why.length > 0 ? why.map(({ text }) => text).join(" ") : `${short}.`,
+    why || `${short}.`,
     capital(verification.standing ? standing(verification.standing) : ""),
     verification.credentialNumber ?? "",
     credential?.displayName ?? "",

@@ -7,8 +7,8 @@ const PATH = "/page/roster";
 // What the registry takes. It refuses more by itself; here it is said before anything is sent.
 const MOST_BYTES = 16 * 1024 * 1024;
 
-// Reads a file. Returns how it was understood (`notes`, `headings`, the number of `rows`), and its rows: each has its
-// `line`, the `person`, its `cells`, and an `item` to ask or its `faults`.
+// Reads a file. Returns what makes its answers weaker than they look (`warnings`), how it was understood (`notes`,
+// `headings`), and its rows: each has its `line`, the `person`, its `cells`, and an `item` to ask or its `faults`.
 export async function read(file, signal) {
   if (file.size === 0) throw refused("the file is empty: choose the list");
   if (file.size > MOST_BYTES) throw refused("it has more than 16 MiB: split it");

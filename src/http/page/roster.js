@@ -1,10 +1,10 @@
 // Roster: every row of a list, with its verdict. The registry reads the list; then the page asks about its rows, as any
 // client would, and from one state of knowledge.
 
-import { knownInWords, reasons, verdict } from "./answer.js";
+import { knownInWords, reasons, unnamed, verdict } from "./answer.js";
 import * as csv from "./csv.js";
 import { dayInWords, fromInput } from "./dates.js";
-import { byId, download, element, fill, say } from "./dom.js";
+import { byId, capital, download, element, fill, say } from "./dom.js";
 import { plain } from "./explain.js";
 import * as list from "./list.js";
 import { Refusal, call } from "./registry.js";
@@ -57,7 +57,7 @@ export function clear() {
   running.abort();
   answered = undefined;
   for (const id of ["roster-trouble", "roster-progress", "roster-answer"]) byId(id).hidden = true;
-  for (const id of ["roster-trouble", "roster-counts", "roster-state", "roster-notes"]) byId(id).replaceChildren();
+  for (const id of ["roster-trouble", "roster-counts", "roster-state", "roster-warnings", "roster-notes"]) byId(id).replaceChildren();
   byId("roster").removeAttribute("aria-busy");
   rows.show([]);
   showFault("list", "");
@@ -129,7 +129,7 @@ async function ask(all, about, signal) {
     results.forEach(({ verification, error }, index) => {
       state ??= verification?.answer;
       for (const { text, remedy } of verification ? reasons(verification) : []) if (remedy) advice.add(`${text} ${remedy}`);
-      note(batch[index], verification ? given(verification) : refusal(`Not answered: ${plain(error?.message ?? "no answer came")}.`));
+      note(batch[index], verification ? given(batch[index].item, verification) : refusal(`Not answered: ${plain(error?.message ?? "no answer came")}.`));
     });
   }
   return { state, advice: [...advice] };
@@ -142,10 +142,10 @@ function note(row, found) {
   Object.assign(row, found);
 }
 
-function given(verification) {
+function given(item, verification) {
   const { short, kind } = verdict(verification);
-  const why = reasons(verification).map(({ text }) => text);
-  return { kind, short, why: why.join(" "), added: csv.answerCells(verification) };
+  const why = [...reasons(verification).map(({ text }) => text), unnamed(item, verification)].filter(Boolean).join(" ");
+  return { kind, short, why, added: csv.answerCells(verification, why) };
 }
 
 function refusal(why) {
@@ -172,10 +172,13 @@ function show(found, state, advice, name) {
   byId("roster-counts").textContent = `${rows.counts()}.`;
   const asOf = state ? `As of ${dayInWords(state.asOf)}. Known at ${knownInWords(state)}.` : "No row was asked.";
   fill(byId("roster-state"), asOf, advice.map((text) => element("span", { class: "remedy" }, text)));
+  const warnings = found.warnings.map((text) => `${capital(plain(text))}.`);
+  fill(byId("roster-warnings"), warnings.map((text) => element("li", {}, text)));
+  byId("roster-warnings").hidden = warnings.length === 0;
   byId("roster-notes").replaceChildren(...found.notes.map((text) => element("li", {}, plain(text))));
   byId("roster-read").hidden = found.notes.length === 0;
   byId("roster-answer").hidden = false;
-  say(byId("roster-counts").textContent);
+  say([byId("roster-counts").textContent, ...warnings].join(" "));
   byId("roster-counts").focus();
 }
 

@@ -117,3 +117,52 @@ export async function seeWhatSomebodyElseRecorded({ browser, url, tokens }) {
   await sound();
   await tab.close();
 }
+
+async function checkList({ tab }, { scratch }, content) {
+  const file = path.join(scratch, "openly.csv");
+  fs.writeFileSync(file, content);
+  await (await tab.$("#list")).uploadFile(file);
+  await tab.click("#roster-form .primary");
+  await shown(tab, "#roster-answer");
+}
+
+export async function warnThatNamesAreNotChecked(place) {
+  const opened = await open(place.browser, place.url, { path: "/#/roster" });
+  const { tab, sound } = opened;
+  await signIn(tab, place.tokens.registrar);
+  await shown(tab, "#roster-form");
+  await checkList(opened, place, `Name,Credential Number,DOB\n"Pruitt, Otis",${HELD},11/2/1971\n`);
+  await says(tab, "#roster-counts", /^1 row: 1 yes\.$/);
+  await says(tab, "#roster-warnings", /^No column of family names: names are not checked\.\s+The column `Name` is not used; if it has family names, call it Last Name\.$/);
+  check(await tab.$eval("#roster-warnings", (it) => it.checkVisibility()), "the warning is in view");
+  await says(tab, "#said", /^1 row: 1 yes\. No column of family names/);
+  await checkList(opened, place, `Last Name,Cert #\nO'Neal,${HELD}\n`);
+  await tab.waitForFunction(() => document.querySelector("#roster-warnings").hidden);
+
+  // A row without a given name finds only somebody who has none.
+  await checkList(opened, place, "First Name,Last Name,DOB\n,ONeal,11/2/1971\nBernice,ONeal,11/2/1971\n");
+  await says(tab, "#roster-counts", /^2 rows: 1 yes, 1 no\.$/);
+  await says(tab, "#roster-warnings", /^Line 2: no given name: only somebody who has none on record is found\. Enter it if the person has one\.$/);
+  await says(tab, "#roster-rows tr", /No such credential is on file\. The given names were left empty: that finds only a person who has none on record\./);
+  const { text: answers } = await downloaded(tab, place.scratch, () => tab.click("#roster-download"));
+  check(/^,ONeal,11\/2\/1971,No,No such credential is on file\. The given names were left empty: /m.test(answers), answers);
+  await sound();
+  await tab.close();
+}
+
+export async function sayThatNoGivenNamesWereEntered({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  await shown(tab, "#question");
+  await tab.click("input[value=holder]");
+  await says(tab, "#question", /Given names\s+leave empty only for a person with one name/);
+  await tab.type("#family", "ONeal");
+  await tab.type("#birth", "11021971");
+  await tab.click("#question .primary");
+  await says(tab, "#answer .sentence", /^The registry has no credential of a person with this name and birth date\. The given names were left empty: that finds only a person who has none on record\. Enter them if the person has any\.$/);
+  await tab.type("#given", "Bernice");
+  await tab.click("#question .primary");
+  await says(tab, "#answer .asked", new RegExp(HELD));
+  await sound();
+  await tab.close();
+}
