@@ -104,7 +104,7 @@ function about({ specialistId, names = [], birthDate, credentials = [] }, next, 
       "div",
       { class: "acts" },
       button("History", { class: "quiet", "aria-label": `History of ${name}` }, () => openHistory(next, specialistId)),
-      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => act(next, acts, { specialistId, credentialNumber: number })) : "",
+      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => act(next, acts, { specialistId, credentialNumber: number, name: names[0] })) : "",
       number ? button("Look up", { class: "quiet", "aria-label": `Look up ${name}` }, () => lookUpNumber(number)) : "",
       button("Application", { class: "quiet", "aria-label": `Application of ${name}` }, () => evaluate(specialistId)),
     ),
@@ -124,7 +124,17 @@ export async function openHistory(place, specialistId) {
   }
 }
 
-// Asks which act, and then what it takes.
+// The fields of a new name, with what the name has now: what is left as it is stays.
+function from(fields, name = {}) {
+  return fields.map((field) => ({ ...field, value: name[/^name\.(.*)/.exec(field.name)?.[1]] ?? field.value }));
+}
+
+// A change of a name as pairs of label and text: the whole name before and after it.
+function renamed(before, { name }) {
+  return [["Old name", fullName(before)], ["New name", fullName(name)]];
+}
+
+// Asks which act, and then what it takes. `ids` says whom it is about.
 function act(place, acts, ids) {
   const asked = element("div");
   const outcome = element("div", { class: "next", hidden: true });
@@ -133,8 +143,9 @@ function act(place, acts, ids) {
     const isOfPerson = OF_A_PERSON.some(([, name]) => name === method);
     const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
     const id = `act-${ids.specialistId ?? "new"}`;
-    const command = (message, said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...message }, said, refused: made.refused });
-    const made = form(id, [...fields, NOTE], "See what this changes", (message, said) => propose(outcome, command(message, said)), () => withdraw(outcome));
+    const pairs = (message, said) => (method === "ChangeSpecialistName" ? [...renamed(ids.name, message), ...said] : said);
+    const command = (message, said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...message }, said: pairs(message, said), refused: made.refused });
+    const made = form(id, [...from(fields, ids.name), NOTE], "See what this changes", (message, said) => propose(outcome, command(message, said)), () => withdraw(outcome));
     fill(asked, made.element);
   };
   const id = `choice-${ids.specialistId ?? "new"}`;

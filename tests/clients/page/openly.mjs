@@ -166,3 +166,21 @@ export async function sayThatNoGivenNamesWereEntered({ browser, url, tokens }) {
   await sound();
   await tab.close();
 }
+
+export async function changeANameAndKeepTheRest(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  const form = await choose(tab, "Change the name");
+  const retype = async (name, value) => {
+    await tab.$eval(`#${form}-name-${name}`, (input) => (input.value = ""));
+    await tab.type(`#${form}-name-${name}`, value);
+    await press(tab, "#found", "See what this changes");
+  };
+  await retype("familyName", "Moss");
+  await says(tab, "#found .next .about", /Old name\s+Bernice O'Neal\s+New name\s+Bernice Moss\s+Given names\s+Bernice\s+Family name\s+Moss/);
+  await retype("givenName", " ");
+  await says(tab, "#found .next .about", /Old name\s+Bernice O'Neal\s+New name\s+Moss\s+Family name\s+Moss/);
+  await press(tab, "#found", "Do not record it");
+  await sound();
+  await tab.close();
+}
