@@ -215,8 +215,8 @@ struct Passing {
     place: ListPlace,
 }
 
-/// Passes on the rows as they come. The last line shows that they are whole. The end comes after that of the process, so
-/// that a caller who has it may send another list at once.
+/// Passes on the rows as they come. The last line shows that they are whole. The end comes after that of the process,
+/// so that a caller who has it may send another list at once.
 fn passed_on(begun: Bytes, output: ChildStdout, passing: Passing) -> impl Stream<Item = Bytes> {
     futures_util::stream::unfold((begun, output, passing), |(begun, mut output, mut passing)| async move {
         if !begun.is_empty() {
