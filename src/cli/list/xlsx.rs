@@ -106,7 +106,7 @@ fn dated(serial: ExcelDateTime) -> Cell {
 
 /// Inflates the parts of a workbook and counts their bytes, before the parser reads them.
 fn check_inflated(bytes: &[u8]) -> Result<(), ListError> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(damaged)?;
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|_| damaged("its end is missing or damaged"))?;
     let mut left = MOST_INFLATED;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(damaged)?;

@@ -135,7 +135,7 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
         }
         let (item, faults) = match asked(&list, &row) {
             Ok(item) => (Some(item), Vec::new()),
-            Err(faults) => (None, faults.iter().map(ToString::to_string).collect()),
+            Err(faults) => (None, faults),
         };
         put(
             &mut rows,
@@ -165,15 +165,17 @@ fn put(lines: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Refused> {
     if lines.len() > MOST_OUT { Err(Refused::Text) } else { Ok(()) }
 }
 
-/// The person of a row, as the list says it: also by a column of names that is not understood.
+/// The person of a row, as the list says it: also by a column of names that is not understood. A row that has neither a
+/// name nor a number is shown by its first cell.
 fn shown(list: &List, row: &Row) -> String {
-    if list.has("family_name") {
-        return person(row);
-    }
-    let is_name = |heading: &str| heading.to_lowercase().contains("name");
+    let is_other = |heading: &str| list.other_headings().any(|other| other == heading);
+    let is_name =
+        |heading: &str| !list.has("family_name") && heading.to_lowercase().contains("name") && is_other(heading);
     let named = list.headings().zip(row.cells()).filter(|(heading, _)| is_name(heading));
     let named = named.map(|(_, cell)| cell.trim().to_owned());
-    named.chain([person(row)]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    let person = named.chain([person(row)]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let first = || row.cells().map(str::trim).find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
+    if person.is_empty() { first() } else { person }
 }
 
 /// Whether a note names the row.
@@ -181,20 +183,37 @@ fn is_noted(row: &Row) -> bool {
     lost_letters(std::iter::once(row)).is_some() || no_given_names(std::iter::once(row)).is_some()
 }
 
-/// The question of a row, as the Connect protocol has it.
-fn asked(list: &List, row: &Row) -> Result<serde_json::Value, Vec<Fault>> {
-    let item = item(row, &Question::default())?;
-    if is_by_name(row) && !list.has("given_name") {
-        let remedy = "asked by name, and there is no column of given names: add one, such as First Name, or enter the \
-                      credential number";
-        return Err(vec![row.fault("given_name", remedy)]);
+/// The question of a row, as the Connect protocol has it, or what is wrong with it.
+fn asked(list: &List, row: &Row) -> Result<serde_json::Value, Vec<String>> {
+    if let Some(fault) = without_columns(list, row) {
+        return Err(vec![fault]);
     }
+    let said = |faults: Vec<Fault>| -> Vec<String> { faults.iter().map(ToString::to_string).collect() };
+    let item = item(row, &Question::default()).map_err(said)?;
     let is_long = |key: &&str| row.text(key).len() > LONGEST;
     let keys = ["number", "prior_number", "family_name", "given_name"];
     if let Some(key) = keys.iter().find(|key| is_long(key)) {
-        return Err(vec![row.fault(key, "the cell is longer than a number or a name can be: correct it")]);
+        return Err(said(vec![row.fault(key, "the cell is longer than a number or a name can be: correct it")]));
     }
     Ok(message(&item))
+}
+
+/// Why a row without a number cannot be asked by name: the list lacks a column of names. `None`: it can, or something
+/// else is wrong with it.
+fn without_columns(list: &List, row: &Row) -> Option<String> {
+    let missing = match (list.has("family_name"), list.has("given_name")) {
+        (true, true) => return None,
+        (true, false) => "no column of given names: add one, such as First Name",
+        (false, true) => "no column of family names: add one, such as Last Name",
+        (false, false) => "no columns of names: add two, such as First Name and Last Name",
+    };
+    let is_by_name = row.faults().is_empty() && is_by_name(row);
+    is_by_name.then(|| {
+        format!(
+            "line {}: without a number the name is asked, and the list has {missing}, or enter the number",
+            row.line()
+        )
+    })
 }
 
 /// A question as JSON.
@@ -281,6 +300,25 @@ mod tests {
         assert!(!lines[0]["notes"].to_string().contains("names"), "{}", lines[0]["notes"]);
         assert_eq!(lines[1]["person"], "Ann Poe, CPS-DTMK-QJA9-B");
         assert_eq!(lines[1]["item"], json!({ "credentialNumber": "CPS-DTMK-QJA9-B", "familyName": null }));
+    }
+
+    #[test]
+    fn a_row_without_a_number_says_which_column_the_list_lacks() {
+        for (list, person, missing) in [
+            (
+                "Cert #,DOB,Unit\n,1/2/1980,North\n",
+                "1/2/1980",
+                "no columns of names: add two, such as First Name and Last",
+            ),
+            ("Last Name,DOB\nPoe,1/2/1980\n", "Poe", "no column of given names: add one, such as First Name"),
+            ("First Name,DOB\nAnn,1/2/1980\n", "Ann", "no column of family names: add one, such as Last Name"),
+        ] {
+            let lines = read(list).unwrap();
+            let fault = lines[1]["faults"][0].as_str().unwrap();
+            let begin = format!("line 2: without a number the name is asked, and the list has {missing}");
+            assert!(fault.starts_with(&begin) && fault.ends_with(", or enter the number"), "{fault}");
+            assert_eq!(lines[1]["person"], person, "{list}");
+        }
     }
 
     #[test]
