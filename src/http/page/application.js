@@ -7,6 +7,7 @@ import { fullName, inWords } from "./effects.js";
 import { plain } from "./explain.js";
 import { identity, load } from "./facts.js";
 import { form } from "./form.js";
+import * as latest from "./latest.js";
 import { propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
@@ -69,14 +70,12 @@ function fields(specialistId) {
   ];
 }
 
-// The application that was asked about last: the evaluation of one that has changed since is not shown.
-let latest;
-
 // Shows the form, for a person if one is known, and the evaluation.
 export function show(place, specialistId) {
   const outcome = element("div", { class: "card", hidden: true });
   const changed = () => {
-    latest = undefined;
+    // The evaluation of an application that has changed since is not shown.
+    latest.end(outcome);
     withdraw(outcome);
   };
   const made = form("application", fields(specialistId), "Evaluate", (asked, said) => evaluate(outcome, whole(asked), said, made), changed);
@@ -90,15 +89,15 @@ function whole({ application, ...rest }) {
 }
 
 async function evaluate(place, asked, said, made) {
-  latest = asked;
+  const isLatest = latest.begin(place);
   place.hidden = true;
   try {
     const [judged, facts] = await Promise.all([call("CredentialService/EvaluateApplication", asked), may("RecordService/ListFacts") ? load(asked.specialistId) : []]);
-    if (latest !== asked) return;
+    if (!isLatest()) return;
     place.hidden = false;
     showEvaluation(place, judged, { asked, said, applicant: identity(facts) });
   } catch (error) {
-    if (made.refused(error)) return;
+    if (!isLatest() || made.refused(error)) return;
     trouble.within(place, error);
   }
 }

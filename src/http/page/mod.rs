@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 33] = [
+pub(super) static PARTS: [Part; 34] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acts.js", media: SCRIPT, text: include_str!("acts.js") },
@@ -38,6 +38,7 @@ pub(super) static PARTS: [Part; 33] = [
     Part { path: "/page/facts.js", media: SCRIPT, text: include_str!("facts.js") },
     Part { path: "/page/form.js", media: SCRIPT, text: include_str!("form.js") },
     Part { path: "/page/history.js", media: SCRIPT, text: include_str!("history.js") },
+    Part { path: "/page/latest.js", media: SCRIPT, text: include_str!("latest.js") },
     Part { path: "/page/letter.js", media: SCRIPT, text: include_str!("letter.js") },
     Part { path: "/page/list.js", media: SCRIPT, text: include_str!("list.js") },
     Part { path: "/page/lookup.js", media: SCRIPT, text: include_str!("lookup.js") },

@@ -8,6 +8,7 @@ import { fullName } from "./effects.js";
 import { form } from "./form.js";
 import { identity, load } from "./facts.js";
 import * as history from "./history.js";
+import * as latest from "./latest.js";
 import { lookUpNumber } from "./lookup.js";
 import { discard, propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
@@ -39,13 +40,15 @@ export function show(place, evaluate) {
 }
 
 async function find(place, asked, made, evaluate) {
+  const isLatest = latest.begin(place);
   place.replaceChildren();
   try {
     const { specialists = [], nextPageToken } = await (asked.credentialNumber ? holder(asked) : call("CredentialService/FindSpecialists", { ...asked, pageSize: MOST }));
+    if (!isLatest()) return;
     fill(place, listed(specialists, evaluate, nextPageToken && "There are more. Enter more of the name."));
     place.querySelector("h2").focus();
   } catch (error) {
-    if (made.refused(error)) return;
+    if (!isLatest() || made.refused(error)) return;
     trouble.within(place, error);
   }
 }
@@ -58,10 +61,12 @@ function listed(specialists, evaluate, more) {
 
 // Shows in a place what `make` makes, or why it cannot.
 async function refreshed(place, make) {
+  const isLatest = latest.begin(place);
   try {
-    fill(place, await make());
+    const made = await make();
+    if (isLatest()) fill(place, made);
   } catch (error) {
-    trouble.within(place, error);
+    if (isLatest()) trouble.within(place, error);
   }
 }
 
@@ -120,7 +125,8 @@ export async function openHistory(place, specialistId) {
     await history.show(table, specialistId, { mayAct: may("RecordService/RetractFact") });
     heading.focus();
   } catch (error) {
-    trouble.within(place, error);
+    // Something else may be in the place by now.
+    trouble.within(table, error);
   }
 }
 

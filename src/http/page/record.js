@@ -4,14 +4,12 @@ import { toInput } from "./dates.js";
 import { button, download, element, fill, say, terms } from "./dom.js";
 import { effects, fullName, isUnnamed, run } from "./effects.js";
 import { form } from "./form.js";
+import * as latest from "./latest.js";
 import { call, callForAll, callSigned, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
 // The id of each request whose outcome is not known, by its content: the same request again is recorded once.
 const ids = new Map();
-
-// What was proposed last in a place: an answer that comes after another was asked for is not shown.
-const latest = new WeakMap();
 
 // After these nothing was recorded.
 const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
@@ -19,6 +17,9 @@ const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "alrea
 // What to do about a report that was corrected first, and then turns out to be about nobody.
 const BOTH =
   "If this is taken back, what was reported before counts again. To undo that report too, take this back first. Then choose “A report was wrong”, and take the report back.";
+
+// What is said if a command would not change what was shown any more.
+const NEWS = "Since you saw what this changes, something else was recorded. This is what it would change now. Nothing is recorded yet.";
 
 // How many people are named.
 const MOST_PEOPLE = 100;
@@ -31,35 +32,45 @@ export function forget() {
 // `message`, and a `title`; `said` has what was typed, as pairs of label and text; `refused` shows faults of the form's
 // fields; `beside` adds to what the dry run says.
 export async function propose(place, command) {
-  latest.set(place, command);
+  const isLatest = latest.begin(place);
   delete place.dataset.sent;
   place.hidden = false;
   fill(place, element("p", { role: "status" }, "The registry works out what this would change."));
   try {
-    const response = await call(command.method, { ...command.message, requestId: crypto.randomUUID(), validateOnly: true });
-    const more = [(await command.beside?.(command, response)) ?? "", await affected(command, response)];
-    if (latest.get(place) !== command) return;
-    const failed = element("div", { class: "trouble", role: "alert", tabindex: -1, hidden: true });
-    const send = button("Record this", { class: "primary" }, () => record(place, command, send, failed));
-    const heading = element("h2", { tabindex: -1 }, `${command.title}: nothing is recorded yet`);
-    fill(
-      place,
-      heading,
-      effects(response),
-      duplicates(response),
-      more,
-      element("h3", {}, "What would be recorded"),
-      about(response, command.said),
-      failed,
-      element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => discard(place))),
-    );
-    heading.focus();
-    bringIntoView(place);
+    await show(place, command, await dryRun(command), isLatest);
   } catch (error) {
-    if (latest.get(place) !== command) return;
+    if (!isLatest()) return;
     if (command.refused?.(error)) return discard(place);
-    trouble.within(place, error, (await command.explain?.(error, command)) ?? "");
+    const why = (await command.explain?.(error, command)) ?? "";
+    if (isLatest()) trouble.within(place, error, why);
   }
+}
+
+function dryRun({ method, message }) {
+  return call(method, { ...message, requestId: crypto.randomUUID(), validateOnly: true });
+}
+
+// Shows what a dry run says, with a button that records the command, under the `news` since another dry run.
+async function show(place, command, response, isLatest, news) {
+  const more = [(await command.beside?.(command, response)) ?? "", await affected(command, response)];
+  if (!isLatest()) return;
+  const failed = element("div", { class: "trouble", role: "alert", tabindex: -1, hidden: true });
+  const send = button("Record this", { class: "primary" }, () => record(place, command, response, { send, failed }));
+  const heading = element("h2", { tabindex: -1 }, `${command.title}: nothing is recorded yet`);
+  fill(
+    place,
+    heading,
+    news ? element("p", { class: "then", role: "alert" }, news) : "",
+    effects(response),
+    duplicates(response),
+    more,
+    element("h3", {}, "What would be recorded"),
+    about(response, command.said),
+    failed,
+    element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => discard(place))),
+  );
+  heading.focus();
+  bringIntoView(place);
 }
 
 // Scrolls only as far as it takes to see all of a place, or its beginning.
@@ -69,7 +80,7 @@ function bringIntoView(place) {
 
 // Takes away what is proposed or recorded in a place, and what is still to come there.
 export function discard(place) {
-  latest.delete(place);
+  latest.end(place);
   delete place.dataset.sent;
   fill(place);
   place.hidden = true;
@@ -81,25 +92,39 @@ export function withdraw(place) {
   discard(place);
 }
 
-// Records a command that was proposed. It is signed, unless the registry has no keys.
-async function record(place, command, send, failed) {
+// Whether two dry runs say the same.
+function isSame(one, other) {
+  const said = ({ changes, changeCount, foreseenChanges, foreseenChangeCount, specialistCount, possibleDuplicates }) =>
+    JSON.stringify([changes, changeCount, foreseenChanges, foreseenChangeCount, specialistCount, possibleDuplicates]);
+  return said(one) === said(other);
+}
+
+// Records a command that was proposed, if it still changes what was `shown`. Otherwise it is proposed again. What was sent
+// already, with an outcome that is not known, is not compared: it may be recorded. The record is signed, unless the
+// registry has no keys.
+async function record(place, command, shown, { send, failed }) {
   const content = JSON.stringify([command.method, command.message]);
-  const requestId = ids.get(content) ?? crypto.randomUUID();
-  ids.set(content, requestId);
+  const isLatest = latest.begin(place);
   send.disabled = true;
   failed.hidden = true;
-  place.dataset.sent = "";
   try {
+    if (!ids.has(content)) {
+      const now = await dryRun(command);
+      if (!isLatest()) return;
+      if (!isSame(now, shown)) return await show(place, command, now, isLatest, NEWS);
+      ids.set(content, crypto.randomUUID());
+    }
+    const requestId = ids.get(content);
+    place.dataset.sent = "";
     const response = await callSigned("receipt", command.method, { ...command.message, requestId });
     ids.delete(content);
     recorded(place, command, response, requestId);
   } catch (error) {
+    const isRefused = !ids.has(content) || REFUSALS.includes(error.code);
+    if (isRefused) ids.delete(content);
+    if (!isLatest()) return;
     send.disabled = false;
-    const isRefused = REFUSALS.includes(error.code);
-    if (isRefused) {
-      ids.delete(content);
-      delete place.dataset.sent;
-    }
+    if (isRefused) delete place.dataset.sent;
     trouble.show(failed, error);
     failed.append(element("p", {}, isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once."));
   }

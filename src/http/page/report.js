@@ -5,6 +5,7 @@ import { button, byId, element, fill } from "./dom.js";
 import { run } from "./effects.js";
 import { form } from "./form.js";
 import * as history from "./history.js";
+import * as latest from "./latest.js";
 import * as record from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
@@ -123,14 +124,17 @@ async function severalJobs({ reason }, typed, { said }) {
 
 // Shows what was reported about the jobs of a person.
 async function showReports(place, person, made) {
+  const isLatest = latest.begin(place);
+  const [heading, reports] = [element("h2", { tabindex: -1 }, "Reports"), element("div")];
   place.hidden = false;
-  fill(place, element("h2", { tabindex: -1 }, "Reports"), element("div", {}));
+  fill(place, heading, reports);
   try {
     const specialistId = /^SP-/i.test(person) ? person : await holder(person);
     if (!specialistId) throw Object.assign(new Error(), { code: "invalid_argument", fields: [{ field: "person", description: "none of your staff has this number" }] });
-    await history.show(place.lastChild, specialistId, { isShown: (fact) => fact.employmentId });
-    place.firstChild.focus();
+    await history.show(reports, specialistId, { isShown: (fact) => fact.employmentId });
+    heading.focus();
   } catch (error) {
+    if (!isLatest()) return;
     clear();
     if (made.refused(asTyped(error))) return;
     trouble.within(place, error);

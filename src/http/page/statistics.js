@@ -4,6 +4,7 @@ import { dayInWords } from "./dates.js";
 import { capital, drawn, element, fill, table } from "./dom.js";
 import { inWords } from "./effects.js";
 import { form } from "./form.js";
+import * as latest from "./latest.js";
 import { call } from "./registry.js";
 import * as trouble from "./trouble.js";
 import words from "./words.js";
@@ -21,8 +22,10 @@ export function show(place) {
 }
 
 async function count(place, asked, made) {
+  const isLatest = latest.begin(place);
   try {
     const { rows = [], total = {}, answer } = await call("ProviderService/GetProgramStatistics", asked);
+    if (!isLatest()) return;
     const all = [...rows.map((row) => ({ name: words.facilities[row.facilityType] ?? capital(inWords(row.facilityType, "FACILITY_TYPE_")), ...counts(row) })), { name: "All", ...counts(total) }];
     const heading = element("h2", {}, `Providers with peer support specialists on ${dayInWords(answer.asOf)}`);
     place.hidden = false;
@@ -34,7 +37,7 @@ async function count(place, asked, made) {
       element("p", { class: "aside" }, `Numbers of providers, as known at revision ${answer.knownAtRevision}. Providers that have closed count as on file. The facility types and the columns are those of the sheet “Peer Support in Mississippi”.`),
     );
   } catch (error) {
-    if (made.refused(error)) return;
+    if (!isLatest() || made.refused(error)) return;
     trouble.within(place, error);
   }
 }

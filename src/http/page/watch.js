@@ -4,6 +4,7 @@ import { standing } from "./answer.js";
 import { dayInWords, dayNumber, momentInWords } from "./dates.js";
 import { button, capital, element, fill, table } from "./dom.js";
 import { form } from "./form.js";
+import * as latest from "./latest.js";
 import { openHistory } from "./people.js";
 import { takeBack } from "./record.js";
 import { call, may } from "./registry.js";
@@ -98,6 +99,7 @@ export function showTerms(place) {
 }
 
 async function terms(place, days) {
+  const isLatest = latest.begin(place);
   place.hidden = false;
   fill(place, element("p", { role: "status" }, "The registry looks through all credentials that are held."));
   try {
@@ -109,6 +111,7 @@ async function terms(place, days) {
         if (left <= days) ending.push({ ...it, left });
       });
     }
+    if (!isLatest()) return;
     ending.sort((a, b) => a.left - b.left || (a.credentialNumber < b.credentialNumber ? -1 : 1));
     const rows = ending.map((it) => [
       [element("strong", {}, dayInWords(it.termLastDay)), element("span", { class: "citation" }, it.left === 1 ? "in 1 day" : `in ${it.left} days`)],
@@ -119,6 +122,6 @@ async function terms(place, days) {
     fill(place, heading, rows.length > 0 ? table("Terms that end", "history", ["Term to", "Holder", "Standing"], rows) : "");
     heading.focus();
   } catch (error) {
-    within(place, error);
+    if (isLatest()) within(place, error);
   }
 }

@@ -46,7 +46,7 @@ export async function findSuspendAndEndIt(place) {
   await tab.$eval("#find", (form) => form.reset());
   await find(tab, { priorNumber: "ms-00417" });
   await press(tab, "#found", "History");
-  await says(tab, "#found .history", /Suspended\s+ce audit, from [\s\S]*Specialist registered\s+Bernice O'Neal, born November 2, 1971/);
+  await says(tab, "#found .history", /Suspended\s+Audit of continuing education \(not discipline\), from [\s\S]*Specialist registered\s+Bernice O'Neal, born November 2, 1971/);
   await tab.click("#found .history [aria-label^='Take back']");
   const isUnder = () => document.querySelector(".opened").previousElementSibling.contains(document.querySelector("#found .history [aria-label^='Take back']"));
   check(await tab.evaluate(isUnder), "the form is under the row that it is about");
@@ -54,9 +54,9 @@ export async function findSuspendAndEndIt(place) {
   await tab.keyboard.press("Enter");
   await says(tab, "#found .next .next .effects", /^This makes the credential CPS-28MS-MN2K-Z current from /);
   await recordIt(tab, "#found");
-  await says(tab, "#found .opened .about", /Taken back\s+Suspended: ce audit, from [^]*Why was it a mistake\?\s+not meant/);
+  await says(tab, "#found .opened .about", /Taken back\s+Suspended: Audit of continuing education \(not discipline\), from [^]*Why was it a mistake\?\s+not meant/);
   await says(tab, "#found .person > div:first-child .about", /CPS-28MS-MN2K-Z: current, term to /);
-  await says(tab, "#found .history", /Fact retracted[\s\S]*Suspended \(taken back\)[\s\S]*Recorded as revision/);
+  await says(tab, "#found .history", /A fact was taken back[\s\S]*Suspended \(taken back\)[\s\S]*Recorded as revision/);
   check(refusals.length === 0, `refused: ${refusals}`);
   check(requests.every((request) => !/neal|1971|00417/i.test(request)), "what is asked stands in no URL");
   await sound();

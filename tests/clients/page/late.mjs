@@ -1,0 +1,131 @@
+// Answers that come late, and what others record meanwhile.
+
+import { call, check, fill, goTo, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { act, find, openDesk, recordIt } from "./desk.mjs";
+
+const HELD = "CPS-28MS-MN2K-Z";
+const OTHER = "CPS-MVPW-5AAR-J";
+
+// Holds back the answer to the first call of a method. `held` is done when it has come, and `release` gives it to the page,
+// and waits until nothing more is under way.
+async function holdFirst(tab, method) {
+  const session = await tab.createCDPSession();
+  let first;
+  const held = new Promise((resolve) =>
+    session.on("Fetch.requestPaused", ({ requestId }) => {
+      if (first) return session.send("Fetch.continueRequest", { requestId });
+      first = requestId;
+      resolve();
+    }),
+  );
+  await session.send("Fetch.enable", { patterns: [{ urlPattern: `*${method}`, requestStage: "Response" }] });
+  const release = async () => {
+    await session.send("Fetch.continueRequest", { requestId: first });
+    await tab.waitForNetworkIdle({ idleTime: 300 });
+    await session.detach();
+  };
+  return { held, release };
+}
+
+export async function showTheLastAnswerAtTheDesk(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  let late = await holdFirst(tab, "FindSpecialists");
+  await tab.type("#find-familyName", "oneal");
+  await tab.keyboard.press("Enter");
+  await late.held;
+  await tab.$eval("#find", (form) => form.reset());
+  await tab.type("#find-familyName", "vance");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#found h3", /Vance/);
+  await late.release();
+  check(/Vance/.test(await text(tab, "#found")) && !/O'Neal/.test(await text(tab, "#found")), `found: ${await text(tab, "#found")}`);
+
+  await tab.click("input[value=terms]");
+  late = await holdFirst(tab, "ListCredentials");
+  await tab.select("#terms-days", "365");
+  await press(tab, "#registrar-part", "Show");
+  await late.held;
+  await tab.select("#terms-days", "30");
+  await press(tab, "#registrar-part", "Show");
+  await says(tab, "#registrar-part h2", /within 30 days$/);
+  await late.release();
+  check(/within 30 days$/.test(await text(tab, "#registrar-part h2")), await text(tab, "#registrar-part h2"));
+
+  late = await holdFirst(tab, "GetProgramStatistics");
+  await tab.click("input[value=statistics]");
+  await late.held;
+  await tab.type("#statistics-asOf", "01012026");
+  await press(tab, "#registrar-part", "Count");
+  await says(tab, "#registrar-part h2", /on January 1, 2026$/);
+  await late.release();
+  check(/on January 1, 2026$/.test(await text(tab, "#registrar-part h2")), await text(tab, "#registrar-part h2"));
+  await sound();
+  await tab.close();
+}
+
+export async function showTheLastAnswerOfReports({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  const name = (number) => tab.$eval("#report-form-person", (input, number) => (input.value = number), number);
+  let late;
+  // The first answer has reports, and the second one finds nobody of the staff.
+  for (const number of [HELD, OTHER]) {
+    await tab.click("input[value=wrong]");
+    await name(number);
+    late = await holdFirst(tab, "VerifyCredential");
+    await tab.click("#report-form .primary");
+    await late.held;
+    await tab.click("input[value=ended]");
+    await name(HELD);
+    await fill(tab, "report-form", { lastDay: typed(-3), reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+    await tab.click("#report-form .primary");
+    await says(tab, "#report-outcome h2", /^End of a job: nothing is recorded yet$/);
+    await late.release();
+    check(/Record this[\s\S]*Do not record it/.test(await text(tab, "#report-outcome")), `shown: ${await text(tab, "#report-outcome")}`);
+  }
+
+  // What is typed while the answer is under way ends it, without an error.
+  await tab.click("input[value=wrong]");
+  late = await holdFirst(tab, "VerifyCredential");
+  await tab.click("#report-form .primary");
+  await late.held;
+  await tab.type("#report-form-person", "X");
+  await late.release();
+  check(await tab.$eval("#report-outcome", (part) => part.hidden), "nothing is shown");
+  await sound();
+  await tab.close();
+}
+
+// Two people propose the same: the second one sees what it would change now, before anything is recorded.
+export async function recordOnlyWhatWasShown(place) {
+  const suspended = async () => {
+    const opened = await openDesk(place, place.tokens.registrar);
+    await find(opened.tab, { familyName: "oneal" });
+    await act(opened.tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER", firstDay: typed(-9), lastDay: typed(-8) });
+    await says(opened.tab, "#found .next .effects", /^This suspends the credential CPS-28MS-MN2K-Z from /);
+    return opened;
+  };
+  const [one, other] = [await suspended(), await suspended()];
+  await one.tab.bringToFront();
+  await recordIt(one.tab, "#found");
+  const specialistId = (await text(one.tab, "#found")).match(/SP-[0-9A-Z-]+/)[0];
+  const count = async () => (await call(one.tab, place.tokens.registrar, "RecordService/ListFacts", { specialistId, pageSize: 1000 })).facts.length;
+  const before = await count();
+  await other.tab.bringToFront();
+  await press(other.tab, "#found", "Record this");
+  await says(other.tab, "#found .next .next", /^Suspend: nothing is recorded yet\s+Since you saw what this changes, something else was recorded\. [\s\S]*It changes no standing/);
+  check((await count()) === before, "nothing was recorded");
+  // What is shown now is recorded, if it is confirmed.
+  await recordIt(other.tab, "#found");
+  check((await count()) === before + 1, "one fact was recorded");
+  for (const { tab, sound } of [other, one]) {
+    await tab.bringToFront();
+    await press(tab, "#found", "Take this back");
+    await tab.type("#found .next .next input", "a test");
+    await tab.keyboard.press("Enter");
+    await recordIt(tab, "#found .next .next .next .next");
+    await sound();
+    await tab.close();
+  }
+}
