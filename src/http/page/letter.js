@@ -11,8 +11,14 @@ const LIMITS =
   "exclusion screening, not a background check, and not an authorization to bill. The answer for another day, or from later " +
   "records, may differ. To see the same answer again, ask the registry with this day, epoch and revision.";
 
-// Ends what names the file of the letter.
-let printed;
+// The end of the address while the letter is open, so that the way back in the browser leads to the answer.
+const ADDRESS = "/letter";
+
+// Ends what the open letter listens to.
+let listening;
+
+// Whether opening the letter added an address to the way back.
+let isOnTheWayBack = false;
 
 function asked(item) {
   return terms({}, [
@@ -81,12 +87,14 @@ async function prove(statement) {
   place.append(code);
 }
 
-// While the letter is printed, the title of the page is a name for its file. It has no name of a person.
-function nameTheFile(number) {
-  printed?.abort();
-  printed = new AbortController();
-  const { signal } = printed;
+// While the letter is printed, the title of the page is a name for its file. It has no name of a person. Escape closes the
+// letter.
+function listen(number) {
+  listening?.abort();
+  listening = new AbortController();
+  const { signal } = listening;
   const own = document.title;
+  addEventListener("keydown", ({ key }) => key === "Escape" && leave(), { signal });
   addEventListener("beforeprint", () => (document.title = number ? `Verification letter ${number}` : "Verification letter"), { signal });
   addEventListener("afterprint", () => (document.title = own), { signal });
 }
@@ -102,7 +110,7 @@ export function open(item, verification, { signed, isPast }) {
       "p",
       { class: "send" },
       button("Print", { class: "primary" }, () => print()),
-      button("Close the letter", { class: "quiet" }, close),
+      button("Close the letter", { class: "quiet" }, leave),
     ),
     element(
       "div",
@@ -123,16 +131,31 @@ export function open(item, verification, { signed, isPast }) {
     ),
   );
   prove(signed);
-  nameTheFile(verification.credentialNumber);
+  listen(verification.credentialNumber);
   place.hidden = false;
   document.body.classList.add("with-letter");
   byId("letter-heading").focus();
+  if (isInAddress()) return;
+  location.hash = `#/look-up${ADDRESS}`;
+  isOnTheWayBack = true;
+}
+
+// Whether the address is that of a letter.
+export function isInAddress() {
+  return location.hash.endsWith(ADDRESS);
+}
+
+// Closes the letter, and goes back to the address of the answer.
+function leave() {
+  close();
+  if (isInAddress() && isOnTheWayBack) history.back();
+  isOnTheWayBack = false;
 }
 
 // Takes the letter away.
 export function close() {
   const wasOpen = !byId("letter").hidden;
-  printed?.abort();
+  listening?.abort();
   byId("letter").hidden = true;
   byId("letter").replaceChildren();
   document.body.classList.remove("with-letter");

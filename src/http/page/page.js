@@ -20,9 +20,16 @@ const FIRST = "look-up";
 function begin() {
   for (const section of Object.values(SECTIONS)) section.prepare();
   byId("sign-in-form").addEventListener("submit", signIn);
-  byId("leave").addEventListener("click", () => leave("The token is forgotten."));
+  byId("leave").addEventListener("click", () => leave("You are signed out. The token is forgotten."));
+  // The address has the section alone.
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    byId("main").focus();
+  });
   addEventListener("hashchange", () => {
-    if (showSection()) byId(`${section()}-heading`).focus();
+    const before = shown;
+    // Between an answer and its letter the section stays, and the focus with it.
+    if (showSection() && shown !== before) byId(`${section()}-heading`).focus();
   });
   onIdle(() => leave("Nothing was done for 15 minutes, so this page forgot what it showed."));
   onUnknown((refusal) => leave(explained(refusal), true));
@@ -39,15 +46,19 @@ function allowed() {
 
 // The section that the fragment of the address names. Nothing else ever stands in an address.
 function section() {
-  const named = location.hash.slice("#/".length);
+  const [named] = location.hash.slice("#/".length).split("/");
   return allowed().includes(named) ? named : (allowed()[0] ?? FIRST);
 }
 
+// The section that is shown.
+let shown;
+
 // Shows the section of the address. False if the fragment names something else, such as the content.
 function showSection() {
-  if (location.hash && !location.hash.startsWith("#/")) return false;
   // A letter would be printed in place of another section.
-  letter.close();
+  if (!letter.isInAddress()) letter.close();
+  if (location.hash && !location.hash.startsWith("#/")) return false;
+  shown = section();
   say("");
   for (const id of Object.keys(SECTIONS)) byId(id).hidden = id !== section();
   for (const link of byId("sections").children) {
@@ -93,7 +104,7 @@ async function identify() {
     return;
   }
   enter();
-  if (allowed().length === 0) return leave("Your role has nothing to do on this page. It may use the interfaces for programs.");
+  if (allowed().length === 0) return leave("Your role has nothing to do on this page. It may use the interfaces for developers.");
   byId(`${section()}-heading`).focus();
 }
 

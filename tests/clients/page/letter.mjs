@@ -101,3 +101,23 @@ export async function closeTheLetterInAnotherSection({ browser, url, tokens }) {
   await sound();
   await tab.close();
 }
+
+// The letter is closed by Escape, by the way back in the browser, and by its button: the answer stays.
+export async function closeTheLetterInEveryWay({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.auditor);
+  await lookUp(tab, "CPS-28MS-MN2K-Z");
+  for (const close of [() => tab.keyboard.press("Escape"), () => tab.goBack(), () => tab.click("#letter .quiet")]) {
+    await tab.click("#open-letter");
+    await shown(tab, "#letter");
+    await tab.waitForFunction(() => location.hash === "#/look-up/letter");
+    check(await tab.evaluate(() => document.activeElement.id === "letter-heading"), "the letter has the focus");
+    await close();
+    await tab.waitForSelector("#letter[hidden]");
+    await tab.waitForFunction(() => location.hash === "");
+    check(await tab.evaluate(() => document.activeElement.id === "open-letter"), "the focus is where it was");
+    await says(tab, "#verdict", /^Yes\.$/);
+  }
+  await sound();
+  await tab.close();
+}
