@@ -12,7 +12,7 @@ const NAME = [
   { name: "name.familyName", label: "Family name", required: true, capitals: "words" },
   { name: "name.suffix", label: "Suffix", hint: "such as Jr." },
 ];
-const BASES = [
+export const BASES = [
   ["SUSPENSION_BASIS_DISCIPLINARY", "Discipline"],
   ["SUSPENSION_BASIS_CE_AUDIT", "Audit of continuing education (not discipline)"],
   ["SUSPENSION_BASIS_EXTERNAL_ORDER", "Order from outside DMH (not discipline)"],

@@ -37,22 +37,24 @@ export function unnamed(item, { reasons = [] }) {
 }
 
 // What was asked for, and is not on file.
-function notOnFile(item) {
-  if (item.holder) return `The registry has no credential of a person with this name and birth date. ${leftEmpty(item) || "Check the spelling, or ask by the number."}`;
-  return `The registry has no credential with this ${item.priorNumber ? "earlier number" : "number"}.`;
+function notOnFile(item, isPast) {
+  const has = isPast ? "had" : "has";
+  if (item.holder) return `The registry ${has} no credential of a person with this name and birth date. ${leftEmpty(item) || "Check the spelling, or ask by the number."}`;
+  return `The registry ${has} no credential with this ${item.priorNumber ? "earlier number" : "number"}.`;
 }
 
-// The answer as one sentence.
-export function sentence(item, verification) {
-  if ((verification.reasons ?? []).includes("REASON_CREDENTIAL_NOT_ON_FILE")) return notOnFile(item);
+// The answer as one sentence. `isPast` says that it is from an earlier state of knowledge.
+export function sentence(item, verification, isPast = false) {
+  if ((verification.reasons ?? []).includes("REASON_CREDENTIAL_NOT_ON_FILE")) return notOnFile(item, isPast);
   const day = dayInWords(verification.answer.asOf);
-  const holder = verification.credential?.displayName || "The holder";
+  const name = verification.credential?.displayName;
+  const holder = name ? `${name} holds the credential and` : "The holder of this credential";
   const provider = item.providerId ? ` with provider ${item.providerId}` : "";
   switch (verdict(verification).kind) {
     case "yes":
-      return `${holder} holds the credential and may practice${provider} on ${day}.`;
+      return `${holder} may practice${provider} on ${day}.`;
     case "limits":
-      return `${holder} holds the credential and may practice${provider} on ${day}, within limits.`;
+      return `${holder} may practice${provider} on ${day}, within limits.`;
     case "no":
       return `The registry does not confirm this credential${provider} for ${day}.`;
     default:
@@ -106,7 +108,7 @@ export function knownInWords({ knownAtRevision, knownAtTime }) {
 
 // What an answer from an earlier state of knowledge says of itself.
 export function asKnown({ answer }) {
-  return element("p", { class: "then" }, `As known at ${knownInWords(answer)}. It may be known otherwise now.`);
+  return element("p", { class: "then" }, `As known at ${knownInWords(answer)}. Later records may have changed the answer.`);
 }
 
 function why(verification) {
@@ -134,6 +136,11 @@ function mayBeEarlier({ credentialNumber }, { reasons = [] }) {
   return Boolean(credentialNumber) && reasons.includes("REASON_NUMBER_MISTYPED");
 }
 
+// A letter names the credential that it is about. Nobody who was asked for by name and not found has one.
+function mayHaveLetter({ holder }, { credentialNumber }) {
+  return !holder || Boolean(credentialNumber);
+}
+
 function facts(verification) {
   const { credential } = verification;
   return terms({ class: "facts" }, [
@@ -157,7 +164,7 @@ export function show(item, verification, { isPast, askAsEarlier, openLetter }) {
   place.replaceChildren(
     element("p", { class: "asked" }, subject(item, verification)),
     element("h2", { id: "verdict" }, `${short}.`),
-    element("p", { class: "sentence" }, sentence(item, verification)),
+    element("p", { class: "sentence" }, sentence(item, verification, isPast)),
     isPast ? asKnown(verification) : "",
     ...why(verification),
     mayBeEarlier(item, verification) ? element("p", {}, button("Ask for it as an earlier number", { class: "quiet" }, askAsEarlier)) : "",
@@ -168,7 +175,7 @@ export function show(item, verification, { isPast, askAsEarlier, openLetter }) {
       ["Known at", knownInWords(answer)],
       ["Rules", answer.ruleSetId],
     ]),
-    element("p", { class: "send" }, button("Verification letter", { class: "quiet", id: "open-letter" }, openLetter)),
+    mayHaveLetter(item, verification) ? element("p", { class: "send" }, button("Verification letter", { class: "quiet", id: "open-letter" }, openLetter)) : "",
   );
   place.hidden = false;
 }

@@ -15,6 +15,7 @@ import words from "./words.js";
 
 const of = (group, name, label, more = {}) => ({ group, name: `application.${name}`, label, ...more });
 const PERSON = "The applicant";
+const NO_APPLICANT = "No such person is on file. Enter the person's id, which begins with SP-. It stands under “People”.";
 const WORK = "Experience and references";
 
 const LIVED = [
@@ -48,7 +49,7 @@ function attempt(index) {
 
 function fields(specialistId) {
   return [
-    { group: PERSON, name: "specialistId", label: "Applicant", hint: "the person's id, SP-…", required: true, capitals: "characters", value: specialistId, named: true, finds: ["specialist"] },
+    { group: PERSON, name: "specialistId", label: "Applicant", hint: "the person's id, SP-…", required: true, capitals: "characters", value: specialistId, named: true, finds: ["specialist"], missed: () => NO_APPLICANT },
     of(PERSON, "appliedOn", "Day of the application", { type: "date", required: true }),
     { group: PERSON, name: "effectiveFrom", label: "First day of the credential", type: "date", required: true },
     of(PERSON, "livedExperience", "Lived experience", { type: "choice", choices: LIVED, ...NONE }),
@@ -58,7 +59,7 @@ function fields(specialistId) {
     of(PERSON, "literate", "Proficient in reading and writing", { type: "flag" }),
     { group: PERSON, name: "designations", label: "Requested designations", type: "several", choices: DESIGNATIONS },
     of(WORK, "experienceHours", "Hours of work or volunteer work", { type: "number" }),
-    of(WORK, "references", "References", { type: "number" }),
+    of(WORK, "references", "References", { type: "number", whole: true }),
     of(WORK, "experienceWithinThreeYears", "The hours are of the last three years", { type: "flag" }),
     of(WORK, "collegeYearWithinThreeYears", "A year of college in the last three years", { type: "flag" }),
     ...training(0),

@@ -23,7 +23,7 @@ const DAY = /(?<![\w-])\d{4}-\d\d-\d\d(?![\w-])/g;
 const NOT_ON_FILE = {
   provider: "No such provider is on file. Its id is a short word, such as region-1-cmhc, and not its name, NPI or Medicaid id. Ask DMH for it.",
   credential: "No such credential is on file, or you may not see it. Check the number, and the name and the birth date if you entered them.",
-  specialist: "No such person is on file, or you may not see them. Check the id, and the name and the birth date if you entered them.",
+  specialist: "No such person is on file, or you may not see them. Check the id, which begins with SP-, and the birth date if you entered it.",
   employment: "No such job is on file, or you may not see it. Check the id, which begins with EM-.",
 };
 

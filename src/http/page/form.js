@@ -6,9 +6,11 @@ import { explained, plain } from "./explain.js";
 
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
-// first `value`; `finds` has the kinds of what it names; fields with the same `group` stand together under it. `act` gets the message, and what was typed as pairs of
-// label and text, with a third part that is true for those fields that only name somebody (`named`). `changed` is called when something else is typed. Returns
-// the element, and `refused`, which shows the faults that the registry found, and says whether all of them have a place.
+// first `value`; a number may be `whole`, and a flag has the text that is shown for it without a tick as `no`; `finds` has
+// the kinds of what it names, and `missed` may say why it was not found; fields with the same `group` stand together under
+// it. `act` gets the message, and what was typed as pairs of label and text, with a third part that is true for those
+// fields that only name somebody (`named`). `changed` is called when something else is typed. Returns the element, and
+// `refused`, which shows the faults that the registry found, and says whether all of them have a place.
 export function form(id, fields, submit, act, changed = () => {}) {
   const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
   const made = element(
@@ -27,7 +29,7 @@ export function form(id, fields, submit, act, changed = () => {}) {
     const { code, fields: violations, kind } = error;
     const missed = code === "not_found" && inputs.find(({ field }) => field.finds?.includes(kind));
     if (missed) {
-      show(missed, explained(error));
+      show(missed, missed.field.missed?.(kind, missed.control.value.trim()) ?? explained(error));
       missed.control.focus();
       return true;
     }
@@ -84,7 +86,7 @@ function input(id, field) {
 }
 
 // The value of an input, or the fault of it.
-function valueOf({ field: { type, required }, control }) {
+function valueOf({ field: { type, required, whole }, control }) {
   const missing = (what) => ({ fault: required || control.validity?.badInput ? what : undefined });
   switch (type) {
     case "flag":
@@ -97,14 +99,20 @@ function valueOf({ field: { type, required }, control }) {
     }
     case "number": {
       if (control.value.trim() === "") return missing("Enter a number.");
-      const number = Number(control.value);
-      return Number.isFinite(number) ? { value: number } : { fault: "Enter a number." };
+      const number = numberOf(control.value.trim());
+      if (whole && !(Number.isInteger(number) && number >= 0)) return { fault: "Enter a whole number, such as 2." };
+      return Number.isFinite(number) ? { value: number } : { fault: "Enter a number, such as 2.5." };
     }
     case "choice":
       return control.value ? { value: control.value } : missing("Choose one.");
     default:
       return control.value.trim() ? { value: control.value.trim() } : missing("This is needed.");
   }
+}
+
+// A number as it is typed, also with commas between thousands. NaN if it is none.
+function numberOf(text) {
+  return Number(/^\d{1,3}(,\d{3})+(\.\d+)?$/.test(text) ? text.replaceAll(",", "") : text);
 }
 
 function show({ control, fault }, text) {
@@ -115,14 +123,14 @@ function show({ control, fault }, text) {
 
 // What was typed or chosen, each with its label. What was left empty is left out.
 function typed(inputs) {
-  const pairs = inputs.map(({ field: { type, label, group, named }, control }) => [group ? `${group}: ${label}` : label, inWords(type, control), named]);
+  const pairs = inputs.map(({ field, control }) => [field.group ? `${field.group}: ${field.label}` : field.label, inWords(field, control), field.named]);
   return pairs.filter(([, text]) => text);
 }
 
-function inWords(type, control) {
+function inWords({ type, no = "" }, control) {
   switch (type) {
     case "flag":
-      return control.checked ? "Yes" : "";
+      return control.checked ? "Yes" : no;
     case "several":
       return [...control.querySelectorAll("label:has(:checked)")].map((box) => box.textContent.trim()).join(", ");
     case "choice":

@@ -1,5 +1,6 @@
 // What is on record about a person, as a table, with the way to take each fact back.
 
+import { BASES } from "./acts.js";
 import { dayInWords, momentInWords } from "./dates.js";
 import { button, capital, element, fill } from "./dom.js";
 import { fullName, inWords, run } from "./effects.js";
@@ -23,7 +24,27 @@ const CODES = {
   endReason: "EMPLOYMENT_END_REASON_",
 };
 
-// All that a fact says, as the command line says it.
+// The words for codes whose own words are those of the contract.
+const WORDS = {
+  ...Object.fromEntries(BASES),
+  FACT_KIND_FACT_RETRACTED: "A fact was taken back",
+  FACT_KIND_PRIOR_NUMBER_SET: "Earlier number set",
+  ISSUANCE_BASIS_EVALUATED: "after an evaluation of the application",
+  ISSUANCE_BASIS_TRANSFERRED: "from the records of an agency",
+  REVOCATION_BASIS_DISCIPLINARY: "Discipline",
+  REVOCATION_BASIS_LOSS_OF_EMPLOYMENT: "Loss of employment (not discipline)",
+  EMPLOYMENT_END_REASON_OTHER: "for another reason",
+};
+
+function worded(code, prefix) {
+  return WORDS[code] ?? inWords(code, prefix);
+}
+
+function kindOf({ kind }) {
+  return capital(worded(kind, "FACT_KIND_"));
+}
+
+// All that a fact says.
 function said(fact) {
   const day = (label, date) => date && `${label}${dayInWords(date)}`;
   const designation = (code) => words.designations[code] ?? code;
@@ -33,7 +54,7 @@ function said(fact) {
     day("died ", fact.deathDate),
     fact.providerId && `with ${fact.providerId}`,
     fact.position,
-    ...Object.entries(CODES).map(([name, prefix]) => fact[name] && inWords(fact[name], prefix)),
+    ...Object.entries(CODES).map(([name, prefix]) => fact[name] && worded(fact[name], prefix)),
     (fact.firstDay || fact.lastDay) && run(fact.firstDay, fact.lastDay),
     day("from ", fact.effectiveFrom),
     day("term to ", fact.termLastDay),
@@ -57,8 +78,14 @@ function job(facts, start) {
   return { employmentId: start.employmentId, firstDay: (corrected ?? start).firstDay, lastDay: of.at(-1)?.lastDay };
 }
 
+// A fact with the last day that counts now, if it opens a period whose end was recorded later.
+function current(facts, fact) {
+  const ended = facts.findLast((it) => it.kind === "FACT_KIND_PERIOD_ENDED" && it.targetFactId === fact.factId && !it.retracted);
+  return ended ? { ...fact, lastDay: ended.lastDay } : fact;
+}
+
 function named(fact) {
-  return `${capital(inWords(fact.kind, "FACT_KIND_"))}: ${said(fact)}`;
+  return `${kindOf(fact)}: ${said(fact)}`;
 }
 
 // The buttons of a fact. What they ask opens under its row.
@@ -66,15 +93,19 @@ function actions(facts, fact, under) {
   if (fact.retracted || OWN.test(fact.kind)) return "";
   return [
     fact.kind === "FACT_KIND_EMPLOYMENT_STARTED" ? button("Correct the days", { class: "quiet" }, (event) => correct(under(event), job(facts, fact))) : "",
-    PERIOD.test(fact.kind) ? button("End it", { class: "quiet" }, (event) => endPeriod(under(event), fact.factId, named(fact))) : "",
+    PERIOD.test(fact.kind) ? button(endOf(fact), { class: "quiet" }, (event) => endPeriod(under(event), fact.factId, { title: endOf(fact), what: named(fact) })) : "",
     button("Take back", { class: "quiet", "aria-label": `Take back ${fact.factId}` }, (event) => takeBack(under(event), fact.factId, named(fact))),
   ];
+}
+
+function endOf({ lastDay }) {
+  return lastDay ? "Change the end" : "End it";
 }
 
 function cells(fact, acts) {
   return [
     [momentInWords(fact.recordedAt), element("span", { class: "citation" }, `revision ${fact.revision}, ${fact.caller}`)],
-    [element(fact.retracted ? "s" : "strong", {}, capital(inWords(fact.kind, "FACT_KIND_"))), fact.retracted ? " (taken back)" : "", element("span", { class: "citation" }, said(fact))],
+    [element(fact.retracted ? "s" : "strong", {}, kindOf(fact)), fact.retracted ? " (taken back)" : "", element("span", { class: "citation" }, said(fact))],
     element("div", { class: "acts" }, acts),
   ];
 }
@@ -82,10 +113,10 @@ function cells(fact, acts) {
 // Shows the facts about a person, the latest first, and again after something was recorded here. `isShown` chooses among
 // them, and `mayAct` says whether the caller may take them back.
 export async function show(place, specialistId, { isShown = () => true, mayAct = true }) {
-  const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "Mistake?"]);
+  const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "What to do"]);
   const refresh = async () => {
     const facts = await load(specialistId);
-    const shown = facts.filter(isShown).toReversed();
+    const shown = facts.filter(isShown).map((fact) => current(facts, fact)).toReversed();
     draw(shown.map((fact) => ({ key: fact.factId, cells: cells(fact, mayAct ? actions(facts, fact, under) : "") })));
     return shown.length;
   };

@@ -122,7 +122,7 @@ export function open(item, verification, { signed, isPast }) {
       element("h3", {}, "Answered"),
       element("p", { class: "outcome", "data-kind": kind }, `${short} (${name})`),
       isPast ? asKnown(verification) : "",
-      element("p", {}, sentence(item, verification)),
+      element("p", {}, sentence(item, verification, isPast)),
       why.length > 0 ? element("ul", {}, why) : "",
       element("div", { class: "with-code", id: "code" }, element("div", {}, answered(verification), element("h3", {}, "Source"), source(verification))),
       element("h3", {}, "Proof"),

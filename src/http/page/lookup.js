@@ -95,7 +95,7 @@ async function ask(next, then = () => {}) {
     byId("trouble").hidden = true;
     const isPast = Boolean(next.knownAt);
     answer.show(next.item, verification, { isPast, askAsEarlier, openLetter: () => letter.open(next.item, verification, { signed: signedAnswer, isPast }) });
-    say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification)}`);
+    say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification, isPast)}`);
     then();
     isAnswered = true;
     const { epoch, knownAtRevision = 0 } = verification.answer;

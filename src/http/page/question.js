@@ -1,8 +1,9 @@
 // The form: what is asked.
 
-import { fromInput } from "./dates.js";
+import { dayInWords, fromInput } from "./dates.js";
 import { byId, capital, element } from "./dom.js";
 import { plain } from "./explain.js";
+import * as providers from "./providers.js";
 import words from "./words.js";
 
 // The input of each field of the contract, to show a fault beside it.
@@ -33,6 +34,7 @@ export function prepare() {
     element("label", {}, element("input", { type: "checkbox", value }), " ", element("span", {}, name)),
   );
   byId("designations").append(...boxes);
+  byId("more").addEventListener("input", sayMore);
   for (const radio of ways()) radio.addEventListener("change", showWay);
   showWay();
 }
@@ -51,6 +53,18 @@ export function showWay() {
     part.hidden = !part.dataset.way.split(" ").includes(way());
   }
   clearFaults();
+  sayMore();
+}
+
+// Says beside the summary what is set in the part that it opens and closes.
+function sayMore() {
+  const day = fromInput(text("day"));
+  const set = [day ? dayInWords(day) : "", text("provider"), ...checked().map((box) => words.designations[box.value])].filter(Boolean);
+  byId("more-set").textContent = set.length > 0 ? `Set: ${set.join(", ")}` : "";
+}
+
+function checked() {
+  return [...byId("designations").querySelectorAll("input")].filter((box) => box.checked);
 }
 
 // Takes the number that was typed for an earlier number.
@@ -71,12 +85,12 @@ export function item() {
   const missing = REQUIRED[way()].filter(([id]) => text(id) === "" || (id === "birth" && !fromInput(text(id))));
   // A date that is not complete has no text, and is not the same as none.
   if (byId("day").validity.badInput) missing.push(["day", "Enter the whole date, or none."]);
+  if (providers.fault(text("provider"))) missing.push(["provider", providers.fault(text("provider"))]);
   if (missing.length > 0) {
     showFaults(missing);
     return undefined;
   }
-  const checked = [...byId("designations").querySelectorAll("input")].filter((box) => box.checked);
-  const asked = { designations: checked.map((box) => box.value), providerId: text("provider"), asOf: fromInput(text("day")) };
+  const asked = { designations: checked().map((box) => box.value), providerId: text("provider"), asOf: fromInput(text("day")) };
   const familyName = text("family");
   switch (way()) {
     case "number":

@@ -227,10 +227,10 @@ export function takeBack(next, factId, what) {
 }
 
 // Asks for the last day of a period that a fact opened. `what` says what it is.
-export function endPeriod(next, factId, what) {
+export function endPeriod(next, factId, { title, what }) {
   const fields = [
     { name: "lastDay", label: "Last day", type: "date", required: true },
     { name: "reason", label: "Reason", hint: "write nothing about anyone's health", required: true, capitals: "sentences" },
   ];
-  ask(next, "End it", fields, "See what this changes", (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }), [["Ended", what]]);
+  ask(next, title, fields, "See what this changes", (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }), [["Ended", what]]);
 }

@@ -20,23 +20,25 @@ const REASONS = [
   ["EMPLOYMENT_END_REASON_OTHER", "Another reason"],
 ];
 
+const NO_JOB = "No open job of the person with this number is on file, or you may not see it. Check the number. A provider reports on its own staff alone.";
+
 const STARTED = {
   fields: [
     PERSON,
-    { name: "familyName", label: "Family name", hint: "needed with the number of somebody new to you", named: true },
+    { name: "familyName", label: "Family name", hint: "needed with a credential number", named: true },
     { name: "birthDate", label: "Birth date", hint: "needed for somebody new to you", type: "date", named: true },
     { name: "firstDay", label: "First day of work", type: "date", required: true },
     { name: "lastDay", label: "Last day of work", hint: "empty: open", type: "date" },
     { name: "position", label: "Position", hint: "optional", capitals: "sentences" },
     { name: "providerId", label: "Employer", hint: "its id", needs: "EmploymentService/TransferEmployments", required: true, named: true, list: "providers", finds: ["provider"] },
-    { name: "supervised", label: "A mental health professional supervises the work", type: "flag" },
+    { name: "supervised", label: "A mental health professional supervises the work", type: "flag", no: "No" },
   ],
   command: (said) => ({ title: "Start of a job", method: "EmploymentService/ReportEmploymentStart", message: named(said, "specialistId"), beside: notes }),
 };
 
 const ENDED = {
   fields: [
-    { ...PERSON, hint: "or the job's id, EM-…" },
+    { ...PERSON, hint: "or the job's id, EM-…", missed: (kind, typed) => (kind === "employment" && !/^EM-/i.test(typed) ? NO_JOB : undefined) },
     { name: "lastDay", label: "Last day of work", hint: "still a day of work", type: "date", required: true },
     { name: "reason", label: "Why did it end?", type: "choice", choices: REASONS, required: true },
   ],

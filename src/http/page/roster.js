@@ -8,6 +8,7 @@ import { byId, capital, download, element, fill, say } from "./dom.js";
 import { plain } from "./explain.js";
 import * as list from "./list.js";
 import { Refusal, call } from "./registry.js";
+import * as providers from "./providers.js";
 import * as rows from "./rows.js";
 import * as trouble from "./trouble.js";
 
@@ -62,6 +63,7 @@ export function clear() {
   rows.show([]);
   showFault("list", "");
   showFault("roster-day", "");
+  showFault("roster-provider", "");
 }
 
 function showFault(id, text) {
@@ -76,14 +78,17 @@ async function check() {
   const isDay = !byId("roster-day").validity.badInput;
   showFault("list", files.length === 1 ? "" : files.length === 0 ? "Choose the list." : "Choose one list.");
   showFault("roster-day", isDay ? "" : "Enter the whole date, or none.");
-  if (files.length !== 1 || !isDay) return byId(files.length === 1 ? "roster-day" : "list").focus();
+  const providerId = byId("roster-provider").value.trim();
+  showFault("roster-provider", providers.fault(providerId));
+  const faulty = ["list", "roster-day", "roster-provider"].find((id) => byId(id).hasAttribute("aria-invalid"));
+  if (faulty) return byId(faulty).focus();
   running = new AbortController();
   const { signal } = running;
   byId("roster").setAttribute("aria-busy", "true");
   try {
     progress("The registry reads the list.");
     const found = await list.read(files[0], signal);
-    const about = { asOf: fromInput(byId("roster-day").value), providerId: byId("roster-provider").value.trim() };
+    const about = { asOf: fromInput(byId("roster-day").value), providerId };
     const { state, advice } = await ask(found.rows, about, signal);
     show(found, state, advice, files[0].name);
   } catch (error) {

@@ -70,7 +70,7 @@ export default {
     "REASON_INACTIVE": { "weight": "fails", "text": "Inactive: held, but not for practice." },
     "REASON_SEPARATED_MAY_NOT_PRACTICE": { "weight": "fails", "text": "Between jobs: still held, but not for practice.", "rule": "employment" },
     "REASON_NO_QUALIFYING_EMPLOYMENT": { "weight": "fails", "text": "No job that day in the state mental health system.", "rule": "employment" },
-    "REASON_PROVIDER_NOT_ON_FILE": { "weight": "fails", "text": "The provider is not on file.", "remedy": "Check its id, a short word such as region-1-cmhc. Its name, NPI and Medicaid id are no ids. DMH knows the id." },
+    "REASON_PROVIDER_NOT_ON_FILE": { "weight": "fails", "text": "The provider is not on file.", "remedy": "Check its id, a short word such as region-1-cmhc. Its name, NPI and Medicaid id are not accepted. DMH knows the id." },
     "REASON_NOT_EMPLOYED_BY_PROVIDER": { "weight": "fails", "text": "Not employed by that provider that day.", "rule": "employment" },
     "REASON_PROVIDER_NOT_QUALIFIED": { "weight": "fails", "text": "The provider was not in the state mental health system that day.", "rule": "employment" },
     "REASON_PROVIDER_SUSPENDED": { "weight": "fails", "text": "The provider was suspended that day." },

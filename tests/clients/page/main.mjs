@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 
 import { launch } from "./browser.mjs";
+import * as forms from "./forms.mjs";
 import * as hostile from "./hostile.mjs";
 import * as late from "./late.mjs";
 import * as letter from "./letter.mjs";
@@ -48,7 +49,7 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 const browser = await launch(directory);
 try {
   const place = { browser, url, ops, tokens, axe, pictures, expire, directory, scratch, binary };
-  const stories = [use, openly, letter, roster, report, registrar, late, looks, status, hostile].flatMap((stories) => Object.values(stories));
+  const stories = [use, openly, letter, forms, roster, report, registrar, late, looks, status, hostile].flatMap((stories) => Object.values(stories));
   for (const story of stories.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))) {
     const begun = Date.now();
     await story(place).catch(async (error) => {

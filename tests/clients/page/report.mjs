@@ -68,6 +68,7 @@ export async function reportAStartAndCorrectIt({ browser, url, tokens }) {
   const offered = await tab.$$eval("#providers option", (options) => options.map((it) => it.value));
   check(offered.join() === "region-1-cmhc", `a provider names itself alone: ${offered}`);
   const { birthDate, ...rest } = NEW;
+  await says(tab, "label[for=report-form-familyName]", /needed with a credential number$/);
   await fill(tab, "report-form", rest);
   await tab.click("#report-form .primary");
   await says(tab, "#report-form-birthDate-fault", /^[A-Z][^_]+$/);
@@ -77,7 +78,7 @@ export async function reportAStartAndCorrectIt({ browser, url, tokens }) {
   await tab.type("#report-form-birthDate", birthDate);
   await tab.click("#report-form .primary");
   await says(tab, "#report-outcome", /nothing is recorded yet[\s\S]*not shown for somebody who is not your staff/);
-  await says(tab, "#report-outcome .about", /Credential number\s+CPS-HCRD-5E1W-A\s+Family name\s+Whitfield-Amos\s+Birth date\s+August 17, 1993\s+First day of work/);
+  await says(tab, "#report-outcome .about", /Credential number\s+CPS-HCRD-5E1W-A\s+Family name\s+Whitfield-Amos\s+Birth date\s+August 17, 1993\s+First day of work[\s\S]*A mental health professional supervises the work\s+No/);
   await press(tab, "#report-outcome", "Record this");
   await says(tab, "#report-outcome", /^Recorded as revision \d+[\s\S]*Provider\s+region-1-cmhc\s+Job\s+EM-[\s\S]*Position\s+Peer specialist/);
   await press(tab, "#report-outcome", "Correct the days");

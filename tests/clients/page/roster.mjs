@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 
-import { check, downloaded, open, says, shown, signIn, tabTo, text } from "./browser.mjs";
+import { check, downloaded, goTo, open, says, shown, signIn, tabTo, text } from "./browser.mjs";
 import { packed, workbook } from "./workbook.mjs";
 
 const STAFF = [
@@ -84,10 +84,38 @@ export async function checkAList(place) {
   check((await rowsShown(tab)).some((row) => /takes effect after that day/.test(row)), "another day");
   await tab.type("#roster-provider", "0");
   await tab.click("#roster-form .primary");
-  await says(tab, "#roster-state", /The provider is not on file\. Check its id, a short word such as region-1-cmhc/);
+  await says(tab, "#roster-state", /The provider is not on file\. Check its id, a short word such as region-1-cmhc\. Its name, NPI and Medicaid id are not accepted/);
   check(requests.every((request) => !/neal|staff|bernice|doe/i.test(request)), `nothing of it is in an address: ${requests}`);
   await tab.click("#roster-clear");
   check((await text(tab, "#roster-rows")) === "" && (await tab.$eval("#list", (it) => it.files.length === 0)), "it is forgotten");
+  await sound();
+  await tab.close();
+}
+
+// What is wrong with all rows alike is said once, or names what the list lacks.
+export async function sayWhatAListLacks(place) {
+  const opened = await begin(place, "provider");
+  const { tab, requests, sound } = opened;
+  await tab.type("#roster-provider", "region-2-cmhc");
+  await send(opened, place, "others.csv", csv(STAFF));
+  await says(tab, "#roster-provider-fault", /^A provider may ask about its own staff alone\. Your id is region-1-cmhc\.$/);
+  check(await tab.evaluate(() => document.activeElement.id === "roster-provider"), "the fault has the focus");
+  check(requests.every((request) => !/\/page\/roster$|Batch/.test(request)), "nothing is sent");
+  await tab.$eval("#roster-provider", (input) => (input.value = "region-1-cmhc"));
+  await send(opened, place, "unnamed.csv", csv([["Cert #", "DOB"], ["CPS-28MS-MN2K-Z", ""], ["", "1/2/1980"]]));
+  await says(tab, "#roster-counts", /^2 rows: 1 yes, 1 faulty\.$/);
+  check((await text(tab, "#roster-provider-fault")) === "", "the fault is over");
+  const [, row] = await rowsShown(tab);
+  check(/^3 1\/2\/1980 Faulty line 3: without a number the name is asked, and the list has no columns of names: add two, such as First Name and Last Name, or enter the number/.test(row), row);
+
+  await goTo(tab, "look-up");
+  await tab.click("#more summary");
+  await tab.type("#provider", "region-2-cmhc");
+  await tab.click("#more summary");
+  await tab.type("#number", "CPS-28MS-MN2K-Z");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#provider-fault", /^A provider may ask about its own staff alone\. Your id is region-1-cmhc\.$/);
+  check(await tab.evaluate(() => document.activeElement.id === "provider"), "the part with the fault is open");
   await sound();
   await tab.close();
 }
@@ -166,7 +194,7 @@ export async function refuseWhatIsNoList(place) {
     ["setup.exe", Buffer.concat([Buffer.from("MZ\x90\0\x03\0\0\0", "latin1"), Buffer.alloc(1000, 7)]), /it is a program, not a list: choose the list/],
     ["scan.pdf", "%PDF-1.7\n", /it is a PDF, not a list/],
     ["old.xls", Buffer.from("d0cf11e0a1b11ae1", "hex"), /old format, or with a password, not a list: open it, and save it as \.xlsx or CSV/],
-    ["cut.xlsx", workbook(STAFF).subarray(0, 700), /it is not a whole \.xlsx workbook/],
+    ["cut.xlsx", workbook(STAFF).subarray(0, 700), /it is not a whole \.xlsx workbook \(its end is missing or damaged\): open it/],
     ["bomb.xlsx", packed([["xl/media/bomb.bin", Buffer.alloc(129 * 1024 * 1024)]]), /its parts have more than 128 MiB: save the list alone, or as CSV/],
     ["large.csv", Buffer.alloc(16 * 1024 * 1024 + 1, 10), /it has more than 16 MiB: split it/],
     ["long.csv", `Cert #\n${numbers.repeat(LONG + 1)}`, /it has 100001 rows; the maximum here is 100000: split the list/],

@@ -65,6 +65,7 @@ export async function lookUpByEarlierNumberAndByName({ browser, url, tokens }) {
   await tab.type("#birth", "11021971");
   await tab.click("#question .primary");
   await says(tab, "#answer .sentence", /^The registry has no credential of a person with this name and birth date\. Check the spelling/);
+  check((await tab.$$("#open-letter")).length === 0, "there is no letter about nobody");
   await tab.$eval("#family", (input) => (input.value = "ONeal"));
   await tab.click("#question .primary");
   await says(tab, "#answer .asked", new RegExp(CURRENT));
@@ -131,6 +132,7 @@ export async function seeTheTimeline({ browser, url, tokens }) {
     await tab.waitForFunction((old) => /recorded/.test(document.querySelector("#known-at-text").innerText) && document.querySelector("#known-at-text").innerText !== old, {}, before);
   }
   await says(tab, "#answer", /No such credential is on file/);
+  await says(tab, "#answer .sentence", /^The registry had no credential with this number\.$/);
   await says(tab, "#timeline", /Nothing was on record then/);
   await tab.click("#to-now");
   await says(tab, "#verdict", /^Yes\.$/);
@@ -173,7 +175,7 @@ export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
   const payer = await open(browser, url);
   await signIn(payer.tab, tokens.payer);
   await lookUp(payer.tab, CURRENT);
-  await says(payer.tab, "#answer .sentence", /^The holder holds the credential/);
+  await says(payer.tab, "#answer .sentence", /^The holder of this credential may practice on /);
   await shown(payer.tab, "#timeline svg");
   await says(payer.tab, "#timeline svg", /Standing[\s\S]*Term/);
   const seen = await text(payer.tab, "main");
@@ -220,7 +222,7 @@ export async function printTheLetter({ browser, url, tokens, pictures }) {
   }
   check((await tab.title()) === "CPSS registry", "the page has its own title again");
   await tab.emulateMediaType("print");
-  check(!/Look up by|For programs|Timeline/.test(await text(tab, "body")), "the letter alone is printed");
+  check(!/Look up by|For developers|Timeline/.test(await text(tab, "body")), "the letter alone is printed");
   await tab.emulateMediaType(null);
   await tab.click("#letter .quiet");
   check(await tab.$eval("#open-letter", (it) => it === document.activeElement), "the focus is where it was");

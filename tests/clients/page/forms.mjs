@@ -1,0 +1,94 @@
+// What the page says of what is typed into its forms, and of what is on record.
+
+import { check, fill, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { act, find, openDesk, recordIt } from "./desk.mjs";
+
+// A fault says what to type instead, in the words of the form that has it.
+export async function sayWhatToType(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.registrar, "application");
+  const at = (name) => `application-${name}`;
+  await fill(tab, "application", { specialistId: "CPS-28MS-MN2K-Z", [at("appliedOn")]: typed(-20), effectiveFrom: typed(0), [at("references")]: "2.5", [at("experienceHours")]: "1,200" });
+  await press(tab, "#registrar-part", "Evaluate");
+  await says(tab, "#application-application-references-fault", /^Enter a whole number, such as 2\.$/);
+  check(refusals.length === 0, "nothing is sent");
+  await tab.$eval("#application-application-references", (input) => (input.value = "2"));
+  await press(tab, "#registrar-part", "Evaluate");
+  await says(tab, "#application-specialistId-fault", /^No such person is on file\. Enter the person's id, which begins with SP-\. It stands under “People”\.$/);
+  check((await text(tab, "#application-application-experienceHours-fault")) === "", "a number may have commas");
+  await sound();
+  await tab.close();
+
+  const hr = await open(place.browser, place.url);
+  await signIn(hr.tab, place.tokens.provider);
+  await goTo(hr.tab, "report");
+  await hr.tab.click("input[value=ended]");
+  await fill(hr.tab, "report-form", { person: "CPS-MVPW-5AAR-J", lastDay: typed(-3), reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+  await hr.tab.click("#report-form .primary");
+  await says(hr.tab, "#report-form-person-fault", /^No open job of the person with this number is on file, or you may not see it\. Check the number\. A provider reports on its own staff alone\.$/);
+  await hr.tab.$eval("#report-form-person", (input) => (input.value = "EM-0000-0000-0"));
+  await hr.tab.click("#report-form .primary");
+  await says(hr.tab, "#report-form-person-fault", /EM-/);
+  await hr.sound();
+  await hr.tab.close();
+}
+
+// What is asked beside the number is seen while the part of it is closed.
+export async function seeWhatIsSetInTheClosedPart({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  await shown(tab, "#question");
+  await tab.click("#more summary");
+  await tab.type("#day", "05202026");
+  await tab.type("#provider", "region-2-cmhc");
+  await tab.click("#designations input[value=DESIGNATION_YOUNG_ADULT]");
+  await tab.click("#more summary");
+  await says(tab, "#more-set", /^Set: May 20, 2026, region-2-cmhc, Young Adult$/);
+  check(await tab.$eval("#more-set", (part) => part.checkVisibility()), "it is seen");
+  await lookUp(tab, "CPS-28MS-MN2K-Z");
+  check((await text(tab, "#more-set")) === "", "the form was cleared before the number was typed");
+  await sound();
+  await tab.close();
+}
+
+// A history has the words of the forms. A period that was ended says so.
+export async function endASuspension(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER", firstDay: typed(-30) });
+  await recordIt(tab, "#found");
+  const isKnown = (standing) => says(tab, "#found .person > div:first-child .about", new RegExp(`CPS-28MS-MN2K-Z: ${standing}, term to `));
+  await isKnown("suspended");
+  await press(tab, "#found", "History");
+  await says(tab, "#found .history thead", /What to do/);
+  const row = () => tab.$eval("#found .history tbody tr:nth-child(1)", (row) => row.innerText);
+  check(/^[\s\S]*Suspended\s+Order from outside DMH \(not discipline\), from \w+ \d+, \d{4} on[\s\S]*End it/.test(await row()), await row());
+  await tab.evaluate(() => [...document.querySelectorAll("#found .history tbody tr:nth-child(1) button")].find((it) => it.textContent === "End it").click());
+  const [day] = await tab.$$("#found .opened input");
+  await day.type(typed(-29));
+  await (await tab.$$("#found .opened input")).at(-1).type("a test");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#found .opened h2", /^End it: nothing is recorded yet$/);
+  await recordIt(tab, "#found .opened");
+  await says(tab, "#found .history", /Suspended\s+Order from outside DMH \(not discipline\), from \w+ \d+, \d{4} to \w+ \d+, \d{4}[\s\S]*Change the end/);
+  const whole = await text(tab, "#found .history");
+  check(/Credential issued\s+after an evaluation of the application|Credential issued\s+from the records of an agency/.test(whole), whole);
+  check(!/Mistake|Prior number|Fact retracted|ce audit|external order|evaluated/.test(whole), whole);
+  // Everything is as it was.
+  await press(tab, "#found .opened", "Take this back");
+  await (await tab.$$("#found .opened .next .next input")).at(-1).type("a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found .opened .next .next .next .next");
+  await isKnown("suspended");
+  await press(tab, "#found", "History");
+  await says(tab, "#found .history", /Suspended[\s\S]*End it/);
+  await tab.evaluate(() => {
+    const row = [...document.querySelectorAll("#found .history tbody tr")].find((it) => /Suspended/.test(it.innerText) && /End it/.test(it.innerText));
+    [...row.querySelectorAll("button")].find((it) => it.textContent === "Take back").click();
+  });
+  await tab.type("#found .opened input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found .opened");
+  await isKnown("current");
+  await sound();
+  await tab.close();
+}
