@@ -31,6 +31,14 @@ export async function act(tab, name, values) {
   await press(tab, "#found", "See what this changes");
 }
 
+// Takes back the act on somebody found that was just recorded.
+export async function takeItBack(tab) {
+  await press(tab, "#found", "Take this back");
+  await tab.type("#found .next .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found .next .next .next .next");
+}
+
 export async function recordIt(tab, place) {
   await press(tab, place, "Record this");
   await tab.waitForFunction((place) => [...document.querySelectorAll(`${place} h2`)].some((it) => /^Recorded as revision \d+$/.test(it.textContent)), { timeout: 15_000 }, place);

@@ -76,7 +76,7 @@ export async function printALetterOfAnEarlierState({ browser, url, tokens }) {
   await tab.close();
 }
 
-// The answer and the picture are of one state of knowledge, whoever records something meanwhile.
+// The answer and the picture show the same state of knowledge, also after somebody else has recorded something.
 export async function seeWhatSomebodyElseRecorded({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);
   await signIn(tab, tokens.registrar);
