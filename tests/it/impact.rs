@@ -1,5 +1,5 @@
-//! PreviewImpact: what a command would change is what its record then changes, all of it, and what the record is said
-//! to have changed; to whoever may give the command or see the record, and to no one else.
+//! PreviewImpact: it lists all changes that the record of the command then makes, and that are reported for the record.
+//! Only callers who may give the command, or see the record, get them.
 
 mod sent;
 

@@ -4,8 +4,8 @@ import { openUntil, standing, verdict } from "./answer.js";
 import { toInput } from "./dates.js";
 import { capital } from "./dom.js";
 
-// The columns that are added, by the names of the command line, which has `reasons` and `refused` too. A test compares them.
-// What follows `=` is JSON.
+// The columns that are added, by the names of the command line, which has `reasons` and `refused` too. A test compares
+// them. What follows `=` is JSON.
 export const COLUMNS = { "verdict": "Answer", "sentence": "Why", "standing": "Standing", "number_on_record": "Number on record", "holder": "Holder", "effective_from": "In effect from", "term_last_day": "Term to", "as_of": "As of", "settles_on": "Employers may report until", "known_at_revision": "Known at revision", "epoch": "Epoch" };
 
 // What a spreadsheet takes for the beginning of a formula.

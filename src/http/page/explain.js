@@ -30,8 +30,8 @@ const NOT_ON_FILE = {
 // The reasons for which a question about an earlier state of knowledge is refused.
 const STATE_GONE = ["HISTORY_CHANGED", "REVISION_OUT_OF_RANGE"];
 
-// A text of the registry with the words and days of this page. `called` may know the label of a field; what stands in backticks is
-// what somebody wrote, and stays.
+// A text of the registry with the words and days of this page. `called` may know the label of a field. What stands in
+// backticks is what somebody wrote, and stays.
 export function plain(text, called = () => undefined) {
   const named = (path) => {
     const field = path.replace(/\.(year|month|day)$/, "").split(".").at(-1);
