@@ -128,6 +128,7 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
         return Err(Refused::Rows(list.size()));
     }
     let (mut rows, mut noted) = (Vec::with_capacity(MOST_OUT), Vec::new());
+    let are_names = other_names(&list);
     for row in list.rows() {
         let row = row?;
         if row.left_out().is_some() {
@@ -139,7 +140,7 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
         };
         put(
             &mut rows,
-            &Line { line: row.line(), person: shown(&list, &row), cells: row.cells().collect(), item, faults },
+            &Line { line: row.line(), person: shown(&are_names, &row), cells: row.cells().collect(), item, faults },
         )?;
         if is_noted(&row) {
             noted.push(row);
@@ -165,13 +166,19 @@ fn put(lines: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Refused> {
     if lines.len() > MOST_OUT { Err(Refused::Text) } else { Ok(()) }
 }
 
-/// The person of a row, as the list says it: also by a column of names that is not understood. A row that has neither a
-/// name nor a number is shown by its first cell.
-fn shown(list: &List, row: &Row) -> String {
-    let is_other = |heading: &str| list.other_headings().any(|other| other == heading);
-    let is_name =
-        |heading: &str| !list.has("family_name") && heading.to_lowercase().contains("name") && is_other(heading);
-    let named = list.headings().zip(row.cells()).filter(|(heading, _)| is_name(heading));
+/// For each column of a list without family names, whether it has names that are not understood.
+fn other_names(list: &List) -> Vec<bool> {
+    let others: Vec<&str> = list.other_headings().collect();
+    let is_name = |heading: &str| {
+        !list.has("family_name") && heading.to_lowercase().contains("name") && others.contains(&heading)
+    };
+    list.headings().map(is_name).collect()
+}
+
+/// The person of a row, as the list says it: also by the columns of names that are not understood. A row that has
+/// neither a name nor a number is shown by its first cell.
+fn shown(are_names: &[bool], row: &Row) -> String {
+    let named = are_names.iter().zip(row.cells()).filter(|(is_name, _)| **is_name);
     let named = named.map(|(_, cell)| cell.trim().to_owned());
     let person = named.chain([person(row)]).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let first = || row.cells().map(str::trim).find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
