@@ -11,6 +11,10 @@ import * as trouble from "./trouble.js";
 // The id of each request whose outcome is not known, by its content: the same request again is recorded once.
 const ids = new Map();
 
+// What is shown of what each fact changes that was recorded here, by its id: the `place` of it, the `effects`, and the fact
+// that it `amends`, of which the `note` says so.
+const receipts = new Map();
+
 // After these nothing was recorded.
 const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
 
@@ -26,6 +30,7 @@ const MOST_PEOPLE = 100;
 
 export function forget() {
   ids.clear();
+  receipts.clear();
 }
 
 // Shows in `place` what a command would change, with a button that records it. A command has its `method`, its
@@ -34,6 +39,7 @@ export function forget() {
 export async function propose(place, command) {
   const isLatest = latest.begin(place);
   delete place.dataset.sent;
+  place.dataset.proposed = "";
   place.hidden = false;
   fill(place, element("p", { role: "status" }, "The registry works out what this would change."));
   try {
@@ -67,7 +73,7 @@ async function show(place, command, response, isLatest, news) {
     element("h3", {}, "What would be recorded"),
     about(response, command.said),
     failed,
-    element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => discard(place))),
+    element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => giveUp(place))),
   );
   heading.focus();
   bringIntoView(place);
@@ -82,8 +88,15 @@ function bringIntoView(place) {
 export function discard(place) {
   latest.end(place);
   delete place.dataset.sent;
+  delete place.dataset.proposed;
   fill(place);
   place.hidden = true;
+}
+
+// Takes a proposal away for somebody who then stands at the form again.
+function giveUp(place) {
+  discard(place);
+  place.parentElement.querySelector("form [type=submit]")?.focus();
 }
 
 // Takes a proposal away that is not what the form says any more. What was sent stays.
@@ -132,17 +145,28 @@ async function record(place, command, shown, { send, failed }) {
 
 // Shows that a command was recorded. What was shown before about the person hears of it by an event, which
 // has the response.
-function recorded(place, { said }, response, requestId) {
+function recorded(place, { said, method, message }, response, requestId) {
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
   const next = element("div", { class: "next" });
   const before = place.parentElement.closest("[data-sent]");
   // What was amended is amended again by its last amendment alone: only that is in force.
   before?.querySelector(":scope > .amend")?.remove();
+  const isTakenBack = method === "RecordService/RetractFact";
+  const amends = isTakenBack ? message.factId : before?.dataset.fact;
+  const note = isTakenBack ? `Taken back at revision ${revision}: for all days it counts as never recorded.` : `Corrected at revision ${revision}: what it changes now stands below.`;
+  const receipt = { place: element("div"), effects: effects(response), amends, note };
+  fill(receipt.place, receipt.effects);
+  receipts.set(factId, receipt);
+  count(amends, note);
+  Object.assign(place.dataset, { sent: "", fact: factId });
+  delete place.dataset.proposed;
+  // Something else may have been chosen since it was sent.
+  place.hidden = false;
   fill(
     place,
     heading,
-    effects(response),
+    receipt.place,
     about(response, said),
     terms({ class: "state" }, [["Fact", factId], ["Request", requestId]]),
     before && response.employment ? element("p", { class: "then" }, BOTH) : "",
@@ -155,6 +179,15 @@ function recorded(place, { said }, response, requestId) {
   heading.focus();
   say(`Recorded as revision ${revision}.`);
   place.dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
+}
+
+// Shows why a fact does not count any more, or, without a `note`, that it counts again. A fact that it amends itself then
+// counts the other way around.
+function count(factId, note) {
+  const receipt = receipts.get(factId);
+  if (!receipt) return;
+  fill(receipt.place, note ? element("p", { class: "then" }, note) : receipt.effects);
+  count(receipt.amends, note ? "" : receipt.note);
 }
 
 // What a command is about, and what it says. Where the answer does not name the person, what was typed does.

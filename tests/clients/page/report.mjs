@@ -53,6 +53,19 @@ export async function reportAnEndAndTakeItBack({ browser, url, tokens, directory
   await says(tab, "#report-outcome .next .effects", /^This makes the credential CPS-28MS-MN2K-Z current from /);
   await press(tab, "#report-outcome .next", "Record this");
   await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
+  // Nothing that does not count any more is said as if it did.
+  const [first, second] = ["#report-outcome > h2 + div", "#report-outcome > .next > .next > h2 + div"];
+  await says(tab, first, /^Taken back at revision \d+: for all days it counts as never recorded\.$/);
+  check((await tab.$$("#report-outcome [data-lost=true]")).length === 0, "it still says what was lost");
+  for (const [depth, now] of [[2, /^This revokes the credential/], [3, /^Taken back at revision \d+/]]) {
+    await press(tab, "#report-outcome", "Take this back");
+    await (await tab.$$("#report-outcome .next input")).at(-1).type("a test");
+    await tab.keyboard.press("Enter");
+    await press(tab, "#report-outcome", "Record this");
+    await says(tab, `#report-outcome${" > .next > .next".repeat(depth)} > h2`, /^Recorded as revision/);
+    await says(tab, first, now);
+    await says(tab, second, depth === 2 ? /^Taken back at revision/ : /^This makes the credential/);
+  }
   await goTo(tab, "look-up");
   await tab.click("#question .primary");
   await says(tab, "#verdict", /^Yes\.$/);
@@ -128,6 +141,7 @@ export async function recordOnlyWhatTheFormSays({ browser, url, tokens }) {
   await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
   const offered = () => tab.$$eval("#report-outcome button", (all) => all.map((it) => it.textContent).filter((it) => it === "Take this back").length);
   check((await offered()) === 1, `${await offered()} ways to take it back`);
+  await says(tab, "#report-outcome > h2 + div", /^Corrected at revision \d+: what it changes now stands below\.$/);
   await says(tab, "#report-outcome .next", /what was reported before counts again\. To undo that report too, take this back first\./);
   await fill(tab, "report-form", { lastDay: typed(-2) });
   check(await tab.$eval("#report-outcome", (part) => part.checkVisibility()), "what was recorded stays");
@@ -212,6 +226,7 @@ export async function reportByKeyboardAlone({ browser, url, tokens }) {
   await to("Do not record it");
   await tab.keyboard.press("Enter");
   await tab.waitForSelector("#report-outcome[hidden]");
+  check((await focused()) === "See what this changes", "the focus is in the form again");
   await tab.goBack();
   await shown(tab, "#question");
   check((await tab.evaluate(() => location.hash)) === "", "the address has the section alone");
