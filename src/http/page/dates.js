@@ -47,10 +47,22 @@ export function periodInWords(first, last) {
   return last ? `${dayInShort(first)} to ${dayInShort(last)}` : `from ${dayInShort(first)} on`;
 }
 
-// Today in Mississippi.
+// By how many days the registry's day is ahead of the one that this computer has, whose clock may be wrong.
+let ahead = 0;
+
+// Notes which day it is at the registry.
+export function noteToday(date) {
+  ahead = dayNumber(date) - ownDay();
+}
+
+// Today at the registry. Until an answer says which day that is, it is today in Mississippi by the clock of this computer.
 export function today() {
+  return dateOf(ownDay() + ahead);
+}
+
+function ownDay() {
   const parts = new Map(numbers.formatToParts(Date.now()).map(({ type, value }) => [type, Number(value)]));
-  return { year: parts.get("year"), month: parts.get("month"), day: parts.get("day") };
+  return dayNumber({ year: parts.get("year"), month: parts.get("month"), day: parts.get("day") });
 }
 
 // The last millisecond of a day in Mississippi, whose midnight is 5 or 6 o'clock in UTC.

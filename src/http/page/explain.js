@@ -54,6 +54,8 @@ export function explained(refusal) {
       return `The registry cannot answer at the moment (${why}). ${again(refusal.retrySeconds || 60)}`;
     case "unreachable":
       return "The registry was not reached. Check the connection of this computer, and try again.";
+    case "unknown":
+      return `The answer of the registry did not come as it should (${why}). Try again.`;
     case "not_found":
       return NOT_ON_FILE[refusal.kind] ?? `The registry refused: ${why}.`;
     default:

@@ -1,9 +1,14 @@
 // Calls of the registry. The token is a variable of this module, and is kept nowhere else.
 
+import { noteToday } from "./dates.js";
+
 const PACKAGE = "/ms.dmh.credential.v1.";
 
 // The headers of a call with one message.
 const ONE = { "content-type": "application/json", "connect-protocol-version": "1" };
+
+// The methods whose answers are about the registry's today, unless the question names a day or a state of knowledge.
+const OF_TODAY = new Set(["CredentialService/FindSpecialists", "CredentialService/ListCredentials", "EmploymentService/ListEmployments", "ProviderService/GetProgramStatistics", "RecordService/ListFacts", "RecordService/ListReviewItems"]);
 
 // After this time without use the token is forgotten.
 const IDLE_MS = 15 * 60 * 1000;
@@ -70,8 +75,13 @@ export async function call(method, message, signal = session.signal) {
   const response = await post(PACKAGE + method, ONE, JSON.stringify(message), signal);
   const answer = await response.json().catch(() => undefined);
   signal.throwIfAborted();
-  if (answer) return answer;
-  throw new Refusal({ code: "unknown", message: "the answer was cut off" });
+  if (!answer) throw cutOff();
+  if (OF_TODAY.has(method) && !message.asOf && !message.knownAt && answer.answer?.asOf) noteToday(answer.answer.asOf);
+  return answer;
+}
+
+function cutOff() {
+  return new Refusal({ code: "unknown", message: "it was cut off" });
 }
 
 // Calls a method with a flag that asks for a signature, or without it if the registry has no keys.
@@ -88,8 +98,9 @@ export async function callSigned(flag, method, message, signal) {
 export async function callForAll(method, message) {
   const { signal } = session;
   const response = await post(PACKAGE + method, { ...ONE, accept: "application/x-ndjson" }, JSON.stringify(message), signal);
-  const text = await response.text();
+  const text = await response.text().catch(() => undefined);
   signal.throwIfAborted();
+  if (text === undefined) throw cutOff();
   const answers = text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
   const failed = answers.find(({ error }) => error);
   if (failed) throw new Refusal(failed.error);

@@ -97,6 +97,53 @@ export async function showTheLastAnswerOfReports({ browser, url, tokens }) {
   await tab.close();
 }
 
+// A receipt is seen, although something else was chosen while the record was under way.
+export async function showTheReceiptThatComesLate({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  await tab.click("input[value=ended]");
+  await fill(tab, "report-form", { person: HELD, lastDay: typed(-3), reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+  await tab.click("#report-form .primary");
+  await says(tab, "#report-outcome h2", /nothing is recorded yet$/);
+  const session = await tab.createCDPSession();
+  await session.send("Fetch.enable", { patterns: [{ urlPattern: "*ReportEmploymentEnd", requestStage: "Response" }] });
+  const held = new Promise((resolve) =>
+    session.on("Fetch.requestPaused", ({ requestId, request }) => {
+      const isDry = request.postData.includes('"validateOnly":true');
+      isDry ? session.send("Fetch.continueRequest", { requestId }) : resolve(requestId);
+    }),
+  );
+  await press(tab, "#report-outcome", "Record this");
+  const requestId = await held;
+  await tab.click("input[value=started]");
+  await session.send("Fetch.continueRequest", { requestId });
+  await session.detach();
+  await says(tab, "#report-outcome h2", /^Recorded as revision/);
+  await shown(tab, "#report-outcome");
+  await press(tab, "#report-outcome", "Take this back");
+  await tab.type("#report-outcome .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await press(tab, "#report-outcome .next", "Record this");
+  await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
+  await sound();
+  await tab.close();
+}
+
+// A stream that is cut off on its way is said, and is not waited for.
+export async function sayThatAStreamWasCutOff(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  await tab.evaluate(() => {
+    const [real, cut] = [fetch, () => new ReadableStream({ start: (stream) => stream.error(new TypeError("network error")) })];
+    globalThis.fetch = (path, ...rest) => (/PreviewImpact/.test(path) ? Promise.resolve(new Response(cut())) : real(path, ...rest));
+  });
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER", firstDay: typed(-9), lastDay: typed(-8) });
+  await says(tab, "#found .trouble", /^The answer of the registry did not come as it should \(it was cut off\)\. Try again\.$/);
+  await sound();
+  await tab.close();
+}
+
 // Two people propose the same: the second one sees what it would change now, before anything is recorded.
 export async function recordOnlyWhatWasShown(place) {
   const suspended = async () => {

@@ -51,6 +51,37 @@ export async function seeTheLastDayOfAnAct(place) {
   await tab.close();
 }
 
+// The clock of the computer is wrong: the last day is the registry's.
+export async function seeTheLastDayWithAWrongClock(place) {
+  for (const off of [-3, 3]) {
+    const script = `{ const real = Date.now; Date.now = () => real() + ${off} * 86_400_000; }`;
+    const { tab, sound } = await openDesk(place, place.tokens.registrar, undefined, { script });
+    await find(tab, { familyName: "oneal" });
+    await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_CE_AUDIT", firstDay: typed(-5), lastDay: typed(0) });
+    await says(tab, "#found .next .effects", new RegExp(`^This suspends the credential ${HELD} from ${day(-5).words} to ${day(0).words}\\. The holder`));
+    await sound();
+    await tab.close();
+  }
+}
+
+// Of a day to come, nobody knows where a specialist may practice.
+export async function countNobodyOnADayToCome(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar, "statistics");
+  await shown(tab, "#registrar-part svg");
+  const [year, rows] = [new Date().getUTCFullYear() + 10, "#registrar-part tbody tr:last-child"];
+  await says(tab, rows, /^All\s+\d+\s+\d+\s+\d+%/);
+  await tab.type("#statistics-asOf", `0101${year}`);
+  await press(tab, "#registrar-part", "Count");
+  await says(tab, "#registrar-part h2", new RegExp(`on January 1, ${year}$`));
+  await says(tab, "#registrar-part .then", new RegExp(`^January 1, ${year} is still to come\\.`));
+  await says(tab, rows, /^All\s+[1-9]\d*\s+still to come\s+still to come$/);
+  const [bars, legend] = [await tab.$$("#registrar-part .bar-current"), await text(tab, "#registrar-part .legend")];
+  const whole = (await text(tab, "#registrar-part")) + (await tab.$eval("#registrar-part svg", (it) => it.textContent + it.getAttribute("aria-label")));
+  check(bars.length === 0 && !/may practice/.test(legend) && !/\d%|undefined/.test(whole), `a day to come: ${whole}`);
+  await sound();
+  await tab.close();
+}
+
 export async function printALetterOfAnEarlierState({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);
   await signIn(tab, tokens.registrar);
