@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 34] = [
+pub(super) static PARTS: [Part; 35] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acts.js", media: SCRIPT, text: include_str!("acts.js") },
@@ -57,6 +57,7 @@ pub(super) static PARTS: [Part; 34] = [
     Part { path: "/page/timeline.js", media: SCRIPT, text: include_str!("timeline.js") },
     Part { path: "/page/trouble.js", media: SCRIPT, text: include_str!("trouble.js") },
     Part { path: "/page/unfold.js", media: SCRIPT, text: include_str!("unfold.js") },
+    Part { path: "/page/unsent.js", media: SCRIPT, text: include_str!("unsent.js") },
     Part { path: "/page/watch.js", media: SCRIPT, text: include_str!("watch.js") },
     Part { path: "/page/words.js", media: SCRIPT, text: include_str!("words.js") },
 ];

@@ -10,6 +10,7 @@ import { Refusal, hasToken, isIdentified, learnRights, may, onIdle, onUnknown, s
 import * as report from "./report.js";
 import * as roster from "./roster.js";
 import * as trouble from "./trouble.js";
+import * as unsent from "./unsent.js";
 
 // The script of each section, by the id of its element. Each has `prepare`, which runs once; `clear`, which takes away
 // what is shown; `forget`, which takes away what was typed, too; and it may have `open`, which runs whenever the section
@@ -33,6 +34,8 @@ function begin() {
   });
   onIdle(() => leave("Nothing was done for 15 minutes, so this page forgot what it showed."));
   onUnknown((refusal) => leave(explained(refusal), true));
+  unsent.watch();
+  addEventListener("beforeunload", (event) => unsent.isIn([document, ...registrar.parts()]) && event.preventDefault());
   // A page that a browser keeps to go back to keeps nothing of this.
   addEventListener("pagehide", () => leave(""));
   if (isIdentified) identify();
@@ -60,6 +63,7 @@ function showSection() {
   if (location.hash && !location.hash.startsWith("#/")) return false;
   shown = section();
   say("");
+  byId("left").hidden = true;
   for (const id of Object.keys(SECTIONS)) byId(id).hidden = id !== section();
   for (const link of byId("sections").children) {
     if (link.hash === `#/${section()}`) link.setAttribute("aria-current", "page");
@@ -117,7 +121,7 @@ function leave(text, keepsQuestion = false) {
   enter();
   say("");
   if (!text) return;
-  if (isIdentified) return trouble.say(byId("trouble"), text);
+  if (isIdentified) return trouble.say(byId("left"), text);
   byId("sign-in-fault").textContent = text;
   byId("token").focus();
 }

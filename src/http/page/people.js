@@ -28,7 +28,7 @@ const MOST = 50;
 // Shows the form and what it finds. `evaluate` opens the application of a person.
 export function show(place, evaluate) {
   const found = element("div", { id: "found" });
-  const made = form("find", FIELDS, "Find", (asked) => find(found, asked, made, evaluate));
+  const made = form("find", FIELDS, "Find", (asked, said) => find(found, { asked, said, made, evaluate }));
   const register = element("div", { class: "next" });
   // Somebody who was registered is found from then on.
   register.addEventListener("recorded", ({ detail: { specialist } }) => refreshed(found, async () => (specialist ? listed([await known(specialist.specialistId)], evaluate) : [])));
@@ -39,13 +39,13 @@ export function show(place, evaluate) {
   );
 }
 
-async function find(place, asked, made, evaluate) {
+async function find(place, { asked, said, made, evaluate }) {
   const isLatest = latest.begin(place);
   place.replaceChildren();
   try {
     const { specialists = [], nextPageToken } = await (asked.credentialNumber ? holder(asked) : call("CredentialService/FindSpecialists", { ...asked, pageSize: MOST }));
     if (!isLatest()) return;
-    fill(place, listed(specialists, evaluate, nextPageToken && "There are more. Enter more of the name."));
+    fill(place, listed(specialists, evaluate, nextPageToken ? "There are more. Enter more of the name." : notCompared(asked, said)));
     place.querySelector("h2").focus();
   } catch (error) {
     if (!isLatest() || made.refused(error)) return;
@@ -53,10 +53,17 @@ async function find(place, asked, made, evaluate) {
   }
 }
 
+// What to say of what was typed beside a number, which finds alone.
+function notCompared({ credentialNumber }, said) {
+  const [number] = FIELDS;
+  const others = said.filter(([label]) => label !== number.label).map(([label, text]) => `${label} ${text}`);
+  return credentialNumber && others.length > 0 ? `Found by the credential number alone. The rest of what you typed was not compared: ${others.join(", ")}. Check that this is the person you mean.` : "";
+}
+
 // The card with those who were found.
 function listed(specialists, evaluate, more) {
   const count = specialists.length === 0 ? "Nobody on file matches." : `${specialists.length} on file`;
-  return element("div", { class: "card" }, element("h2", { tabindex: -1 }, count), more ? element("p", {}, more) : "", specialists.map((it) => person(it, evaluate)));
+  return element("div", { class: "card" }, element("h2", { tabindex: -1 }, count), more ? element("p", { class: "then", role: "alert" }, more) : "", specialists.map((it) => person(it, evaluate)));
 }
 
 // Shows in a place what `make` makes, or why it cannot.

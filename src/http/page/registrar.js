@@ -19,6 +19,11 @@ const PARTS = {
 const KEPT = ["people", "application"];
 const kept = new Map();
 
+// The parts that are kept, whether they are shown or not.
+export function parts() {
+  return [...kept.values()];
+}
+
 function place() {
   return byId("registrar-part");
 }

@@ -92,3 +92,68 @@ export async function endASuspension(place) {
   await sound();
   await tab.close();
 }
+
+// The browser asks before it closes or loads the page again, but only while something would be lost.
+export async function warnBeforeWhatWasTypedIsLost(place) {
+  const { tab, faults, sound } = await openDesk(place, place.tokens.registrar);
+  const wouldAsk = () => tab.evaluate(() => !dispatchEvent(new Event("beforeunload", { cancelable: true })));
+  const expect = async (expected, when) => check((await wouldAsk()) === expected, `${when}: ${expected ? "nothing" : "something"} is asked`);
+  await expect(false, "at the beginning");
+  await tab.type("#find-familyName", "oneal");
+  await expect(true, "a name that was not sent");
+  const asked = new Promise((resolve) => tab.once("dialog", (dialog) => resolve(dialog.type())));
+  await tab.evaluate(() => void setTimeout(() => location.reload()));
+  check((await asked) === "beforeunload", "the browser asks");
+  faults.splice(0, faults.length, ...faults.filter((fault) => !/^a dialog/.test(fault)));
+  await press(tab, "#registrar-part", "Find");
+  await says(tab, "#found h2", /^1 on file$/);
+  await expect(false, "a name that was sent");
+
+  // A part of the desk that is kept while another one is shown.
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER" });
+  await expect(false, "nothing but a choice");
+  await tab.type("#found form [type=date]", typed(-30));
+  await tab.click("input[value=statistics]");
+  await shown(tab, "#registrar-part svg");
+  await expect(true, "a form that is kept");
+  await tab.click("input[value=people]");
+  await press(tab, "#found", "See what this changes");
+  await says(tab, "#found .next h2", /^Suspend: nothing is recorded yet$/);
+  await expect(true, "a dry run");
+  await press(tab, "#found", "Do not record it");
+  await expect(false, "a dry run that was given up");
+  await press(tab, "#found", "See what this changes");
+  await recordIt(tab, "#found");
+  await expect(false, "a record");
+  await press(tab, "#found", "Take this back");
+  await tab.type("#found .next .next input", "a test");
+  await expect(true, "a reason");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found .next .next .next .next");
+  await expect(false, "the record of taking it back");
+
+  // What was not taken is as good as not sent.
+  await goTo(tab, "look-up");
+  await tab.click("input[value=holder]");
+  await tab.type("#family", "ONeal");
+  await tab.click("#question .primary");
+  await says(tab, "#birth-fault", /Enter the whole birth date/);
+  await expect(true, "a question with a fault");
+  await tab.click("#leave");
+  await shown(tab, "#sign-in");
+  await expect(false, "signed out");
+  await sound();
+  await tab.close();
+}
+
+// What was typed beside the number is not passed over in silence.
+export async function sayWhatWasNotCompared(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { credentialNumber: "CPS-28MS-MN2K-Z", familyName: "vance" });
+  await says(tab, "#found .then", /^Found by the credential number alone\. The rest of what you typed was not compared: Family name vance\. Check that this is the person you mean\.$/);
+  await tab.$eval("#find-familyName", (input) => (input.value = ""));
+  await press(tab, "#registrar-part", "Find");
+  await tab.waitForFunction(() => document.querySelector("#found h2") && !document.querySelector("#found .then"));
+  await sound();
+  await tab.close();
+}

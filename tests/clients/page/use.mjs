@@ -269,10 +269,15 @@ export async function goOnWithoutAToken({ browser, url, tokens }) {
   };
   const { tab, sound } = await open(browser, url, { script, headers: { authorization: `Bearer ${tokens.registrar}` } });
   await lookUp(tab, CURRENT);
-  await says(tab, "#trouble", /this page forgot what it showed/);
+  await says(tab, "#left", /this page forgot what it showed/);
   check((await text(tab, "#answer")) === "", "the answer is gone");
   await goTo(tab, "registrar");
   await shown(tab, "#find");
+  check(await tab.$eval("#left", (part) => part.hidden), "it is said once");
+  // It is said wherever something is forgotten.
+  await tab.type("#find-familyName", "oneal");
+  await shown(tab, "#left");
+  check(await tab.$eval("#left", (part) => part.checkVisibility()), "it is seen at the desk");
   await sound();
   await tab.close();
 }
