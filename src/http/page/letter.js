@@ -45,13 +45,13 @@ function answered(verification) {
   ]);
 }
 
-function source({ answer }) {
+function source({ answer }, at) {
   return terms({}, [
     ["Registry", location.host],
     ["Known at", knownInWords(answer)],
     ["Epoch", answer.epoch],
     ["Rules", answer.ruleSetId],
-    ["Asked", momentInWords(Date.now())],
+    ["Asked", momentInWords(at)],
   ]);
 }
 
@@ -100,8 +100,8 @@ function listen(number) {
 }
 
 // Shows the letter about an answer. `signed` is the statement that the registry signed; `isPast` says that the answer is
-// from an earlier state of knowledge.
-export function open(item, verification, { signed, isPast }) {
+// from an earlier state of knowledge; the answer came `at` an instant.
+export function open(item, verification, { signed, isPast, at }) {
   const { name, short, kind } = verdict(verification);
   const why = reasons(verification).map(({ text, code }) => element("li", {}, `${text} (${code})`));
   const place = byId("letter");
@@ -124,7 +124,7 @@ export function open(item, verification, { signed, isPast }) {
       isPast ? asKnown(verification) : "",
       element("p", {}, sentence(item, verification, isPast)),
       why.length > 0 ? element("ul", {}, why) : "",
-      element("div", { class: "with-code", id: "code" }, element("div", {}, answered(verification), element("h3", {}, "Source"), source(verification))),
+      element("div", { class: "with-code", id: "code" }, element("div", {}, answered(verification), element("h3", {}, "Source"), source(verification, at))),
       element("h3", {}, "Proof"),
       element("div", { id: "proof" }),
       element("p", { class: "limits" }, LIMITS),

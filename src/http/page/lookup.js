@@ -5,6 +5,7 @@ import { dateOf, dayInWords, dayNumber, endOfDay, fromInput } from "./dates.js";
 import { byId, say } from "./dom.js";
 import * as facts from "./facts.js";
 import * as letter from "./letter.js";
+import * as providers from "./providers.js";
 import * as question from "./question.js";
 import { call, callSigned } from "./registry.js";
 import * as timeline from "./timeline.js";
@@ -55,7 +56,7 @@ export function clear() {
 }
 
 async function lookUp(event) {
-  event?.preventDefault();
+  event.preventDefault();
   const item = question.item();
   if (!item) return;
   clear();
@@ -67,12 +68,12 @@ export function lookUpNumber(number) {
   forget();
   byId("number").value = number;
   location.hash = "#/look-up";
-  lookUp();
+  byId("question").requestSubmit();
 }
 
 function askAsEarlier() {
   question.takeAsEarlier();
-  lookUp();
+  byId("question").requestSubmit();
 }
 
 // Shows the answer again, if something was recorded since. What was known earlier stays as it is.
@@ -91,10 +92,12 @@ async function ask(next, then = () => {}) {
   byId("look-up").setAttribute("aria-busy", "true");
   try {
     const { verification, signedAnswer } = await callSigned("sign", "VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
+    const at = Date.now();
     letter.close();
     byId("trouble").hidden = true;
     const isPast = Boolean(next.knownAt);
-    answer.show(next.item, verification, { isPast, askAsEarlier, openLetter: () => letter.open(next.item, verification, { signed: signedAnswer, isPast }) });
+    answer.show(next.item, verification, { isPast, askAsEarlier, openLetter: () => letter.open(next.item, verification, { signed: signedAnswer, isPast, at }) });
+    providers.noteAsked(next.item.providerId, verification);
     say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification, isPast)}`);
     then();
     isAnswered = true;
@@ -213,8 +216,8 @@ function moved() {
 function knownOn() {
   const day = byId("known-on").validity.valid && fromInput(byId("known-on").value);
   if (!day) return;
-  const end = endOfDay(day);
-  askAgain(end >= Date.now() ? undefined : { time: new Date(end).toISOString() });
+  const isOver = dayNumber(day) < dayNumber(asked.today);
+  askAgain(isOver ? { time: new Date(endOfDay(day)).toISOString() } : undefined);
 }
 
 // Asks again from a state of knowledge, once nothing has moved for a while.

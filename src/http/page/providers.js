@@ -8,21 +8,36 @@ const PAGE = 1000;
 // The provider that the caller reports for, if it is one.
 let own = "";
 
-// Offers a provider its own id, and a caller who may list providers all of them.
+const LIST = "ProviderService/ListProviders";
+
+// Where somebody finds an id who may not list providers.
+const ELSEWHERE = "its id, a short word such as region-1-cmhc; ask DMH for it; empty: not asked";
+
+// Offers a provider its own id, and a caller who may list providers all of them. Others are offered what they have asked
+// about.
 export async function offer({ providerId } = {}) {
   own = providerId ?? "";
-  const hint = providerId ? `yours is ${providerId}; empty: not asked` : "its id; empty: not asked";
+  const others = may(LIST) ? "its id; empty: not asked" : ELSEWHERE;
+  const hint = providerId ? `yours is ${providerId}; empty: not asked` : others;
   for (const place of document.querySelectorAll(".provider-hint")) place.textContent = hint;
   const list = byId("providers");
   fill(list, providerId ? element("option", { value: providerId }) : "");
-  if (!may("ProviderService/ListProviders")) return;
+  if (!may(LIST)) return;
   try {
-    const { providers = [] } = await call("ProviderService/ListProviders", { pageSize: PAGE });
+    const { providers = [] } = await call(LIST, { pageSize: PAGE });
     fill(list, providers.map((it) => element("option", { value: it.providerId }, it.name)));
   } catch (error) {
     // An id can be typed as well.
     if (!(error instanceof Refusal) && error.name !== "AbortError") throw error;
   }
+}
+
+// Notes the answer to a question that names a provider. If the answer shows that the provider is on file, its id is
+// offered from then on to those who may not list providers.
+export function noteAsked(providerId, { credential, reasons = [] }) {
+  if (!providerId || !credential || may(LIST) || reasons.includes("REASON_PROVIDER_NOT_ON_FILE")) return;
+  const list = byId("providers");
+  if (![...list.options].some(({ value }) => value === providerId)) list.append(element("option", { value: providerId }));
 }
 
 // Why the caller may not ask about a provider. Empty if it may.

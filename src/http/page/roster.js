@@ -40,7 +40,7 @@ export function prepare() {
   place.addEventListener("drop", ({ dataTransfer }) => {
     if (dataTransfer.files.length === 0) return;
     byId("list").files = dataTransfer.files;
-    check();
+    byId("roster-form").requestSubmit();
   });
 }
 
@@ -133,6 +133,7 @@ async function ask(all, about, signal) {
     const { results } = await patiently(() => call("VerificationService/BatchVerifyCredentials", { items, knownAt }, signal), signal);
     results.forEach(({ verification, error }, index) => {
       state ??= verification?.answer;
+      if (verification) providers.noteAsked(about.providerId, verification);
       for (const { text, remedy } of verification ? reasons(verification) : []) if (remedy) advice.add(`${text} ${remedy}`);
       note(batch[index], verification ? given(batch[index].item, verification) : refusal(`Not answered: ${plain(error?.message ?? "no answer came")}.`));
     });

@@ -121,3 +121,25 @@ export async function closeTheLetterInEveryWay({ browser, url, tokens }) {
   await sound();
   await tab.close();
 }
+
+// The letter has the time of the answer, however late it is opened.
+export async function printWhenItWasAsked({ browser, url, tokens }) {
+  const script = () => {
+    const real = Date.now;
+    globalThis.later = 0;
+    Date.now = () => real() + globalThis.later;
+  };
+  const { tab, sound } = await open(browser, url, { script });
+  await signIn(tab, tokens.registrar);
+  const now = () => tab.evaluate(async () => (await import("/page/dates.js")).momentInWords(Date.now()));
+  const before = await now();
+  await lookUp(tab, "CPS-28MS-MN2K-Z");
+  const times = [before, await now()];
+  await tab.evaluate(() => (globalThis.later = 10 * 60_000));
+  await tab.click("#open-letter");
+  await shown(tab, "#letter");
+  const asked = await tab.$$eval("#letter dl div", (rows) => rows.find((row) => row.querySelector("dt").textContent === "Asked").querySelector("dd").textContent);
+  check(times.includes(asked), `asked ${asked}, and not ${times}`);
+  await sound();
+  await tab.close();
+}

@@ -180,7 +180,22 @@ export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
   await says(payer.tab, "#timeline svg", /Standing[\s\S]*Term/);
   const seen = await text(payer.tab, "main");
   check(!/Bernice|region-1|Adult and Recovery,/.test(seen), "a payer sees no name, employer or designation");
+  // Who may not list providers is told where an id is found, and is offered those that were found.
+  const offered = () => payer.tab.$$eval("#providers option", (options) => options.map((it) => it.value).join());
+  await payer.tab.click("#more summary");
+  await says(payer.tab, "label[for=provider]", /its id, a short word such as region-1-cmhc; ask DMH for it/);
+  check((await offered()) === "", `offered: ${await offered()}`);
+  for (const id of ["region-99", "region-2-cmhc"]) {
+    await payer.tab.$eval("#provider", (input) => (input.value = ""));
+    await payer.tab.type("#provider", id);
+    await payer.tab.click("#question .primary");
+    await says(payer.tab, "#answer .sentence", new RegExp(`with provider ${id}`));
+  }
+  check((await offered()) === "region-2-cmhc", `offered: ${await offered()}`);
   check(payer.refusals.length === 0, `refused: ${payer.refusals}`);
+  await payer.tab.click("#leave");
+  await shown(payer.tab, "#sign-in");
+  check((await offered()) === "", "an id is offered to the next caller");
   await payer.sound();
   await payer.tab.close();
 
