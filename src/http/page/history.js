@@ -5,6 +5,7 @@ import { dayInWords, momentInWords } from "./dates.js";
 import { button, capital, element, fill } from "./dom.js";
 import { fullName, inWords, run } from "./effects.js";
 import { load } from "./facts.js";
+import * as latest from "./latest.js";
 import { correct, endPeriod, takeBack } from "./record.js";
 import { within } from "./trouble.js";
 import { unfolding } from "./unfold.js";
@@ -115,7 +116,9 @@ function cells(fact, acts) {
 export async function show(place, specialistId, { isShown = () => true, mayAct = true }) {
   const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "What to do"]);
   const refresh = async () => {
+    const isLatest = latest.begin(made);
     const facts = await load(specialistId);
+    if (!isLatest()) return undefined;
     const shown = facts.filter(isShown).map((fact) => current(facts, fact)).toReversed();
     draw(shown.map((fact) => ({ key: fact.factId, cells: cells(fact, mayAct ? actions(facts, fact, under) : "") })));
     return shown.length;

@@ -36,10 +36,10 @@ export function hasToken() {
   return token !== "";
 }
 
-// Runs `act` after the time without use, and counts the time from every key and click.
+// Runs `act` after the time without use, and counts the time from every key, click, and turn of the wheel.
 export function onIdle(act) {
   whenIdle = act;
-  for (const use of ["keydown", "pointerdown", "input"]) addEventListener(use, used, { passive: true });
+  for (const use of ["keydown", "pointerdown", "input", "wheel"]) addEventListener(use, used, { passive: true });
   used();
 }
 

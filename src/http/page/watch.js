@@ -48,7 +48,10 @@ export async function showReview(place) {
     fill(heading, open === 1 ? "1 fact needs a look" : `${open || "No"} facts need a look`, rest > 0 ? `, ${rest} looked at` : "");
   };
   const refresh = async () => {
-    items = await toReview(listed);
+    const isLatest = latest.begin(made);
+    const found = await toReview(listed);
+    if (!isLatest()) return;
+    items = found;
     count();
     show(items.map((item) => ({ key: item.factId, cells: review(item, { under, count }) })));
   };

@@ -97,6 +97,44 @@ export async function showTheLastAnswerOfReports({ browser, url, tokens }) {
   await tab.close();
 }
 
+// A list that is read again after each record shows the last one, in whatever order the answers come.
+export async function showTheLastRecordInAList(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  const openReports = async () => {
+    await goTo(tab, "report");
+    await tab.click("input[value=wrong]");
+    await fill(tab, "report-form", { person: HELD });
+    await tab.click("#report-form .primary");
+  };
+  const openReview = async () => {
+    await goTo(tab, "registrar");
+    await tab.click("input[value=review]");
+  };
+  for (const [open, list, method] of [[openReports, "#report-outcome .history", "ListFacts"], [openReview, "#registrar-part .history", "ListReviewItems"]]) {
+    await open();
+    await shown(tab, `${list} [aria-label^='Take back']`);
+    const row = `${list} tr[data-key="${await tab.$eval(`${list} tr:has([aria-label^='Take back'])`, (row) => row.dataset.key)}"]`;
+    const retract = async (depth) => {
+      await (await tab.$$(`${list} .opened input`)).at(-1).type("a test");
+      await tab.keyboard.press("Enter");
+      await press(tab, `${list} .opened`, "Record this");
+      await says(tab, `${list} .opened ${".next > .next ".repeat(depth)}> h2`, /^Recorded as revision/);
+    };
+    // It is taken back, and that is taken back, before the first answer comes.
+    await tab.click(`${row} [aria-label^='Take back']`);
+    const late = await holdFirst(tab, method);
+    await retract(1);
+    await late.held;
+    await press(tab, `${list} .opened`, "Take this back");
+    await retract(2);
+    await tab.waitForNetworkIdle({ idleTime: 300, concurrency: 1 });
+    await late.release();
+    check(!/taken back/i.test(await text(tab, row)), `${method}: ${await text(tab, row)}`);
+  }
+  await sound();
+  await tab.close();
+}
+
 // A receipt is seen, although something else was chosen while the record was under way.
 export async function showTheReceiptThatComesLate({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);

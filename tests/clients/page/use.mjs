@@ -261,6 +261,25 @@ export async function forgetTheToken({ browser, url, tokens }) {
   await sound();
   await tab.close();
 
+  // Who reads turns the wheel alone.
+  const clock = () => {
+    const real = Date.now;
+    globalThis.later = 0;
+    Date.now = () => real() + globalThis.later;
+  };
+  const reader = await open(browser, url, { script: clock });
+  await signIn(reader.tab, tokens.registrar);
+  await lookUp(reader.tab, CURRENT);
+  await reader.tab.evaluate(() => (globalThis.later = 14 * 60_000));
+  const turned = reader.tab.evaluate(() => new Promise((resolve) => addEventListener("wheel", () => resolve(), { once: true })));
+  await reader.tab.mouse.wheel({ deltaY: 100 });
+  await turned;
+  await reader.tab.evaluate(() => (globalThis.later = 28 * 60_000));
+  await reader.tab.keyboard.press("Shift");
+  check(await reader.tab.$eval("#answer", (part) => part.checkVisibility()), "who reads is forgotten");
+  await reader.sound();
+  await reader.tab.close();
+
   const again = await open(browser, url);
   await signIn(again.tab, tokens.registrar);
   await lookUp(again.tab, CURRENT);
