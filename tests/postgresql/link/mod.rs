@@ -2,6 +2,7 @@
 
 mod locks;
 mod outcomes;
+mod plans;
 mod poolers;
 mod refusals;
 

@@ -38,6 +38,22 @@ async fn a_database_without_the_schema_contains_no_registry() {
 }
 
 #[tokio::test]
+async fn frames_are_compressed_by_lz4_where_the_server_has_it() {
+    let database = Database::shared().await;
+    let client = database.superuser().await;
+    let version = "SELECT current_setting('server_version_num')::int";
+    if client.query_one(version, &[]).await.unwrap().get::<_, i32>(0) < 140_000 {
+        return;
+    }
+    let has_lz4 = "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'";
+    let has_lz4 = client.query_one(has_lz4, &[]).await.unwrap().get::<_, bool>(0);
+    let method = "SELECT attcompression FROM pg_attribute \
+                  WHERE attrelid = 'cpss_registry.log'::regclass AND attname = 'frame'";
+    let method = client.query_one(method, &[]).await.unwrap().get::<_, i8>(0);
+    assert_eq!(method == b'l'.cast_signed(), has_lz4);
+}
+
+#[tokio::test]
 async fn of_two_installations_at_once_one_installs() {
     let server = Server::start();
     let (mut one, mut two) = (server.superuser().await, server.superuser().await);

@@ -32,6 +32,14 @@ const SET: &str = "\
     SET lock_timeout = '5s'; \
     SET statement_timeout = 0";
 
+/// How statements are planned: once in a session, by the indexes. Otherwise those that are prepared at a new log read
+/// all of it each time, until the server has statistics, and are then planned again for each lock of the head.
+const PLANS: &str = "\
+    SET plan_cache_mode = 'force_generic_plan'; \
+    SET enable_seqscan = off; \
+    SET enable_bitmapscan = off; \
+    SET jit = off";
+
 /// What [`SET`] sets in a session. A new one has nothing of it, unless a pooler lends one server to several sessions.
 const BEGUN: &str = "SELECT coalesce(current_setting('cpss_registry.session', true), '') <> ''";
 
@@ -123,7 +131,7 @@ impl Settings {
         if link.client.query_typed(BEGUN, &[]).await?.first().ok_or(Refusal::Pooled)?.try_get(0)? {
             return Err(Refusal::Pooled);
         }
-        link.client.batch_execute(SET).await?;
+        link.client.batch_execute(&[SET, PLANS].join("; ")).await?;
         self.inspect(&link.client, now).await?;
         Ok(link)
     }

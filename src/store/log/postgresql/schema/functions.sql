@@ -28,7 +28,7 @@ CREATE FUNCTION cpss_registry.incarnation() RETURNS bytea
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN sha256(
-        int8send((SELECT control.system_identifier FROM pg_control_system() AS control))
+        int8send((pg_control_system()).system_identifier)
         || timestamptz_send(pg_postmaster_start_time())
         || oidsend(pg_relation_filenode('cpss_registry.head'))
         -- The timeline. The control file shows a new one late.
@@ -47,25 +47,25 @@ DECLARE
     records CONSTANT bigint := append.revision - append.after_revision;
 BEGIN
     PERFORM cpss_registry.insist();
-    WITH won AS (
-        UPDATE cpss_registry.head
-        SET revision = append.revision, chain = append.chain, recorded_at = append.last_at
-        WHERE head.revision = append.after_revision
-            AND head.chain = append.after_chain
-            AND head.turn = append.turn
-            AND head.opened = present
-            AND head.answered_through < append.first_at
-            AND head.recorded_at < append.first_at
-            -- Not ahead of the clock, unless the head itself requires it: another server's clock may have been ahead.
-            AND append.last_at <= greatest(
-                clock_timestamp() + interval '1 second',
-                greatest(head.recorded_at, head.answered_through) + records * interval '1 microsecond')
-        RETURNING 1)
+    UPDATE cpss_registry.head
+    SET revision = append.revision, chain = append.chain, recorded_at = append.last_at
+    WHERE head.revision = append.after_revision
+        AND head.chain = append.after_chain
+        AND head.turn = append.turn
+        AND head.opened = present
+        AND head.answered_through < append.first_at
+        AND head.recorded_at < append.first_at
+        -- Not ahead of the clock, unless the head itself requires it: another server's clock may have been ahead.
+        AND append.last_at <= greatest(
+            clock_timestamp() + interval '1 second',
+            greatest(head.recorded_at, head.answered_through) + records * interval '1 microsecond');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
     INSERT INTO cpss_registry.log (first_revision, count, writer, first_at, last_at, chain, frame)
-        SELECT append.after_revision + 1, records, session_user, append.first_at, append.last_at, append.chain,
-            append.frame
-        FROM won;
-    RETURN FOUND;
+        VALUES (append.after_revision + 1, records, session_user, append.first_at, append.last_at, append.chain,
+            append.frame);
+    RETURN true;
 END
 $$;
 

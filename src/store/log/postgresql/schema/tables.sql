@@ -32,8 +32,16 @@ CREATE TABLE cpss_registry.log (
     appended_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Compressed, and out of the row if it is large.
+-- Compressed, and out of the row if it is large: by lz4, which takes a fifth of the server's time for the same size. A
+-- server before 14, or one that was built without it, compresses as it does by default.
 ALTER TABLE cpss_registry.log ALTER COLUMN frame SET STORAGE EXTENDED;
+DO $$
+BEGIN
+    EXECUTE 'ALTER TABLE cpss_registry.log ALTER COLUMN frame SET COMPRESSION lz4';
+EXCEPTION
+    WHEN feature_not_supported OR syntax_error THEN NULL;
+END
+$$;
 
 -- The head of the log. Who moves this row from one revision to the next has the right to append.
 CREATE TABLE cpss_registry.head (
