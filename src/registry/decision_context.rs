@@ -19,10 +19,7 @@ use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
 use crate::store::index::View as _;
-use crate::store::random::{mixed, random_numbers};
-
-/// How many random numbers a command draws together after the first.
-const DRAWN_TOGETHER: usize = 32;
+use crate::store::random::{mixed, random_number};
 
 /// The source of new ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +35,7 @@ impl Numbers {
     /// Returns the next number.
     pub fn draw(&mut self) -> u64 {
         match self {
-            Numbers::Random => Uuid::new_v4().as_u64_pair().1,
+            Numbers::Random => random_number().unwrap_or_else(|_| Uuid::new_v4().as_u64_pair().1),
             // splitmix64
             Numbers::From(state) => {
                 *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -59,8 +56,6 @@ pub(super) struct BatchContext<'a, 'b> {
 #[derive(Default)]
 pub(super) struct Mint {
     numbers: Numbers,
-    /// Random numbers that were drawn together and are not used yet.
-    drawn: Vec<u64>,
     /// The ids returned so far, in text form. None of them is assigned until the record is durable.
     given: HashSet<String, RandomState>,
     /// The first lookup that failed. What it was for must not be used.
@@ -79,7 +74,7 @@ impl Mint {
         is_on_record: impl Fn(&I) -> Result<bool, ReadError>,
     ) -> I {
         loop {
-            let id = from_number(self.draw());
+            let id = from_number(self.numbers.draw());
             let is_on_record = is_on_record(&id).unwrap_or_else(|error| {
                 self.failed.get_or_insert(error);
                 false
@@ -88,17 +83,6 @@ impl Mint {
                 return id;
             }
         }
-    }
-
-    /// Draws a number. Random ones are drawn several at once: a transfer needs one for each of its people.
-    fn draw(&mut self) -> u64 {
-        if self.numbers != Numbers::Random {
-            return self.numbers.draw();
-        }
-        if self.drawn.is_empty() {
-            self.drawn = random_numbers(if self.given.is_empty() { 1 } else { DRAWN_TOGETHER });
-        }
-        self.drawn.pop().unwrap_or_else(|| self.numbers.draw())
     }
 
     /// Takes the result of another lookup. After a failed one the command is not decided.
@@ -253,17 +237,6 @@ mod tests {
         let ids: HashSet<u64> = (0..6).map(|_| mint.id(|number| number % 8, |id| Ok(*id < 2))).collect();
         assert_eq!(ids, (2..8).collect());
         assert_eq!(mint.finish().unwrap().len(), 6);
-    }
-
-    #[test]
-    fn random_ids_differ_however_many_are_drawn_together() {
-        let draw = || {
-            let mut mint = Mint::new(Numbers::Random);
-            (0..3 * DRAWN_TOGETHER).map(|_| mint.id(|number| number, |_| Ok(false))).collect::<HashSet<_>>()
-        };
-        let (one, other) = (draw(), draw());
-        assert_eq!((one.len(), other.len()), (3 * DRAWN_TOGETHER, 3 * DRAWN_TOGETHER));
-        assert!(one.is_disjoint(&other));
     }
 
     #[test]

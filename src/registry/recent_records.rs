@@ -1,8 +1,7 @@
 //! What all feeds share: the newest records, and the turns for reading the log.
 
-use std::sync::Arc;
-
-use arc_swap::ArcSwap;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::turns::Turns;
 use crate::domain::id::Revision;
@@ -24,38 +23,52 @@ const READERS: usize = 4;
 /// The newest records, and the turns for reading the log.
 pub(super) struct RecentRecords {
     /// Consecutive records up to the head. Empty until something is recorded.
-    newest: ArcSwap<Vec<Arc<Record>>>,
+    newest: Mutex<Newest>,
     /// The turns of the feeds that read the log, or filter records with disk access.
     pub(super) readers: Turns,
 }
 
+/// Records in order, and the number of their changes.
+#[derive(Default)]
+struct Newest {
+    records: VecDeque<Arc<Record>>,
+    changes: usize,
+}
+
 impl Default for RecentRecords {
     fn default() -> RecentRecords {
-        RecentRecords { newest: ArcSwap::default(), readers: Turns::of(READERS) }
+        RecentRecords { newest: Mutex::default(), readers: Turns::of(READERS) }
     }
 }
 
 impl RecentRecords {
     /// Adds the records of a batch before its head is published. Only the writer may call this.
     pub(super) fn put(&self, batch: Vec<Record>) {
-        let mut records = Vec::clone(&self.newest.load());
-        records.extend(batch.into_iter().map(Arc::new));
-        let mut changes = 0;
-        let fits = |record: &&Arc<Record>| {
-            changes += record.changes.len();
-            changes <= KEPT_CHANGES
-        };
-        let kept = records.iter().rev().take(KEPT).take_while(fits).count().max(1);
-        records.drain(..records.len().saturating_sub(kept));
-        self.newest.store(Arc::new(records));
+        let mut dropped = Vec::new();
+        let mut newest = self.lock();
+        for record in batch {
+            newest.changes += record.changes.len();
+            newest.records.push_back(Arc::new(record));
+        }
+        while (newest.records.len() > KEPT || newest.changes > KEPT_CHANGES)
+            && newest.records.len() > 1
+            && let Some(oldest) = newest.records.pop_front()
+        {
+            newest.changes -= oldest.changes.len();
+            dropped.push(oldest);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Newest> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns some records from `from` up to `through`; `None` if the first of them is not here.
     pub(super) fn newest(&self, from: Revision, through: Revision) -> Option<Vec<Arc<Record>>> {
-        let newest = self.newest.load();
+        let newest = &self.lock().records;
         let at = newest.binary_search_by_key(&from, |record| record.revision).ok()?;
         let mut some = Chunk::default();
-        let up_to = newest[at..].iter().take_while(|record| record.revision <= through);
+        let up_to = newest.range(at..).take_while(|record| record.revision <= through);
         for record in up_to {
             if !some.push(record) {
                 break;

@@ -47,8 +47,14 @@ impl Draft {
 
     /// Returns the draft that a record was made from.
     fn of(record: &Record) -> Draft {
-        let Record { reporter, request, note, facts, .. } = record.clone();
-        Draft { reporter, request, note, facts, files: Vec::new() }
+        let Record { reporter, request, note, facts, .. } = record;
+        Draft {
+            reporter: reporter.clone(),
+            request: request.clone(),
+            note: note.clone(),
+            facts: facts.clone(),
+            files: Vec::new(),
+        }
     }
 
     /// Returns the record of a draft, without what it changes.

@@ -16,10 +16,10 @@ pub fn in_parts<I: Sync, T: Send, E: Send>(
     items: &[I],
     each: impl Fn(&[I]) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
-    let parts: Vec<&[I]> = items.chunks(AT_ONCE).collect();
-    if parts.len() <= 1 {
-        return parts.into_iter().map(each).collect();
+    if items.len() <= AT_ONCE {
+        return if items.is_empty() { Ok(Vec::new()) } else { Ok(vec![each(items)?]) };
     }
+    let parts: Vec<&[I]> = items.chunks(AT_ONCE).collect();
     let helpers = thread::available_parallelism().map_or(1, usize::from).min(parts.len()) - 1;
     let next = AtomicUsize::new(0);
     let work = || {

@@ -45,6 +45,9 @@ impl Moved {
     }
 }
 
+/// As many entries are added one by one. To sort and merge more of them is faster.
+const FEW: usize = 64;
+
 /// Entries by their kind, the first byte of the key. Those of one kind are mostly in order already.
 #[derive(Default)]
 struct Entries(Vec<(u8, Vec<(IVec, IVec)>)>);
@@ -68,12 +71,16 @@ impl Entries {
         &mut self.0[at].1
     }
 
-    fn into_writes(self) -> Writes {
+    /// Adds the entries to others. Of two with the same key the later one counts.
+    fn add_to(self, writes: &mut Writes) {
         let Entries(mut kinds) = self;
+        if kinds.iter().map(|(_, entries)| entries.len()).sum::<usize>() <= FEW {
+            return writes.extend(kinds.into_iter().flat_map(|(_, entries)| entries));
+        }
         kinds.sort_unstable_by_key(|(kind, _)| *kind);
-        // Of two entries with the same key the later one counts: the sort is stable.
+        // The sort is stable.
         kinds.iter_mut().for_each(|(_, entries)| entries.sort_by(|(one, _), (other, _)| one.cmp(other)));
-        kinds.into_iter().flat_map(|(_, entries)| entries).collect()
+        merge_into(writes, kinds.into_iter().flat_map(|(_, entries)| entries).collect());
     }
 }
 
@@ -121,7 +128,7 @@ impl<'a> Overlay<'a> {
     /// Adds the entries of a record.
     fn put_all(&mut self, record: &Record, entries: Entries) {
         self.applied = record.revision;
-        merge_into(&mut self.writes, entries.into_writes());
+        entries.add_to(&mut self.writes);
     }
 
     /// Adds the next record and the changes of due dates that follow from it. On an error nothing is added.

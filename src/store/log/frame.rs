@@ -22,27 +22,32 @@ const HASH_BYTES: usize = size_of::<Hash>();
 
 /// Encodes a batch that follows a tip. Returns the frame and the tip of each record.
 pub(in crate::store) fn encode(after: &Tip, batch: &[Vec<u8>]) -> Result<(Vec<u8>, Vec<Tip>), AppendError> {
-    let (mut tip, mut tips) = (*after, Vec::with_capacity(batch.len()));
-    let mut records = Vec::with_capacity(batch.iter().map(|record| 4 + HASH_BYTES + record.len()).sum());
-    for record in batch {
-        let digest = record::digest(record).map_err(AppendError::NotARecord)?;
-        records.extend(u32::try_from(record.len()).map_err(|_| AppendError::TooLarge)?.to_le_bytes());
-        records.extend(digest);
-        records.extend_from_slice(record);
-        tip = tip.follow(&digest);
-        tips.push(tip);
+    let digests = batch.iter().map(|record| record::digest(record)).collect::<Result<Vec<_>, _>>();
+    let digests = digests.map_err(AppendError::NotARecord)?;
+    let mut tip = *after;
+    let tips = digests.iter().map(|digest| {
+        tip = tip.follow(digest);
+        tip
+    });
+    let tips: Vec<Tip> = tips.collect();
+    let records: usize = batch.iter().map(|record| 4 + HASH_BYTES + record.len()).sum();
+    let size = HEADER_BYTES + 2 * HASH_BYTES + records;
+    let len = u32::try_from(size - UNCOUNTED_BYTES).map_err(|_| AppendError::TooLarge)?.to_le_bytes();
+    let mut frame = Vec::with_capacity(size);
+    // The checksum is not known yet.
+    frame.extend_from_slice(&[0; UNCOUNTED_BYTES]);
+    frame.extend_from_slice(&after.revision.next().0.to_le_bytes());
+    frame.extend_from_slice(&u32::try_from(batch.len()).map_err(|_| AppendError::TooLarge)?.to_le_bytes());
+    frame.extend_from_slice(&after.chain);
+    frame.extend_from_slice(&tip.chain);
+    for (record, digest) in batch.iter().zip(&digests) {
+        frame.extend_from_slice(&u32::try_from(record.len()).map_err(|_| AppendError::TooLarge)?.to_le_bytes());
+        frame.extend_from_slice(digest);
+        frame.extend_from_slice(record);
     }
-    let size = HEADER_BYTES + 2 * HASH_BYTES + records.len();
-    let len = u32::try_from(size - UNCOUNTED_BYTES).map_err(|_| AppendError::TooLarge)?;
-    let count = u32::try_from(batch.len()).map_err(|_| AppendError::TooLarge)?;
-    let mut rest = Vec::with_capacity(size - UNCOUNTED_BYTES);
-    rest.extend(after.revision.next().0.to_le_bytes());
-    rest.extend(count.to_le_bytes());
-    rest.extend(after.chain);
-    rest.extend(tip.chain);
-    rest.extend(records);
-    let crc = checksum(&len.to_le_bytes(), &rest);
-    Ok(([&len.to_le_bytes()[..], &crc.to_le_bytes(), &rest].concat(), tips))
+    let (uncounted, rest) = frame.split_at_mut(UNCOUNTED_BYTES);
+    uncounted.copy_from_slice(&[len, checksum(&len, rest).to_le_bytes()].concat());
+    Ok((frame, tips))
 }
 
 /// A frame's header, not yet verified.

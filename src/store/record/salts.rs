@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Salt;
 use crate::domain::id::Revision;
+use crate::store::random::random_number;
 
 /// Generates the salt of each record.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,11 @@ impl Salts {
     pub fn salt(&self, revision: Revision) -> io::Result<Salt> {
         let mut salt = Salt::default();
         match self {
-            Salts::Random => getrandom::fill(&mut salt).map_err(io::Error::other)?,
+            Salts::Random => {
+                for bytes in salt.as_chunks_mut().0 {
+                    *bytes = random_number().map_err(io::Error::other)?.to_ne_bytes();
+                }
+            }
             Salts::Seeded(seed) => {
                 let hash =
                     Sha256::new().chain_update(b"salt").chain_update(seed).chain_update(revision.0.to_be_bytes());
