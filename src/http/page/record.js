@@ -1,7 +1,7 @@
 // A command of the registry: what it would change, the record of it, its receipt, and the way to take it back.
 
 import { toInput } from "./dates.js";
-import { button, download, element, fill, say, terms } from "./dom.js";
+import { button, byId, download, element, fill, say, terms } from "./dom.js";
 import { effects, fullName, isUnnamed, run } from "./effects.js";
 import { form } from "./form.js";
 import * as latest from "./latest.js";
@@ -10,6 +10,9 @@ import * as trouble from "./trouble.js";
 
 // The id of each request whose outcome is not known, by its content: the same request again is recorded once.
 const ids = new Map();
+
+// What is shown of each command that was sent and is not answered yet, by its place.
+const sending = new Map();
 
 // What is shown of what each fact changes that was recorded here, by its id: the `place` of it, the `effects`, and the fact
 // that it `amends`, of which the `note` says so.
@@ -25,11 +28,15 @@ const BOTH =
 // What is said if a command would not change what was shown any more.
 const NEWS = "Since you saw what this changes, something else was recorded. This is what it would change now. Nothing is recorded yet.";
 
+// What is said while the registry records.
+const RECORDING = "Recording…";
+
 // How many people are named.
 const MOST_PEOPLE = 100;
 
 export function forget() {
   ids.clear();
+  sending.clear();
   receipts.clear();
 }
 
@@ -37,6 +44,7 @@ export function forget() {
 // `message`, and a `title`; `said` has what was typed, as pairs of label and text; `refused` shows faults of the form's
 // fields; `beside` adds to what the dry run says.
 export async function propose(place, command) {
+  if (sending.has(place)) return showSending(place);
   const isLatest = latest.begin(place);
   delete place.dataset.sent;
   place.dataset.proposed = "";
@@ -61,7 +69,9 @@ async function show(place, command, response, isLatest, news) {
   const more = [(await command.beside?.(command, response)) ?? "", await affected(command, response)];
   if (!isLatest()) return;
   const failed = element("div", { class: "trouble", role: "alert", tabindex: -1, hidden: true });
-  const send = button("Record this", { class: "primary" }, () => record(place, command, response, { send, failed }));
+  const waiting = element("p", { tabindex: -1, hidden: true }, RECORDING);
+  const send = button("Record this", { class: "primary" }, () => record(place, command, response, { send, cancel, waiting, failed }));
+  const cancel = button("Do not record it", { class: "quiet" }, () => giveUp(place));
   const heading = element("h2", { tabindex: -1 }, `${command.title}: nothing is recorded yet`);
   fill(
     place,
@@ -73,7 +83,8 @@ async function show(place, command, response, isLatest, news) {
     element("h3", {}, "What would be recorded"),
     about(response, command.said),
     failed,
-    element("div", { class: "send" }, send, button("Do not record it", { class: "quiet" }, () => giveUp(place))),
+    waiting,
+    element("div", { class: "send" }, send, cancel),
   );
   heading.focus();
   bringIntoView(place);
@@ -112,14 +123,25 @@ function isSame(one, other) {
   return said(one) === said(other);
 }
 
+// Shows a command again that was sent and is not answered yet: until then nothing else is proposed in its place.
+function showSending(place) {
+  fill(place, sending.get(place));
+  place.dataset.proposed = "";
+  place.hidden = false;
+  say(RECORDING);
+}
+
 // Records a command that was proposed, if it still changes what was `shown`. Otherwise it is proposed again. What was sent
 // already, with an outcome that is not known, is not compared: it may be recorded. The record is signed, unless the
-// registry has no keys.
-async function record(place, command, shown, { send, failed }) {
+// registry has no keys. Once it is sent, its outcome is shown, whatever was chosen since.
+async function record(place, command, shown, { send, cancel, waiting, failed }) {
   const content = JSON.stringify([command.method, command.message]);
   const isLatest = latest.begin(place);
   send.disabled = true;
   failed.hidden = true;
+  waiting.hidden = false;
+  waiting.focus();
+  say(RECORDING);
   try {
     if (!ids.has(content)) {
       const now = await dryRun(command);
@@ -129,23 +151,37 @@ async function record(place, command, shown, { send, failed }) {
     }
     const requestId = ids.get(content);
     place.dataset.sent = "";
+    cancel.disabled = true;
+    sending.set(place, [...place.childNodes]);
     const response = await callSigned("receipt", command.method, { ...command.message, requestId });
     ids.delete(content);
+    sending.delete(place);
     recorded(place, command, response, requestId);
   } catch (error) {
     const isRefused = !ids.has(content) || REFUSALS.includes(error.code);
     if (isRefused) ids.delete(content);
-    if (!isLatest()) return;
-    send.disabled = false;
+    if (trouble.isSilent(error)) return void sending.delete(place);
+    if (sending.has(place)) showSending(place);
+    else if (!isLatest()) return;
+    sending.delete(place);
+    send.disabled = cancel.disabled = false;
+    waiting.hidden = true;
     if (isRefused) delete place.dataset.sent;
     trouble.show(failed, error);
-    failed.append(element("p", {}, isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once."));
+    const outcome = isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once.";
+    failed.append(element("p", {}, outcome));
+    sayElsewhere(place, `${command.title}: ${outcome}`);
   }
+}
+
+// Says an outcome above the sections, if something else was opened where it would be seen.
+function sayElsewhere(place, text) {
+  if (!place.checkVisibility()) trouble.say(byId("left"), text);
 }
 
 // Shows that a command was recorded. What was shown before about the person hears of it by an event, which
 // has the response.
-function recorded(place, { said, method, message }, response, requestId) {
+function recorded(place, { title, said, method, message }, response, requestId) {
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
   const next = element("div", { class: "next" });
@@ -178,7 +214,8 @@ function recorded(place, { said, method, message }, response, requestId) {
   );
   heading.focus();
   say(`Recorded as revision ${revision}.`);
-  place.dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
+  sayElsewhere(place, `${title}: recorded as revision ${revision}.`);
+  (place.isConnected ? place : document).dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
 }
 
 // Shows why a fact does not count any more, or, without a `note`, that it counts again. A fact that it amends itself then

@@ -4,12 +4,16 @@ import { element, fill } from "./dom.js";
 import { explained } from "./explain.js";
 import { Refusal, isIdentified } from "./registry.js";
 
-// Shows why a call has no answer. A call that was given up has no reason, and a token that was refused is asked for
+// Whether nothing is said of an error: a call that was given up has no reason, and a token that was refused is asked for
 // again.
+export function isSilent(error) {
+  return error.name === "AbortError" || (error.code === "unauthenticated" && !isIdentified);
+}
+
+// Shows why a call has no answer, if there is something to say.
 export function show(place, error) {
-  if (error.name === "AbortError") return;
+  if (isSilent(error)) return;
   if (!(error instanceof Refusal)) throw error;
-  if (error.code === "unauthenticated" && !isIdentified) return;
   say(place, explained(error), error.requestId && `To ask the operator about it, quote ${error.requestId}.`);
   place.focus();
 }

@@ -27,6 +27,23 @@ async function holdFirst(tab, method) {
   return { held, release };
 }
 
+// Holds back the answer to a record, and lets dry runs pass. `held` is done when it has come; `release` gives it to the page.
+async function holdRecord(tab, method) {
+  const session = await tab.createCDPSession();
+  await session.send("Fetch.enable", { patterns: [{ urlPattern: `*${method}`, requestStage: "Response" }] });
+  const held = new Promise((resolve) =>
+    session.on("Fetch.requestPaused", ({ requestId, request }) => {
+      const isDry = request.postData.includes('"validateOnly":true');
+      isDry ? session.send("Fetch.continueRequest", { requestId }) : resolve(requestId);
+    }),
+  );
+  const release = async () => {
+    await session.send("Fetch.continueRequest", { requestId: await held });
+    await session.detach();
+  };
+  return { held, release };
+}
+
 export async function showTheLastAnswerAtTheDesk(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar);
   let late = await holdFirst(tab, "FindSpecialists");
@@ -144,19 +161,11 @@ export async function showTheReceiptThatComesLate({ browser, url, tokens }) {
   await fill(tab, "report-form", { person: HELD, lastDay: typed(-3), reason: "EMPLOYMENT_END_REASON_RESIGNED" });
   await tab.click("#report-form .primary");
   await says(tab, "#report-outcome h2", /nothing is recorded yet$/);
-  const session = await tab.createCDPSession();
-  await session.send("Fetch.enable", { patterns: [{ urlPattern: "*ReportEmploymentEnd", requestStage: "Response" }] });
-  const held = new Promise((resolve) =>
-    session.on("Fetch.requestPaused", ({ requestId, request }) => {
-      const isDry = request.postData.includes('"validateOnly":true');
-      isDry ? session.send("Fetch.continueRequest", { requestId }) : resolve(requestId);
-    }),
-  );
+  const record = await holdRecord(tab, "ReportEmploymentEnd");
   await press(tab, "#report-outcome", "Record this");
-  const requestId = await held;
+  await record.held;
   await tab.click("input[value=started]");
-  await session.send("Fetch.continueRequest", { requestId });
-  await session.detach();
+  await record.release();
   await says(tab, "#report-outcome h2", /^Recorded as revision/);
   await shown(tab, "#report-outcome");
   await press(tab, "#report-outcome", "Take this back");
@@ -164,6 +173,40 @@ export async function showTheReceiptThatComesLate({ browser, url, tokens }) {
   await tab.keyboard.press("Enter");
   await press(tab, "#report-outcome .next", "Record this");
   await says(tab, "#report-outcome .next h2", /^Recorded as revision/);
+  await sound();
+  await tab.close();
+}
+
+// What was sent cannot be given up any more: until its outcome is there the page says that it is recorded.
+export async function showTheOutcomeOfWhatIsUnderWay(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER", firstDay: typed(-9), lastDay: typed(-8) });
+  let record = await holdRecord(tab, "SuspendCredential");
+  await press(tab, "#found", "Record this");
+  await record.held;
+  await says(tab, "#found .next .next", /What would be recorded[\s\S]*Recording…/);
+  check((await text(tab, "#said")) === "Recording…", "it is announced");
+  const offered = () => tab.$$eval("#found .next .next button", (all) => all.filter((it) => !it.disabled).map((it) => it.textContent).join());
+  check((await offered()) === "", `offered: ${await offered()}`);
+  // Neither another dry run nor another form takes its place.
+  await press(tab, "#found", "See what this changes");
+  await says(tab, "#found .next .next", /Recording…/);
+  await tab.type("#found form [id$=note]", "later");
+  await says(tab, "#found .next .next", /Recording…/);
+  await record.release();
+  await says(tab, "#found .next h2", /^Recorded as revision \d+$/);
+  await press(tab, "#found", "Take this back");
+  await tab.type("#found .next .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#found .next .next .next .next h2", /nothing is recorded yet$/);
+  record = await holdRecord(tab, "RetractFact");
+  await press(tab, "#found", "Record this");
+  await record.held;
+  // Where its place is gone, the outcome is said above the sections.
+  await press(tab, "#found", "History");
+  await record.release();
+  await says(tab, "#left", /^Take it back: recorded as revision \d+\.$/);
   await sound();
   await tab.close();
 }
