@@ -93,7 +93,7 @@ async function evaluate(place, asked, said, made) {
   const isLatest = latest.begin(place);
   place.hidden = true;
   try {
-    const [judged, facts] = await Promise.all([call("CredentialService/EvaluateApplication", asked), may("RecordService/ListFacts") ? load(asked.specialistId) : []]);
+    const [judged, facts] = await Promise.all([call("CredentialService/EvaluateApplication", asked), may("RecordService/ListFacts") ? load({ specialistId: asked.specialistId }) : []]);
     if (!isLatest()) return;
     place.hidden = false;
     showEvaluation(place, judged, { asked, said, applicant: identity(facts) });

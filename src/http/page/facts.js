@@ -1,7 +1,7 @@
 // What is on record about a person, as the periods of a timeline.
 
 import { dayNumber } from "./dates.js";
-import { call } from "./registry.js";
+import { callForEach } from "./registry.js";
 
 const PERIODS = {
   FACT_KIND_SUSPENDED: ["Suspended", "held"],
@@ -19,17 +19,10 @@ const ACTS = {
 
 const NAMES = ["FACT_KIND_SPECIALIST_REGISTERED", "FACT_KIND_NAME_CHANGED"];
 
-const PAGE = 1000;
-
-// The facts of a person that the caller may see, in the order in which they were recorded.
-export async function load(specialistId, knownAt, signal) {
+// The facts of a subject, such as `{ specialistId }`, that the caller may see, in the order in which they were recorded.
+export async function load(subject, knownAt, signal) {
   const facts = [];
-  let pageToken = "";
-  do {
-    const page = await call("RecordService/ListFacts", { specialistId, knownAt, pageSize: PAGE, pageToken }, signal);
-    facts.push(...(page.facts ?? []));
-    pageToken = page.nextPageToken ?? "";
-  } while (pageToken);
+  await callForEach("RecordService/ListFacts", "facts", { ...subject, knownAt }, (fact) => facts.push(fact), signal);
   return facts;
 }
 

@@ -1,4 +1,4 @@
-// What is on record about a person, as a table, with the way to take each fact back.
+// What is on record about a person or a provider, as a table, with the way to take each fact back.
 
 import { BASES } from "./acts.js";
 import { dayInWords, momentInWords } from "./dates.js";
@@ -6,6 +6,7 @@ import { button, capital, element, fill } from "./dom.js";
 import { fullName, inWords, run } from "./effects.js";
 import { load } from "./facts.js";
 import * as latest from "./latest.js";
+import { identifiers } from "./providers.js";
 import { correct, endPeriod, takeBack } from "./record.js";
 import { within } from "./trouble.js";
 import { unfolding } from "./unfold.js";
@@ -15,10 +16,11 @@ import words from "./words.js";
 const OWN = /EPOCH_BEGAN|DAY_OPENED|ADOPTED|RECORDS_BEGIN|LOG_MOVED|REDACTED/;
 
 // Facts that open a period.
-const PERIOD = /_(SUSPENDED|LIMITED|INACTIVE_GRANTED|DESIGNATION_GRANTED)$/;
+const PERIOD = /_(SUSPENDED|LIMITED|INACTIVE_GRANTED|DESIGNATION_GRANTED|QUALIFIED|CERTIFIED)$/;
 
 // The bases and reasons of a fact, with the prefix of each.
 const CODES = {
+  qualificationBasis: "QUALIFICATION_BASIS_",
   suspensionBasis: "SUSPENSION_BASIS_",
   revocationBasis: "REVOCATION_BASIS_",
   issuanceBasis: "ISSUANCE_BASIS_",
@@ -53,10 +55,15 @@ function said(fact) {
     fullName(fact.name),
     day("born ", fact.birthDate),
     day("died ", fact.deathDate),
-    fact.providerId && `with ${fact.providerId}`,
+    fact.employmentId && fact.providerId && `with ${fact.providerId}`,
+    fact.legalName,
+    words.facilities[fact.facilityType],
+    fact.county && `in ${fact.county}`,
+    identifiers(fact.identifiers),
     fact.position,
     ...Object.entries(CODES).map(([name, prefix]) => fact[name] && worded(fact[name], prefix)),
     (fact.firstDay || fact.lastDay) && run(fact.firstDay, fact.lastDay),
+    day("certificate to ", fact.validThrough),
     day("from ", fact.effectiveFrom),
     day("term to ", fact.termLastDay),
     ...(fact.designations ?? []).map(designation),
@@ -79,8 +86,10 @@ function job(facts, start) {
   return { employmentId: start.employmentId, firstDay: (corrected ?? start).firstDay, lastDay: of.at(-1)?.lastDay };
 }
 
-// A fact with the last day that counts now, if it opens a period whose end was recorded later.
-function current(facts, fact) {
+// A fact with the last day that counts now, if it opens a period whose end was recorded later, or is among the `periods`.
+function current(facts, periods, fact) {
+  const period = periods.find(({ factId }) => factId === fact.factId);
+  if (period) return { ...fact, lastDay: period.lastDay };
   const ended = facts.findLast((it) => it.kind === "FACT_KIND_PERIOD_ENDED" && it.targetFactId === fact.factId && !it.retracted);
   return ended ? { ...fact, lastDay: ended.lastDay } : fact;
 }
@@ -111,15 +120,16 @@ function cells(fact, acts) {
   ];
 }
 
-// Shows the facts about a person, the latest first, and again after something was recorded here. `isShown` chooses among
-// them, and `mayAct` says whether the caller may take them back.
-export async function show(place, specialistId, { isShown = () => true, mayAct = true }) {
+// Shows the facts about a subject, the latest first, and again after something was recorded here. `isShown` chooses among
+// them, `mayAct` says whether the caller may take them back, and `loadPeriods` loads the periods that the registry knows,
+// each with its fact.
+export async function show(place, subject, { isShown = () => true, mayAct = true, loadPeriods = () => [] }) {
   const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "What to do"]);
   const refresh = async () => {
     const isLatest = latest.begin(made);
-    const facts = await load(specialistId);
+    const [facts, periods] = await Promise.all([load(subject), loadPeriods()]);
     if (!isLatest()) return undefined;
-    const shown = facts.filter(isShown).map((fact) => current(facts, fact)).toReversed();
+    const shown = facts.filter(isShown).map((fact) => current(facts, periods, fact)).toReversed();
     draw(shown.map((fact) => ({ key: fact.factId, cells: cells(fact, mayAct ? actions(facts, fact, under) : "") })));
     return shown.length;
   };

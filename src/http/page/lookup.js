@@ -146,7 +146,7 @@ async function showPast(next, signal) {
     const knownAt = { epoch: state.epoch, revision: String(state.knownAtRevision ?? 0) };
     const [standings, found] = await Promise.all([
       call("VerificationService/ListStandingPeriods", { credentialNumber: next.number, knownAt }, signal),
-      credential.specialistId ? facts.load(credential.specialistId, knownAt, signal) : [],
+      credential.specialistId ? facts.load({ specialistId: credential.specialistId }, knownAt, signal) : [],
     ]);
     next.known = { standings, found };
     next.today ??= standings.answer.asOf;

@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 35] = [
+pub(super) static PARTS: [Part; 36] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acts.js", media: SCRIPT, text: include_str!("acts.js") },
@@ -45,6 +45,7 @@ pub(super) static PARTS: [Part; 35] = [
     Part { path: "/page/page.js", media: SCRIPT, text: include_str!("page.js") },
     Part { path: "/page/people.js", media: SCRIPT, text: include_str!("people.js") },
     Part { path: "/page/providers.js", media: SCRIPT, text: include_str!("providers.js") },
+    Part { path: "/page/providers_desk.js", media: SCRIPT, text: include_str!("providers_desk.js") },
     Part { path: "/page/qr.js", media: SCRIPT, text: include_str!("qr.js") },
     Part { path: "/page/question.js", media: SCRIPT, text: include_str!("question.js") },
     Part { path: "/page/record.js", media: SCRIPT, text: include_str!("record.js") },

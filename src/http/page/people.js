@@ -67,7 +67,7 @@ function listed(specialists, evaluate, more) {
 }
 
 // Shows in a place what `make` makes, or why it cannot.
-async function refreshed(place, make) {
+export async function refreshed(place, make) {
   const isLatest = latest.begin(place);
   try {
     const made = await make();
@@ -85,7 +85,7 @@ async function holder({ credentialNumber }) {
 
 // What is known now about somebody.
 async function known(specialistId) {
-  const [facts, { credentials }] = await Promise.all([load(specialistId), call("CredentialService/ListCredentials", { specialistId })]);
+  const [facts, { credentials }] = await Promise.all([load({ specialistId }), call("CredentialService/ListCredentials", { specialistId })]);
   return { specialistId, ...identity(facts), credentials };
 }
 
@@ -129,7 +129,7 @@ export async function openHistory(place, specialistId) {
   const heading = element("h3", { tabindex: -1 }, "History");
   fill(place, heading, table);
   try {
-    await history.show(table, specialistId, { mayAct: may("RecordService/RetractFact") });
+    await history.show(table, { specialistId }, { mayAct: may("RecordService/RetractFact") });
     heading.focus();
   } catch (error) {
     // Something else may be in the place by now.

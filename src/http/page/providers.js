@@ -1,4 +1,4 @@
-// The ids of the providers that a caller may name, to choose from.
+// The ids of the providers that a caller may name, to choose from, and their numbers.
 
 import { byId, element, fill } from "./dom.js";
 import { Refusal, call, may } from "./registry.js";
@@ -25,7 +25,7 @@ export async function offer({ providerId } = {}) {
   if (!may(LIST)) return;
   try {
     const { providers = [] } = await call(LIST, { pageSize: PAGE });
-    fill(list, providers.map((it) => element("option", { value: it.providerId }, it.name)));
+    fill(list, providers.map((it) => element("option", { value: it.providerId }, it.legalName)));
   } catch (error) {
     // An id can be typed as well.
     if (!(error instanceof Refusal) && error.name !== "AbortError") throw error;
@@ -38,6 +38,11 @@ export function noteAsked(providerId, { credential, reasons = [] }) {
   if (!providerId || !credential || may(LIST) || reasons.includes("REASON_PROVIDER_NOT_ON_FILE")) return;
   const list = byId("providers");
   if (![...list.options].some(({ value }) => value === providerId)) list.append(element("option", { value: providerId }));
+}
+
+// The numbers of a provider, each with its kind. Empty if it has none.
+export function identifiers(list = []) {
+  return list.map(({ kind, value }) => `${kind === "IDENTIFIER_KIND_NPI" ? "NPI" : "Medicaid id"} ${value}`).join(", ");
 }
 
 // Why the caller may not ask about a provider. Empty if it may.

@@ -267,6 +267,7 @@ async function affected({ method, message }, { specialistCount = 0 }) {
     people.set(person, (people.get(person) ?? 0) + 1);
   }
   const rows = [...people].slice(0, MOST_PEOPLE).map(([person, count]) => element("li", {}, `${person}: ${count} ${count === 1 ? "change" : "changes"}`));
+  if (rows.length === 0) return "";
   const left = people.size - rows.length;
   return [element("h3", {}, "Who is affected"), element("ul", { class: "effects affected" }, rows, left > 0 ? element("li", {}, `And ${left} more.`) : "")];
 }

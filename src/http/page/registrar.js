@@ -1,8 +1,9 @@
-// Registrar's desk: people, facts to review, applications, terms that end, and statistics.
+// Registrar's desk: people, facts to review, applications, terms that end, providers, and statistics.
 
 import * as application from "./application.js";
 import { byId, element, fill } from "./dom.js";
 import * as people from "./people.js";
+import * as providers from "./providers_desk.js";
 import * as record from "./record.js";
 import * as statistics from "./statistics.js";
 import * as watch from "./watch.js";
@@ -12,11 +13,12 @@ const PARTS = {
   review: watch.showReview,
   application: application.show,
   terms: watch.showTerms,
+  providers: providers.show,
   statistics: statistics.show,
 };
 
 // The parts in which something is typed, which are kept while another one is shown.
-const KEPT = ["people", "application"];
+const KEPT = ["people", "application", "providers"];
 const kept = new Map();
 
 // The parts that are kept, whether they are shown or not.

@@ -10,6 +10,9 @@ const ONE = { "content-type": "application/json", "connect-protocol-version": "1
 // The methods whose answers are about the registry's today, unless the question names a day or a state of knowledge.
 const OF_TODAY = new Set(["CredentialService/FindSpecialists", "CredentialService/ListCredentials", "EmploymentService/ListEmployments", "ProviderService/GetProgramStatistics", "RecordService/ListFacts", "RecordService/ListReviewItems"]);
 
+// How many entries of a list an answer has at most.
+const PAGE = 1000;
+
 // After this time without use the token is forgotten.
 const IDLE_MS = 15 * 60 * 1000;
 
@@ -82,6 +85,17 @@ export async function call(method, message, signal = session.signal) {
 
 function cutOff() {
   return new Refusal({ code: "unknown", message: "it was cut off" });
+}
+
+// Calls a method that answers in pages. Gives every entry of the list that the answer has as `name` to `take`, with the
+// answer of its page.
+export async function callForEach(method, name, message, take, signal) {
+  let pageToken = "";
+  do {
+    const page = await call(method, { ...message, pageSize: PAGE, pageToken }, signal);
+    for (const entry of page[name] ?? []) take(entry, page.answer);
+    pageToken = page.nextPageToken ?? "";
+  } while (pageToken);
 }
 
 // Calls a method with a flag that asks for a signature, or without it if the registry has no keys.

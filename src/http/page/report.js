@@ -133,7 +133,7 @@ async function showReports(place, person, made) {
   try {
     const specialistId = /^SP-/i.test(person) ? person : await holder(person);
     if (!specialistId) throw Object.assign(new Error(), { code: "invalid_argument", fields: [{ field: "person", description: "none of your staff has this number" }] });
-    await history.show(reports, specialistId, { isShown: (fact) => fact.employmentId });
+    await history.show(reports, { specialistId }, { isShown: (fact) => fact.employmentId });
     heading.focus();
   } catch (error) {
     if (!isLatest()) return;

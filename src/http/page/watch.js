@@ -7,12 +7,11 @@ import { form } from "./form.js";
 import * as latest from "./latest.js";
 import { openHistory } from "./people.js";
 import { takeBack } from "./record.js";
-import { call, may } from "./registry.js";
+import { callForEach, may } from "./registry.js";
 import { within } from "./trouble.js";
 import { unfolding } from "./unfold.js";
 import words from "./words.js";
 
-const PAGE = 1000;
 const SOON = [["30", "30 days"], ["60", "60 days"], ["90", "90 days"], ["180", "180 days"], ["365", "a year"]];
 
 // The facts that were looked at. The registry has no place for it.
@@ -22,16 +21,6 @@ const ASIDE = "A tick helps you through the list. It stays in this window until 
 
 export function forget() {
   lookedAt.clear();
-}
-
-// Gives every entry of a list to `take`, with the answer of its page.
-async function all(method, name, asked, take) {
-  let pageToken = "";
-  do {
-    const page = await call(method, { ...asked, pageSize: PAGE, pageToken });
-    (page[name] ?? []).forEach((entry) => take(entry, page.answer));
-    pageToken = page.nextPageToken ?? "";
-  } while (pageToken);
 }
 
 // Shows the facts that should be reviewed, the latest first, and again after something was recorded here.
@@ -68,7 +57,7 @@ export async function showReview(place) {
 // The facts to review, the latest first: those that are not taken back, and those that were `listed` before.
 async function toReview(listed) {
   const items = [];
-  await all("RecordService/ListReviewItems", "reviewItems", {}, (item) => (!item.retracted || listed.has(item.factId)) && items.unshift(item));
+  await callForEach("RecordService/ListReviewItems", "reviewItems", {}, (item) => (!item.retracted || listed.has(item.factId)) && items.unshift(item));
   for (const { factId } of items) listed.add(factId);
   return items;
 }
@@ -109,7 +98,7 @@ async function terms(place, days) {
     const ending = [];
     const held = Object.entries(words.standings).filter(([, { kind }]) => ["current", "limited", "held"].includes(kind));
     for (const [standing] of held) {
-      await all("CredentialService/ListCredentials", "credentials", { standing }, (it, answer) => {
+      await callForEach("CredentialService/ListCredentials", "credentials", { standing }, (it, answer) => {
         const left = it.termLastDay && dayNumber(it.termLastDay) - dayNumber(answer.asOf);
         if (left <= days) ending.push({ ...it, left });
       });

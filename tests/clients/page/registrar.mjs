@@ -228,7 +228,11 @@ export async function showWhatTheRoleMayDo(place) {
       await shown(tab, "#found .history");
       check(!/Act|Take back|Register a person/.test(await text(tab, "#registrar-part")), "an auditor records nothing");
     }
-    if (role === "certifier") await shown(tab, "#registrar-part svg");
+    if (role === "certifier") {
+      await shown(tab, "#find-provider");
+      await tab.click("input[value=statistics]");
+      await shown(tab, "#registrar-part svg");
+    }
     check(refusals.length === 0, `${role}: ${refusals}`);
     await sound();
     await tab.close();

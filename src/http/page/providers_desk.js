@@ -1,0 +1,84 @@
+// Providers of the desk: find one, see what is in effect for it, and its history, in which a period can be ended.
+
+import { dayInWords, dayNumber, today } from "./dates.js";
+import { button, capital, element, fill, terms } from "./dom.js";
+import { inWords, run } from "./effects.js";
+import { form } from "./form.js";
+import * as history from "./history.js";
+import * as latest from "./latest.js";
+import { refreshed } from "./people.js";
+import { identifiers } from "./providers.js";
+import { call, callForEach, may } from "./registry.js";
+import * as trouble from "./trouble.js";
+import words from "./words.js";
+
+const FIELDS = [{ name: "text", label: "Provider", hint: "its name, county, id, or a number of it; empty: all", wide: true, list: "providers" }];
+const QUALIFICATION = "PROVIDER_PERIOD_KIND_QUALIFICATION";
+
+export function show(place) {
+  const found = element("div", { id: "found-providers" });
+  const made = form("find-provider", FIELDS, "Find", (asked) => find(found, asked));
+  fill(place, element("div", { class: "card" }, made.element), found);
+}
+
+async function find(place, { text = "" }) {
+  const isLatest = latest.begin(place);
+  place.replaceChildren();
+  try {
+    const all = [];
+    await callForEach("ProviderService/ListProviders", "providers", {}, (it) => all.push(it));
+    if (!isLatest()) return;
+    const found = matching(all, text.toLowerCase());
+    if (found.length === 1) return open(place, found[0]);
+    const heading = element("h2", { tabindex: -1 }, found.length === 0 ? "No provider on file matches." : `${found.length} providers on file`);
+    const chosen = element("div");
+    const names = found.map((it) => element("li", {}, button(it.legalName, { class: "link" }, () => open(chosen, it)), element("span", { class: "citation" }, [it.county, it.providerId].filter(Boolean).join(", "))));
+    fill(place, element("div", { class: "card" }, heading, names.length > 0 ? element("ul", { class: "effects" }, names) : ""), chosen);
+    heading.focus();
+  } catch (error) {
+    if (isLatest()) trouble.within(place, error);
+  }
+}
+
+// The providers that a text may mean: the one whose id it is, or all that have it.
+function matching(all, text) {
+  const exact = all.filter((it) => it.providerId.toLowerCase() === text);
+  const has = ({ providerId, legalName, county = "", identifiers: numbers = [] }) =>
+    [providerId, legalName, county, ...numbers.map(({ value }) => value)].some((it) => it.toLowerCase().includes(text));
+  return exact.length > 0 ? exact : all.filter(has);
+}
+
+// Shows a provider, with its history. After something was recorded it is shown as known then.
+function open(place, provider) {
+  const { providerId } = provider;
+  const state = element("div");
+  const facts = element("div");
+  const heading = element("h2", { tabindex: -1 }, provider.legalName);
+  const made = element("article", { class: "card" }, heading, state, element("h3", {}, "History"), facts);
+  const known = async () => (await call("ProviderService/GetProvider", { providerId })).provider;
+  made.addEventListener("recorded", () => refreshed(state, async () => about(await known())));
+  fill(state, about(provider));
+  fill(place, made);
+  heading.focus();
+  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).periods ?? [] }).catch((error) => trouble.within(facts, error));
+}
+
+// Who a provider is, and what is in effect for it today or later.
+function about({ providerId, legalName, facilityType, county, identifiers: numbers, periods = [] }) {
+  const now = dayNumber(today());
+  const lasting = periods.filter(({ lastDay }) => !lastDay || dayNumber(lastDay) >= now);
+  const qualifies = lasting.some(({ kind, firstDay }) => kind === QUALIFICATION && (!firstDay || dayNumber(firstDay) <= now));
+  return terms({ class: "about" }, [
+    ["Name", legalName],
+    ["Id", providerId],
+    ["Type", words.facilities[facilityType]],
+    ["County", county],
+    ["Numbers", identifiers(numbers)],
+    ["Qualification", qualifies ? "" : "None today. A job here does not count as employment."],
+    ...lasting.map((it) => [capital(inWords(it.kind, "PROVIDER_PERIOD_KIND_")), days(it)]),
+  ]);
+}
+
+function days({ basis, firstDay, lastDay, validThrough }) {
+  return capital([basis && inWords(basis, "QUALIFICATION_BASIS_"), run(firstDay, lastDay), validThrough && `certificate to ${dayInWords(validThrough)}`].filter(Boolean).join(", "));
+}

@@ -1,0 +1,117 @@
+// What the registrar, a certifier and an auditor do with providers at the desk of the page.
+
+import { barriers, check, fill, fits, press, says, shown, tabTo, text, typed } from "./browser.mjs";
+import { openDesk, recordIt } from "./desk.mjs";
+
+const CENTER = "region-1-cmhc";
+const FOUND = "#found-providers";
+
+// Finds a provider by a text that means it alone.
+async function find(tab, asked) {
+  await tab.$eval("#find-provider", (it) => it.reset());
+  await fill(tab, "find-provider", { text: asked });
+  await press(tab, "#registrar-part", "Find");
+  await shown(tab, `${FOUND} .history`);
+}
+
+async function endQualification(tab, days) {
+  await tab.evaluate((found) => [...document.querySelectorAll(`${found} .history tr`)].find((row) => /Provider qualified/.test(row.textContent) && !/taken back/.test(row.textContent)).querySelector("button").click(), FOUND);
+  await shown(tab, `${FOUND} .opened form`);
+  const form = await tab.$eval(`${FOUND} .opened form`, (it) => it.id);
+  await fill(tab, form, { lastDay: typed(days), reason: "it closes" });
+  await press(tab, FOUND, "See what this changes");
+}
+
+export async function seeWhoIsAffectedBeforeAQualificationEnds(place) {
+  const { tab, refusals, requests, sound } = await openDesk(place, place.tokens.registrar, "providers");
+  await press(tab, "#registrar-part", "Find");
+  await says(tab, `${FOUND} h2`, /^9 providers on file$/);
+  await press(tab, FOUND, "Tallow Creek Community Mental Health Center");
+  await says(tab, `${FOUND} .about`, /County\s+Coahoma\s+Numbers\s+NPI 2000000010, Medicaid id 00990001\s+Qualification\s+DMH certified, from \w+ \d+, \d{4} on, certificate to /);
+  await find(tab, "tallow");
+  // A certificate that was renewed ended when the next one began.
+  await says(tab, `${FOUND} .history`, /Provider qualified\s+DMH certified, from \w+ \d+, \d{4} to \w+ \d+, \d{4}, certificate to [^]*Change the end/);
+  await says(tab, `${FOUND} .history`, /Provider registered\s+Tallow Creek Community Mental Health Center, Community mental health center, in Coahoma, NPI 2000000010/);
+  await endQualification(tab, 30);
+  await says(tab, `${FOUND} .opened h2`, /^End it: nothing is recorded yet$/);
+  await says(tab, `${FOUND} .opened .effects`, /^This revokes the credential CPS-[-0-9A-Z]+ from /);
+  await says(tab, `${FOUND} .opened`, /\d+ people are affected\./);
+  await says(tab, `${FOUND} .affected`, /Bernice O'Neal, CPS-28MS-MN2K-Z: \d+ changes?/);
+  await says(tab, `${FOUND} .opened .about`, /Ended\s+Provider qualified: DMH certified/);
+  const count = Number((await text(tab, `${FOUND} .opened`)).match(/(\d+) people are affected/)[1]);
+  check((await tab.$$(`${FOUND} .affected li`)).length === count, "everybody is named");
+  await press(tab, FOUND, "Do not record it");
+  await find(tab, CENTER);
+  await says(tab, `${FOUND} .about`, /Qualification\s+DMH certified, from \w+ \d+, \d{4} on,/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  check(requests.every((request) => !/tallow|region-1/i.test(request)), "what is asked stands in no URL");
+  await sound();
+  await tab.close();
+}
+
+// A certifier ends a qualification, sees how many are affected, and takes it back.
+export async function endAQualificationAndTakeItBack(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.certifier);
+  await find(tab, CENTER);
+  await endQualification(tab, 30);
+  await says(tab, `${FOUND} .opened`, /\d+ people are affected\. Your role does not see who\./);
+  check((await tab.$$(`${FOUND} .affected`)).length === 0, "a certifier sees no names");
+  await recordIt(tab, FOUND);
+  await says(tab, `${FOUND} .about`, /Qualification\s+DMH certified, from \w+ \d+, \d{4} to /);
+  await says(tab, `${FOUND} .history`, /Period ended[\s\S]*Change the end/);
+  await press(tab, FOUND, "Take this back");
+  await tab.type(`${FOUND} .opened .next .next input`, "not meant");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, `${FOUND} .opened .next .next`);
+  await says(tab, `${FOUND} .about`, /Qualification\s+DMH certified, from \w+ \d+, \d{4} on/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+export async function endAQualificationByKeyboardAlone(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar, "providers");
+  const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+  await tabTo(tab, focused, "find-provider-text");
+  await tab.keyboard.type("tallow");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.textContent === "Tallow Creek Community Mental Health Center");
+  await tabTo(tab, focused, "End it");
+  await tab.keyboard.press("Enter");
+  await tab.waitForFunction(() => document.activeElement.type === "date");
+  await sound();
+  await tab.close();
+}
+
+export async function seeProvidersAsAnAuditor(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.auditor, "providers");
+  await find(tab, CENTER);
+  check(!/End it|Take back/.test(await text(tab, FOUND)), "an auditor records nothing");
+  await tab.$eval("#find-provider", (it) => it.reset());
+  await fill(tab, "find-provider", { text: "zzq" });
+  await press(tab, "#registrar-part", "Find");
+  await says(tab, `${FOUND} h2`, /^No provider on file matches\.$/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+export async function lookAtProviders(place) {
+  for (const [name, options] of [["desktop", {}], ["phone", { size: "phone" }], ["dark", { dark: true }]]) {
+    const { tab, sound } = await openDesk(place, place.tokens.registrar, "providers", options);
+    const seen = async (state) => {
+      await fits(tab, `${name}, ${state}`);
+      await barriers(tab, place.axe);
+      await tab.screenshot({ path: `${place.pictures}/${name}-desk-${state}.png`, fullPage: true });
+    };
+    await press(tab, "#registrar-part", "Find");
+    await shown(tab, `${FOUND} h2`);
+    await seen("providers");
+    await find(tab, CENTER);
+    await endQualification(tab, 30);
+    await shown(tab, `${FOUND} .affected`);
+    await seen("provider");
+    await sound();
+    await tab.close();
+  }
+}
