@@ -72,18 +72,22 @@ function standings({ foreseenChanges = [], foreseenChangeCount = 0 }, changes) {
     if (!standing) continue;
     const before = runs.findLast((it) => it.credentialNumber === standing.credentialNumber);
     const goesOn = before?.lastDay && before.toStanding === standing.toStanding && dayNumber(before.lastDay) + 1 === dayNumber(standing.firstDay);
-    if (goesOn) Object.assign(before, { lastDay: standing.lastDay, isOpen: standing.isOpen });
-    else runs.push({ ...standing });
+    if (goesOn) Object.assign(before, { lastDay: standing.lastDay, isOpen: standing.isOpen, from: before.from.add(standing.fromStanding) });
+    else runs.push({ ...standing, from: new Set([standing.fromStanding]) });
   }
   const last = foreseenChangeCount > foreseenChanges.length && foreseenChanges.at(-1)?.standing;
   return runs.map((it) => (it.isOpen && last && it.credentialNumber >= last.credentialNumber ? { ...it, lastDay: undefined } : it));
 }
 
-// A run of days with another standing, as a sentence with what follows from it.
-function sentence({ credentialNumber, toStanding, firstDay, lastDay }) {
+// A run of days with another standing, as a sentence with what follows from it. Where the standing that it is instead of,
+// `from`, was no good either, nothing is taken away: that standing is named.
+function sentence({ credentialNumber, toStanding, firstDay, lastDay, from }) {
   const { name = toStanding, does, then = "" } = words.standings[toStanding] ?? {};
   const credential = credentialNumber ? `the credential ${credentialNumber}` : "the new credential";
   const days = run(firstDay, lastDay);
+  const before = [...from].map((code) => words.standings[code] ?? {});
+  const wasBad = before.every(({ kind }) => kind === "lost" || kind === "held");
+  if (wasBad) return `This makes ${credential} ${name} ${days}, instead of ${before.map((it) => it.name).join(" or ")}. ${then}`;
   return `${does ? `This ${does} ${credential} ${days}.` : `This makes ${credential} ${name} ${days}.`} ${then}`;
 }
 

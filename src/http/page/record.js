@@ -1,6 +1,6 @@
 // A command of the registry: what it would change, the record of it, its receipt, and the way to take it back.
 
-import { toInput } from "./dates.js";
+import { dayInWords, toInput } from "./dates.js";
 import { button, byId, download, element, fill, say, terms } from "./dom.js";
 import { effects, fullName, isUnnamed, run } from "./effects.js";
 import { form } from "./form.js";
@@ -235,6 +235,7 @@ function about(response, said = []) {
     ["Person", fullName(specialist?.name)],
     ["Holder", credential?.displayName],
     ["Credential", credential?.credentialNumber || employment?.credentialNumber || fact?.credentialNumber],
+    ["Term", credential?.termLastDay && `to ${dayInWords(credential.termLastDay)}`],
     ["Id", specialist?.specialistId || employment?.specialistId],
     ["Provider", employment?.providerId || fact?.providerId],
     ["Position", employment?.position],

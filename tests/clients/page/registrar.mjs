@@ -63,6 +63,20 @@ export async function findSuspendAndEndIt(place) {
   await tab.close();
 }
 
+// A renewal of somebody who is suspended gives a new term, and takes nothing away.
+export async function renewASuspendedCredential(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { credentialNumber: "CPS-6CSM-7JRF-Y" });
+  await act(tab, "Renew", { continuingEducationHours: "40" });
+  await says(tab, "#found .next h2", /^Renew: nothing is recorded yet$/);
+  await says(tab, "#found .next .effects", /^This makes the credential CPS-6CSM-7JRF-Y suspended from \w+ \d+, \d{4} to (\w+ \d+, \d{4}), instead of lapsed\. The holder may not practice\.$/);
+  const [, last] = (await text(tab, "#found .next .effects")).match(/ to (\w+ \d+, \d{4}),/);
+  await says(tab, "#found .next .about", new RegExp(`Term\\s+to ${last}\\s+Hours of continuing education\\s+40`));
+  await press(tab, "#found", "Do not record it");
+  await sound();
+  await tab.close();
+}
+
 // A single day in a picture of many years is seen, and is said.
 export async function seeASuspensionOfOneDay(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar);
