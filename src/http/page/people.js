@@ -147,6 +147,15 @@ function renamed(before, { name }) {
   return [["Old name", fullName(before)], ["New name", fullName(name)]];
 }
 
+// What to do instead of a reinstatement of what is suspended or inactive, and so was never lost.
+async function stillHeld({ reason }, { message: { credentialNumber, effectiveFrom } }) {
+  if (reason !== "ALREADY_HELD") return "";
+  const { verification } = await call("VerificationService/VerifyCredential", { item: { credentialNumber, asOf: effectiveFrom } });
+  const code = verification.standing;
+  if (!["STANDING_SUSPENDED", "STANDING_INACTIVE"].includes(code)) return "";
+  return element("p", { class: "then" }, `The credential is ${standing(code)} on ${dayInWords(effectiveFrom)}, and not lost. Do not reinstate it. Choose “History” above, and then “End it” beside the record that made it ${standing(code)}.`);
+}
+
 // Asks which act, and then what it takes. `ids` says whom it is about.
 function act(place, acts, ids) {
   const asked = element("div");
@@ -157,7 +166,7 @@ function act(place, acts, ids) {
     const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
     const id = `act-${ids.specialistId ?? "new"}`;
     const pairs = (message, said) => (method === "ChangeSpecialistName" ? [...renamed(ids.name, message), ...said] : said);
-    const command = (message, said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...message }, said: pairs(message, said), refused: made.refused });
+    const command = (message, said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...message }, said: pairs(message, said), refused: made.refused, explain: stillHeld });
     const made = form(id, [...from(fields, ids.name), NOTE], "See what this changes", (message, said) => propose(outcome, command(message, said)), () => withdraw(outcome));
     fill(asked, made.element);
   };
