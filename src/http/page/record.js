@@ -3,6 +3,7 @@
 import { dayInWords, toInput } from "./dates.js";
 import { button, byId, download, element, fill, say, terms } from "./dom.js";
 import { effects, fullName, isUnnamed, run } from "./effects.js";
+import { explained } from "./explain.js";
 import { form } from "./form.js";
 import * as latest from "./latest.js";
 import { call, callForAll, callSigned, may } from "./registry.js";
@@ -21,12 +22,19 @@ const receipts = new Map();
 // After these nothing was recorded.
 const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
 
+// After these the same will be refused again.
+const FINAL = ["invalid_argument", "failed_precondition", "not_found", "already_exists"];
+
 // What to do about a report that was corrected first, and then turns out to be about nobody.
 const BOTH =
   "If this is taken back, what was reported before counts again. To undo that report too, take this back first. Then choose “A report was wrong”, and take the report back.";
 
 // What is said if a command would not change what was shown any more.
 const NEWS = "Since you saw what this changes, something else was recorded. This is what it would change now. Nothing is recorded yet.";
+
+// What is said if a command that was shown as possible is refused.
+const OVERTAKEN = "Since you saw what this would change, something else was recorded, and this cannot be recorded any more. Nothing was recorded. Look at the history of the person.";
+const JOB_OVERTAKEN = "This job was ended, changed or taken back since you saw what this would change. Nothing was recorded. Look at what was reported about the person.";
 
 // What is said while the registry records.
 const RECORDING = "Recording…";
@@ -167,11 +175,23 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
     send.disabled = cancel.disabled = false;
     waiting.hidden = true;
     if (isRefused) delete place.dataset.sent;
-    trouble.show(failed, error);
     const outcome = isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once.";
-    failed.append(element("p", {}, outcome));
+    if (FINAL.includes(error.code)) overtaken(place, error, { send, failed });
+    else {
+      trouble.show(failed, error);
+      failed.append(element("p", {}, outcome));
+    }
     sayElsewhere(place, `${command.title}: ${outcome}`);
   }
+}
+
+// Says that a proposal is refused which was none when it was shown, and offers no more to record it.
+function overtaken(place, error, { send, failed }) {
+  const isGone = error.code === "not_found";
+  trouble.say(failed, isGone && error.kind === "employment" ? JOB_OVERTAKEN : OVERTAKEN, isGone ? "" : explained(error));
+  failed.focus();
+  send.remove();
+  delete place.dataset.proposed;
 }
 
 // Says an outcome above the sections, if something else was opened where it would be seen.

@@ -254,3 +254,35 @@ export async function recordOnlyWhatWasShown(place) {
     await tab.close();
   }
 }
+
+// Two people end the same job: the second one is told so, in words that fit, and is not offered it again.
+export async function offerNothingThatWasOvertaken({ browser, url, tokens }) {
+  const ended = async () => {
+    const opened = await open(browser, url);
+    await signIn(opened.tab, tokens.provider);
+    await goTo(opened.tab, "report");
+    await opened.tab.click("input[value=ended]");
+    await fill(opened.tab, "report-form", { person: HELD, lastDay: typed(-3), reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+    await opened.tab.click("#report-form .primary");
+    await says(opened.tab, "#report-outcome h2", /nothing is recorded yet$/);
+    return opened;
+  };
+  const [one, other] = [await ended(), await ended()];
+  await one.tab.bringToFront();
+  await recordIt(one.tab, "#report-outcome");
+  await other.tab.bringToFront();
+  await press(other.tab, "#report-outcome", "Record this");
+  await says(other.tab, "#report-outcome .trouble", /^This job was ended, changed or taken back since you saw what this would change\. Nothing was recorded\. Look at what was reported about the person\.$/);
+  const offered = await other.tab.$$eval("#report-outcome button", (all) => all.map((it) => it.textContent).join());
+  check(offered === "Do not record it", `offered: ${offered}`);
+  await other.sound();
+  await other.tab.close();
+  await one.tab.bringToFront();
+  await press(one.tab, "#report-outcome", "Take this back");
+  await one.tab.type("#report-outcome .next input", "a test");
+  await one.tab.keyboard.press("Enter");
+  await press(one.tab, "#report-outcome .next", "Record this");
+  await says(one.tab, "#report-outcome .next h2", /^Recorded as revision/);
+  await one.sound();
+  await one.tab.close();
+}
