@@ -1,4 +1,4 @@
-// What the registrar records about a person or a credential: one row for each act.
+// What is recorded about a person, a credential or a provider: one row for each act.
 
 import words from "./words.js";
 
@@ -41,5 +41,21 @@ export const OF_A_PERSON = [
 ];
 
 export const REGISTRATION = ["Register a person", "RegisterSpecialist", [...NAME, { name: "birthDate", label: "Birth date", type: "date", required: true }]];
+
+const ENDS = "empty: until it is ended or renewed";
+const CERTIFICATE = { name: "validThrough", label: "Certificate valid through", hint: "the date on it, if any", type: "date" };
+const RELATIONS = [
+  ["QUALIFICATION_BASIS_DMH_OPERATED", "Operated by DMH"],
+  ["QUALIFICATION_BASIS_DMH_CERTIFIED", "Certified by DMH"],
+  ["QUALIFICATION_BASIS_DMH_FUNDED", "Funded by DMH"],
+  ["QUALIFICATION_BASIS_DMH_LICENSED", "Licensed by DMH"],
+];
+
+export const OF_A_PROVIDER = [
+  ["Record a qualification or its renewal", "RecordQualification", [{ name: "basis", label: "Basis", type: "choice", choices: RELATIONS, required: true }, DAYS[0], CERTIFICATE, { ...DAYS[1], hint: ENDS }]],
+  ["Suspend the provider", "SuspendProvider", DAYS],
+  ["Certify the peer support service", "CertifyPeerService", [DAYS[0], CERTIFICATE, { ...DAYS[1], hint: ENDS }]],
+  ["Suspend the peer support service", "SuspendPeerService", DAYS],
+];
 
 export const NOTE = { name: "note", label: "Note", hint: "optional; nothing about anyone's health", wide: true, capitals: "sentences" };

@@ -122,8 +122,8 @@ function cells(fact, acts) {
 
 // Shows the facts about a subject, the latest first, and again after something was recorded here. `isShown` chooses among
 // them, `mayAct` says whether the caller may take them back, and `loadPeriods` loads the periods that the registry knows,
-// each with its fact.
-export async function show(place, subject, { isShown = () => true, mayAct = true, loadPeriods = () => [] }) {
+// each with its fact. It hears of records `around` the table.
+export async function show(place, subject, { isShown = () => true, mayAct = true, loadPeriods = () => [], around }) {
   const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "What to do"]);
   const refresh = async () => {
     const isLatest = latest.begin(made);
@@ -136,5 +136,5 @@ export async function show(place, subject, { isShown = () => true, mayAct = true
   const count = await refresh();
   const trouble = element("div");
   fill(place, trouble, count > 0 ? made : element("p", {}, "Nothing is on record that could be shown here."));
-  made.addEventListener("recorded", () => refresh().catch((error) => within(trouble, error)));
+  (around ?? made).addEventListener("recorded", () => refresh().catch((error) => within(trouble, error)));
 }

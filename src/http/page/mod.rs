@@ -24,9 +24,10 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 36] = [
+pub(super) static PARTS: [Part; 37] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
+    Part { path: "/page/acting.js", media: SCRIPT, text: include_str!("acting.js") },
     Part { path: "/page/acts.js", media: SCRIPT, text: include_str!("acts.js") },
     Part { path: "/page/answer.js", media: SCRIPT, text: include_str!("answer.js") },
     Part { path: "/page/application.js", media: SCRIPT, text: include_str!("application.js") },

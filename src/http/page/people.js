@@ -1,6 +1,7 @@
 // People of the registrar's desk: find somebody, see the history, and act.
 
-import { NOTE, OF_A_CREDENTIAL, OF_A_PERSON, REGISTRATION } from "./acts.js";
+import { act } from "./acting.js";
+import { OF_A_CREDENTIAL, OF_A_PERSON, REGISTRATION } from "./acts.js";
 import { standing } from "./answer.js";
 import { dayInWords } from "./dates.js";
 import { button, element, fill, terms } from "./dom.js";
@@ -10,7 +11,6 @@ import { identity, load } from "./facts.js";
 import * as history from "./history.js";
 import * as latest from "./latest.js";
 import { lookUpNumber } from "./lookup.js";
-import { discard, propose, withdraw } from "./record.js";
 import { call, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
@@ -34,7 +34,7 @@ export function show(place, evaluate) {
   register.addEventListener("recorded", ({ detail: { specialist } }) => refreshed(found, async () => (specialist ? listed([await known(specialist.specialistId)], evaluate) : [])));
   fill(
     place,
-    element("div", { class: "card" }, made.element, may("CredentialService/RegisterSpecialist") ? element("p", {}, button(REGISTRATION[0], { class: "quiet" }, () => act(register, [REGISTRATION], {}))) : "", register),
+    element("div", { class: "card" }, made.element, may("CredentialService/RegisterSpecialist") ? element("p", {}, button(REGISTRATION[0], { class: "quiet" }, () => actOn(register, [REGISTRATION]))) : "", register),
     found,
   );
 }
@@ -116,7 +116,7 @@ function about({ specialistId, names = [], birthDate, credentials = [] }, next, 
       "div",
       { class: "acts" },
       button("History", { class: "quiet", "aria-label": `History of ${name}` }, () => openHistory(next, specialistId)),
-      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => act(next, acts, { specialistId, credentialNumber: number, name: names[0] })) : "",
+      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => actOn(next, acts, { specialistId, credentialNumber: number, name: names[0] })) : "",
       number ? button("Look up", { class: "quiet", "aria-label": `Look up ${name}` }, () => lookUpNumber(number)) : "",
       button("Application", { class: "quiet", "aria-label": `Application of ${name}` }, () => evaluate(specialistId)),
     ),
@@ -137,11 +137,6 @@ export async function openHistory(place, specialistId) {
   }
 }
 
-// The fields of a new name, with what the name has now: what is left as it is stays.
-function from(fields, name = {}) {
-  return fields.map((field) => ({ ...field, value: name[/^name\.(.*)/.exec(field.name)?.[1]] ?? field.value }));
-}
-
 // A change of a name as pairs of label and text: the whole name before and after it.
 function renamed(before, { name }) {
   return [["Old name", fullName(before)], ["New name", fullName(name)]];
@@ -156,24 +151,16 @@ async function stillHeld({ reason }, { message: { credentialNumber, effectiveFro
   return element("p", { class: "then" }, `The credential is ${standing(code)} on ${dayInWords(effectiveFrom)}, and not lost. Do not reinstate it. Choose “History” above, and then “End it” beside the record that made it ${standing(code)}.`);
 }
 
-// Asks which act, and then what it takes. `ids` says whom it is about.
-function act(place, acts, ids) {
-  const asked = element("div");
-  const outcome = element("div", { class: "next", hidden: true });
-  const choose = ([title, method, fields, always]) => {
-    discard(outcome);
-    const isOfPerson = OF_A_PERSON.some(([, name]) => name === method);
-    const subject = ids.specialistId ? (isOfPerson ? { specialistId: ids.specialistId } : { credentialNumber: ids.credentialNumber }) : {};
-    const id = `act-${ids.specialistId ?? "new"}`;
-    const pairs = (message, said) => (method === "ChangeSpecialistName" ? [...renamed(ids.name, message), ...said] : said);
-    const command = (message, said) => ({ title, method: `CredentialService/${method}`, message: { ...subject, ...always, ...message }, said: pairs(message, said), refused: made.refused, explain: stillHeld });
-    const made = form(id, [...from(fields, ids.name), NOTE], "See what this changes", (message, said) => propose(outcome, command(message, said)), () => withdraw(outcome));
-    fill(asked, made.element);
-  };
-  const id = `choice-${ids.specialistId ?? "new"}`;
-  const choice = element("select", { id }, acts.map(([title], index) => element("option", { value: index }, title)));
-  choice.addEventListener("change", () => choose(acts[choice.value]));
-  fill(place, acts.length > 1 ? element("div", { class: "field choice" }, element("label", { for: id }, "Act"), choice) : element("h3", {}, acts[0][0]), asked, outcome);
-  choose(acts[0]);
-  (acts.length > 1 ? choice : asked.querySelector("input")).focus();
+// Asks for an act on somebody who was found, or for the registration of somebody.
+function actOn(place, acts, { specialistId, credentialNumber, name } = {}) {
+  const isOfPerson = (method) => OF_A_PERSON.some(([, other]) => other === method);
+  act(place, acts, {
+    id: specialistId ?? "new",
+    service: "CredentialService",
+    subject: (method) => (specialistId ? (isOfPerson(method) ? { specialistId } : { credentialNumber }) : {}),
+    // What is left of a name as it is stays.
+    value: (field) => name?.[/^name\.(.*)/.exec(field.name)?.[1]] ?? field.value,
+    said: (method, message, typed) => (method === "ChangeSpecialistName" ? [...renamed(name, message), ...typed] : typed),
+    explain: stillHeld,
+  });
 }

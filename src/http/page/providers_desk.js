@@ -1,5 +1,7 @@
-// Providers of the desk: find one, see what is in effect for it, and its history, in which a period can be ended.
+// Providers of the desk: find one, see what is in effect for it, and its history, end a period, and act.
 
+import { act } from "./acting.js";
+import { OF_A_PROVIDER } from "./acts.js";
 import { dayInWords, dayNumber, today } from "./dates.js";
 import { button, capital, element, fill, terms } from "./dom.js";
 import { inWords, run } from "./effects.js";
@@ -14,6 +16,14 @@ import words from "./words.js";
 
 const FIELDS = [{ name: "text", label: "Provider", hint: "its name, county, id, or a number of it; empty: all", wide: true, list: "providers" }];
 const QUALIFICATION = "PROVIDER_PERIOD_KIND_QUALIFICATION";
+
+// What a provider is during a period.
+const LABELS = {
+  [QUALIFICATION]: "Qualified",
+  PROVIDER_PERIOD_KIND_SUSPENSION: "Suspended",
+  PROVIDER_PERIOD_KIND_PEER_SERVICE_CERTIFICATION: "Peer support service",
+  PROVIDER_PERIOD_KIND_PEER_SERVICE_SUSPENSION: "Peer support service suspended",
+};
 
 export function show(place) {
   const found = element("div", { id: "found-providers" });
@@ -50,35 +60,44 @@ function matching(all, text) {
 
 // Shows a provider, with its history. After something was recorded it is shown as known then.
 function open(place, provider) {
-  const { providerId } = provider;
+  const { providerId, legalName } = provider;
   const state = element("div");
   const facts = element("div");
-  const heading = element("h2", { tabindex: -1 }, provider.legalName);
-  const made = element("article", { class: "card" }, heading, state, element("h3", {}, "History"), facts);
+  const heading = element("h2", { tabindex: -1 }, legalName);
+  const next = element("div", { class: "next" });
+  const acts = OF_A_PROVIDER.filter(([, method]) => may(`ProviderService/${method}`));
+  const of = { id: "provider", service: "ProviderService", subject: () => ({ providerId }), said: (method, message, typed) => [["Provider", `${legalName}, ${providerId}`], ...typed] };
+  const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${legalName}` }, () => act(next, acts, of))) : "";
+  const made = element("article", { class: "card" }, heading, state, offered, next, element("h3", {}, "History"), facts);
   const known = async () => (await call("ProviderService/GetProvider", { providerId })).provider;
   made.addEventListener("recorded", () => refreshed(state, async () => about(await known())));
   fill(state, about(provider));
   fill(place, made);
   heading.focus();
-  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).periods ?? [] }).catch((error) => trouble.within(facts, error));
+  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).periods ?? [], around: made }).catch((error) => trouble.within(facts, error));
 }
 
 // Who a provider is, and what is in effect for it today or later.
-function about({ providerId, legalName, facilityType, county, identifiers: numbers, periods = [] }) {
+function about({ providerId, facilityType, county, identifiers: numbers, periods = [] }) {
   const now = dayNumber(today());
   const lasting = periods.filter(({ lastDay }) => !lastDay || dayNumber(lastDay) >= now);
   const qualifies = lasting.some(({ kind, firstDay }) => kind === QUALIFICATION && (!firstDay || dayNumber(firstDay) <= now));
   return terms({ class: "about" }, [
-    ["Name", legalName],
     ["Id", providerId],
     ["Type", words.facilities[facilityType]],
     ["County", county],
     ["Numbers", identifiers(numbers)],
-    ["Qualification", qualifies ? "" : "None today. A job here does not count as employment."],
-    ...lasting.map((it) => [capital(inWords(it.kind, "PROVIDER_PERIOD_KIND_")), days(it)]),
+    ["Qualified", qualifies ? "" : "Not today. A job here does not count as employment."],
+    ...lasting.map((it) => [LABELS[it.kind] ?? capital(inWords(it.kind, "PROVIDER_PERIOD_KIND_")), days(it)]),
   ]);
 }
 
+// What a certificate says. A period does not end with it.
+function certificate(validThrough) {
+  const isOver = dayNumber(validThrough) < dayNumber(today());
+  return isOver ? `certificate expired on ${dayInWords(validThrough)}, and no renewal is on record` : `certificate to ${dayInWords(validThrough)}`;
+}
+
 function days({ basis, firstDay, lastDay, validThrough }) {
-  return capital([basis && inWords(basis, "QUALIFICATION_BASIS_"), run(firstDay, lastDay), validThrough && `certificate to ${dayInWords(validThrough)}`].filter(Boolean).join(", "));
+  return capital([basis && inWords(basis, "QUALIFICATION_BASIS_"), run(firstDay, lastDay), validThrough && certificate(validThrough)].filter(Boolean).join(", "));
 }

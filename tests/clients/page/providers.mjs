@@ -27,7 +27,7 @@ export async function seeWhoIsAffectedBeforeAQualificationEnds(place) {
   await press(tab, "#registrar-part", "Find");
   await says(tab, `${FOUND} h2`, /^9 providers on file$/);
   await press(tab, FOUND, "Tallow Creek Community Mental Health Center");
-  await says(tab, `${FOUND} .about`, /County\s+Coahoma\s+Numbers\s+NPI 2000000010, Medicaid id 00990001\s+Qualification\s+DMH certified, from \w+ \d+, \d{4} on, certificate to /);
+  await says(tab, `${FOUND} .about`, /County\s+Coahoma\s+Numbers\s+NPI 2000000010, Medicaid id 00990001\s+Qualified\s+DMH certified, from \w+ \d+, \d{4} on, certificate to /);
   await find(tab, "tallow");
   // A certificate that was renewed ended when the next one began.
   await says(tab, `${FOUND} .history`, /Provider qualified\s+DMH certified, from \w+ \d+, \d{4} to \w+ \d+, \d{4}, certificate to [^]*Change the end/);
@@ -42,7 +42,7 @@ export async function seeWhoIsAffectedBeforeAQualificationEnds(place) {
   check((await tab.$$(`${FOUND} .affected li`)).length === count, "everybody is named");
   await press(tab, FOUND, "Do not record it");
   await find(tab, CENTER);
-  await says(tab, `${FOUND} .about`, /Qualification\s+DMH certified, from \w+ \d+, \d{4} on,/);
+  await says(tab, `${FOUND} .about`, /Qualified\s+DMH certified, from \w+ \d+, \d{4} on,/);
   check(refusals.length === 0, `refused: ${refusals}`);
   check(requests.every((request) => !/tallow|region-1/i.test(request)), "what is asked stands in no URL");
   await sound();
@@ -57,13 +57,42 @@ export async function endAQualificationAndTakeItBack(place) {
   await says(tab, `${FOUND} .opened`, /\d+ people are affected\. Your role does not see who\./);
   check((await tab.$$(`${FOUND} .affected`)).length === 0, "a certifier sees no names");
   await recordIt(tab, FOUND);
-  await says(tab, `${FOUND} .about`, /Qualification\s+DMH certified, from \w+ \d+, \d{4} to /);
+  await says(tab, `${FOUND} .about`, /Qualified\s+DMH certified, from \w+ \d+, \d{4} to /);
   await says(tab, `${FOUND} .history`, /Period ended[\s\S]*Change the end/);
   await press(tab, FOUND, "Take this back");
   await tab.type(`${FOUND} .opened .next .next input`, "not meant");
   await tab.keyboard.press("Enter");
   await recordIt(tab, `${FOUND} .opened .next .next`);
-  await says(tab, `${FOUND} .about`, /Qualification\s+DMH certified, from \w+ \d+, \d{4} on/);
+  await says(tab, `${FOUND} .about`, /Qualified\s+DMH certified, from \w+ \d+, \d{4} on/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+// A certifier suspends a provider, and sees it in what is in effect and in the history.
+export async function suspendAProviderAndTakeItBack(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.certifier);
+  await find(tab, CENTER);
+  await press(tab, FOUND, "Act");
+  check((await text(tab, `${FOUND} .choice`)).startsWith("Act"), "the acts are offered");
+  await tab.select(`${FOUND} .choice select`, "1");
+  await press(tab, FOUND, "See what this changes");
+  await says(tab, "#act-provider-firstDay-fault", /^Enter the whole date\.$/);
+  await fill(tab, "act-provider", { firstDay: typed(0) });
+  await press(tab, FOUND, "See what this changes");
+  await says(tab, `${FOUND} .next h2`, /^Suspend the provider: nothing is recorded yet$/);
+  await says(tab, `${FOUND} .next .about`, /^Provider\s+Tallow Creek Community Mental Health Center, region-1-cmhc\s+First day/);
+  await fits(tab, "an act");
+  await barriers(tab, place.axe);
+  await recordIt(tab, FOUND);
+  await says(tab, `${FOUND} .about`, /Suspended\s+From \w+ \d+, \d{4} on/);
+  await says(tab, `${FOUND} .history`, /^[^\n]*\s+[^]*?Provider suspended\s+from [^]*?End it/);
+  await press(tab, FOUND, "Take this back");
+  await tab.type(`${FOUND} .next .next .next input`, "not meant");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, `${FOUND} .next .next .next .next`);
+  await says(tab, `${FOUND} .history`, /Provider suspended \(taken back\)/);
+  check(!/Suspended/.test(await text(tab, `${FOUND} .about`)), "it is not suspended");
   check(refusals.length === 0, `refused: ${refusals}`);
   await sound();
   await tab.close();
@@ -87,6 +116,10 @@ export async function seeProvidersAsAnAuditor(place) {
   const { tab, refusals, sound } = await openDesk(place, place.tokens.auditor, "providers");
   await find(tab, CENTER);
   check(!/End it|Take back/.test(await text(tab, FOUND)), "an auditor records nothing");
+  await find(tab, "region-5-cmhc");
+  await says(tab, `${FOUND} .about`, /Qualified\s+DMH certified, from [^]*, certificate expired on \w+ \d+, \d{4}, and no renewal is on record/);
+  await find(tab, "piney");
+  await says(tab, `${FOUND} .about`, /Qualified\s+Not today\. A job here does not count as employment\./);
   await tab.$eval("#find-provider", (it) => it.reset());
   await fill(tab, "find-provider", { text: "zzq" });
   await press(tab, "#registrar-part", "Find");
