@@ -14,10 +14,15 @@ import * as trouble from "./trouble.js";
 // How long a slider rests before the registry is asked.
 const REST_MS = 120;
 
-// What is asked and shown, the call that runs, and the slider that rests.
+// How long an answer is waited for before that is said, and what is said then.
+const SLOW_MS = 300;
+const WAITING = "The registry looks it up.";
+
+// What is asked and shown, the call that runs, the slider that rests, and the answer that is slow.
 let asked;
 let running = new AbortController();
 let resting;
+let slow;
 
 // Whether something was recorded with this page since.
 let isStale = false;
@@ -46,6 +51,7 @@ export function forget() {
 export function clear() {
   running.abort();
   clearTimeout(resting);
+  endWait();
   asked = undefined;
   byId("look-up").removeAttribute("aria-busy");
   letter.close();
@@ -81,6 +87,21 @@ export function open() {
   if (isStale && asked && !asked.knownAt) ask({ item: asked.item });
 }
 
+// Says that an answer is waited for, if it does not come soon.
+function beginWait() {
+  clearTimeout(slow);
+  slow = setTimeout(() => {
+    byId("look-up-waiting").textContent = WAITING;
+    byId("look-up-waiting").hidden = false;
+    say(WAITING);
+  }, SLOW_MS);
+}
+
+function endWait() {
+  clearTimeout(slow);
+  byId("look-up-waiting").hidden = true;
+}
+
 // Asks, and shows the answer; then what was on record.
 async function ask(next, then = () => {}) {
   running.abort();
@@ -88,11 +109,13 @@ async function ask(next, then = () => {}) {
   isStale = false;
   const { signal } = running;
   say("");
+  beginWait();
   let isAnswered = false;
   byId("look-up").setAttribute("aria-busy", "true");
   try {
     const { verification, signedAnswer } = await callSigned("sign", "VerificationService/VerifyCredential", { item: next.item, knownAt: next.knownAt }, signal);
     const at = Date.now();
+    endWait();
     letter.close();
     byId("trouble").hidden = true;
     const isPast = Boolean(next.knownAt);
@@ -115,6 +138,7 @@ async function ask(next, then = () => {}) {
 
 // Says why there is no answer, or, after one, why there is no timeline.
 function failed(error, isAnswered) {
+  endWait();
   if (error.code === "invalid_argument" && question.showViolations(error.fields)) return;
   byId("answer").hidden = !isAnswered;
   byId("past").hidden = true;

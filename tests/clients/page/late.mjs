@@ -1,6 +1,6 @@
 // Answers that come late, and what others record meanwhile.
 
-import { call, check, fill, goTo, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { call, check, fill, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
 import { act, find, openDesk, recordIt, takeItBack } from "./desk.mjs";
 
 const HELD = "CPS-28MS-MN2K-Z";
@@ -76,6 +76,27 @@ export async function showTheLastAnswerAtTheDesk(place) {
   await says(tab, "#registrar-part h2", /on January 1, 2026$/);
   await late.release();
   check(/on January 1, 2026$/.test(await text(tab, "#registrar-part h2")), await text(tab, "#registrar-part h2"));
+  await sound();
+  await tab.close();
+}
+
+// A look-up that takes long says so, and says so no more once it is answered or given up.
+export async function sayThatALookUpTakesLong({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.auditor);
+  await lookUp(tab, HELD);
+  for (const end of ["release", "clear"]) {
+    const late = await holdFirst(tab, "VerifyCredential");
+    await tab.click("#question .primary");
+    await late.held;
+    await says(tab, "#look-up-waiting", /^The registry looks it up\.$/);
+    await shown(tab, "#look-up-waiting");
+    check((await text(tab, "#said")) === "The registry looks it up.", "it is announced");
+    if (end === "clear") await tab.click("#clear");
+    await late.release();
+    check(!(await tab.$eval("#look-up-waiting", (part) => part.checkVisibility())), `after ${end}`);
+    if (end === "release") await says(tab, "#verdict", /^Yes\.$/);
+  }
   await sound();
   await tab.close();
 }
