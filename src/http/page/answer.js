@@ -106,9 +106,10 @@ export function knownInWords({ knownAtRevision, knownAtTime }) {
   return knownAtTime ? `${revision}, recorded ${momentInWords(knownAtTime)}` : revision;
 }
 
-// What an answer from an earlier state of knowledge says of itself.
-export function asKnown({ answer }) {
-  return element("p", { class: "then" }, `As known at ${knownInWords(answer)}. Later records may have changed the answer.`);
+// What an answer from an earlier state of knowledge says of itself: that at the end of a day, `endOf`, if that was asked.
+export function asKnown({ answer }, { endOf }) {
+  const asked = endOf ? `the end of ${dayInWords(endOf)}: ` : "";
+  return element("p", { class: "then" }, `As known at ${asked}${knownInWords(answer)}. Later records may have changed the answer.`);
 }
 
 function why(verification) {
@@ -154,9 +155,9 @@ function facts(verification) {
   ]);
 }
 
-// Shows the answer. `isPast` says that it is from an earlier state of knowledge; `askAsEarlier` asks for the number that
-// was typed as an earlier number; `openLetter` makes the letter.
-export function show(item, verification, { isPast, askAsEarlier, openLetter }) {
+// Shows the answer. `past` is there if it is from an earlier state of knowledge, with the day whose end was asked for;
+// `askAsEarlier` asks for the number that was typed as an earlier number; `openLetter` makes the letter.
+export function show(item, verification, { past, askAsEarlier, openLetter }) {
   const { kind, short } = verdict(verification);
   const { answer } = verification;
   const place = byId("answer");
@@ -164,8 +165,8 @@ export function show(item, verification, { isPast, askAsEarlier, openLetter }) {
   place.replaceChildren(
     element("p", { class: "asked" }, subject(item, verification)),
     element("h2", { id: "verdict" }, `${short}.`),
-    element("p", { class: "sentence" }, sentence(item, verification, isPast)),
-    isPast ? asKnown(verification) : "",
+    element("p", { class: "sentence" }, sentence(item, verification, Boolean(past))),
+    past ? asKnown(verification, past) : "",
     ...why(verification),
     mayBeEarlier(item, verification) ? element("p", {}, button("Ask for it as an earlier number", { class: "quiet" }, askAsEarlier)) : "",
     facts(verification),

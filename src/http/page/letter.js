@@ -99,9 +99,9 @@ function listen(number) {
   addEventListener("afterprint", () => (document.title = own), { signal });
 }
 
-// Shows the letter about an answer. `signed` is the statement that the registry signed; `isPast` says that the answer is
-// from an earlier state of knowledge; the answer came `at` an instant.
-export function open(item, verification, { signed, isPast, at }) {
+// Shows the letter about an answer. `signed` is the statement that the registry signed; `past` is there if the
+// answer is from an earlier state of knowledge, with the day whose end was asked for; the answer came `at` an instant.
+export function open(item, verification, { signed, past, at }) {
   const { name, short, kind } = verdict(verification);
   const why = reasons(verification).map(({ text, code }) => element("li", {}, `${text} (${code})`));
   const place = byId("letter");
@@ -121,8 +121,8 @@ export function open(item, verification, { signed, isPast, at }) {
       asked(item),
       element("h3", {}, "Answered"),
       element("p", { class: "outcome", "data-kind": kind }, `${short} (${name})`),
-      isPast ? asKnown(verification) : "",
-      element("p", {}, sentence(item, verification, isPast)),
+      past ? asKnown(verification, past) : "",
+      element("p", {}, sentence(item, verification, Boolean(past))),
       why.length > 0 ? element("ul", {}, why) : "",
       element("div", { class: "with-code", id: "code" }, element("div", {}, answered(verification), element("h3", {}, "Source"), source(verification, at))),
       element("h3", {}, "Proof"),

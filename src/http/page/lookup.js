@@ -118,10 +118,10 @@ async function ask(next, then = () => {}) {
     endWait();
     letter.close();
     byId("trouble").hidden = true;
-    const isPast = Boolean(next.knownAt);
-    answer.show(next.item, verification, { isPast, askAsEarlier, openLetter: () => letter.open(next.item, verification, { signed: signedAnswer, isPast, at }) });
+    const past = next.knownAt && { endOf: next.knownOn };
+    answer.show(next.item, verification, { past, askAsEarlier, openLetter: () => letter.open(next.item, verification, { signed: signedAnswer, past, at }) });
     providers.noteAsked(next.item.providerId, verification);
-    say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification, isPast)}`);
+    say(`${answer.verdict(verification).short}. ${answer.sentence(next.item, verification, Boolean(past))}`);
     then();
     isAnswered = true;
     const { epoch, knownAtRevision = 0 } = verification.answer;
@@ -231,6 +231,8 @@ function moveTo(id, value) {
 // Asks again for the day and the state of knowledge that the sliders name.
 function moved() {
   nameSliders();
+  const day = Number(byId("as-of").value);
+  question.setDay(day === dayNumber(asked.today) ? undefined : dateOf(day));
   byId("known-on").value = "";
   const revision = Number(byId("known-at").value);
   askAgain(revision === asked.head ? undefined : { epoch: asked.epoch, revision: String(revision) });
@@ -241,11 +243,13 @@ function knownOn() {
   const day = byId("known-on").validity.valid && fromInput(byId("known-on").value);
   if (!day) return;
   const isOver = dayNumber(day) < dayNumber(asked.today);
-  askAgain(isOver ? { time: new Date(endOfDay(day)).toISOString() } : undefined);
+  if (isOver) askAgain({ time: new Date(endOfDay(day)).toISOString() }, day);
+  else askAgain();
 }
 
-// Asks again from a state of knowledge, once nothing has moved for a while.
-function askAgain(knownAt) {
+// Asks again from a state of knowledge, once nothing has moved for a while: that at the end of a day, `knownOn`, if one was
+// entered.
+function askAgain(knownAt, knownOn) {
   clearTimeout(resting);
   resting = setTimeout(() => {
     const { priorNumber, holder, ...rest } = asked.item;
@@ -253,6 +257,6 @@ function askAgain(knownAt) {
     const item = { ...rest, credentialNumber: asked.number, asOf: dateOf(Number(byId("as-of").value)) };
     const known = !knownAt?.time && knownAt?.revision === asked.knownAt?.revision ? asked.known : undefined;
     const { epoch, head, number, today, revisions, range } = asked;
-    ask({ item, knownAt, known, epoch, head, number, today, revisions, range });
+    ask({ item, knownAt, knownOn, known, epoch, head, number, today, revisions, range });
   }, REST_MS);
 }

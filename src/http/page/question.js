@@ -1,9 +1,10 @@
 // The form: what is asked.
 
-import { dayInWords, fromInput } from "./dates.js";
+import { dayInWords, fromInput, toInput } from "./dates.js";
 import { byId, capital, element } from "./dom.js";
 import { plain } from "./explain.js";
 import * as providers from "./providers.js";
+import * as unsent from "./unsent.js";
 import words from "./words.js";
 
 // The input of each field of the contract, to show a fault beside it.
@@ -53,6 +54,12 @@ export function showWay() {
     part.hidden = !part.dataset.way.split(" ").includes(way());
   }
   clearFaults();
+  sayMore();
+}
+
+// Sets the day to the one that is shown: without a day it is today.
+export function setDay(day) {
+  unsent.follow(byId("question"), () => (byId("day").value = day ? toInput(day) : ""));
   sayMore();
 }
 

@@ -27,6 +27,13 @@ function isUnsent(form) {
   return inputs(form).some(isTyped) && (content(form) !== sent.get(form) || form.querySelector("[aria-invalid]") !== null);
 }
 
+// Sets a form to what is shown: that is as good as sent, unless something else was typed since.
+export function follow(form, act) {
+  const wasSent = content(form) === sent.get(form);
+  act();
+  if (wasSent) sent.set(form, content(form));
+}
+
 // Whether anything under one of these would be lost.
 export function isIn(roots) {
   return roots.some((root) => root.querySelector("[data-proposed]") || [...root.querySelectorAll("form")].some(isUnsent));

@@ -140,13 +140,39 @@ export async function seeTheTimeline({ browser, url, tokens }) {
 
   // As known at the end of a day.
   await tab.type("#known-on", typed(-1));
-  await says(tab, "#answer .then", /^As known at revision 0\b/);
+  const ended = /^As known at the end of \w+ \d+, \d{4}: revision 0\b/;
+  await says(tab, "#answer .then", ended);
+  await tab.click("#open-letter");
+  await says(tab, "#letter .then", ended);
+  await press(tab, "#letter", "Close the letter");
   await says(tab, "#answer", /No such credential is on file/);
   await tab.focus("#as-of");
   await tab.type("#known-on", typed(0));
   await says(tab, "#verdict", /^Yes\.$/);
   await shown(tab, "#timeline svg");
   check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+// The form, the slider and the answer are about the same day.
+export async function seeOneDayAskedAbout({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url);
+  await signIn(tab, tokens.auditor);
+  await shown(tab, "#question");
+  await tab.click("#more summary");
+  await tab.type("#day", "05202026");
+  await tab.type("#number", CURRENT);
+  await tab.keyboard.press("Enter");
+  await says(tab, "#as-of-text", /^May 20, 2026$/);
+  await tab.focus("#as-of");
+  await tab.keyboard.press("ArrowRight");
+  await says(tab, "#answer", /As of\s+May 21, 2026/);
+  check((await tab.$eval("#day", (input) => input.value)) === "2026-05-21", "the form has the day of the slider");
+  check((await text(tab, "#more-set")) === "Set: May 21, 2026", await text(tab, "#more-set"));
+  check(await tab.evaluate(() => dispatchEvent(new Event("beforeunload", { cancelable: true }))), "nothing that was not sent");
+  await tab.click("#to-today");
+  await tab.waitForFunction(() => !document.querySelector("#day").value && !document.querySelector("#more-set").textContent);
   await sound();
   await tab.close();
 }
