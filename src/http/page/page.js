@@ -18,6 +18,9 @@ import * as unsent from "./unsent.js";
 const SECTIONS = { "look-up": lookup, roster, report, registrar };
 const FIRST = "look-up";
 
+// What is said of the desk when a token is refused. The question and the report stay.
+const DESK_FORGOTTEN = "What you typed at the registrar's desk is forgotten, so that the next person at this computer does not see it. Enter it again.";
+
 function begin() {
   for (const section of Object.values(SECTIONS)) section.prepare();
   byId("sign-in-form").addEventListener("submit", signIn);
@@ -33,7 +36,7 @@ function begin() {
     if (showSection() && shown !== before) byId(`${section()}-heading`).focus();
   });
   onIdle(() => leave("Nothing was done for 15 minutes, so this page forgot what it showed."));
-  onUnknown((refusal) => leave(explained(refusal), true));
+  onUnknown((refusal) => leave([explained(refusal), unsent.isTypedIn([byId("registrar-part"), ...registrar.parts()]) && DESK_FORGOTTEN].filter(Boolean).join(" "), true));
   unsent.watch();
   addEventListener("beforeunload", (event) => unsent.isIn([document, ...registrar.parts()]) && event.preventDefault());
   // A page that a browser keeps to go back to keeps nothing of this.

@@ -34,6 +34,11 @@ export function follow(form, act) {
   if (wasSent) sent.set(form, content(form));
 }
 
+// Whether anything was typed into a form under one of these, whether it was sent or not.
+export function isTypedIn(roots) {
+  return roots.some((root) => [...root.querySelectorAll("form")].some((form) => inputs(form).some(isTyped)));
+}
+
 // Whether anything under one of these would be lost.
 export function isIn(roots) {
   return roots.some((root) => root.querySelector("[data-proposed]") || [...root.querySelectorAll("form")].some(isUnsent));

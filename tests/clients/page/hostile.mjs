@@ -68,20 +68,33 @@ export async function refuseInvalidTokens({ browser, url, tokens }) {
   await tab.close();
 }
 
-// A token that expires while its page is open: the question stays, and the answer goes.
+// A token that expires while its page is open: the question stays, and the answer goes. What was typed at the desk goes, too,
+// and that is said.
 export async function askAgainWhenTheTokenExpires({ browser, url, tokens, expire }) {
   const { tab, sound } = await open(browser, url);
   await signIn(tab, tokens.brief);
+  await goTo(tab, "registrar");
+  await shown(tab, "#find");
+  await tab.type("#find-familyName", "oneal");
+  await goTo(tab, "look-up");
   await lookUp(tab, "CPS-28MS-MN2K-Z");
   await expire();
   await tab.click("#question .primary");
   await shown(tab, "#sign-in");
-  await says(tab, "#sign-in-fault", /the token has expired/);
+  await says(tab, "#sign-in-fault", /the token has expired[^]*What you typed at the registrar's desk is forgotten, so that the next person at this computer does not see it\. Enter it again\.$/);
+  check((await tab.$("#find")) === null, "the desk is empty");
   check((await tab.$eval("#answer", (answer) => answer.textContent)) === "", "the answer is gone");
   await signIn(tab, tokens.auditor);
   await shown(tab, "#question");
   await tab.click("#question .primary");
   await says(tab, "#verdict", /^Yes\.$/);
+  // Where nothing was typed, nothing is said of it.
+  await tab.evaluate(() => {
+    const real = fetch;
+    globalThis.fetch = (path, options) => real(path, { ...options, headers: { ...options.headers, authorization: "Bearer unknown" } });
+  });
+  await tab.click("#question .primary");
+  await says(tab, "#sign-in-fault", /^The registry does not know you: [^.]*\.$/);
   await sound();
   await tab.close();
 }
