@@ -5,9 +5,9 @@ import { element, fill } from "./dom.js";
 import { form } from "./form.js";
 import { discard, propose, withdraw } from "./record.js";
 
-// Asks which of these acts, and then what it takes. `id` is the end of the form's id. `subject` says, for a method, what
-// every message of it is about; `value` what a field has now; and `said`, for a method, a message and what was typed, what
-// is shown of it; `explain` adds to a refusal.
+// Asks which of these acts, and then what it takes. `id` is the end of the form's id. `subject` says, for a method,
+// what every message of it is about; `value` what a field has now; and `said`, for a method, a message and what was
+// typed, what is shown of it; `explain` adds to a refusal.
 export function act(place, acts, { id, service, subject = () => ({}), value = (field) => field.value, said = (method, message, typed) => typed, explain }) {
   const asked = element("div");
   const outcome = element("div", { class: "next", hidden: true });

@@ -51,11 +51,24 @@ const RELATIONS = [
   ["QUALIFICATION_BASIS_DMH_LICENSED", "Licensed by DMH"],
 ];
 
+const SEVERAL = "with commas between several";
+const REGISTERED = [
+  { name: "legalName", label: "Legal name", required: true, wide: true, capitals: "words" },
+  { name: "facilityType", label: "Type of facility", type: "choice", choices: Object.entries(words.facilities), required: true },
+  { name: "county", label: "County", capitals: "words" },
+  { name: "npi", label: "NPI", into: "identifiers", kind: "IDENTIFIER_KIND_NPI", hint: SEVERAL },
+  { name: "medicaidId", label: "Medicaid id", into: "identifiers", kind: "IDENTIFIER_KIND_MEDICAID_ID", hint: SEVERAL, capitals: "characters" },
+];
+const PROVIDER_ID = { name: "providerId", label: "Id", hint: "a short word, such as region-1-cmhc; empty: the registry assigns one" };
+
+export const PROVIDER_REGISTRATION = ["Register a provider", "RegisterProvider", [...REGISTERED, PROVIDER_ID]];
+
 export const OF_A_PROVIDER = [
   ["Record a qualification or its renewal", "RecordQualification", [{ name: "basis", label: "Basis", type: "choice", choices: RELATIONS, required: true }, DAYS[0], CERTIFICATE, { ...DAYS[1], hint: ENDS }]],
   ["Suspend the provider", "SuspendProvider", DAYS],
   ["Certify the peer support service", "CertifyPeerService", [DAYS[0], CERTIFICATE, { ...DAYS[1], hint: ENDS }]],
   ["Suspend the peer support service", "SuspendPeerService", DAYS],
+  ["Change the registration", "UpdateProvider", REGISTERED],
 ];
 
 export const NOTE = { name: "note", label: "Note", hint: "optional; nothing about anyone's health", wide: true, capitals: "sentences" };

@@ -6,11 +6,12 @@ import { explained, plain } from "./explain.js";
 
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
-// first `value`; a number may be `whole`, and a flag has the text that is shown for it without a tick as `no`; `finds` has
-// the kinds of what it names, and `missed` may say why it was not found; fields with the same `group` stand together under
-// it. `act` gets the message, and what was typed as pairs of label and text, with a third part that is true for those
-// fields that only name somebody (`named`). `changed` is called when something else is typed. Returns the element, and
-// `refused`, which shows the faults that the registry found, and says whether all of them have a place.
+// first `value`; a number may be `whole`, and a flag has the text that is shown for it without a tick as `no`; `finds`
+// has the kinds of what it names, and `missed` may say why it was not found; the texts of a field with `into` go into
+// that list, as entries of its `kind`; fields with the same `group` stand together under it. `act` gets the message,
+// and what was typed as pairs of label and text, with a third part that is true for those fields that only name
+// somebody (`named`). `changed` is called when something else is typed. Returns the element, and `refused`, which shows
+// the faults that the registry found, and says whether all of them have a place.
 export function form(id, fields, submit, act, changed = () => {}) {
   const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
   const made = element(
@@ -57,7 +58,9 @@ function groups(inputs) {
 // The input of a field of the contract, such as `name.family_name` or `first_day.month`.
 function ofField(inputs, path) {
   const camel = path.replace(/_(\w)/g, (_, letter) => letter.toUpperCase()).replace(/\[(\d+)\]/g, ".$1");
-  return inputs.find(({ field }) => camel === field.name || camel.startsWith(`${field.name}.`));
+  const [, list, at] = /^(\w+)\.(\d+)/.exec(camel) ?? [];
+  const entered = inputs.filter(({ field }) => list && field.into === list).flatMap((it) => entries(it).map(() => it));
+  return entered[at] ?? inputs.find(({ field }) => camel === field.name || camel.startsWith(`${field.name}.`));
 }
 
 function input(id, field) {
@@ -83,6 +86,11 @@ function input(id, field) {
     default:
       return labelled(element("input", { ...described, type: "text", spellcheck: "false", autocapitalize: field.capitals ?? "none", list: field.list, inputmode: type === "number" ? "decimal" : undefined, value }), field.wide);
   }
+}
+
+// The texts of an input that stand with commas between them.
+function entries({ control }) {
+  return control.value.split(",").map((it) => it.trim()).filter(Boolean);
 }
 
 // The value of an input, or the fault of it.
@@ -150,7 +158,8 @@ function read(inputs) {
     const { value, fault } = valueOf(it);
     show(it, fault ?? "");
     if (fault) first ??= it.control;
-    if (value !== undefined) put(message, it.field.name.split("."), value);
+    if (it.field.into) (message[it.field.into] ??= []).push(...entries(it).map((value) => ({ kind: it.field.kind, value })));
+    else if (value !== undefined) put(message, it.field.name.split("."), value);
   }
   first?.focus();
   return first ? undefined : message;

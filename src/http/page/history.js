@@ -86,7 +86,8 @@ function job(facts, start) {
   return { employmentId: start.employmentId, firstDay: (corrected ?? start).firstDay, lastDay: of.at(-1)?.lastDay };
 }
 
-// A fact with the last day that counts now, if it opens a period whose end was recorded later, or is among the `periods`.
+// A fact with the last day that counts now, if it opens a period whose end was recorded later, or is among the
+// `periods`.
 function current(facts, periods, fact) {
   const period = periods.find(({ factId }) => factId === fact.factId);
   if (period) return { ...fact, lastDay: period.lastDay };
@@ -120,9 +121,9 @@ function cells(fact, acts) {
   ];
 }
 
-// Shows the facts about a subject, the latest first, and again after something was recorded here. `isShown` chooses among
-// them, `mayAct` says whether the caller may take them back, and `loadPeriods` loads the periods that the registry knows,
-// each with its fact. It hears of records `around` the table.
+// Shows the facts about a subject, the latest first, and again after something was recorded here. `isShown` chooses
+// among them, `mayAct` says whether the caller may take them back, and `loadPeriods` loads the periods that the
+// registry knows, each with its fact. It hears of records `around` the table.
 export async function show(place, subject, { isShown = () => true, mayAct = true, loadPeriods = () => [], around }) {
   const { element: made, show: draw, under } = unfolding("History", "history", ["Recorded", "What", "What to do"]);
   const refresh = async () => {

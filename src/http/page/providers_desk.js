@@ -1,7 +1,7 @@
 // Providers of the desk: find one, see what is in effect for it, and its history, end a period, and act.
 
 import { act } from "./acting.js";
-import { OF_A_PROVIDER } from "./acts.js";
+import { OF_A_PROVIDER, PROVIDER_REGISTRATION } from "./acts.js";
 import { dayInWords, dayNumber, today } from "./dates.js";
 import { button, capital, element, fill, terms } from "./dom.js";
 import { inWords, run } from "./effects.js";
@@ -28,7 +28,11 @@ const LABELS = {
 export function show(place) {
   const found = element("div", { id: "found-providers" });
   const made = form("find-provider", FIELDS, "Find", (asked) => find(found, asked));
-  fill(place, element("div", { class: "card" }, made.element), found);
+  const register = element("div", { class: "next" });
+  // A provider that was registered is shown from then on.
+  register.addEventListener("recorded", ({ detail: { provider } }) => (provider ? open(found, provider) : fill(found)));
+  const offered = may("ProviderService/RegisterProvider") ? element("p", {}, button(PROVIDER_REGISTRATION[0], { class: "quiet" }, () => act(register, [PROVIDER_REGISTRATION], { id: "new-provider", service: "ProviderService" }))) : "";
+  fill(place, element("div", { class: "card" }, made.element, offered, register), found);
 }
 
 async function find(place, { text = "" }) {
@@ -39,10 +43,10 @@ async function find(place, { text = "" }) {
     await callForEach("ProviderService/ListProviders", "providers", {}, (it) => all.push(it));
     if (!isLatest()) return;
     const found = matching(all, text.toLowerCase());
-    if (found.length === 1) return open(place, found[0]);
+    if (found.length === 1) return open(place, found[0]).focus();
     const heading = element("h2", { tabindex: -1 }, found.length === 0 ? "No provider on file matches." : `${found.length} providers on file`);
     const chosen = element("div");
-    const names = found.map((it) => element("li", {}, button(it.legalName, { class: "link" }, () => open(chosen, it)), element("span", { class: "citation" }, [it.county, it.providerId].filter(Boolean).join(", "))));
+    const names = found.map((it) => element("li", {}, button(it.legalName, { class: "link" }, () => open(chosen, it).focus()), element("span", { class: "citation" }, [it.county, it.providerId].filter(Boolean).join(", "))));
     fill(place, element("div", { class: "card" }, heading, names.length > 0 ? element("ul", { class: "effects" }, names) : ""), chosen);
     heading.focus();
   } catch (error) {
@@ -58,23 +62,35 @@ function matching(all, text) {
   return exact.length > 0 ? exact : all.filter(has);
 }
 
-// Shows a provider, with its history. After something was recorded it is shown as known then.
+// What a field of the registration of a provider has now, as it is typed.
+function typedNow({ name, into, kind, value }, provider) {
+  const numbers = (provider[into] ?? []).filter((it) => it.kind === kind).map((it) => it.value);
+  return into ? numbers.join(", ") : (provider[name] ?? value);
+}
+
+// Shows a provider, with its history. After something was recorded it is shown as known then. Returns the heading.
 function open(place, provider) {
-  const { providerId, legalName } = provider;
+  const { providerId } = provider;
+  let now = provider;
   const state = element("div");
   const facts = element("div");
-  const heading = element("h2", { tabindex: -1 }, legalName);
+  const heading = element("h2", { tabindex: -1 }, provider.legalName);
   const next = element("div", { class: "next" });
   const acts = OF_A_PROVIDER.filter(([, method]) => may(`ProviderService/${method}`));
-  const of = { id: "provider", service: "ProviderService", subject: () => ({ providerId }), said: (method, message, typed) => [["Provider", `${legalName}, ${providerId}`], ...typed] };
-  const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${legalName}` }, () => act(next, acts, of))) : "";
+  const of = { id: "provider", service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] };
+  const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => act(next, acts, of))) : "";
   const made = element("article", { class: "card" }, heading, state, offered, next, element("h3", {}, "History"), facts);
   const known = async () => (await call("ProviderService/GetProvider", { providerId })).provider;
-  made.addEventListener("recorded", () => refreshed(state, async () => about(await known())));
+  const refresh = async () => {
+    now = await known();
+    fill(heading, now.legalName);
+    return about(now);
+  };
+  made.addEventListener("recorded", () => refreshed(state, refresh));
   fill(state, about(provider));
   fill(place, made);
-  heading.focus();
   history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).periods ?? [], around: made }).catch((error) => trouble.within(facts, error));
+  return heading;
 }
 
 // Who a provider is, and what is in effect for it today or later.

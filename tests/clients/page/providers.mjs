@@ -98,6 +98,38 @@ export async function suspendAProviderAndTakeItBack(place) {
   await tab.close();
 }
 
+export async function registerAProviderAndChangeIt(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.certifier);
+  await press(tab, "#registrar-part", "Register a provider");
+  await fill(tab, "act-new-provider", { legalName: "Cypress Day Center", facilityType: "FACILITY_TYPE_DAY_TREATMENT", npi: "2000000011", providerId: "cypress-day" });
+  await press(tab, "#registrar-part", "See what this changes");
+  await says(tab, "#act-new-provider-npi-fault", /^Not an NPI: ten digits/);
+  check(refusals.splice(0).length === 1, "a number with a wrong digit is refused");
+  await tab.$eval("#act-new-provider-npi", (input) => (input.value = ""));
+  await fill(tab, "act-new-provider", { medicaidId: "00990071, 00990072" });
+  await press(tab, "#registrar-part", "See what this changes");
+  await recordIt(tab, "#registrar-part");
+  await says(tab, `${FOUND} .about`, /Id\s+cypress-day\s+Type\s+Partial hospitalization\/day treatment facility\s+Numbers\s+Medicaid id 00990071, Medicaid id 00990072\s+Qualified\s+Not today/);
+  await press(tab, FOUND, "Act");
+  await tab.select(`${FOUND} .choice select`, "4");
+  check((await tab.$eval("#act-provider-medicaidId", (input) => input.value)) === "00990071, 00990072", "what it has now is there");
+  await fill(tab, "act-provider", { county: "Hinds" });
+  await press(tab, FOUND, "See what this changes");
+  await recordIt(tab, FOUND);
+  await says(tab, `${FOUND} .about`, /Type\s+Partial hospitalization\/day treatment facility\s+County\s+Hinds\s+Numbers\s+Medicaid id 00990071, Medicaid id 00990072/);
+  await says(tab, `${FOUND} .history`, /Provider updated\s+Cypress Day Center, [^]*, in Hinds/);
+  for (const place of ["#found-providers .next", "#registrar-part .card > .next"]) {
+    await tab.$eval(place, (it) => [...it.querySelectorAll("button")].findLast((button) => button.textContent === "Take this back").click());
+    await tab.type(`${place} .next .next input`, "a test");
+    await tab.keyboard.press("Enter");
+    await recordIt(tab, `${place} .next .next .next`);
+  }
+  await says(tab, FOUND, /^$/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
 export async function endAQualificationByKeyboardAlone(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar, "providers");
   const focused = () => tab.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
