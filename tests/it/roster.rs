@@ -148,7 +148,7 @@ async fn a_list_is_never_shortened_silently() {
     refused("credential_number,family_name\n", &[], "the list has no rows");
     let no_name = "given_name,family_name,birth_date\nYolanda,,1990-01-01\nYolanda,Example,1990\n";
     refused(no_name, &[], "line 2, column `family_name`: found nothing: enter the family name");
-    refused(no_name, &[], "line 3, column `birth_date`: found `1990`: write the date as 2026-03-01");
+    refused(no_name, &[], "line 3, column `birth_date`: found `1990`: write the date as `2026-03-01`");
     let fine = format!("credential_number\n{number}\n");
     refused(&fine, &["--provider", "region-1-cmch"], "--provider: no provider `region-1-cmch` is on file");
 

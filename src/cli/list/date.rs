@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 
-/// Reads a date: ISO (2026-03-01) or with the month first (3/1/2026), with or without a time of day. The error is the
-/// remedy.
+/// Reads a date: with the year first (2026-03-01 or 2026/3/1) or the month first (3/1/2026), with or without a time of
+/// day. The error is the remedy.
 pub fn read(text: &str) -> Result<Date, &'static str> {
     let text = text.trim();
     let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, ""));
@@ -11,7 +11,7 @@ pub fn read(text: &str) -> Result<Date, &'static str> {
         return Err(FORMS);
     }
     if date.contains('/') {
-        return month_first(date);
+        return with_slashes(date);
     }
     let [year, month, day] = parts(date, '-').ok_or(FORMS)?;
     if year.1 != 4 || month.1 != 2 || day.1 != 2 {
@@ -20,7 +20,7 @@ pub fn read(text: &str) -> Result<Date, &'static str> {
     civil(year.0, month.0, day.0)
 }
 
-const FORMS: &str = "write the date as 2026-03-01 or 3/1/2026";
+const FORMS: &str = "write the date as `2026-03-01` or `3/1/2026`";
 
 /// Whether a text is a time of day without a time zone. With a zone the day in Mississippi may be another.
 fn is_time(text: &str) -> bool {
@@ -29,13 +29,16 @@ fn is_time(text: &str) -> bool {
         || clock.contains(':') && clock.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, ':' | '.'))
 }
 
-fn month_first(date: &str) -> Result<Date, &'static str> {
-    let [month, day, year] = parts(date, '/').ok_or(FORMS)?;
+fn with_slashes(date: &str) -> Result<Date, &'static str> {
+    let [month, day, year] = match parts(date, '/').ok_or(FORMS)? {
+        [year, month, day] if year.1 == 4 => [month, day, year],
+        parts => parts,
+    };
     if year.1 != 4 {
-        return Err("write the year with four digits, as in 3/1/2026");
+        return Err("write the year with four digits, as in `3/1/2026`");
     }
     if month.0 > 12 && day.0 <= 12 {
-        return Err("write the month first, as in 3/31/2026");
+        return Err("write the month before the day, as in `3/31/2026`");
     }
     civil(year.0, month.0, day.0)
 }
@@ -66,6 +69,8 @@ mod tests {
             " 2026-03-01 ",
             "3/1/2026",
             "03/01/2026",
+            "2026/03/01",
+            "2026/3/1",
             "2026-03-01T00:00:00",
             "3/1/2026 0:00",
             "3/1/2026 8:15 AM",
@@ -83,8 +88,9 @@ mod tests {
             ("46082", FORMS),
             ("2026-03-01T23:30:00Z", FORMS),
             ("2026-03-01T23:30:00-06:00", FORMS),
-            ("3/1/26", "write the year with four digits, as in 3/1/2026"),
-            ("31/3/2026", "write the month first, as in 3/31/2026"),
+            ("3/1/26", "write the year with four digits, as in `3/1/2026`"),
+            ("31/3/2026", "write the month before the day, as in `3/31/2026`"),
+            ("2026/31/3", "write the month before the day, as in `3/31/2026`"),
             ("2/29/2026", "there is no such day: look for a typing error"),
             ("2026-13-01", "there is no such day: look for a typing error"),
         ] {

@@ -28,6 +28,14 @@ export function fromInput(text) {
   return year ? { year: Number(year), month: Number(month), day: Number(day) } : undefined;
 }
 
+// What is wrong with what was typed into an input of a day. Empty: nothing. `orNone`: it may be left empty. A browser does
+// not tell a day that does not exist from one that is not whole.
+export function dayFault({ validity, min, max }, orNone = true) {
+  if (validity.badInput) return `Enter a day that exists, with month, day and year${orNone ? ", or none" : ""}.`;
+  const isOutside = validity.rangeUnderflow || validity.rangeOverflow;
+  return isOutside ? `Enter a day in the years ${min.slice(0, 4)} to ${max.slice(0, 4)}.` : "";
+}
+
 // The text of an input, and of a table, for a date.
 export function toInput({ year, month, day }) {
   return `${year}-${String(month).padStart(2, "0")}-${String(day).padStart(2, "0")}`;

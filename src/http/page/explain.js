@@ -48,6 +48,7 @@ export function explained(refusal) {
     case "unauthenticated":
       return `The registry does not know you: ${why}.`;
     case "resource_exhausted":
+      if (refusal.reason === "TOO_LARGE") return "What you entered is too long for the registry. Shorten it.";
       return `${tooMuch(refusal)} ${again(refusal.retrySeconds)}`;
     case "unavailable":
     case "deadline_exceeded":

@@ -1,6 +1,6 @@
 // Forms made of a list of fields, and what was typed into them as a message of the contract.
 
-import { dayInWords, fromInput } from "./dates.js";
+import { dayFault, dayInWords, fromInput } from "./dates.js";
 import { capital, element } from "./dom.js";
 import { explained, plain } from "./explain.js";
 
@@ -95,15 +95,16 @@ function entries({ control }) {
 
 // The value of an input, or the fault of it.
 function valueOf({ field: { type, required, whole }, control }) {
-  const missing = (what) => ({ fault: required || control.validity?.badInput ? what : undefined });
+  const missing = (what) => ({ fault: required ? what : undefined });
   switch (type) {
     case "flag":
       return { value: control.checked || undefined };
     case "several":
       return { value: [...control.querySelectorAll(":checked")].map((box) => box.value) };
     case "date": {
-      const date = fromInput(control.value);
-      return date ? { value: date } : missing(required ? "Enter the whole date." : "Enter the whole date, or none.");
+      const fault = dayFault(control, !required);
+      if (fault) return { fault };
+      return control.value ? { value: fromInput(control.value) } : missing("Enter the whole date.");
     }
     case "number": {
       if (control.value.trim() === "") return missing("Enter a number.");

@@ -1,6 +1,6 @@
 // The form: what is asked.
 
-import { dayInWords, fromInput, toInput } from "./dates.js";
+import { dayFault, dayInWords, fromInput, toInput } from "./dates.js";
 import { byId, capital, element } from "./dom.js";
 import { plain } from "./explain.js";
 import * as providers from "./providers.js";
@@ -19,6 +19,9 @@ const INPUTS = {
   "item.as_of": "day",
   "item.provider_id": "provider",
 };
+
+// The maximum length of a text, in characters.
+const LONGEST = 200;
 
 const REQUIRED = {
   number: [["number", "Enter the credential number."]],
@@ -86,15 +89,24 @@ function text(id) {
   return byId(id).value.trim();
 }
 
+// What is missing, or is no day, in the fields that the way requires.
+function missing() {
+  const isNone = (id) => text(id) === "" && !byId(id).validity.badInput;
+  return REQUIRED[way()].map(([id, fault]) => [id, isNone(id) ? fault : id === "birth" ? dayFault(byId(id), false) : ""]);
+}
+
+// What is longer than a name or a number can be.
+function tooLong() {
+  const asked = [...byId("question").querySelectorAll("input[type=text]")].filter((input) => !input.closest("[hidden]"));
+  return asked.filter(({ value }) => value.trim().length > LONGEST).map(({ id }) => [id, `This is too long. Enter at most ${LONGEST} characters.`]);
+}
+
 // What the form asks: an item of the contract. Undefined if something is missing, which is then shown.
 export function item() {
   clearFaults();
-  const missing = REQUIRED[way()].filter(([id]) => text(id) === "" || (id === "birth" && !fromInput(text(id))));
-  // A date that is not complete has no text, and is not the same as none.
-  if (byId("day").validity.badInput) missing.push(["day", "Enter the whole date, or none."]);
-  if (providers.fault(text("provider"))) missing.push(["provider", providers.fault(text("provider"))]);
-  if (missing.length > 0) {
-    showFaults(missing);
+  const faults = [...missing(), ...tooLong(), ["day", dayFault(byId("day"))], ["provider", providers.fault(text("provider"))]].filter(([, fault]) => fault);
+  if (faults.length > 0) {
+    showFaults(faults);
     return undefined;
   }
   const asked = { designations: checked().map((box) => box.value), providerId: text("provider"), asOf: fromInput(text("day")) };

@@ -1,6 +1,6 @@
 // What the page says of what is typed into its forms, and of what is on record.
 
-import { check, fill, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { check, fill, fits, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
 import { act, find, openDesk, recordIt } from "./desk.mjs";
 
 // A fault says what to type instead, in the words of the form that has it.
@@ -30,6 +30,41 @@ export async function sayWhatToType(place) {
   await says(hr.tab, "#report-form-person-fault", /EM-/);
   await hr.sound();
   await hr.tab.close();
+}
+
+// What no name, number or day can be is a fault of its input, before anything is sent.
+export async function sayWhatNothingCanBe({ browser, url, tokens }) {
+  const { tab, requests, sound } = await open(browser, url);
+  await signIn(tab, tokens.registrar);
+  await shown(tab, "#question");
+  const paste = (id, text) => tab.$eval(id, (input, text) => (input.value = text), text);
+  await paste("#number", "9".repeat(200_000));
+  await tab.click("#question .primary");
+  await says(tab, "#number-fault", /^This is too long\. Enter at most 200 characters\.$/);
+  await tab.click("#clear");
+  await tab.click("input[value=holder]");
+  await tab.type("#family", "ONeal");
+  await tab.type("#birth", "02301971");
+  await tab.click("#more summary");
+  await tab.type("#day", "01011850");
+  await tab.click("#question .primary");
+  await says(tab, "#birth-fault", /^Enter a day that exists, with month, day and year\.$/);
+  await says(tab, "#day-fault", /^Enter a day in the years 1900 to 2200\.$/);
+  check(requests.every((request) => !/VerifyCredential/.test(request)), "nothing is sent");
+  await tab.click("#clear");
+  await tab.click("input[value=number]");
+  await lookUp(tab, "9".repeat(120));
+  await says(tab, "#verdict", /^No\.$/);
+  await fits(tab, "a long number");
+
+  // A form that takes any text says what the registry says of its length.
+  await goTo(tab, "registrar");
+  await shown(tab, "#registrar-part form");
+  await paste("#find-familyName", "a".repeat(200_000));
+  await press(tab, "#registrar-part", "Find");
+  await says(tab, "#registrar-part .trouble", /^What you entered is too long for the registry\. Shorten it\./);
+  await sound();
+  await tab.close();
 }
 
 // What is asked beside the number is seen while the part of it is closed.

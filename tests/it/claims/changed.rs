@@ -261,7 +261,7 @@ async fn a_row_that_was_never_answered_does_not_hide_a_flip() {
     assert_eq!((&printed["flipped"], counts(&printed)), (&1.into(), [3, 1, 0, 0]), "{printed}");
     let transition = serde_json::json!([{"was": "CONFIRMED", "now": "NOT_CONFIRMED", "claims": 1}]);
     assert_eq!(printed["transitions"], transition);
-    let fault = "line 5, column `DOS`: found `yesterday`: write the date as 2026-03-01 or 3/1/2026";
+    let fault = "line 5, column `DOS`: found `yesterday`: write the date as `2026-03-01` or `3/1/2026`";
     assert_eq!(printed["rows_not_answered"], serde_json::json!([{"line": 5, "what": fault}]));
     let (code, printed) = answered.edited(|cells| set(cells, 1, "Units", "5"));
     assert_eq!((code, &printed["flipped"], &printed["not_asked"]), (Some(2), &1.into(), &1.into()), "{printed}");

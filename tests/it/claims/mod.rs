@@ -84,7 +84,7 @@ async fn claims_are_answered_row_by_row_and_reviewed_after_late_reports() {
     }
     let answers = rows_of(&path("claims.answers.csv"));
     let faults: Vec<_> = answers.iter().take(6).map(|row| row["fault"].as_str()).collect();
-    let date = "line 5, column `DOS`: found `yesterday`: write the date as 2026-03-01 or 3/1/2026";
+    let date = "line 5, column `DOS`: found `yesterday`: write the date as `2026-03-01` or `3/1/2026`";
     let units = "line 5, column `units`: found `x`: enter a whole number of units";
     let unnamed = "line 6, column `provider_id`: found nothing: enter the billing provider, or name it with --provider";
     assert_eq!(faults, ["", "", "", &format!("{date}; {units}"), unnamed, ""]);

@@ -26,7 +26,7 @@ async fn a_list_has_three_forms() {
     assert_eq!((&last["total"]["provider_count"], &last["answer"]["as_of"]), (&2.into(), &TODAY.into()));
     desk.run(&["statistics", "--json", "--format", "csv"]).exits(2);
     desk.run(&["statistics", "--as-of", "6/30/2023"]).exits(0).prints("On 2023-06-30, 0 of 2 providers");
-    desk.run(&["statistics", "--as-of", "6/30/23"]).exits(2).warns("write the year with four digits, as in 3/1/2026");
+    desk.run(&["statistics", "--as-of", "6/30/23"]).exits(2).warns("write the year with four digits, as in `3/1/2026`");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
