@@ -21,8 +21,8 @@ use crate::telemetry::checks::Checked;
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
-/// The description of every check, and what to do if it fails.
-const PROBES_PAGE: &str = "deploy/docs/probes.md";
+/// Where an operator finds the description of every check, and what to do if it fails.
+const PROBES_PAGE: &str = "see the page “Probes” of the operator's documents, under the name of the check";
 
 /// What tells an operator that a backup or a copy is too old, since no check does.
 const COPIES_ALERTS: &str = "no check fails; the alerts CpssBackupTooOld and CpssShipBehind fire";

@@ -8,6 +8,7 @@ async function look({ browser, ops, axe, pictures }, name, options) {
   await says(tab, "main", /writes\s+Commands are recorded\s+passes[\s\S]*Head\s+revision \d+[\s\S]*Last backup\s+none is known[\s\S]*no check fails; the alerts CpssBackupTooOld[\s\S]*Certificate of the server\s+\d{4}-\d\d-\d\d/);
   const shown = await tab.$eval("body", (body) => body.innerText);
   check(!/-desk|\bhr\b/.test(shown), "no client is named");
+  check(/What to do if one fails: see the page “Probes” of the operator's documents/.test(shown) && !/\.md\b/.test(shown), "no file is named that the reader may not have");
   await fits(tab, name);
   await barriers(tab, axe);
   await tab.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
