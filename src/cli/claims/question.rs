@@ -5,7 +5,7 @@ use std::path::Path;
 use super::answer::ANSWER;
 use super::whole_number::whole_number;
 use crate::cli::failure::Failure;
-use crate::cli::list::columns::{FAMILY_NAME, NUMBER, PRIOR_NUMBER};
+use crate::cli::list::columns::{DATE_OF_SERVICE, FAMILY_NAME, MEDICAID_ID, NPI, NUMBER, PRIOR_NUMBER, PROVIDER_ID};
 use crate::cli::list::{Columns, Fault, Known, List, ListArgs, ListError, Row};
 use crate::cli::question::read_designation;
 use crate::proto::v1::EligibilityItem;
@@ -20,11 +20,10 @@ pub const CLAIM: [Known; 13] = [
     NUMBER.digested(),
     PRIOR_NUMBER.digested(),
     FAMILY_NAME,
-    column("provider_id", &["Provider", "Billing Provider", "Billing Provider ID"]).digested(),
-    column("npi", &["NPI", "Billing NPI", "Provider NPI", "Billing Provider NPI"]).digested(),
-    column("medicaid_id", &["Medicaid ID", "Medicaid Provider ID", "Medicaid Provider #", "Provider Medicaid ID"])
-        .digested(),
-    column("date_of_service", &["DOS", "Date of Service", "Service Date", "Date Served"]).digested(),
+    PROVIDER_ID.digested(),
+    NPI.digested(),
+    MEDICAID_ID.digested(),
+    DATE_OF_SERVICE.digested(),
     column("designation", &["Specialty"]).digested(),
     column("units", &["Units Billed", "Unit Count", "Qty", "Quantity"]).digested(),
     column("units_billed_that_day", &[]).digested(),

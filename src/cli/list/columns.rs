@@ -33,6 +33,13 @@ impl Known {
         let heading = folded(heading);
         self.aliases.iter().chain([&self.name]).any(|name| folded(name) == heading)
     }
+
+    /// Whether its name or an alias is part of a heading, as whole words: `First DOS` has `DOS`.
+    pub fn is_in(&self, heading: &str) -> bool {
+        let heading = words(heading);
+        let is_in = |name: &[String]| heading.windows(name.len()).any(|part| part == name);
+        self.aliases.iter().chain([&self.name]).any(|name| is_in(&words(name)))
+    }
 }
 
 /// The columns of a command.
@@ -108,8 +115,31 @@ pub const FIRST_DAY: Known = text(
 /// The position of a job.
 pub const POSITION: Known = text("position", "position", &["Job Title", "Title", "Job", "Role"]);
 
+/// The registry's id of a provider.
+pub const PROVIDER_ID: Known =
+    text("provider_id", "provider_id", &["Provider", "Billing Provider", "Billing Provider ID"]);
+
+/// The national provider identifier of a provider.
+pub const NPI: Known = text("npi", "npi", &["NPI", "Billing NPI", "Provider NPI", "Billing Provider NPI"]);
+
+/// The Medicaid id of a provider.
+pub const MEDICAID_ID: Known = text(
+    "medicaid_id",
+    "medicaid_id",
+    &["Medicaid ID", "Medicaid Provider ID", "Medicaid Provider #", "Provider Medicaid ID"],
+);
+
+/// The day of a service.
+pub const DATE_OF_SERVICE: Known =
+    text("date_of_service", "date_of_service", &["DOS", "Date of Service", "Service Date", "Date Served"]);
+
 /// A heading without case, spaces and punctuation, in the words of the registry: `Cert #` is `credentialnumber`.
 pub(super) fn folded(heading: &str) -> String {
+    words(heading).concat()
+}
+
+/// The words of a heading, as [`folded`] joins them.
+fn words(heading: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut last = ' ';
     for letter in heading.chars() {

@@ -160,6 +160,11 @@ impl List {
         others.map(|(_, heading)| heading.as_str()).filter(|heading| !record::is_blank(heading))
     }
 
+    /// The headings of the columns that are not understood, and have one of these columns in their names.
+    pub fn other_headings_of(&self, columns: &[Known]) -> Vec<&str> {
+        self.other_headings().filter(|heading| columns.iter().any(|column| column.is_in(heading))).collect()
+    }
+
     /// The rows, in order, with those that are left out.
     pub fn rows(&self) -> Rows<'_> {
         Rows { records: self.table.records(), list: self, asked: 0, is_over: false }

@@ -13,6 +13,7 @@ use super::question::{
     COLUMNS, is_by_name, item, lost_letters, names_not_checked, no_given_names, not_compared, person,
 };
 use crate::cli::failure::Failure;
+use crate::cli::list::columns::{DATE_OF_SERVICE, MEDICAID_ID, NPI, PROVIDER_ID};
 use crate::cli::list::{Columns, Fault, List, ListArgs, ListError, MOST_BYTES, Row};
 use crate::cli::question::Question;
 use crate::cli::{Outcome, print_bytes};
@@ -70,6 +71,10 @@ struct Head<'a> {
     /// How the list was read.
     notes: Vec<String>,
     headings: Vec<&'a str>,
+    /// The headings of columns that look like days of service, and are not read.
+    days: Vec<&'a str>,
+    /// The headings of columns that look like providers, and are not read.
+    providers: Vec<&'a str>,
 }
 
 /// The line of a row.
@@ -138,23 +143,26 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
             Ok(item) => (Some(item), Vec::new()),
             Err(faults) => (None, faults),
         };
+        let is_asked = item.is_some();
         put(
             &mut rows,
             &Line { line: row.line(), person: shown(&are_names, &row), cells: row.cells().collect(), item, faults },
         )?;
         if is_noted(&row) {
-            noted.push(row);
+            noted.push((row, is_asked));
         }
     }
     let mut notes = list.understood().lines();
     notes.extend(not_compared(&list));
     let mut warnings = names_not_checked(&list);
-    warnings.extend(lost_letters(noted.iter()));
+    warnings.extend(lost_letters(noted.iter().map(|(row, _)| row)));
     if list.has("given_name") {
-        warnings.extend(no_given_names(noted.iter()));
+        warnings.extend(no_given_names(noted.iter().filter(|(_, is_asked)| *is_asked).map(|(row, _)| row)));
     }
     let mut head = Vec::new();
-    put(&mut head, &Head { rows: list.size(), warnings, notes, headings: list.headings().collect() })?;
+    let days = list.other_headings_of(&[DATE_OF_SERVICE]);
+    let providers = list.other_headings_of(&[PROVIDER_ID, NPI, MEDICAID_ID]);
+    put(&mut head, &Head { rows: list.size(), warnings, notes, headings: list.headings().collect(), days, providers })?;
     put(&mut rows, &json!({ "end": true }))?;
     if head.len() + rows.len() > MOST_OUT { Err(Refused::Text) } else { Ok([head, rows]) }
 }
@@ -307,6 +315,23 @@ mod tests {
         assert!(!lines[0]["notes"].to_string().contains("names"), "{}", lines[0]["notes"]);
         assert_eq!(lines[1]["person"], "Ann Poe, CPS-DTMK-QJA9-B");
         assert_eq!(lines[1]["item"], json!({ "credentialNumber": "CPS-DTMK-QJA9-B", "familyName": null }));
+    }
+
+    #[test]
+    fn a_column_of_days_of_service_or_of_providers_is_named() {
+        let lines = read(
+            "Cert #,DOS,Provider ID,First date of service,Rendering NPI,Dosage,Unit\nCPS-DTMK-QJA9-B,1/2/2026,,,,,\n",
+        );
+        let head = &lines.unwrap()[0];
+        assert_eq!(head["days"], json!(["DOS", "First date of service"]));
+        assert_eq!(head["providers"], json!(["Provider ID", "Rendering NPI"]));
+    }
+
+    #[test]
+    fn a_row_that_is_not_asked_has_no_warning_about_given_names() {
+        let lines = read("First Name,Last Name,DOB\n,Poe,1/2/1980\n,Roe,soon\n").unwrap();
+        let warnings = lines[0]["warnings"].to_string();
+        assert!(warnings.contains("line 2: no given name"), "{warnings}");
     }
 
     #[test]

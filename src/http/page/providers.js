@@ -14,12 +14,13 @@ const LIST = "ProviderService/ListProviders";
 const ELSEWHERE = "its id, a short word such as region-1-cmhc; ask DMH for it; empty: not asked";
 
 // Offers a provider its own id, and a caller who may list providers all of them. Others are offered what they have asked
-// about.
+// about. The staff list of a provider is its own: there its id is filled in.
 export async function offer({ providerId } = {}) {
   own = providerId ?? "";
   const others = may(LIST) ? "its id; empty: not asked" : ELSEWHERE;
   const hint = providerId ? `yours is ${providerId}; empty: not asked` : others;
   for (const place of document.querySelectorAll(".provider-hint")) place.textContent = hint;
+  byId("roster-provider").defaultValue = own;
   const list = byId("providers");
   fill(list, providerId ? element("option", { value: providerId }) : "");
   if (!may(LIST)) return;

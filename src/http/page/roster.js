@@ -3,7 +3,7 @@
 
 import { knownInWords, reasons, unnamed, verdict } from "./answer.js";
 import * as csv from "./csv.js";
-import { dayInWords, fromInput } from "./dates.js";
+import { dayFault, dayInWords, fromInput } from "./dates.js";
 import { byId, capital, download, element, fill, say } from "./dom.js";
 import { plain } from "./explain.js";
 import * as list from "./list.js";
@@ -18,6 +18,9 @@ const BATCH = 1000;
 // How often a batch is asked that the registry cannot take at the moment, and how long the page waits at most.
 const TRIES = 5;
 const LONGEST_WAIT_SECONDS = 30;
+
+// The maximum number of lines that a sentence names.
+const MOST_LINES = 20;
 
 let running = new AbortController();
 let answered;
@@ -75,9 +78,8 @@ function showFault(id, text) {
 async function check() {
   clear();
   const { files } = byId("list");
-  const isDay = !byId("roster-day").validity.badInput;
   showFault("list", files.length === 1 ? "" : files.length === 0 ? "Choose the list." : "Choose one list.");
-  showFault("roster-day", isDay ? "" : "Enter the whole date, or none.");
+  showFault("roster-day", dayFault(byId("roster-day")));
   const providerId = byId("roster-provider").value.trim();
   showFault("roster-provider", providers.fault(providerId));
   const faulty = ["list", "roster-day", "roster-provider"].find((id) => byId(id).hasAttribute("aria-invalid"));
@@ -90,7 +92,7 @@ async function check() {
     const found = await list.read(files[0], signal);
     const about = { asOf: fromInput(byId("roster-day").value), providerId };
     const { state, advice } = await ask(found.rows, about, signal);
-    show(found, state, advice, files[0].name);
+    show(found, { state, advice, providerId }, files[0].name);
   } catch (error) {
     failed(error);
   } finally {
@@ -123,7 +125,8 @@ function progress(text, done, all) {
 async function ask(all, about, signal) {
   for (const row of all) if (row.faults) note(row, refusal(plain(row.faults.join(" "))));
   const asked = all.filter((row) => row.item);
-  const advice = new Set();
+  // What to do, with the lines of the rows to which it applies.
+  const advice = new Map();
   let state;
   for (let at = 0; at < asked.length; at += BATCH) {
     progress(`${rows.count(at)} of ${rows.count(asked.length)} rows are answered.`, at, asked.length);
@@ -134,11 +137,21 @@ async function ask(all, about, signal) {
     results.forEach(({ verification, error }, index) => {
       state ??= verification?.answer;
       if (verification) providers.noteAsked(about.providerId, verification);
-      for (const { text, remedy } of verification ? reasons(verification) : []) if (remedy) advice.add(`${text} ${remedy}`);
+      for (const { text, remedy } of verification ? reasons(verification) : []) if (remedy) noteLine(advice, `${text} ${remedy}`, batch[index].line);
       note(batch[index], verification ? given(batch[index].item, verification) : refusal(`Not answered: ${plain(error?.message ?? "no answer came")}.`));
     });
   }
-  return { state, advice: [...advice] };
+  return { state, advice: [...advice].map(([text, lines]) => (lines.length === asked.length ? text : `${linesInWords(lines)}: ${text}`)) };
+}
+
+function noteLine(advice, text, line) {
+  if (!advice.has(text)) advice.set(text, []);
+  advice.get(text).push(line);
+}
+
+function linesInWords(lines) {
+  const more = lines.length > MOST_LINES ? ` and ${rows.count(lines.length - MOST_LINES)} more` : "";
+  return `${lines.length === 1 ? "Line" : "Lines"} ${lines.slice(0, MOST_LINES).join(", ")}${more}`;
 }
 
 // Replaces the question of a row by what came of it: a long list takes no more memory than it must.
@@ -172,13 +185,22 @@ async function patiently(act, signal) {
   }
 }
 
-function show(found, state, advice, name) {
+// Says of columns that look like days of service or providers that no row was asked for what stands in them.
+function notRead({ days, providers }, state, providerId) {
+  const columns = [...days, ...providers].map((heading) => `\`${heading}\``);
+  if (columns.length === 0 || !state) return "";
+  const named = columns.length === 1 ? `The column ${columns[0]} is` : `The columns ${columns.slice(0, -1).join(", ")} and ${columns.at(-1)} are`;
+  const asked = `every row was asked for ${dayInWords(state.asOf)}, and ${providerId ? `for the provider ${providerId}` : "for any provider"}`;
+  return `${named} not read: ${asked}.${days.length > 0 ? " For dates of service use `cpss-registry claims`." : ""}`;
+}
+
+function show(found, { state, advice, providerId }, name) {
   answered = { ...found, name };
   rows.show(found.rows);
   byId("roster-counts").textContent = `${rows.counts()}.`;
   const asOf = state ? `As of ${dayInWords(state.asOf)}. Known at ${knownInWords(state)}.` : "No row was asked.";
   fill(byId("roster-state"), asOf, advice.map((text) => element("span", { class: "remedy" }, text)));
-  const warnings = found.warnings.map((text) => `${capital(plain(text))}.`);
+  const warnings = [...found.warnings.map((text) => `${capital(plain(text))}.`), notRead(found, state, providerId)].filter(Boolean);
   fill(byId("roster-warnings"), warnings.map((text) => element("li", {}, text)));
   byId("roster-warnings").hidden = warnings.length === 0;
   byId("roster-notes").replaceChildren(...found.notes.map((text) => element("li", {}, plain(text))));

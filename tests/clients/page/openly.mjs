@@ -181,6 +181,27 @@ export async function warnThatNamesAreNotChecked(place) {
   await tab.close();
 }
 
+// A list of claims is not a staff list: what it has beside the people was not asked.
+export async function sayWhichColumnsAreNotRead(place) {
+  const opened = await open(place.browser, place.url, { path: "/#/roster" });
+  const { tab, sound } = opened;
+  await signIn(tab, place.tokens.payer);
+  await shown(tab, "#roster-form");
+  await checkList(opened, place, `Cert #,Last Name,DOS,Provider ID\n${HELD},ONeal,1/15/2019,region-2-cmhc\n`);
+  await says(tab, "#roster-counts", /^1 row: 1 yes\.$/);
+  const columns = "The columns `DOS` and `Provider ID` are not read";
+  await says(tab, "#roster-warnings", new RegExp(`^${columns}: every row was asked for ${day(0).words}, and for any provider\\. For dates of service use \`cpss-registry claims\`\\.$`));
+  check(await tab.$eval("#roster-warnings", (it) => it.checkVisibility()), "the warning is in view");
+  await says(tab, "#said", new RegExp(`^1 row: 1 yes\\. ${columns}`));
+  await tab.type("#roster-provider", "region-1-cmhc");
+  await checkList(opened, place, `Cert #,Last Name,Billing NPI\n${HELD},ONeal,1\n`);
+  await says(tab, "#roster-warnings", new RegExp(`^The column \`Billing NPI\` is not read: every row was asked for ${day(0).words}, and for the provider region-1-cmhc\\.$`));
+  await checkList(opened, place, `Cert #,Last Name,Unit\n${HELD},ONeal,North\n`);
+  await tab.waitForFunction(() => document.querySelector("#roster-warnings").hidden);
+  await sound();
+  await tab.close();
+}
+
 export async function sayThatNoGivenNamesWereEntered({ browser, url, tokens }) {
   const { tab, sound } = await open(browser, url);
   await signIn(tab, tokens.registrar);

@@ -96,6 +96,7 @@ export async function checkAList(place) {
 export async function sayWhatAListLacks(place) {
   const opened = await begin(place, "provider");
   const { tab, requests, sound } = opened;
+  await tab.$eval("#roster-provider", (input) => (input.value = ""));
   await tab.type("#roster-provider", "region-2-cmhc");
   await send(opened, place, "others.csv", csv(STAFF));
   await says(tab, "#roster-provider-fault", /^A provider may ask about its own staff alone\. Your id is region-1-cmhc\.$/);
@@ -116,6 +117,64 @@ export async function sayWhatAListLacks(place) {
   await tab.keyboard.press("Enter");
   await says(tab, "#provider-fault", /^A provider may ask about its own staff alone\. Your id is region-1-cmhc\.$/);
   check(await tab.evaluate(() => document.activeElement.id === "provider"), "the part with the fault is open");
+  await sound();
+  await tab.close();
+}
+
+// A warning names the lines that it is about, of rows that were asked. The forms of a date stay as they must be written.
+export async function nameTheLinesOfAWarning(place) {
+  const opened = await begin(place, "registrar");
+  const { tab, sound } = opened;
+  const mistyped = Array(22).fill(["CPS-0000-0000-7", "", "", ""]);
+  const others = [["CPS-28MS-MN2K-Z", "", "", ""], ["", "", "Poe", "November 2"], ["", "Bernice", "ONeal", "1971/11/02"]];
+  await send(opened, place, "lines.csv", csv([["Cert #", "First Name", "Last Name", "DOB"], ...others, ...mistyped]));
+  await says(tab, "#roster-counts", /^25 rows: 2 yes, 22 no, 1 faulty\.$/);
+  const first = Array.from({ length: 20 }, (_, at) => at + 5).join(", ");
+  await says(tab, "#roster-state", new RegExp(`Lines ${first} and 2 more: The number cannot exist\\. Look for a typing error\\.`));
+  check(await tab.$eval("#roster-warnings", (it) => it.hidden), "a row that was not asked has no warning");
+  check((await rowsShown(tab))[1].endsWith("found `November 2`: write the date as `2026-03-01` or `3/1/2026`"), (await rowsShown(tab))[1]);
+  await sound();
+  await tab.close();
+}
+
+// A day that no row can be asked about is a fault of the form, and not of every row.
+export async function sayThatADayIsOutOfRange(place) {
+  const opened = await begin(place, "registrar");
+  const { tab, requests, sound } = opened;
+  for (const [typed, fault] of [
+    ["01011850", /^Enter a day in the years 1900 to 2200\.$/],
+    ["11300026", /^Enter a day in the years 1900 to 2200\.$/],
+    ["02302026", /^Enter a day that exists, with month, day and year, or none\.$/],
+  ]) {
+    await tab.click("#roster-clear");
+    await tab.type("#roster-day", typed);
+    await send(opened, place, "day.csv", csv(STAFF.slice(0, 2)));
+    await says(tab, "#roster-day-fault", fault);
+    check(await tab.evaluate(() => document.activeElement.id === "roster-day"), "the fault has the focus");
+  }
+  check(requests.every((request) => !/\/page\/roster$|Batch/.test(request)), "nothing is sent");
+  await sound();
+  await tab.close();
+}
+
+// The staff list of a provider is about its own staff, unless the provider clears its id.
+export async function askAboutOnesOwnStaff(place) {
+  const opened = await begin(place, "provider");
+  const { tab, sound } = opened;
+  const provider = () => tab.$eval("#roster-provider", (input) => input.value);
+  check((await provider()) === "region-1-cmhc", "its own id is filled in");
+  const list = csv([["Cert #", "Last Name"], ["CPS-HCRD-5E1W-A", ""]]);
+  await send(opened, place, "elsewhere.csv", list);
+  await says(tab, "#roster-counts", /^1 row: 1 no\.$/);
+  await tab.$eval("#roster-provider", (input) => (input.value = ""));
+  await send(opened, place, "elsewhere.csv", list);
+  await says(tab, "#roster-counts", /^1 row: 1 yes\.$/);
+  await tab.click("#roster-clear");
+  check((await provider()) === "region-1-cmhc", "it is filled in again");
+  await tab.click("#leave");
+  await signIn(tab, place.tokens.payer);
+  await shown(tab, "#roster-form");
+  check((await provider()) === "", "it is that of the next one");
   await sound();
   await tab.close();
 }
