@@ -6,7 +6,7 @@ import { effects, fullName, isUnnamed, run } from "./effects.js";
 import { explained } from "./explain.js";
 import { form } from "./form.js";
 import * as latest from "./latest.js";
-import { call, callForAll, callSigned, may } from "./registry.js";
+import { Refusal, call, callForAll, callSigned, may } from "./registry.js";
 import * as trouble from "./trouble.js";
 
 // The id of each request whose outcome is not known, by its content: the same request again is recorded once.
@@ -16,7 +16,7 @@ const ids = new Map();
 const sending = new Map();
 
 // What is shown of what each fact changes that was recorded here, by its id: the `place` of it, the `effects`, and the fact
-// that it `amends`, of which the `note` says so.
+// that it `amends`, of which the `note` says so; `isTakenBack` tells that the fact takes the other back.
 const receipts = new Map();
 
 // After these nothing was recorded.
@@ -33,7 +33,7 @@ const BOTH =
 const NEWS = "Since you saw what this changes, something else was recorded. This is what it would change now. Nothing is recorded yet.";
 
 // What is said if a command that was shown as possible is refused.
-const OVERTAKEN = "Since you saw what this would change, something else was recorded, and this cannot be recorded any more. Nothing was recorded. Look at the history of the person.";
+const OVERTAKEN = "Since you saw what this would change, something else was recorded, and this cannot be recorded any more. Nothing was recorded. Look at the history.";
 const JOB_OVERTAKEN = "This job was ended, changed or taken back since you saw what this would change. Nothing was recorded. Look at what was reported about the person.";
 
 // What is said while the registry records.
@@ -50,7 +50,7 @@ export function forget() {
 
 // Shows in `place` what a command would change, with a button that records it. A command has its `method`, its
 // `message`, and a `title`; `said` has what was typed, as pairs of label and text; `refused` shows faults of the form's
-// fields; `beside` adds to what the dry run says.
+// fields; `beside` adds to what the dry run says, and `explain` to why it is refused.
 export async function propose(place, command) {
   if (sending.has(place)) return showSending(place);
   const isLatest = latest.begin(place);
@@ -63,8 +63,20 @@ export async function propose(place, command) {
   } catch (error) {
     if (!isLatest()) return;
     if (command.refused?.(error)) return discard(place);
-    const why = (await command.explain?.(error, command)) ?? "";
-    if (isLatest()) trouble.within(place, error, why);
+    const why = await explanation(command, error);
+    if (!isLatest()) return;
+    delete place.dataset.proposed;
+    trouble.within(place, error, why);
+  }
+}
+
+// What a command adds to why it is refused. Nothing if that takes another answer, which did not come.
+async function explanation(command, error) {
+  try {
+    return (await command.explain?.(error, command)) ?? "";
+  } catch (other) {
+    if (!(other instanceof Refusal) && !trouble.isSilent(other)) throw other;
+    return "";
   }
 }
 
@@ -134,7 +146,7 @@ function isSame(one, other) {
 // Shows a command again that was sent and is not answered yet: until then nothing else is proposed in its place.
 function showSending(place) {
   fill(place, sending.get(place));
-  place.dataset.proposed = "";
+  Object.assign(place.dataset, { proposed: "", sent: "" });
   place.hidden = false;
   say(RECORDING);
 }
@@ -161,10 +173,11 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
     place.dataset.sent = "";
     cancel.disabled = true;
     sending.set(place, [...place.childNodes]);
+    const around = ancestors(place);
     const response = await callSigned("receipt", command.method, { ...command.message, requestId });
     ids.delete(content);
     sending.delete(place);
-    recorded(place, command, response, requestId);
+    recorded(place, around, command, response, requestId);
   } catch (error) {
     const isRefused = !ids.has(content) || REFUSALS.includes(error.code);
     if (isRefused) ids.delete(content);
@@ -199,22 +212,29 @@ function sayElsewhere(place, text) {
   if (!place.checkVisibility()) trouble.say(byId("left"), text);
 }
 
-// Shows that a command was recorded. What was shown before about the person hears of it by an event, which
-// has the response.
-function recorded(place, { title, said, method, message }, response, requestId) {
+// The elements in which a place stands.
+function ancestors(place) {
+  const all = [];
+  for (let it = place.parentElement; it; it = it.parentElement) all.push(it);
+  return all;
+}
+
+// Shows that a command was recorded. What was shown before about its subject hears of it by an event, which has the
+// response. `around` are the elements in which the place stood when the command was sent.
+function recorded(place, around, { title, said, method, message }, response, requestId) {
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
   const next = element("div", { class: "next" });
-  const before = place.parentElement.closest("[data-sent]");
+  const before = around.find((it) => it.matches("[data-sent]"));
   // What was amended is amended again by its last amendment alone: only that is in force.
   before?.querySelector(":scope > .amend")?.remove();
   const isTakenBack = method === "RecordService/RetractFact";
   const amends = isTakenBack ? message.factId : before?.dataset.fact;
   const note = isTakenBack ? `Taken back at revision ${revision}: for all days it counts as never recorded.` : `Corrected at revision ${revision}: what it changes now stands below.`;
-  const receipt = { place: element("div"), effects: effects(response), amends, note };
+  const receipt = { place: element("div"), effects: effects(response, true), amends, note, isTakenBack };
   fill(receipt.place, receipt.effects);
   receipts.set(factId, receipt);
-  count(amends, note);
+  count(amends, receipt);
   Object.assign(place.dataset, { sent: "", fact: factId });
   delete place.dataset.proposed;
   // Something else may have been chosen since it was sent.
@@ -235,16 +255,27 @@ function recorded(place, { title, said, method, message }, response, requestId) 
   heading.focus();
   say(`Recorded as revision ${revision}.`);
   sayElsewhere(place, `${title}: recorded as revision ${revision}.`);
-  (place.isConnected ? place : document).dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
+  tell(place, around, response);
 }
 
-// Shows why a fact does not count any more, or, without a `note`, that it counts again. A fact that it amends itself then
-// counts the other way around.
-function count(factId, note) {
+// Tells all in which a place stood that something was recorded, also if a part of it was taken out since.
+function tell(place, around, response) {
+  let [at, ...rest] = [place, ...around];
+  while (at) {
+    at.dispatchEvent(new CustomEvent("recorded", { bubbles: true, detail: response }));
+    const root = at.getRootNode();
+    [at, ...rest] = root === document ? [] : rest.slice(rest.indexOf(root) + 1);
+  }
+}
+
+// Shows why a fact does not count any more, or, without a `note`, that it counts again. What it amended itself counts again
+// if it was taken back, and not any more if it counts again. After a correction of a correction only the last one counts.
+function count(factId, { note, isTakenBack }) {
   const receipt = receipts.get(factId);
   if (!receipt) return;
   fill(receipt.place, note ? element("p", { class: "then" }, note) : receipt.effects);
-  count(receipt.amends, note ? "" : receipt.note);
+  if (!note) count(receipt.amends, receipt);
+  else if (isTakenBack) count(receipt.amends, {});
 }
 
 // What a command is about, and what it says. Where the answer does not name the person, what was typed does.

@@ -94,7 +94,7 @@ export async function sayThatALookUpTakesLong({ browser, url, tokens }) {
     check((await text(tab, "#said")) === "The registry looks it up.", "it is announced");
     if (end === "clear") await tab.click("#clear");
     await late.release();
-    check(!(await tab.$eval("#look-up-waiting", (part) => part.checkVisibility())), `after ${end}`);
+    await tab.waitForFunction(() => !document.querySelector("#look-up-waiting").checkVisibility(), { timeout: 15_000 });
     if (end === "release") await says(tab, "#verdict", /^Yes\.$/);
   }
   await sound();
@@ -228,6 +228,25 @@ export async function showTheOutcomeOfWhatIsUnderWay(place) {
   await press(tab, "#found", "History");
   await record.release();
   await says(tab, "#left", /^Take it back: recorded as revision \d+\.$/);
+
+  // What is shown about the person is loaded again.
+  await tab.waitForNetworkIdle();
+
+  // Also where all of it is gone: then what is shown now is as it was recorded.
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER", firstDay: typed(-1), lastDay: typed(1) });
+  record = await holdRecord(tab, "SuspendCredential");
+  await press(tab, "#found", "Record this");
+  await record.held;
+  await press(tab, "#found", "History");
+  await says(tab, "#found .history", /Specialist registered/);
+  await says(tab, "#found .about", /CPS-28MS-MN2K-Z: current/);
+  await record.release();
+  await says(tab, "#left", /^Suspend: recorded as revision \d+\.$/);
+  await says(tab, "#found .about", /CPS-28MS-MN2K-Z: suspended/);
+  await tab.evaluate(() => [...document.querySelectorAll("#found .history button")].find((it) => it.textContent === "Take back").click());
+  await tab.type("#found .opened input", "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, "#found .opened");
   await sound();
   await tab.close();
 }

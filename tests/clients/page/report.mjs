@@ -143,6 +143,15 @@ export async function recordOnlyWhatTheFormSays({ browser, url, tokens }) {
   check((await offered()) === 1, `${await offered()} ways to take it back`);
   await says(tab, "#report-outcome > h2 + div", /^Corrected at revision \d+: what it changes now stands below\.$/);
   await says(tab, "#report-outcome .next", /what was reported before counts again\. To undo that report too, take this back first\./);
+  // After another correction only that one counts.
+  await press(tab, "#report-outcome", "Correct the days");
+  await (await tab.$$("#report-outcome .next .next .next input")).at(-1).type(typed(-2));
+  await tab.keyboard.press("Enter");
+  await press(tab, "#report-outcome .next .next .next", "Record this");
+  await says(tab, "#report-outcome .next .next .next h2", /^Recorded as revision/);
+  for (const receipt of ["#report-outcome > h2 + div", "#report-outcome > .next > .next > h2 + div"]) {
+    await says(tab, receipt, /^Corrected at revision \d+: what it changes now stands below\.$/);
+  }
   await fill(tab, "report-form", { lastDay: typed(-2) });
   check(await tab.$eval("#report-outcome", (part) => part.checkVisibility()), "what was recorded stays");
 
@@ -154,7 +163,7 @@ export async function recordOnlyWhatTheFormSays({ browser, url, tokens }) {
   await tab.waitForSelector("#report-outcome[hidden]");
 
   // Everything is as it was.
-  const made = (await facts(tab, tokens.registrar, CURRENT)).filter((it) => /EMPLOYMENT_(ENDED|CORRECTED)$/.test(it.kind)).slice(-2);
+  const made = (await facts(tab, tokens.registrar, CURRENT)).filter((it) => /EMPLOYMENT_(ENDED|CORRECTED)$/.test(it.kind)).slice(-3);
   for (const { factId } of made.reverse()) {
     await call(tab, tokens.registrar, "RecordService/RetractFact", { requestId: crypto.randomUUID(), factId, reason: "a test" });
   }
