@@ -101,19 +101,19 @@ function isCounted({ changes = [], foreseenChanges = [] }) {
   return changes.length + foreseenChanges.length === 0;
 }
 
-function counted({ changeCount = 0, foreseenChangeCount = 0, specialistCount = 0 }) {
+function counted({ changeCount = 0, foreseenChangeCount = 0, specialistCount = 0 }, isRecorded) {
   const number = (count, one, more) => `${count} ${count === 1 ? one : more}`;
-  const people = specialistCount > 0 ? `${number(specialistCount, "person is", "people are")} affected. Your role does not see who. Before you record it, ask the registrar, who sees their names.` : "Nobody's credential is affected.";
+  const people = specialistCount > 0 ? `${number(specialistCount, "person is", "people are")} affected. Your role does not see who. ${isRecorded ? "The registrar sees their names." : "Before you record it, ask the registrar, who sees their names."}` : "Nobody's credential is affected.";
   return `It makes ${number(changeCount, "change", "changes")} up to today, and ${foreseenChangeCount} later. ${people}`;
 }
 
 // What the answer to a command says that it changes: first what becomes of the credentials, then every change. A
-// provider does not see what it would change for somebody who is not its staff yet.
-export function effects(response) {
+// provider does not see what it would change for somebody who is not its staff yet. `isRecorded` says that it is no dry run.
+export function effects(response, isRecorded = false) {
   const { changeCount = 0, foreseenChanges, foreseenChangeCount = 0, specialistCount } = response;
   if (isUnnamed(response)) return element("p", {}, "What it would change is not shown for somebody who is not your staff.");
   if (changeCount + foreseenChangeCount === 0) return element("p", {}, "It changes no standing, coverage or designation.");
-  if (isCounted(response)) return element("p", {}, counted(response));
+  if (isCounted(response)) return element("p", {}, counted(response, isRecorded));
   const now = upToToday(response);
   const runs = standings(response, now);
   const shown = runs.slice(0, MOST_SHOWN).map((it) => element("li", { "data-lost": words.standings[it.toStanding]?.kind === "lost" }, sentence(it)));

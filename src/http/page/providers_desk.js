@@ -15,11 +15,10 @@ import * as trouble from "./trouble.js";
 import words from "./words.js";
 
 const FIELDS = [{ name: "text", label: "Provider", hint: "its name, county, id, or a number of it; empty: all", wide: true, list: "providers" }];
-const QUALIFICATION = "PROVIDER_PERIOD_KIND_QUALIFICATION";
 
 // What a provider is during a period.
 const LABELS = {
-  [QUALIFICATION]: "Qualified",
+  PROVIDER_PERIOD_KIND_QUALIFICATION: "Qualified",
   PROVIDER_PERIOD_KIND_SUSPENSION: "Suspended",
   PROVIDER_PERIOD_KIND_PEER_SERVICE_CERTIFICATION: "Peer support service",
   PROVIDER_PERIOD_KIND_PEER_SERVICE_SUSPENSION: "Peer support service suspended",
@@ -30,7 +29,10 @@ export function show(place) {
   const made = form("find-provider", FIELDS, "Find", (asked) => find(found, asked));
   const register = element("div", { class: "next" });
   // A provider that was registered is shown from then on.
-  register.addEventListener("recorded", ({ detail: { provider } }) => (provider ? open(found, provider) : fill(found)));
+  register.addEventListener("recorded", ({ detail: { provider, fact } }) => {
+    if (provider) open(found, provider);
+    else if (found.querySelector("[data-provider]")?.dataset.provider === fact?.providerId) fill(found);
+  });
   const offered = may("ProviderService/RegisterProvider") ? element("p", {}, button(PROVIDER_REGISTRATION[0], { class: "quiet" }, () => act(register, [PROVIDER_REGISTRATION], { id: "new-provider", service: "ProviderService" }))) : "";
   fill(place, element("div", { class: "card" }, made.element, offered, register), found);
 }
@@ -68,7 +70,8 @@ function typedNow({ name, into, kind, value }, provider) {
   return into ? numbers.join(", ") : (provider[name] ?? value);
 }
 
-// Shows a provider, with its history. After something was recorded it is shown as known then. Returns the heading.
+// Shows a provider, with its history. After something was recorded it is shown as known then, and an act begins with what
+// is known then. Returns the heading.
 function open(place, provider) {
   const { providerId } = provider;
   let now = provider;
@@ -78,26 +81,26 @@ function open(place, provider) {
   const next = element("div", { class: "next" });
   const acts = OF_A_PROVIDER.filter(([, method]) => may(`ProviderService/${method}`));
   const of = { id: "provider", service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] };
-  const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => act(next, acts, of))) : "";
-  const made = element("article", { class: "card" }, heading, state, offered, next, element("h3", {}, "History"), facts);
-  const known = async () => (await call("ProviderService/GetProvider", { providerId })).provider;
+  const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => refreshed(state, refresh).then(() => act(next, acts, of)))) : "";
+  const made = element("article", { class: "card", "data-provider": providerId }, heading, state, offered, next, element("h3", {}, "History"), facts);
+  const known = () => call("ProviderService/GetProvider", { providerId });
   const refresh = async () => {
-    now = await known();
+    const answer = await known();
+    now = answer.provider;
     fill(heading, now.legalName);
-    return about(now);
+    return about(answer);
   };
   made.addEventListener("recorded", () => refreshed(state, refresh));
-  fill(state, about(provider));
   fill(place, made);
-  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).periods ?? [], around: made }).catch((error) => trouble.within(facts, error));
+  refreshed(state, refresh);
+  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).provider.periods ?? [], around: made }).catch((error) => trouble.within(facts, error));
   return heading;
 }
 
 // Who a provider is, and what is in effect for it today or later.
-function about({ providerId, facilityType, county, identifiers: numbers, periods = [] }) {
+function about({ provider: { providerId, facilityType, county, identifiers: numbers, periods = [] }, qualifies }) {
   const now = dayNumber(today());
   const lasting = periods.filter(({ lastDay }) => !lastDay || dayNumber(lastDay) >= now);
-  const qualifies = lasting.some(({ kind, firstDay }) => kind === QUALIFICATION && (!firstDay || dayNumber(firstDay) <= now));
   return terms({ class: "about" }, [
     ["Id", providerId],
     ["Type", words.facilities[facilityType]],
@@ -108,12 +111,13 @@ function about({ providerId, facilityType, county, identifiers: numbers, periods
   ]);
 }
 
-// What a certificate says. A period does not end with it.
-function certificate(validThrough) {
+// What a certificate says. A period does not end with it, but with a renewal that is recorded.
+function certificate(validThrough, lastDay) {
   const isOver = dayNumber(validThrough) < dayNumber(today());
-  return isOver ? `certificate expired on ${dayInWords(validThrough)}, and no renewal is on record` : `certificate to ${dayInWords(validThrough)}`;
+  if (!isOver) return `certificate to ${dayInWords(validThrough)}`;
+  return `certificate expired on ${dayInWords(validThrough)}${lastDay ? "" : ", and no renewal is on record"}`;
 }
 
 function days({ basis, firstDay, lastDay, validThrough }) {
-  return capital([basis && inWords(basis, "QUALIFICATION_BASIS_"), run(firstDay, lastDay), validThrough && certificate(validThrough)].filter(Boolean).join(", "));
+  return capital([basis && inWords(basis, "QUALIFICATION_BASIS_"), run(firstDay, lastDay), validThrough && certificate(validThrough, lastDay)].filter(Boolean).join(", "));
 }

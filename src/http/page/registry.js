@@ -8,7 +8,7 @@ const PACKAGE = "/ms.dmh.credential.v1.";
 const ONE = { "content-type": "application/json", "connect-protocol-version": "1" };
 
 // The methods whose answers are about the registry's today, unless the question names a day or a state of knowledge.
-const OF_TODAY = new Set(["CredentialService/FindSpecialists", "CredentialService/ListCredentials", "EmploymentService/ListEmployments", "ProviderService/GetProgramStatistics", "RecordService/ListFacts", "RecordService/ListReviewItems"]);
+const OF_TODAY = new Set(["CredentialService/FindSpecialists", "CredentialService/ListCredentials", "EmploymentService/ListEmployments", "ProviderService/GetProgramStatistics", "ProviderService/GetProvider", "ProviderService/ListProviders", "RecordService/ListFacts", "RecordService/ListReviewItems"]);
 
 // How many entries of a list an answer has at most.
 const PAGE = 1000;
