@@ -1,18 +1,17 @@
 //! How the statements of a session are planned.
 
+use cpss_registry::store::log::postgresql::FRAMES;
+
 use super::*;
 
-/// The statement of a replica that follows, as one that is prepared when the log is new.
-const PREPARE: &str = "PREPARE following(bigint) AS SELECT frame FROM cpss_registry.log WHERE first_revision > $1 \
-                       ORDER BY first_revision LIMIT 2000";
-
-/// Whether a session reads all of the log, or sorts it, and whether it plans each time.
+/// Whether a session that prepares what a replica follows the log with reads all of it, or sorts it, and whether it plans
+/// each time.
 async fn wastes(client: &tokio_postgres::Client) -> (bool, bool) {
-    client.batch_execute(PREPARE).await.unwrap();
+    client.batch_execute(&format!("PREPARE following AS {FRAMES}")).await.unwrap();
     for _ in 0..7 {
-        client.batch_execute("EXECUTE following(0)").await.unwrap();
+        client.batch_execute("EXECUTE following(0, 1000)").await.unwrap();
     }
-    let plan = client.query("EXPLAIN EXECUTE following(0)", &[]).await.unwrap();
+    let plan = client.query("EXPLAIN EXECUTE following(0, 1000)", &[]).await.unwrap();
     let plan: String = plan.iter().map(|row| row.get::<_, String>(0)).collect();
     let customs = "SELECT custom_plans > 0 FROM pg_prepared_statements WHERE name = 'following'";
     (plan.contains("Seq Scan") || plan.contains("Sort"), client.query_one(customs, &[]).await.unwrap().get(0))

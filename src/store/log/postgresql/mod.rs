@@ -39,6 +39,7 @@ pub use link::Link;
 use listener::{Listener, News};
 pub use password::Password;
 use schema::{RegistryRow, SchemaError};
+pub use session::FRAMES;
 use session::PostgresSession;
 pub use settings::{Durability, Settings, SettingsError};
 

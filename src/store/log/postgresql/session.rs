@@ -41,8 +41,8 @@ pub(super) const TURN: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.turn()";
 const LOCK: &str = "\
     SELECT head_revision, head_chain, turn, recorded_at, head_answered_through FROM cpss_registry.lock_head()";
-/// The length of a frame is known without reading it.
-pub(super) const FRAMES: &str = "\
+/// Reads the frames after a revision, up to about a number of bytes. The length of a frame is known without reading it.
+pub const FRAMES: &str = "\
     SELECT frame FROM (SELECT frame, first_revision, sum(octet_length(frame)) OVER (ORDER BY first_revision) - \
     octet_length(frame) AS before FROM cpss_registry.log WHERE first_revision > $1 ORDER BY first_revision LIMIT 2000) \
     AS next WHERE before < $2 ORDER BY first_revision";
