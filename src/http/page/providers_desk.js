@@ -83,17 +83,20 @@ function open(place, provider) {
   const of = { id: "provider", service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] };
   const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => refreshed(state, refresh).then(() => act(next, acts, of)))) : "";
   const made = element("article", { class: "card", "data-provider": providerId }, heading, state, offered, next, element("h3", {}, "History"), facts);
-  const known = () => call("ProviderService/GetProvider", { providerId });
+  // The last answer about the provider, which the card and the history share.
+  let known;
   const refresh = async () => {
-    const answer = await known();
+    known = call("ProviderService/GetProvider", { providerId });
+    const answer = await known;
     now = answer.provider;
     fill(heading, now.legalName);
     return about(answer);
   };
+  // Before the history hears of it.
   made.addEventListener("recorded", () => refreshed(state, refresh));
   fill(place, made);
   refreshed(state, refresh);
-  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known()).provider.periods ?? [], around: made }).catch((error) => trouble.within(facts, error));
+  history.show(facts, { providerId }, { mayAct: may("RecordService/EndPeriod"), loadPeriods: async () => (await known).provider.periods ?? [], around: made }).catch((error) => trouble.within(facts, error));
   return heading;
 }
 

@@ -295,7 +295,7 @@ export async function recordOnlyWhatWasShown(place) {
   }
 }
 
-// Two people end the same job: the second one is told so, in words that fit, and is not offered it again.
+// Two people end the same job. The page tells the second person that the job has changed, and offers no record of it.
 export async function offerNothingThatWasOvertaken({ browser, url, tokens }) {
   const ended = async () => {
     const opened = await open(browser, url);

@@ -206,7 +206,7 @@ export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
   await says(payer.tab, "#timeline svg", /Standing[\s\S]*Term/);
   const seen = await text(payer.tab, "main");
   check(!/Bernice|region-1|Adult and Recovery,/.test(seen), "a payer sees no name, employer or designation");
-  // Who may not list providers is told where an id is found, and is offered those that were found.
+  // A payer may not list providers. The page says where to find an id, and offers the ids that earlier answers showed.
   const offered = () => payer.tab.$$eval("#providers option", (options) => options.map((it) => it.value).join());
   await payer.tab.click("#more summary");
   await says(payer.tab, "label[for=provider]", /its id, a short word such as region-1-cmhc; ask DMH for it/);
