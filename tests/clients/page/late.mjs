@@ -251,6 +251,54 @@ export async function showTheOutcomeOfWhatIsUnderWay(place) {
   await tab.close();
 }
 
+// An outcome that is not known stays on the page, whatever is chosen and typed afterwards. A repetition is recorded once.
+export async function keepAnOutcomeThatIsNotKnown(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_EXTERNAL_ORDER", firstDay: typed(-9), lastDay: typed(-8) });
+  await says(tab, "#found .next h2", /nothing is recorded yet$/);
+  // The registry records it, and its answer is lost.
+  await tab.evaluate(() => {
+    const real = fetch;
+    const lost = new Promise((resolve) => (globalThis.lose = resolve));
+    globalThis.fetch = async (path, options) => {
+      const answer = await real(path, options);
+      if (!/SuspendCredential/.test(path) || /"validateOnly":true/.test(options.body)) return answer;
+      globalThis.fetch = real;
+      await lost;
+      throw new TypeError("network error");
+    };
+  });
+  await press(tab, "#found", "Record this");
+  await says(tab, "#found .next .next", /Recording…/);
+  await tab.waitForNetworkIdle();
+  await tab.select("#found .choice select", "0");
+  await tab.evaluate(() => lose());
+  const unknown = /Whether it was recorded is not known\. Record it again: it is recorded once\./;
+  await says(tab, "#found .next .next .trouble", unknown);
+  await tab.type("#found form [id$=note]", "later");
+  await says(tab, "#found .next .next .trouble", unknown);
+  await recordIt(tab, "#found");
+  await takeItBack(tab);
+  await sound();
+  await tab.close();
+}
+
+// A refusal is shown, also if the question of why is not answered. It is no proposal that would be lost.
+export async function showARefusalThatIsNotExplained(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { familyName: "oneal" });
+  await tab.evaluate(() => {
+    const real = fetch;
+    globalThis.fetch = (path, ...rest) => (/VerifyCredential/.test(path) ? Promise.reject(new TypeError("network error")) : real(path, ...rest));
+  });
+  await act(tab, "Reinstate", { effectiveFrom: typed(0) });
+  await says(tab, "#found .trouble", /^The registry refused: the credential is held on /);
+  check(await tab.evaluate(() => dispatchEvent(new Event("beforeunload", { cancelable: true }))), "nothing would be lost");
+  await sound();
+  await tab.close();
+}
+
 // A stream that is cut off on its way is said, and is not waited for.
 export async function sayThatAStreamWasCutOff(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar);

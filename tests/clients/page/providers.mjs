@@ -14,6 +14,14 @@ async function find(tab, asked) {
   await shown(tab, `${FOUND} .history`);
 }
 
+// Takes back what was recorded in a place.
+async function takeItBack(tab, place) {
+  await tab.$eval(place, (it) => [...it.querySelectorAll("button")].findLast((button) => button.textContent === "Take this back").click());
+  await tab.type(`${place} .next .next input`, "a test");
+  await tab.keyboard.press("Enter");
+  await recordIt(tab, `${place} .next .next .next`);
+}
+
 async function endQualification(tab, days) {
   await tab.evaluate((found) => [...document.querySelectorAll(`${found} .history tr`)].find((row) => /Provider qualified/.test(row.textContent) && !/taken back/.test(row.textContent)).querySelector("button").click(), FOUND);
   await shown(tab, `${FOUND} .opened form`);
@@ -121,13 +129,51 @@ export async function registerAProviderAndChangeIt(place) {
   await says(tab, `${FOUND} .about`, /Type\s+Partial hospitalization\/day treatment facility\s+County\s+Hinds\s+Numbers\s+Medicaid id 00990071, Medicaid id 00990072/);
   await says(tab, `${FOUND} .history`, /Provider updated\s+Cypress Day Center, [^]*, in Hinds/);
   for (const place of ["#found-providers .next", "#registrar-part .card > .next"]) {
-    await tab.$eval(place, (it) => [...it.querySelectorAll("button")].findLast((button) => button.textContent === "Take this back").click());
-    await tab.type(`${place} .next .next input`, "a test");
-    await tab.keyboard.press("Enter");
-    await recordIt(tab, `${place} .next .next .next`);
+    await takeItBack(tab, place);
   }
   await says(tab, FOUND, /^$/);
   check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+// What is in effect for a provider is as of the registry's today, whatever the clock of the computer says.
+export async function seeAProviderWithAWrongClock(place) {
+  const script = "{ const real = Date.now; Date.now = () => real() + 3650 * 86_400_000; }";
+  const { tab, sound } = await openDesk(place, place.tokens.certifier, undefined, { script });
+  await find(tab, CENTER);
+  await says(tab, `${FOUND} .about`, /Qualified\s+DMH certified, from \w+ \d+, \d{4} on, certificate to /);
+  await sound();
+  await tab.close();
+}
+
+// A certificate that is over does not lack a renewal that begins later.
+export async function seeARenewalThatBeginsLater(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.certifier);
+  await find(tab, "region-5-cmhc");
+  await says(tab, `${FOUND} .about`, /and no renewal is on record/);
+  await press(tab, FOUND, "Act");
+  await shown(tab, `${FOUND} .choice`);
+  await fill(tab, "act-provider", { basis: "QUALIFICATION_BASIS_DMH_CERTIFIED", firstDay: typed(5), validThrough: typed(500) });
+  await press(tab, FOUND, "See what this changes");
+  await recordIt(tab, FOUND);
+  await says(tab, `${FOUND} .about`, /^(?![^]*no renewal is on record)[^]*certificate expired on \w+ \d+, \d{4}/);
+  await takeItBack(tab, `${FOUND} .next`);
+  await sound();
+  await tab.close();
+}
+
+// Another provider that is shown stays while a registration is taken back.
+export async function takeARegistrationBack(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.certifier);
+  await press(tab, "#registrar-part", "Register a provider");
+  await fill(tab, "act-new-provider", { legalName: "Willow Day Center", facilityType: "FACILITY_TYPE_DAY_TREATMENT", providerId: "willow-day" });
+  await press(tab, "#registrar-part", "See what this changes");
+  await recordIt(tab, "#registrar-part");
+  await says(tab, `${FOUND} h2`, /^Willow Day Center$/);
+  await find(tab, CENTER);
+  await takeItBack(tab, "#registrar-part .card > .next");
+  await says(tab, `${FOUND} h2`, /^Tallow Creek /);
   await sound();
   await tab.close();
 }
