@@ -4,8 +4,8 @@ use cpss_registry::store::log::postgresql::FRAMES;
 
 use super::*;
 
-/// Whether a session that prepares what a replica follows the log with reads all of it, or sorts it, and whether it plans
-/// each time.
+/// Whether a session that prepares what a replica follows the log with reads all of it, or sorts it, and whether it
+/// plans each time.
 async fn wastes(client: &tokio_postgres::Client) -> (bool, bool) {
     client.batch_execute(&format!("PREPARE following AS {FRAMES}")).await.unwrap();
     for _ in 0..7 {
