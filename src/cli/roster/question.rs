@@ -86,13 +86,18 @@ pub fn bad_rows(path: &Path, list: &List, faults: impl IntoIterator<Item = impl 
 
 /// What is not compared with the record, although the list has it or should have it.
 pub fn not_checked(list: &List) -> impl Iterator<Item = String> {
-    not_compared(list).into_iter().chain(names_not_checked(list))
+    not_compared(list, |_| true).into_iter().chain(names_not_checked(list))
 }
 
-/// What the list has beside a number, and is not compared with the record. `None`: nothing.
-pub fn not_compared(list: &List) -> Option<String> {
+/// The columns that are compared with the record only in rows without a number.
+pub const WITHOUT_NUMBER: [&str; 2] = ["given_name", "birth_date"];
+
+/// What the list has beside a number, and is not compared with the record: those of the columns that `is_filled` says.
+/// `None`: nothing.
+pub fn not_compared(list: &List, is_filled: impl Fn(&str) -> bool) -> Option<String> {
     let understood = &list.understood().columns;
-    let beside = ["given_name", "birth_date"].iter().filter_map(|name| understood.get(name));
+    let filled = WITHOUT_NUMBER.iter().filter(|name| is_filled(name));
+    let beside = filled.filter_map(|name| understood.get(name));
     let beside: Vec<String> = beside.map(|heading| format!("`{heading}`")).collect();
     let is_any = has_number(list) && !beside.is_empty();
     is_any.then(|| format!("not compared in rows with a number: {}", beside.join(", ")))

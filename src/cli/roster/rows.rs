@@ -3,6 +3,7 @@
 //!
 //! The list is not trusted. So the process limits itself before it reads, and who started it ends it in time.
 
+use std::collections::HashSet;
 use std::io::{Read as _, stdin};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::question::{
-    COLUMNS, is_by_name, item, lost_letters, names_not_checked, no_given_names, not_compared, person,
+    COLUMNS, WITHOUT_NUMBER, is_by_name, item, lost_letters, names_not_checked, no_given_names, not_compared, person,
 };
 use crate::cli::failure::Failure;
 use crate::cli::list::columns::{DATE_OF_SERVICE, MEDICAID_ID, NPI, PROVIDER_ID};
@@ -133,6 +134,7 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
         return Err(Refused::Rows(list.size()));
     }
     let (mut rows, mut noted) = (Vec::with_capacity(MOST_OUT), Vec::new());
+    let mut beside_number = HashSet::new();
     let are_names = other_names(&list);
     for row in list.rows() {
         let row = row?;
@@ -144,6 +146,9 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
             Err(faults) => (None, faults),
         };
         let is_asked = item.is_some();
+        if is_asked && !is_by_name(&row) {
+            beside_number.extend(WITHOUT_NUMBER.into_iter().filter(|column| !row.text(column).is_empty()));
+        }
         put(
             &mut rows,
             &Line { line: row.line(), person: shown(&are_names, &row), cells: row.cells().collect(), item, faults },
@@ -152,9 +157,9 @@ fn lines(bytes: Vec<u8>) -> Result<[Vec<u8>; 2], Refused> {
             noted.push((row, is_asked));
         }
     }
-    let mut notes = list.understood().lines();
-    notes.extend(not_compared(&list));
+    let notes = list.understood().lines();
     let mut warnings = names_not_checked(&list);
+    warnings.extend(not_compared(&list, |column| beside_number.contains(column)));
     warnings.extend(lost_letters(noted.iter().map(|(row, _)| row)));
     if list.has("given_name") {
         warnings.extend(no_given_names(noted.iter().filter(|(_, is_asked)| *is_asked).map(|(row, _)| row)));
@@ -315,6 +320,21 @@ mod tests {
         assert!(!lines[0]["notes"].to_string().contains("names"), "{}", lines[0]["notes"]);
         assert_eq!(lines[1]["person"], "Ann Poe, CPS-DTMK-QJA9-B");
         assert_eq!(lines[1]["item"], json!({ "credentialNumber": "CPS-DTMK-QJA9-B", "familyName": null }));
+    }
+
+    #[test]
+    fn what_stands_beside_a_number_is_said_not_to_be_compared() {
+        let warned = |row: &str| {
+            let lines = read(&format!("Cert #,Last Name,First Name,DOB\nCPS-DTMK-QJA9-B,Poe,,\n{row}\n")).unwrap();
+            lines[0]["warnings"].clone()
+        };
+        assert_eq!(
+            warned("CPS-DTMK-QJA9-B,,Ann,1/2/1980"),
+            json!(["not compared in rows with a number: `First Name`, `DOB`"])
+        );
+        assert_eq!(warned("CPS-DTMK-QJA9-B,,,1/2/1980"), json!(["not compared in rows with a number: `DOB`"]));
+        assert_eq!(warned(",Roe,Bo,1/2/1980"), json!([]));
+        assert_eq!(warned("pending,Roe,Bo,1/2/1980"), json!([]));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 37] = [
+pub(super) static PARTS: [Part; 38] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acting.js", media: SCRIPT, text: include_str!("acting.js") },
@@ -52,6 +52,7 @@ pub(super) static PARTS: [Part; 37] = [
     Part { path: "/page/record.js", media: SCRIPT, text: include_str!("record.js") },
     Part { path: "/page/registrar.js", media: SCRIPT, text: include_str!("registrar.js") },
     Part { path: "/page/registry.js", media: SCRIPT, text: include_str!("registry.js") },
+    Part { path: "/page/repeated.js", media: SCRIPT, text: include_str!("repeated.js") },
     Part { path: "/page/report.js", media: SCRIPT, text: include_str!("report.js") },
     Part { path: "/page/roster.js", media: SCRIPT, text: include_str!("roster.js") },
     Part { path: "/page/rows.js", media: SCRIPT, text: include_str!("rows.js") },

@@ -9,6 +9,7 @@ import { plain } from "./explain.js";
 import * as list from "./list.js";
 import { Refusal, call } from "./registry.js";
 import * as providers from "./providers.js";
+import * as repeated from "./repeated.js";
 import * as rows from "./rows.js";
 import * as trouble from "./trouble.js";
 
@@ -138,6 +139,7 @@ async function ask(all, about, signal) {
       state ??= verification?.answer;
       if (verification) providers.noteAsked(about.providerId, verification);
       for (const { text, remedy } of verification ? reasons(verification) : []) if (remedy) noteLine(advice, `${text} ${remedy}`, batch[index].line);
+      batch[index].key = repeated.keyOf(batch[index].item, verification);
       note(batch[index], verification ? given(batch[index].item, verification) : refusal(`Not answered: ${plain(error?.message ?? "no answer came")}.`));
     });
   }
@@ -147,6 +149,11 @@ async function ask(all, about, signal) {
 function noteLine(advice, text, line) {
   if (!advice.has(text)) advice.set(text, []);
   advice.get(text).push(line);
+}
+
+// Names the lines of rows that are about the same person as other ones.
+function sayRepeated(lines) {
+  return lines.length > 0 ? `${linesInWords(lines)}: somebody is in the list more than once. Each of these rows names the others.` : "";
 }
 
 function linesInWords(lines) {
@@ -196,11 +203,12 @@ function notRead({ days, providers }, state, providerId) {
 
 function show(found, { state, advice, providerId }, name) {
   answered = { ...found, name };
+  const twice = repeated.tell(found.rows);
   rows.show(found.rows);
   byId("roster-counts").textContent = `${rows.counts()}.`;
   const asOf = state ? `As of ${dayInWords(state.asOf)}. Known at ${knownInWords(state)}.` : "No row was asked.";
   fill(byId("roster-state"), asOf, advice.map((text) => element("span", { class: "remedy" }, text)));
-  const warnings = [...found.warnings.map((text) => `${capital(plain(text))}.`), notRead(found, state, providerId)].filter(Boolean);
+  const warnings = [...found.warnings.map((text) => `${capital(plain(text))}.`), notRead(found, state, providerId), sayRepeated(twice)].filter(Boolean);
   fill(byId("roster-warnings"), warnings.map((text) => element("li", {}, text)));
   byId("roster-warnings").hidden = warnings.length === 0;
   byId("roster-notes").replaceChildren(...found.notes.map((text) => element("li", {}, plain(text))));

@@ -29,6 +29,7 @@ export async function launch(directory) {
 // The third has the resolution of paper from an office: 384 dots per inch.
 export const SIZES = {
   desktop: { width: 1100, height: 900 },
+  small: { width: 320, height: 640, deviceScaleFactor: 2, isMobile: true },
   phone: { width: 375, height: 800, deviceScaleFactor: 2, isMobile: true },
   print: { width: 1100, height: 1400, deviceScaleFactor: 4 },
 };

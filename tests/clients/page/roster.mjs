@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 
-import { check, downloaded, goTo, open, says, shown, signIn, tabTo, text } from "./browser.mjs";
+import { barriers, check, downloaded, fits, goTo, open, says, shown, signIn, tabTo, text } from "./browser.mjs";
 import { packed, workbook } from "./workbook.mjs";
 
 const STAFF = [
@@ -47,14 +47,16 @@ export async function checkAList(place) {
   await says(tab, "#roster-counts", COUNTS);
   await says(tab, "#roster-state", /^As of \w+ \d+, \d+\. Known at revision \d+, recorded /);
   check(await tab.$eval("#roster-counts", (it) => it === document.activeElement), "the counts have the focus");
+  const warned = await tab.$$eval("#roster-warnings li", (lines) => lines.map((it) => (it.checkVisibility() ? it.innerText : "")).join("\n"));
+  check(warned === "Not compared in rows with a number: `First Name`.\nLines 2, 6: somebody is in the list more than once. Each of these rows names the others.", warned);
   const rows = await rowsShown(tab);
   check(rows.length === 6, `rows: ${rows}`);
   for (const [at, expected] of [
-    [0, /^2 Bernice O'Neal, CPS-28MS-MN2K-Z Yes .*employers may still report/],
+    [0, /^2 Bernice O'Neal, CPS-28MS-MN2K-Z Yes .*employers may still report about that day\. Also in line 6\.$/],
     [1, /^3 CPS-JTPC-8ZHN-8 Yes, with limits .*limited/],
     [2, /^4 CPS-F1VP-N7DH-M No Revoked, because employment was lost/],
     [3, /^5 CPS-ENTT-V164-D Not known /],
-    [4, /^6 Bernice ONeal Yes /],
+    [4, /^6 Bernice ONeal Yes .* Also in line 2\.$/],
     [5, /^7 Cy Doe, pending Faulty line 7, column `Cert #`: found `pending`: a word is not a number/],
   ]) check(expected.test(rows[at]), `row ${at}: ${rows[at]}`);
   await tab.click("#roster-read summary");
@@ -69,7 +71,7 @@ export async function checkAList(place) {
   check(name === "staff.answers.csv", name);
   const lines = answers.split("\r\n");
   check(lines[0] === "\ufeffFirst Name,Last Name,Cert #,DOB,Unit,Answer,Why,Standing,Number on record,Holder,In effect from,Term to,As of,Employers may report until,Known at revision,Epoch", lines[0]);
-  check(lines[1].startsWith("Bernice,O'Neal,CPS-28MS-MN2K-Z,,North,Yes,May change: employers may still report about that day.,Current,CPS-28MS-MN2K-Z,Bernice O'Neal,"), lines[1]);
+  check(lines[1].startsWith("Bernice,O'Neal,CPS-28MS-MN2K-Z,,North,Yes,May change: employers may still report about that day. Also in line 6.,Current,CPS-28MS-MN2K-Z,Bernice O'Neal,"), lines[1]);
   check(lines[2].startsWith(',,CPS-JTPC-8ZHN-8,,\'=1+1,"Yes, with limits",'), `a formula: ${lines[2]}`);
   check(lines[3].startsWith(',,CPS-F1VP-N7DH-M,,"South, ""old""",No,'), lines[3]);
   check(/^Cy,Doe,pending,,,Faulty,"line 7, column [^"]*",,,,,,,,,$/.test(lines[6]) && lines.length === 8, lines[6]);
@@ -131,8 +133,33 @@ export async function nameTheLinesOfAWarning(place) {
   await says(tab, "#roster-counts", /^25 rows: 2 yes, 22 no, 1 faulty\.$/);
   const first = Array.from({ length: 20 }, (_, at) => at + 5).join(", ");
   await says(tab, "#roster-state", new RegExp(`Lines ${first} and 2 more: The number cannot exist\\. Look for a typing error\\.`));
-  check(await tab.$eval("#roster-warnings", (it) => it.hidden), "a row that was not asked has no warning");
+  const warned = await text(tab, "#roster-warnings");
+  check(/^Lines 2, 4, 5, [\d, ]+, 22 and 4 more: somebody is in the list more than once\. [^.]+\.$/.test(warned), `a row that was not asked has a warning: ${warned}`);
   check((await rowsShown(tab))[1].endsWith("found `November 2`: write the date as `2026-03-01` or `3/1/2026`"), (await rowsShown(tab))[1]);
+  await sound();
+  await tab.close();
+}
+
+// Rows about the same person name each other, however the number is written, and whether somebody was found or not.
+export async function nameRepeatedRows(place) {
+  const opened = await begin(place, "registrar");
+  const { tab, sound } = opened;
+  const list = [
+    ["CPS-28MS-MN2K-Z", "", "", ""],
+    ["", "Zoe", "Nobody", "1/2/1980"],
+    ["cps 28ms mn2k z", "", "", ""],
+    ["", "ZOË", "Nobody", "1980-01-02"],
+    ["", "Zoe", "Nobody", "1/3/1980"],
+    ["CPS-F1VP-N7DH-M", "", "", ""],
+    ...Array(7).fill(["CPS-JTPC-8ZHN-8", "", "", ""]),
+  ];
+  await send(opened, place, "repeated.csv", csv([["Cert #", "First Name", "Last Name", "DOB"], ...list]));
+  await says(tab, "#roster-counts", /^13 rows: /);
+  const said = (await rowsShown(tab)).map((row) => /Also in [^.]*/.exec(row)?.[0] ?? "");
+  check(said.slice(0, 7).join("|") === "Also in line 4|Also in line 5|Also in line 2|Also in line 3|||Also in lines 9, 10, 11, 12, 13 and 1 more", said.join("|"));
+  await send(opened, place, "once.csv", csv([["Cert #"], ["CPS-28MS-MN2K-Z"]]));
+  await says(tab, "#roster-counts", /^1 row: /);
+  check(!/Also in/.test(await text(tab, "#roster-rows")) && !/more than once/.test(await text(tab, "#roster-warnings")), "nothing is repeated");
   await sound();
   await tab.close();
 }
@@ -299,3 +326,19 @@ export async function checkALongList(place) {
   await tab.close();
 }
 
+// On the narrowest phone an answer has the whole width, and every section is in view.
+export async function readAnswersOnANarrowPhone(place) {
+  const opened = await begin(place, "registrar", { size: "small" });
+  const { tab, sound } = opened;
+  await send(opened, place, "staff.csv", csv(STAFF));
+  await says(tab, "#roster-counts", COUNTS);
+  const [answer, whole] = await tab.evaluate(() => ["#roster-rows td:last-child", "#roster-answer .roster"].map((it) => document.querySelector(it).clientWidth));
+  check(answer > 0.9 * whole, `an answer has ${answer} of ${whole} pixels`);
+  check(/^Line 2/.test(await tab.$eval("#roster-rows th", (it) => getComputedStyle(it, "::before").content.replaceAll('"', "") + it.innerText)), "the line is named");
+  const beyond = await tab.$eval("#sections", (it) => it.scrollWidth - it.clientWidth);
+  check(beyond <= 0, `the sections are ${beyond} pixels too wide`);
+  await fits(tab, "the answers");
+  await barriers(tab, place.axe);
+  await sound();
+  await tab.close();
+}
