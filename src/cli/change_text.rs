@@ -15,13 +15,13 @@ pub fn change(change: &Change) -> String {
     match &change.change {
         Some(Kind::Standing(it)) => standing_change(it),
         Some(Kind::Coverage(it)) => {
-            let covers = match it.coverage() {
-                Coverage::Covered => "covers",
-                Coverage::NotCovered => "does not cover",
-                Coverage::NotKnown | Coverage::Unspecified => "is not known to cover",
+            let job = match it.coverage() {
+                Coverage::Covered => "a job that counts at",
+                Coverage::NotCovered => "no job that counts at",
+                Coverage::NotKnown | Coverage::Unspecified => "not known to have a job that counts at",
             };
             let days = days(it.first_day, it.last_day);
-            format!("{} {covers} {} {days}", it.provider_id, of_credential(&it.credential_number))
+            format!("{}: {job} {} {days}", of_credential(&it.credential_number), it.provider_id)
         }
         Some(Kind::Designation(it)) => {
             let held = if it.held { "held" } else { "not held" };
@@ -95,7 +95,7 @@ mod tests {
             coverage: Coverage::NotCovered.into(),
         };
         let text = change(&Change { change: Some(Kind::Coverage(coverage)) });
-        assert_eq!(text, "region-1 does not cover CPS-1 on 2026-03-01");
+        assert_eq!(text, "CPS-1: no job that counts at region-1 on 2026-03-01");
         let issued = StandingChange { to_standing: Standing::Current.into(), ..StandingChange::default() };
         let text = change(&Change { change: Some(Kind::Standing(issued)) });
         assert!(text.starts_with("the new credential: current"), "{text}");
@@ -115,8 +115,8 @@ mod tests {
                 ..CoverageChange::default()
             };
             let text = super::change(&Change { change: Some(Kind::Coverage(change)) });
-            let covers = words["coverages"][coverage.as_str_name()].as_str().unwrap();
-            assert_eq!(text, format!("region-1 {covers} CPS-1 on all days"));
+            let job = words["coverages"][coverage.as_str_name()].as_str().unwrap();
+            assert_eq!(text, format!("CPS-1: {job} region-1 on all days"));
         }
     }
 }

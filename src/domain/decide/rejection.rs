@@ -201,3 +201,18 @@ impl Refusal {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the page for a person says of refusals.
+    const PAGE: &str = include_str!("../../http/page/refusals.js");
+
+    #[test]
+    fn the_page_for_a_person_has_words_of_its_own_for_every_refusal() {
+        for refusal in Refusal::ALL {
+            assert!(PAGE.contains(&format!("\n  {}: (", refusal.code())), "{refusal:?}");
+        }
+    }
+}

@@ -34,7 +34,7 @@ export function change({ standing, coverage, designation, service, provider, rec
     const { fromStanding, toStanding } = standing;
     return `${capital(number(standing))}: ${named("standings", toStanding)} ${days(standing)}, instead of ${named("standings", fromStanding)}.`;
   }
-  if (coverage) return `${coverage.providerId} ${named("coverages", coverage.coverage)} ${number(coverage)} ${days(coverage)}.`;
+  if (coverage) return `${capital(number(coverage))}: ${named("coverages", coverage.coverage)} ${coverage.providerId} ${days(coverage)}.`;
   if (designation) {
     return `${capital(number(designation))}: the designation ${named("designations", designation.code)} is ${designation.held ? "held" : "not held"} ${days(designation)}.`;
   }
@@ -112,7 +112,7 @@ function counted({ changeCount = 0, foreseenChangeCount = 0, specialistCount = 0
 export function effects(response, isRecorded = false) {
   const { changeCount = 0, foreseenChanges, foreseenChangeCount = 0, specialistCount } = response;
   if (isUnnamed(response)) return element("p", {}, "What it would change is not shown for somebody who is not your staff.");
-  if (changeCount + foreseenChangeCount === 0) return element("p", {}, "It changes no standing, coverage or designation.");
+  if (changeCount + foreseenChangeCount === 0) return element("p", {}, "It changes no standing, no job that counts, and no designation.");
   if (isCounted(response)) return element("p", {}, counted(response, isRecorded));
   const now = upToToday(response);
   const runs = standings(response, now);

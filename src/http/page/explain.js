@@ -1,6 +1,8 @@
 // What went wrong, in sentences that say what to do, without the names of the contract.
 
 import { dayInWords, fromInput } from "./dates.js";
+import { capital } from "./dom.js";
+import { fault, said } from "./refusals.js";
 
 // What this page calls the fields of the contract whose names, with blanks, are not those that a person knows.
 const NAMES = {
@@ -25,6 +27,7 @@ const NOT_ON_FILE = {
   credential: "No such credential is on file, or you may not see it. Check the number, and the name and the birth date if you entered them.",
   specialist: "No such person is on file, or you may not see them. Check the id, which begins with SP-, and the birth date if you entered it.",
   employment: "No such job is on file, or you may not see it. Check the id, which begins with EM-.",
+  fact: "This record is not on file, or you may not change it.",
 };
 
 // The reasons for which a question about an earlier state of knowledge is refused.
@@ -41,9 +44,17 @@ export function plain(text, called = () => undefined) {
   return text.split("`").map((part, at) => (at % 2 === 0 ? part.replace(FIELD, named).replace(DAY, (day) => dayInWords(fromInput(day))) : part)).join("`");
 }
 
+// What is wrong with a field, as a sentence. `called` may know the label of another one.
+export function faultInWords(description, called) {
+  return `${capital(plain(fault(description), called))}.`;
+}
+
 // Why a call has no answer.
 export function explained(refusal) {
-  const why = plain(refusal.message);
+  return said(refusal) ?? byCode(refusal, plain(refusal.message).replace("the caller's role", "your role"));
+}
+
+function byCode(refusal, why) {
   switch (refusal.code) {
     case "unauthenticated":
       return `The registry does not know you: ${why}.`;

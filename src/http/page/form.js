@@ -1,8 +1,8 @@
 // Forms made of a list of fields, and what was typed into them as a message of the contract.
 
 import { dayFault, dayInWords, fromInput } from "./dates.js";
-import { capital, element } from "./dom.js";
-import { explained, plain } from "./explain.js";
+import { element } from "./dom.js";
+import { explained, faultInWords } from "./explain.js";
 
 // Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
@@ -36,7 +36,7 @@ export function form(id, fields, submit, act, changed = () => {}) {
     }
     if (code !== "invalid_argument" || violations.length === 0) return false;
     const label = (path) => ofField(inputs, path)?.field.label;
-    const found = violations.map(({ field, description }) => [ofField(inputs, field), `${capital(plain(description, label))}.`]);
+    const found = violations.map(({ field, description }) => [ofField(inputs, field), faultInWords(description, label)]);
     const known = found.filter(([of]) => of);
     for (const [of, fault] of known) show(of, fault);
     known[0]?.[0].control.focus();

@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 38] = [
+pub(super) static PARTS: [Part; 39] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acting.js", media: SCRIPT, text: include_str!("acting.js") },
@@ -50,6 +50,7 @@ pub(super) static PARTS: [Part; 38] = [
     Part { path: "/page/qr.js", media: SCRIPT, text: include_str!("qr.js") },
     Part { path: "/page/question.js", media: SCRIPT, text: include_str!("question.js") },
     Part { path: "/page/record.js", media: SCRIPT, text: include_str!("record.js") },
+    Part { path: "/page/refusals.js", media: SCRIPT, text: include_str!("refusals.js") },
     Part { path: "/page/registrar.js", media: SCRIPT, text: include_str!("registrar.js") },
     Part { path: "/page/registry.js", media: SCRIPT, text: include_str!("registry.js") },
     Part { path: "/page/repeated.js", media: SCRIPT, text: include_str!("repeated.js") },
@@ -86,7 +87,7 @@ mod tests {
 
     /// What a browser may load, and what all parts may have together before they are packed.
     const MOST_LOADED: usize = 150 * 1024;
-    const MOST_BYTES: usize = 200 * 1024;
+    const MOST_BYTES: usize = 240 * 1024;
     const MOST_LINES: usize = 400;
 
     #[test]

@@ -1,8 +1,8 @@
 // The form: what is asked.
 
 import { dayFault, dayInWords, fromInput, toInput } from "./dates.js";
-import { byId, capital, element } from "./dom.js";
-import { plain } from "./explain.js";
+import { byId, element } from "./dom.js";
+import { faultInWords } from "./explain.js";
 import * as providers from "./providers.js";
 import * as unsent from "./unsent.js";
 import words from "./words.js";
@@ -125,7 +125,7 @@ export function item() {
 export function showViolations(violations) {
   const faults = violations.map(({ field, description }) => [INPUTS[field.replace(/\.(year|month|day)$/, "")], description]);
   const known = faults.filter(([id]) => id);
-  showFaults(known.map(([id, fault]) => [id, `${capital(plain(fault))}.`]));
+  showFaults(known.map(([id, fault]) => [id, faultInWords(fault)]));
   return known.length > 0 && known.length === faults.length;
 }
 

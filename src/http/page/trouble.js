@@ -10,11 +10,14 @@ export function isSilent(error) {
   return error.name === "AbortError" || (error.code === "unauthenticated" && !isIdentified);
 }
 
+// With these the registry works as it should, and its operator has nothing to look for.
+const BY_RULE = ["invalid_argument", "failed_precondition", "not_found", "already_exists"];
+
 // Shows why a call has no answer, if there is something to say.
 export function show(place, error) {
   if (isSilent(error)) return;
   if (!(error instanceof Refusal)) throw error;
-  say(place, explained(error), error.requestId && `To ask the operator about it, quote ${error.requestId}.`);
+  say(place, explained(error), error.requestId && !BY_RULE.includes(error.code) && `To ask the operator about it, quote ${error.requestId}.`);
   place.focus();
 }
 

@@ -23,9 +23,9 @@ export default {
     "STANDING_CURRENT": { "name": "current", "kind": "current" }
   },
   "coverages": {
-    "COVERAGE_COVERED": "covers",
-    "COVERAGE_NOT_COVERED": "does not cover",
-    "COVERAGE_NOT_KNOWN": "is not known to cover"
+    "COVERAGE_COVERED": "a job that counts at",
+    "COVERAGE_NOT_COVERED": "no job that counts at",
+    "COVERAGE_NOT_KNOWN": "not known to have a job that counts at"
   },
   "reviews": {
     "REVIEW_REASON_REVOKED_CREDENTIAL_REVIVED": "a start brought back a credential that was revoked when a job elsewhere was lost",

@@ -293,7 +293,7 @@ export async function showARefusalThatIsNotExplained(place) {
     globalThis.fetch = (path, ...rest) => (/VerifyCredential/.test(path) ? Promise.reject(new TypeError("network error")) : real(path, ...rest));
   });
   await act(tab, "Reinstate", { effectiveFrom: typed(0) });
-  await says(tab, "#found .trouble", /^The registry refused: the credential is held on /);
+  await says(tab, "#found .trouble", /^The credential is held on /);
   check(await tab.evaluate(() => dispatchEvent(new Event("beforeunload", { cancelable: true }))), "nothing would be lost");
   await sound();
   await tab.close();

@@ -16,6 +16,7 @@ import * as late from "./late.mjs";
 import * as letter from "./letter.mjs";
 import * as looks from "./looks.mjs";
 import * as openly from "./openly.mjs";
+import * as plainly from "./plainly.mjs";
 import * as providers from "./providers.mjs";
 import * as registrar from "./registrar.mjs";
 import * as report from "./report.mjs";
@@ -50,7 +51,7 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 const browser = await launch(directory);
 try {
   const place = { browser, url, ops, tokens, axe, pictures, expire, directory, scratch, binary };
-  const stories = [use, openly, letter, forms, roster, report, registrar, providers, late, looks, status, hostile].flatMap((stories) => Object.values(stories));
+  const stories = [use, openly, letter, forms, roster, report, registrar, providers, plainly, late, looks, status, hostile].flatMap((stories) => Object.values(stories));
   for (const story of stories.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))) {
     const begun = Date.now();
     await story(place).catch(async (error) => {

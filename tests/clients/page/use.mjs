@@ -237,7 +237,7 @@ export async function seeWhatTheRoleMaySee({ browser, url, tokens }) {
   await hr.tab.click("input[value=prior]");
   await hr.tab.type("#prior", "XX-99");
   await hr.tab.click("#question .primary");
-  await says(hr.tab, "#family-fault", /Required/);
+  await says(hr.tab, "#family-fault", /^This is needed for somebody who is not your staff\.$/);
   await hr.sound();
   await hr.tab.close();
 }
