@@ -1,6 +1,6 @@
 // The page: who asks, and which section is shown.
 
-import { byId, say } from "./dom.js";
+import { byId, capital, say } from "./dom.js";
 import { explained } from "./explain.js";
 import * as letter from "./letter.js";
 import * as lookup from "./lookup.js";
@@ -19,7 +19,7 @@ const SECTIONS = { "look-up": lookup, roster, report, registrar };
 const FIRST = "look-up";
 
 // What is said of the desk when a token is refused. The question and the report stay.
-const DESK_FORGOTTEN = "What you typed at the registrar's desk is forgotten, so that the next person at this computer does not see it. Enter it again.";
+const DESK_FORGOTTEN = "What you typed at the desk is forgotten, so that the next person at this computer does not see it. Enter it again.";
 
 function begin() {
   for (const section of Object.values(SECTIONS)) section.prepare();
@@ -104,6 +104,7 @@ async function identify() {
     const caller = await learnRights();
     const { client, role, providerId } = caller;
     providers.offer(caller);
+    byId("registrar-heading").textContent = `${capital(role)}'s desk`;
     byId("caller").textContent = `${client}, ${providerId ? `provider ${providerId}` : role}`;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;

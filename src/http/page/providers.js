@@ -1,9 +1,7 @@
 // The ids of the providers that a caller may name, to choose from, and their numbers.
 
 import { byId, element, fill } from "./dom.js";
-import { Refusal, call, may } from "./registry.js";
-
-const PAGE = 1000;
+import { Refusal, callForEach, may } from "./registry.js";
 
 // The provider that the caller reports for, if it is one.
 let own = "";
@@ -25,8 +23,9 @@ export async function offer({ providerId } = {}) {
   fill(list, providerId ? element("option", { value: providerId }) : "");
   if (!may(LIST)) return;
   try {
-    const { providers = [] } = await call(LIST, { pageSize: PAGE });
-    fill(list, providers.map((it) => element("option", { value: it.providerId }, it.legalName)));
+    const all = [];
+    await callForEach(LIST, "providers", {}, (it) => all.push(element("option", { value: it.providerId }, it.legalName)));
+    fill(list, all);
   } catch (error) {
     // An id can be typed as well.
     if (!(error instanceof Refusal) && error.name !== "AbortError") throw error;

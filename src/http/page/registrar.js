@@ -1,4 +1,4 @@
-// Registrar's desk: people, facts to review, applications, terms that end, providers, and statistics.
+// The desk of the registrar, the certifier, and the auditor: people, facts to review, applications, terms that end, providers, and statistics.
 
 import * as application from "./application.js";
 import { byId, element, fill } from "./dom.js";

@@ -81,7 +81,7 @@ export async function askAgainWhenTheTokenExpires({ browser, url, tokens, expire
   await expire();
   await tab.click("#question .primary");
   await shown(tab, "#sign-in");
-  await says(tab, "#sign-in-fault", /the token has expired[^]*What you typed at the registrar's desk is forgotten, so that the next person at this computer does not see it\. Enter it again\.$/);
+  await says(tab, "#sign-in-fault", /the token has expired[^]*What you typed at the desk is forgotten, so that the next person at this computer does not see it\. Enter it again\.$/);
   check((await tab.$("#find")) === null, "the desk is empty");
   check((await tab.$eval("#answer", (answer) => answer.textContent)) === "", "the answer is gone");
   await signIn(tab, tokens.auditor);

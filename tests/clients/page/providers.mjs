@@ -1,6 +1,6 @@
 // What the registrar, a certifier and an auditor do with providers at the desk of the page.
 
-import { barriers, check, fill, fits, press, says, shown, tabTo, text, typed } from "./browser.mjs";
+import { barriers, check, fill, fits, goTo, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
 import { openDesk, recordIt } from "./desk.mjs";
 
 const CENTER = "region-1-cmhc";
@@ -133,6 +133,22 @@ export async function registerAProviderAndChangeIt(place) {
   }
   await says(tab, FOUND, /^$/);
   check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+// Every provider is offered, however many there are.
+export async function offerEveryProvider({ browser, url, tokens }) {
+  const script = () => {
+    const real = fetch;
+    globalThis.fetch = (path, options) => real(path, /ListProviders/.test(path) ? { ...options, body: options.body.replace('"pageSize":1000', '"pageSize":4') } : options);
+  };
+  const { tab, sound } = await open(browser, url, { script });
+  await signIn(tab, tokens.registrar);
+  await tab.waitForFunction(() => document.querySelectorAll("#providers option").length === 9, { timeout: 15_000 }).catch(() => {});
+  const offered = await tab.$$eval("#providers option", (options) => options.length);
+  check(offered === 9, `${offered} of 9 providers are offered`);
+  await goTo(tab, "registrar");
   await sound();
   await tab.close();
 }

@@ -228,14 +228,14 @@ export async function reviewCountAndSeeWhatEnds(place) {
 export async function showWhatTheRoleMayDo(place) {
   const { browser, url, tokens } = place;
   const sections = (tab) => tab.$$eval("#sections a:not([hidden])", (links) => links.map((it) => it.textContent));
-  const expected = { registrar: "Look up,Roster,Report,Registrar's desk", provider: "Look up,Roster,Report", payer: "Look up,Roster", auditor: "Look up,Roster,Registrar's desk", certifier: "Registrar's desk" };
+  const expected = { registrar: "Look up,Roster,Report,Desk", provider: "Look up,Roster,Report", payer: "Look up,Roster", auditor: "Look up,Roster,Desk", certifier: "Desk" };
   for (const [role, names] of Object.entries(expected)) {
     const { tab, refusals, sound } = await open(browser, url);
     await tab.goto(`${url}/#/registrar`);
     await signIn(tab, tokens[role]);
     await shown(tab, "#sections");
     check((await sections(tab)).join() === names, `${role}: ${await sections(tab)}`);
-    const atDesk = names.includes("desk");
+    const atDesk = names.includes("Desk");
     check((await tab.$eval("#registrar", (it) => it.hidden)) !== atDesk, `${role}: the desk`);
     if (role === "auditor") {
       await find(tab, { familyName: "oneal" });
@@ -243,6 +243,7 @@ export async function showWhatTheRoleMayDo(place) {
       await shown(tab, "#found .history");
       check(!/Act|Take back|Register a person/.test(await text(tab, "#registrar-part")), "an auditor records nothing");
     }
+    if (atDesk) check((await text(tab, "#registrar-heading")) === `${role[0].toUpperCase()}${role.slice(1)}'s desk`, `whose desk: ${await text(tab, "#registrar-heading")}`);
     if (role === "certifier") {
       await shown(tab, "#find-provider");
       await tab.click("input[value=statistics]");
