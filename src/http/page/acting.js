@@ -1,21 +1,26 @@
 // The choice of an act about somebody or something that was found, and the form of the act.
 
 import { NOTE } from "./acts.js";
-import { element, fill } from "./dom.js";
+import { element, fill, terms } from "./dom.js";
 import { form } from "./form.js";
 import { discard, propose, withdraw } from "./record.js";
 
-// Asks which of these acts, and then what it takes. `id` is the end of the form's id. `subject` says, for a method,
-// what every message of it is about; `value` what a field has now; and `said`, for a method, a message and what was
-// typed, what is shown of it; `explain` adds to a refusal.
-export function act(place, acts, { id, service, subject = () => ({}), value = (field) => field.value, said = (method, message, typed) => typed, explain }) {
+// What is said if that which a form began with is not what is on record any more.
+const CHANGED = "Since you opened this form, somebody else has changed what is on record. Nothing is recorded. It is now as follows, and so is your form, except where you typed something else. Check the form, and see again what this changes.";
+
+// Asks which of these acts, and then what it takes. `id` is the end of the form's id, and `of` names what the acts are on.
+// `subject` says, for a method, what every message of it is about; `value` what a field has now, of that which `reload`
+// loads again; and `said`, for a method, a message and what was typed, what is shown of it; `explain` adds to a refusal.
+export function act(place, acts, { id, of, service, subject = () => ({}), value = (field) => field.value, reload, said = (method, message, typed) => typed, explain }) {
   const asked = element("div");
   const outcome = element("div", { class: "next", hidden: true });
   const choose = ([title, method, fields, always]) => {
     discard(outcome);
-    const command = (message, typed) => ({ title, method: `${service}/${method}`, message: { ...subject(method), ...always, ...message }, said: said(method, message, typed), refused: made.refused, explain });
-    const now = [...fields, NOTE].map((field) => ({ ...field, value: value(field) }));
-    const made = form(`act-${id}`, now, "See what this changes", (message, typed) => propose(outcome, command(message, typed)), () => withdraw(outcome));
+    const own = [...fields, NOTE];
+    const begun = own.map((field) => ({ ...field, value: value(field) }));
+    const outdated = begun.some((field) => field.value) ? () => changed(made, begun, async () => (await reload?.(), own.map(value))) : undefined;
+    const command = (message, typed) => ({ title, of, method: `${service}/${method}`, message: { ...subject(method), ...always, ...message }, said: said(method, message, typed), refused: made.refused, explain, outdated });
+    const made = form(`act-${id}`, begun, ["See what this changes", of ? `${title}, ${of}` : title], (message, typed) => propose(outcome, command(message, typed)), () => withdraw(outcome));
     fill(asked, made.element);
   };
   const choice = element("select", { id: `choice-${id}` }, acts.map(([title], index) => element("option", { value: index }, title)));
@@ -23,4 +28,14 @@ export function act(place, acts, { id, service, subject = () => ({}), value = (f
   fill(place, acts.length > 1 ? element("div", { class: "field choice" }, element("label", { for: `choice-${id}` }, "Act"), choice) : element("h3", {}, acts[0][0]), asked, outcome);
   choose(acts[0]);
   (acts.length > 1 ? choice : asked.querySelector("input")).focus();
+}
+
+// Says what the fields of a form have now, which `load` says, if that is not what they began with. Then the form has it,
+// too. Undefined if nothing has changed.
+async function changed(made, fields, load) {
+  const values = await load();
+  if (fields.every((field, at) => (field.value ?? "") === (values[at] ?? ""))) return undefined;
+  made.renew(values);
+  const inWords = ({ choices = [] }, value) => choices.find(([code]) => code === value)?.[1] ?? value;
+  return [element("p", {}, CHANGED), terms({ class: "about" }, fields.map((field) => [field.label, inWords(field, field.value)]))];
 }

@@ -4,21 +4,23 @@ import { dayFault, dayInWords, fromInput } from "./dates.js";
 import { element } from "./dom.js";
 import { explained, faultInWords } from "./explain.js";
 
-// Makes a form. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
+// Makes a form. `submit` has the text of its button, or a list of the text and what the button is for, which tells it from
+// others with the same text. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
 // default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
 // first `value`; a number may be `whole`, and a flag has the text that is shown for it without a tick as `no`; `finds`
 // has the kinds of what it names, and `missed` may say why it was not found; the texts of a field with `into` go into
 // that list, as entries of its `kind`; fields with the same `group` stand together under it. `act` gets the message,
 // and what was typed as pairs of label and text, with a third part that is true for those fields that only name
-// somebody (`named`). `changed` is called when something else is typed. Returns the element, and `refused`, which shows
-// the faults that the registry found, and says whether all of them have a place.
+// somebody (`named`). `changed` is called when something else is typed. Returns the element; `refused`, which shows
+// the faults that the registry found, and says whether all of them have a place; and `renew`, which gives the fields, in
+// their order, other first values, and those inputs that still have the first value the other one.
 export function form(id, fields, submit, act, changed = () => {}) {
   const inputs = fields.map((field) => input(`${id}-${field.name.replace(/\W/g, "-")}`, field));
   const made = element(
     "form",
     { id, autocomplete: "off", novalidate: true },
     groups(inputs).map(({ name, rows }) => element(name ? "fieldset" : "div", { class: "group" }, name ? element("legend", {}, name) : "", element("div", { class: "fields" }, rows))),
-    element("div", { class: "send" }, element("button", { type: "submit", class: "primary" }, submit)),
+    element("div", { class: "send" }, submitted(submit)),
   );
   made.addEventListener("input", changed);
   made.addEventListener("submit", (event) => {
@@ -42,7 +44,19 @@ export function form(id, fields, submit, act, changed = () => {}) {
     known[0]?.[0].control.focus();
     return known.length === found.length;
   };
-  return { element: made, refused };
+  return { element: made, refused, renew: (values) => inputs.forEach((it, at) => renew(it, values[at])) };
+}
+
+function submitted(submit) {
+  const [text, of] = [submit].flat();
+  return element("button", { type: "submit", class: "primary", "aria-label": of && `${text}: ${of}` }, text);
+}
+
+function renew({ field, control }, value) {
+  if (value === field.value) return;
+  if (control.value === (field.value ?? "")) control.value = value ?? "";
+  control.defaultValue = value ?? "";
+  field.value = value;
 }
 
 // The rows of the inputs, by the group of their fields.

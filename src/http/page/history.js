@@ -99,13 +99,22 @@ function named(fact) {
   return `${kindOf(fact)}: ${said(fact)}`;
 }
 
+// What tells a fact from others, in short.
+function shortly(fact) {
+  const days = (fact.firstDay || fact.lastDay) && run(fact.firstDay, fact.lastDay);
+  const from = fact.effectiveFrom && `from ${dayInWords(fact.effectiveFrom)}`;
+  return [kindOf(fact), words.designations[fact.code] ?? fact.code, fact.employmentId && fact.providerId && `with ${fact.providerId}`, days, from, `revision ${fact.revision}`].filter(Boolean).join(", ");
+}
+
 // The buttons of a fact. What they ask opens under its row.
 function actions(facts, fact, under) {
   if (fact.retracted || OWN.test(fact.kind)) return "";
+  const of = shortly(fact);
+  const offer = (text, act) => button(text, { class: "quiet", "aria-label": `${text}: ${of}` }, (event) => act(under(event)));
   return [
-    fact.kind === "FACT_KIND_EMPLOYMENT_STARTED" ? button("Correct the days", { class: "quiet" }, (event) => correct(under(event), job(facts, fact))) : "",
-    PERIOD.test(fact.kind) ? button(endOf(fact), { class: "quiet" }, (event) => endPeriod(under(event), fact.factId, { title: endOf(fact), what: named(fact) })) : "",
-    button("Take back", { class: "quiet", "aria-label": `Take back ${fact.factId}` }, (event) => takeBack(under(event), fact.factId, named(fact))),
+    fact.kind === "FACT_KIND_EMPLOYMENT_STARTED" ? offer("Correct the days", (place) => correct(place, job(facts, fact), of)) : "",
+    PERIOD.test(fact.kind) ? offer(endOf(fact), (place) => endPeriod(place, fact.factId, { title: endOf(fact), what: named(fact), of })) : "",
+    offer("Take back", (place) => takeBack(place, fact.factId, { what: named(fact), of })),
   ];
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Part {
 pub(super) const DOCUMENT: &str = "/";
 
 /// Every part, the document first.
-pub(super) static PARTS: [Part; 39] = [
+pub(super) static PARTS: [Part; 40] = [
     Part { path: DOCUMENT, media: HTML, text: include_str!("page.html") },
     Part { path: "/page/page.css", media: STYLE, text: include_str!("page.css") },
     Part { path: "/page/acting.js", media: SCRIPT, text: include_str!("acting.js") },
@@ -45,6 +45,7 @@ pub(super) static PARTS: [Part; 39] = [
     Part { path: "/page/lookup.js", media: SCRIPT, text: include_str!("lookup.js") },
     Part { path: "/page/page.js", media: SCRIPT, text: include_str!("page.js") },
     Part { path: "/page/people.js", media: SCRIPT, text: include_str!("people.js") },
+    Part { path: "/page/proposed.js", media: SCRIPT, text: include_str!("proposed.js") },
     Part { path: "/page/providers.js", media: SCRIPT, text: include_str!("providers.js") },
     Part { path: "/page/providers_desk.js", media: SCRIPT, text: include_str!("providers_desk.js") },
     Part { path: "/page/qr.js", media: SCRIPT, text: include_str!("qr.js") },

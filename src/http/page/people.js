@@ -1,4 +1,4 @@
-// People of the registrar's desk: find somebody, see the history, and act.
+// People of the desk: find somebody, see the history, and act.
 
 import { act } from "./acting.js";
 import { OF_A_CREDENTIAL, OF_A_PERSON, REGISTRATION } from "./acts.js";
@@ -104,6 +104,8 @@ function about({ specialistId, names = [], birthDate, credentials = [] }, next, 
   const isLive = (it) => it.standing !== "STANDING_VOID";
   const number = (credentials.findLast(isLive) ?? credentials.at(-1))?.credentialNumber;
   const acts = [...(number ? OF_A_CREDENTIAL : []), ...OF_A_PERSON].filter(([, method]) => may(`CredentialService/${method}`));
+  // Two people may have the same name.
+  const named = `${name}, ${number ?? specialistId}`;
   return [
     element("h3", {}, name),
     terms({ class: "about" }, [
@@ -115,10 +117,10 @@ function about({ specialistId, names = [], birthDate, credentials = [] }, next, 
     element(
       "div",
       { class: "acts" },
-      button("History", { class: "quiet", "aria-label": `History of ${name}` }, () => openHistory(next, specialistId)),
-      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${name}` }, () => actOn(next, acts, { specialistId, credentialNumber: number, name: names[0] })) : "",
-      number ? button("Look up", { class: "quiet", "aria-label": `Look up ${name}` }, () => lookUpNumber(number)) : "",
-      button("Application", { class: "quiet", "aria-label": `Application of ${name}` }, () => evaluate(specialistId)),
+      button("History", { class: "quiet", "aria-label": `History of ${named}` }, () => openHistory(next, specialistId)),
+      acts.length > 0 ? button("Act", { class: "quiet", "aria-label": `Act on ${named}` }, () => actOn(next, acts, { specialistId, credentialNumber: number, name: names[0], of: named })) : "",
+      number ? button("Look up", { class: "quiet", "aria-label": `Look up ${named}` }, () => lookUpNumber(number)) : "",
+      button("Application", { class: "quiet", "aria-label": `Application of ${named}` }, () => evaluate(specialistId)),
     ),
   ];
 }
@@ -152,14 +154,16 @@ async function stillHeld({ reason }, { message: { credentialNumber, effectiveFro
 }
 
 // Asks for an act on somebody who was found, or for the registration of somebody.
-function actOn(place, acts, { specialistId, credentialNumber, name } = {}) {
+function actOn(place, acts, { specialistId, credentialNumber, name, of } = {}) {
   const isOfPerson = (method) => OF_A_PERSON.some(([, other]) => other === method);
   act(place, acts, {
     id: specialistId ?? "new",
+    of,
     service: "CredentialService",
     subject: (method) => (specialistId ? (isOfPerson(method) ? { specialistId } : { credentialNumber }) : {}),
     // What is left of a name as it is stays.
     value: (field) => name?.[/^name\.(.*)/.exec(field.name)?.[1]] ?? field.value,
+    reload: async () => (name = identity(await load({ specialistId })).names[0]),
     said: (method, message, typed) => (method === "ChangeSpecialistName" ? [...renamed(name, message), ...typed] : typed),
     explain: stillHeld,
   });

@@ -80,13 +80,15 @@ function open(place, provider) {
   const heading = element("h2", { tabindex: -1 }, provider.legalName);
   const next = element("div", { class: "next" });
   const acts = OF_A_PROVIDER.filter(([, method]) => may(`ProviderService/${method}`));
-  const of = { id: "provider", service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] };
+  const load = () => call("ProviderService/GetProvider", { providerId });
+  const reload = async () => (now = (await load()).provider);
+  const of = { id: "provider", of: provider.legalName, service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), reload, said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] };
   const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => refreshed(state, refresh).then(() => act(next, acts, of)))) : "";
   const made = element("article", { class: "card", "data-provider": providerId }, heading, state, offered, next, element("h3", {}, "History"), facts);
   // The last answer about the provider, which the card and the history share.
   let known;
   const refresh = async () => {
-    known = call("ProviderService/GetProvider", { providerId });
+    known = load();
     const answer = await known;
     now = answer.provider;
     fill(heading, now.legalName);

@@ -1,12 +1,13 @@
 // A command of the registry: what it would change, the record of it, its receipt, and the way to take it back.
 
-import { dayInWords, toInput } from "./dates.js";
+import { toInput } from "./dates.js";
 import { button, byId, download, element, fill, say, terms } from "./dom.js";
-import { effects, fullName, isUnnamed, run } from "./effects.js";
+import { effects } from "./effects.js";
 import { explained } from "./explain.js";
 import { form } from "./form.js";
 import * as latest from "./latest.js";
-import { Refusal, call, callForAll, callSigned, may } from "./registry.js";
+import { about, affected, duplicates } from "./proposed.js";
+import { Refusal, call, callSigned } from "./registry.js";
 import * as trouble from "./trouble.js";
 
 // The id of each request whose outcome is not known, by its content: the same request again is recorded once.
@@ -19,10 +20,13 @@ const sending = new Map();
 // that it `amends`, of which the `note` says so; `isTakenBack` tells that the fact takes the other back.
 const receipts = new Map();
 
-// After these nothing was recorded.
+// After these nothing was recorded, if it was sent for the first time.
 const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
 
-// After these the same will be refused again.
+// The reasons for which the registry did not begin to record.
+const NOT_BEGUN = ["TOO_FAST", "TOO_MANY", "TOO_LARGE", "WRITER_BUSY", "STORE_FULL", "CALENDAR_HELD", "NOT_WRITTEN"];
+
+// After these the same will be refused again. They come after the registry has looked for a record of the same request.
 const FINAL = ["invalid_argument", "failed_precondition", "not_found", "already_exists"];
 
 // What to do about a report that was corrected first, and then turns out to be about nobody.
@@ -36,11 +40,18 @@ const NEWS = "Since you saw what this changes, something else was recorded. This
 const OVERTAKEN = "Since you saw what this would change, something else was recorded, and this cannot be recorded any more. Nothing was recorded. Look at the history.";
 const JOB_OVERTAKEN = "This job was ended, changed or taken back since you saw what this would change. Nothing was recorded. Look at what was reported about the person.";
 
+// What is said if the repetition of what was sent before is refused.
+const NO_RECORD = "The registry refuses this now. When it did, it had no record of your first try. Look at the history before you enter it again.";
+
+// What is said of the outcome of what was sent.
+const NOTHING = "Nothing was recorded.";
+const UNKNOWN = "Whether it was recorded is not known. Record it again: it is recorded once.";
+
+// What is said of what was sent before, if the registry would refuse it now.
+const SENT_BEFORE = "You sent this before, and no answer came. So it may be recorded already, and that may be why the registry would refuse it now. Record it again to find out: it is recorded once.";
+
 // What is said while the registry records.
 const RECORDING = "Recording…";
-
-// How many people are named.
-const MOST_PEOPLE = 100;
 
 export function forget() {
   ids.clear();
@@ -49,8 +60,9 @@ export function forget() {
 }
 
 // Shows in `place` what a command would change, with a button that records it. A command has its `method`, its
-// `message`, and a `title`; `said` has what was typed, as pairs of label and text; `refused` shows faults of the form's
-// fields; `beside` adds to what the dry run says, and `explain` to why it is refused.
+// `message`, and a `title`; `of` tells it from others with the same title; `said` has what was typed, as pairs of label
+// and text; `refused` shows faults of the form's fields; `beside` adds to what the dry run says, and `explain` to why it
+// is refused; `outdated` says what has changed of that from which its form was made.
 export async function propose(place, command) {
   if (sending.has(place)) return showSending(place);
   const isLatest = latest.begin(place);
@@ -59,9 +71,11 @@ export async function propose(place, command) {
   place.hidden = false;
   fill(place, element("p", { role: "status" }, "The registry works out what this would change."));
   try {
+    if (await isOutdated(place, command, isLatest)) return;
     await show(place, command, await dryRun(command), isLatest);
   } catch (error) {
     if (!isLatest()) return;
+    if (ids.has(contentOf(command)) && FINAL.includes(error.code)) return showSentBefore(place, command, error);
     if (command.refused?.(error)) return discard(place);
     const why = await explanation(command, error);
     if (!isLatest()) return;
@@ -80,6 +94,24 @@ async function explanation(command, error) {
   }
 }
 
+// Whether something has changed of that from which the form of a command was made. Then that is shown, and nothing is
+// proposed.
+async function isOutdated(place, command, isLatest) {
+  const news = await command.outdated?.();
+  if (!news || !isLatest()) return Boolean(news);
+  const why = element("div", { class: "trouble", role: "alert", tabindex: -1 }, news);
+  delete place.dataset.proposed;
+  fill(place, why);
+  why.focus();
+  tell(place, ancestors(place), {});
+  return true;
+}
+
+// What a request says, whatever its id.
+function contentOf({ method, message }) {
+  return JSON.stringify([method, message]);
+}
+
 function dryRun({ method, message }) {
   return call(method, { ...message, requestId: crypto.randomUUID(), validateOnly: true });
 }
@@ -88,10 +120,6 @@ function dryRun({ method, message }) {
 async function show(place, command, response, isLatest, news) {
   const more = [(await command.beside?.(command, response)) ?? "", await affected(command, response)];
   if (!isLatest()) return;
-  const failed = element("div", { class: "trouble", role: "alert", tabindex: -1, hidden: true });
-  const waiting = element("p", { tabindex: -1, hidden: true }, RECORDING);
-  const send = button("Record this", { class: "primary" }, () => record(place, command, response, { send, cancel, waiting, failed }));
-  const cancel = button("Do not record it", { class: "quiet" }, () => giveUp(place));
   const heading = element("h2", { tabindex: -1 }, `${command.title}: nothing is recorded yet`);
   fill(
     place,
@@ -102,12 +130,31 @@ async function show(place, command, response, isLatest, news) {
     more,
     element("h3", {}, "What would be recorded"),
     about(response, command.said),
-    failed,
-    waiting,
-    element("div", { class: "send" }, send, cancel),
+    decision(place, command, response),
   );
   heading.focus();
   bringIntoView(place);
+}
+
+// The ways to record a command and to give it up, with what comes of them. `shown` is what its dry run said.
+function decision(place, command, shown) {
+  const failed = element("div", { class: "trouble", role: "alert", tabindex: -1, hidden: true });
+  const waiting = element("p", { tabindex: -1, hidden: true }, RECORDING);
+  const named = (text) => ({ "aria-label": `${text}: ${nameOf(command)}` });
+  const send = button("Record this", { class: "primary", ...named("Record this") }, () => record(place, command, shown, { send, cancel, waiting, failed }));
+  const cancel = button("Do not record it", { class: "quiet", ...named("Do not record it") }, () => giveUp(place));
+  return [failed, waiting, element("div", { class: "send" }, send, cancel)];
+}
+
+function nameOf({ title, of }) {
+  return of ? `${title}, ${of}` : title;
+}
+
+// Shows a command that the registry would refuse, and that may be recorded already, with a button that finds out.
+function showSentBefore(place, command, error) {
+  const heading = element("h2", { tabindex: -1 }, `${command.title}: not known whether it is recorded`);
+  fill(place, heading, element("p", { class: "then" }, SENT_BEFORE), element("p", {}, explained(error)), decision(place, command));
+  heading.focus();
 }
 
 // Scrolls only as far as it takes to see all of a place, or its beginning.
@@ -155,7 +202,8 @@ function showSending(place) {
 // already, with an outcome that is not known, is not compared: it may be recorded. The record is signed, unless the
 // registry has no keys. Once it is sent, its outcome is shown, whatever was chosen since.
 async function record(place, command, shown, { send, cancel, waiting, failed }) {
-  const content = JSON.stringify([command.method, command.message]);
+  const content = contentOf(command);
+  const isRepeated = ids.has(content);
   const isLatest = latest.begin(place);
   send.disabled = true;
   failed.hidden = true;
@@ -163,10 +211,11 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
   waiting.focus();
   say(RECORDING);
   try {
-    if (!ids.has(content)) {
+    if (!isRepeated) {
+      if (await isOutdated(place, command, isLatest)) return;
       const now = await dryRun(command);
       if (!isLatest()) return;
-      if (!isSame(now, shown)) return await show(place, command, now, isLatest, NEWS);
+      if (!shown || !isSame(now, shown)) return await show(place, command, now, isLatest, NEWS);
       ids.set(content, crypto.randomUUID());
     }
     const requestId = ids.get(content);
@@ -179,7 +228,7 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
     sending.delete(place);
     recorded(place, around, command, response, requestId);
   } catch (error) {
-    const isRefused = !ids.has(content) || REFUSALS.includes(error.code);
+    const isRefused = !ids.has(content) || (isRepeated ? FINAL.includes(error.code) : REFUSALS.includes(error.code) || NOT_BEGUN.includes(error.reason));
     if (isRefused) ids.delete(content);
     if (trouble.isSilent(error)) return void sending.delete(place);
     if (sending.has(place)) showSending(place);
@@ -188,8 +237,9 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
     send.disabled = cancel.disabled = false;
     waiting.hidden = true;
     if (isRefused) delete place.dataset.sent;
-    const outcome = isRefused ? "Nothing was recorded." : "Whether it was recorded is not known. Record it again: it is recorded once.";
-    if (FINAL.includes(error.code)) overtaken(place, error, { send, failed });
+    const refused = isRepeated ? NO_RECORD : NOTHING;
+    const outcome = isRefused ? refused : UNKNOWN;
+    if (FINAL.includes(error.code)) overtaken(place, error, { send, failed, isRepeated });
     else {
       trouble.show(failed, error);
       failed.append(element("p", {}, outcome));
@@ -199,9 +249,10 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
 }
 
 // Says that a proposal is refused which was none when it was shown, and offers no more to record it.
-function overtaken(place, error, { send, failed }) {
+function overtaken(place, error, { send, failed, isRepeated }) {
   const isGone = error.code === "not_found";
-  trouble.say(failed, isGone && error.kind === "employment" ? JOB_OVERTAKEN : OVERTAKEN, isGone ? "" : explained(error));
+  if (isRepeated) trouble.say(failed, NO_RECORD, explained(error));
+  else trouble.say(failed, isGone && error.kind === "employment" ? JOB_OVERTAKEN : OVERTAKEN, isGone ? "" : explained(error));
   failed.focus();
   send.remove();
   delete place.dataset.proposed;
@@ -225,6 +276,7 @@ function recorded(place, around, { title, said, method, message }, response, req
   const { revision, signedReceipt, factId } = response;
   const heading = element("h2", { tabindex: -1 }, `Recorded as revision ${revision}`);
   const next = element("div", { class: "next" });
+  const of = `${title}, revision ${revision}`;
   const before = around.find((it) => it.matches("[data-sent]"));
   // What was amended is amended again by its last amendment alone: only that is in force.
   before?.querySelector(":scope > .amend")?.remove();
@@ -247,9 +299,9 @@ function recorded(place, around, { title, said, method, message }, response, req
     terms({ class: "state" }, [["Fact", factId], ["Request", requestId]]),
     before && response.employment ? element("p", { class: "then" }, BOTH) : "",
     signedReceipt
-      ? element("div", { class: "send" }, button("Download the receipt", { class: "quiet" }, () => download(`receipt-${revision}.jws`, new Blob([`${signedReceipt}\n`], { type: "application/jose" }))))
+      ? element("div", { class: "send" }, button("Download the receipt", { class: "quiet", "aria-label": `Download the receipt: ${of}` }, () => download(`receipt-${revision}.jws`, new Blob([`${signedReceipt}\n`], { type: "application/jose" }))))
       : "",
-    element("div", { class: "send amend" }, corrections(next, response), button("Take this back", { class: "quiet" }, () => takeBack(next, factId))),
+    element("div", { class: "send amend" }, corrections(next, response, of), button("Take this back", { class: "quiet", "aria-label": `Take this back: ${of}` }, () => takeBack(next, factId, { of }))),
     next,
   );
   heading.focus();
@@ -278,82 +330,42 @@ function count(factId, { note, isTakenBack }) {
   else if (isTakenBack) count(receipt.amends, {});
 }
 
-// What a command is about, and what it says. Where the answer does not name the person, what was typed does.
-function about(response, said = []) {
-  const { employment, credential, specialist, fact } = response;
-  const shown = said.filter(([, , named]) => !named || isUnnamed(response));
-  const pairs = [
-    ["Person", fullName(specialist?.name)],
-    ["Holder", credential?.displayName],
-    ["Credential", credential?.credentialNumber || employment?.credentialNumber || fact?.credentialNumber],
-    ["Term", credential?.termLastDay && `to ${dayInWords(credential.termLastDay)}`],
-    ["Id", specialist?.specialistId || employment?.specialistId],
-    ["Provider", employment?.providerId || fact?.providerId],
-    ["Position", employment?.position],
-    ["Job", employment?.employmentId || fact?.employmentId],
-    ["Days", employment && run(employment.firstDay, employment.lastDay)],
-    ["Of fact", fact?.targetFactId],
-  ];
-  const isSaid = (label) => shown.some(([other]) => other === label);
-  return terms({ class: "about" }, [...pairs.filter(([label]) => !isSaid(label)), ...shown]);
+function corrections(next, { employment }, of) {
+  return employment?.employmentId ? button("Correct the days", { class: "quiet", "aria-label": `Correct the days: ${of}` }, () => correct(next, employment, of)) : "";
 }
 
-function duplicates({ possibleDuplicates = [] }) {
-  return possibleDuplicates.map((it) => element("p", { class: "then" }, `${it.specialistId} is on file with the same birth date and name: ${fullName(it.names?.[0])}. Is this the same person?`));
-}
-
-function corrections(next, { employment }) {
-  return employment?.employmentId ? button("Correct the days", { class: "quiet" }, () => correct(next, employment)) : "";
-}
-
-// Who is affected by a command, by name.
-async function affected({ method, message }, { specialistCount = 0 }) {
-  if (specialistCount === 0 || !may("RecordService/PreviewImpact")) return "";
-  const name = method.split("/")[1];
-  const [, ...rest] = await callForAll("RecordService/PreviewImpact", { command: { [name[0].toLowerCase() + name.slice(1)]: message } });
-  const people = new Map();
-  for (const { change: { change = {}, displayName } } of rest) {
-    const { credentialNumber } = Object.values(change)[0];
-    if (!credentialNumber && !displayName) continue;
-    const person = displayName ? `${displayName}, ${credentialNumber || "new credential"}` : credentialNumber;
-    people.set(person, (people.get(person) ?? 0) + 1);
-  }
-  const rows = [...people].slice(0, MOST_PEOPLE).map(([person, count]) => element("li", {}, `${person}: ${count} ${count === 1 ? "change" : "changes"}`));
-  if (rows.length === 0) return "";
-  const left = people.size - rows.length;
-  return [element("h3", {}, "Who is affected"), element("ul", { class: "effects affected" }, rows, left > 0 ? element("li", {}, `And ${left} more.`) : "")];
-}
-
-// A form and the place of its outcome, under a heading. `about` has what the form is about, as pairs of label and text.
-function ask(next, title, fields, submit, command, about = []) {
+// A form and the place of its outcome, under a heading. `of` names what the form is about; `about` says it, as pairs of
+// label and text.
+function ask(next, title, { fields, of, about = [] }, command) {
   const outcome = element("div", { class: "next", hidden: true });
-  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message, said) => propose(outcome, { title, ...command(message), said: [...about, ...said], refused: asked.refused }), () => withdraw(outcome));
+  const submit = ["See what this changes", nameOf({ title, of })];
+  const asked = form(`form-${crypto.randomUUID().slice(0, 8)}`, fields, submit, (message, said) => propose(outcome, { title, of, ...command(message), said: [...about, ...said], refused: asked.refused }), () => withdraw(outcome));
   fill(next, element("h3", {}, title), asked.element, outcome);
   asked.element.querySelector("input").focus();
   bringIntoView(next);
 }
 
-// Asks how the days of a job should have been reported.
-export function correct(next, { employmentId, firstDay, lastDay }) {
+// Asks how the days of a job should have been reported. `of` names the report, as in the following.
+export function correct(next, { employmentId, firstDay, lastDay }, of) {
   const fields = [
     { name: "firstDay", label: "First day of work", type: "date", required: true, value: firstDay && toInput(firstDay) },
     { name: "lastDay", label: "Last day of work", hint: "empty: the job goes on", type: "date", value: lastDay && toInput(lastDay) },
   ];
-  ask(next, "Correct the days", fields, "See what this changes", (days) => ({ method: "EmploymentService/CorrectEmployment", message: { employmentId, ...days } }));
+  ask(next, "Correct the days", { fields, of }, (days) => ({ method: "EmploymentService/CorrectEmployment", message: { employmentId, ...days } }));
 }
 
 // Asks why a fact was a mistake. For all days it then counts as never reported. `what` says what the fact is, if that is
 // not shown already.
-export function takeBack(next, factId, what) {
+export function takeBack(next, factId, { what, of }) {
   const fields = [{ name: "reason", label: "Why was it a mistake?", hint: "write nothing about anyone's health", required: true, wide: true, capitals: "sentences" }];
-  ask(next, "Take it back", fields, "See what this changes", (said) => ({ method: "RecordService/RetractFact", message: { factId, ...said } }), [["Taken back", what]]);
+  ask(next, "Take it back", { fields, of, about: [["Taken back", what]] }, (said) => ({ method: "RecordService/RetractFact", message: { factId, ...said } }));
 }
 
 // Asks for the last day of a period that a fact opened. `what` says what it is.
-export function endPeriod(next, factId, { title, what }) {
+export function endPeriod(next, factId, { title, what, of }) {
   const fields = [
     { name: "lastDay", label: "Last day", type: "date", required: true },
     { name: "reason", label: "Reason", hint: "write nothing about anyone's health", required: true, capitals: "sentences" },
   ];
-  ask(next, title, fields, "See what this changes", (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }), [["Ended", what]]);
+  ask(next, title, { fields, of, about: [["Ended", what]] }, (said) => ({ method: "RecordService/EndPeriod", message: { factId, ...said } }));
 }

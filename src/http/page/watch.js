@@ -64,17 +64,20 @@ async function toReview(listed) {
 
 function review({ reason, factId, revision, recordedAt, caller, people = [], specialistCount, retracted }, { under, count }) {
   const more = specialistCount - people.length;
-  const named = people.map((it) => element("li", {}, button(`${it.displayName || it.specialistId}${it.credentialNumber ? `, ${it.credentialNumber}` : ""}`, { class: "link" }, (event) => openHistory(under(event), it.specialistId))));
+  const why = `${capital(words.reviews[reason] ?? reason)}.`;
+  const of = `${why.slice(0, -1)}, revision ${revision}`;
+  const whose = (it) => [it.displayName || it.specialistId, it.credentialNumber].filter(Boolean).join(", ");
+  const named = people.map((it) => element("li", {}, button(whose(it), { class: "link", "aria-label": `${whose(it)}: ${of}` }, (event) => openHistory(under(event), it.specialistId))));
   return [
     [momentInWords(recordedAt), element("span", { class: "citation" }, `revision ${revision}, ${caller}`)],
-    [`${capital(words.reviews[reason] ?? reason)}.`, element("ul", { class: "effects" }, named, more > 0 ? element("li", {}, `And ${more} more.`) : "")],
-    retracted ? "Taken back" : element("div", { class: "acts" }, tick(factId, count), may("RecordService/RetractFact") ? button("Take back", { class: "quiet", "aria-label": `Take back ${factId}` }, (event) => takeBack(under(event), factId)) : ""),
+    [why, element("ul", { class: "effects" }, named, more > 0 ? element("li", {}, `And ${more} more.`) : "")],
+    retracted ? "Taken back" : element("div", { class: "acts" }, tick(factId, { of, count }), may("RecordService/RetractFact") ? button("Take back", { class: "quiet", "aria-label": `Take back: ${of}` }, (event) => takeBack(under(event), factId, { of })) : ""),
   ];
 }
 
 // A box for a fact that was looked at.
-function tick(factId, count) {
-  const box = element("input", { type: "checkbox", checked: lookedAt.has(factId) });
+function tick(factId, { of, count }) {
+  const box = element("input", { type: "checkbox", checked: lookedAt.has(factId), "aria-label": `Looked at: ${of}` });
   box.addEventListener("change", () => {
     box.checked ? lookedAt.add(factId) : lookedAt.delete(factId);
     count();

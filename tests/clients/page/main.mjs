@@ -22,6 +22,7 @@ import * as registrar from "./registrar.mjs";
 import * as report from "./report.mjs";
 import * as roster from "./roster.mjs";
 import * as status from "./status.mjs";
+import * as unknown from "./unknown.mjs";
 import * as use from "./use.mjs";
 
 const [directory, url, ops, pictures, binary, ...parts] = process.argv.slice(2);
@@ -51,7 +52,7 @@ const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe
 const browser = await launch(directory);
 try {
   const place = { browser, url, ops, tokens, axe, pictures, expire, directory, scratch, binary };
-  const stories = [use, openly, letter, forms, roster, report, registrar, providers, plainly, late, looks, status, hostile].flatMap((stories) => Object.values(stories));
+  const stories = [use, openly, letter, forms, roster, report, registrar, providers, plainly, late, unknown, looks, status, hostile].flatMap((stories) => Object.values(stories));
   for (const story of stories.filter(({ name }) => parts.length === 0 || parts.some((part) => name.includes(part)))) {
     const begun = Date.now();
     await story(place).catch(async (error) => {

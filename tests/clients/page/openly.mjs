@@ -164,7 +164,7 @@ export async function warnThatNamesAreNotChecked(place) {
   await shown(tab, "#roster-form");
   await checkList(opened, place, `Name,Credential Number,DOB\n"Pruitt, Otis",${HELD},11/2/1971\n`);
   await says(tab, "#roster-counts", /^1 row: 1 yes\.$/);
-  await says(tab, "#roster-warnings", /^No column of family names: names are not checked\.\s+The column `Name` is not used; if it has family names, call it Last Name\.$/);
+  await says(tab, "#roster-warnings", /^No column of family names: names are not checked\.\s+The column `Name` is not used; if it has family names, call it Last Name\.\s+Not compared in rows with a number: `DOB`\.$/);
   check(await tab.$eval("#roster-warnings", (it) => it.checkVisibility()), "the warning is in view");
   await says(tab, "#said", /^1 row: 1 yes\. No column of family names/);
   await checkList(opened, place, `Last Name,Cert #\nO'Neal,${HELD}\n`);

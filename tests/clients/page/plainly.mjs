@@ -1,7 +1,7 @@
-// What the page says without the words of rules.
+// What the page says without the words of rules, and how it tells its buttons apart.
 
-import { fill, goTo, open, press, says, signIn, typed } from "./browser.mjs";
-import { act, find, openDesk } from "./desk.mjs";
+import { check, fill, goTo, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { act, choose, find, openDesk, recordIt, takeItBack } from "./desk.mjs";
 
 const HELD = "CPS-28MS-MN2K-Z";
 const LOST = "CPS-F1VP-N7DH-M";
@@ -42,4 +42,100 @@ export async function refuseInPlainWords(place) {
   await says(hr.tab, "#report-outcome", /It is too late for a provider to report about \w+ \d+, \d{4}\. Ask the registrar at DMH to record it\./);
   await hr.sound();
   await hr.tab.close();
+}
+
+// The names by which a screen reader tells the buttons that can be seen.
+async function buttons(tab) {
+  const names = [];
+  const walk = ({ role, name, children = [] }) => {
+    // Those of the browser's own inputs of days have names of their own.
+    if (role === "button" && !name.startsWith("Show date picker")) names.push(name);
+    children.forEach(walk);
+  };
+  walk(await tab.accessibility.snapshot());
+  return names;
+}
+
+async function areTold(tab, expected) {
+  const names = await buttons(tab);
+  const twice = names.filter((name, at) => names.indexOf(name) !== at);
+  check(twice.length === 0, `the same name twice: ${twice}`);
+  for (const pattern of expected) check(names.some((name) => pattern.test(name)), `${pattern}: ${names.join("; ")}`);
+}
+
+// No two buttons that are seen at once have the same name, and each says of what it is.
+export async function tellButtonsApart(place) {
+  const { tab, sound } = await openDesk(place, place.tokens.registrar);
+  await find(tab, { credentialNumber: HELD });
+  await act(tab, "Suspend", { basis: "SUSPENSION_BASIS_CE_AUDIT", firstDay: typed(-9), lastDay: typed(-8) });
+  await recordIt(tab, "#found");
+  await press(tab, "#found", "Take this back");
+  await tab.type("#found .next .next input", "a test");
+  await tab.keyboard.press("Enter");
+  await says(tab, "#found .next .next .next .next h2", /nothing is recorded yet$/);
+  await areTold(tab, [
+    /^Act on Bernice O'Neal, CPS-28MS-MN2K-Z$/,
+    /^See what this changes: Suspend, Bernice O'Neal, CPS-28MS-MN2K-Z$/,
+    /^Take this back: Suspend, revision \d+$/,
+    /^See what this changes: Take it back, Suspend, revision \d+$/,
+    /^Record this: Take it back, Suspend, revision \d+$/,
+    /^Do not record it: Take it back, Suspend, revision \d+$/,
+    /^Download the receipt: Suspend, revision \d+$/,
+  ]);
+  await recordIt(tab, "#found .next .next .next .next");
+  await areTold(tab, [/^Take this back: Take it back, revision \d+$/]);
+  // What is shown about the person is loaded again.
+  await tab.waitForNetworkIdle({ idleTime: 300 });
+  await press(tab, "#found", "History");
+  await shown(tab, "#found .history");
+  await areTold(tab, [
+    /^Take back: Specialist registered, revision \d+$/,
+    /^Take back: Employment started, with region-1-cmhc, from \w+ \d+, \d{4} on, revision \d+$/,
+    /^Correct the days: Employment started, with region-1-cmhc, /,
+    /^End it: Designation granted, Adult and Recovery, from \w+ \d+, \d{4} on, revision \d+$/,
+  ]);
+  await tab.click("input[value=review]");
+  await shown(tab, "#registrar-part .history");
+  await areTold(tab, [/^Take back: [A-Z][^.]+, revision \d+$/]);
+  const ticks = await tab.$$eval("#registrar-part .tick input", (all) => all.map((it) => it.getAttribute("aria-label")));
+  check(new Set(ticks).size === ticks.length && ticks.every((it) => /^Looked at: .*, revision \d+$/.test(it)), `ticks: ${ticks}`);
+  await tab.click("input[value=providers]");
+  await fill(tab, "find-provider", { text: "region-1-cmhc" });
+  await press(tab, "#registrar-part", "Find");
+  await shown(tab, "#found-providers .history");
+  await areTold(tab, [/^End it: Provider qualified, from \w+ \d+, \d{4} on, revision \d+$/]);
+  await sound();
+  await tab.close();
+}
+
+// A name that somebody else changed while the form was open is shown as it is now.
+export async function changeANameThatSomebodyElseChanges(place) {
+  const opened = [];
+  for (let at = 0; at < 2; at++) {
+    const one = await openDesk(place, place.tokens.registrar);
+    await find(one.tab, { credentialNumber: HELD });
+    await choose(one.tab, "Change the name");
+    opened.push(one);
+  }
+  const [one, other] = opened;
+  await one.tab.bringToFront();
+  await one.tab.type("#found [id$=name-suffix]", "Sr.");
+  await press(one.tab, "#found", "See what this changes");
+  await recordIt(one.tab, "#found");
+  await other.tab.bringToFront();
+  await other.tab.focus("#found [id$=name-familyName]");
+  await other.tab.keyboard.press("End");
+  await other.tab.keyboard.type("-Poe");
+  await press(other.tab, "#found", "See what this changes");
+  await says(other.tab, "#found .trouble", /^Since you opened this form, somebody else has changed what is on record\.[^]*Family name\s+O'Neal\s+Suffix\s+Sr\.$/);
+  check((await other.tab.$eval("#found [id$=name-suffix]", (input) => input.value)) === "Sr.", "the form has it");
+  await press(other.tab, "#found", "See what this changes");
+  await says(other.tab, "#found .next .next .about", /Old name\s+Bernice O'Neal Sr\.\s+New name\s+Bernice O'Neal-Poe Sr\./);
+  await other.sound();
+  await other.tab.close();
+  await one.tab.bringToFront();
+  await takeItBack(one.tab);
+  check(/O'Neal/.test(await text(one.tab, "#found")), "everything is as it was");
+  await one.sound();
+  await one.tab.close();
 }

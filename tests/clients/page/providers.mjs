@@ -1,6 +1,6 @@
 // What the registrar, a certifier and an auditor do with providers at the desk of the page.
 
-import { barriers, check, fill, fits, goTo, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
+import { barriers, call, check, fill, fits, goTo, open, press, says, shown, signIn, tabTo, text, typed } from "./browser.mjs";
 import { openDesk, recordIt } from "./desk.mjs";
 
 const CENTER = "region-1-cmhc";
@@ -132,6 +132,47 @@ export async function registerAProviderAndChangeIt(place) {
     await takeItBack(tab, place);
   }
   await says(tab, FOUND, /^$/);
+  check(refusals.length === 0, `refused: ${refusals}`);
+  await sound();
+  await tab.close();
+}
+
+// A registration that somebody else changed while the form was open is shown as it is now, before anything is recorded.
+export async function changeARegistrationThatSomebodyElseChanges(place) {
+  const { tab, refusals, sound } = await openDesk(place, place.tokens.certifier);
+  const ask = (method, message) => call(tab, place.tokens.certifier, method, message);
+  const now = async () => (await ask("ProviderService/GetProvider", { providerId: CENTER })).provider;
+  const before = await now();
+  const { legalName, facilityType, identifiers } = before;
+  const changeTo = (county) => ask("ProviderService/UpdateProvider", { requestId: crypto.randomUUID(), providerId: CENTER, legalName, facilityType, identifiers, county });
+  await find(tab, CENTER);
+  await press(tab, FOUND, "Act");
+  await shown(tab, `${FOUND} .choice`);
+  await tab.select(`${FOUND} .choice select`, "4");
+  await tab.focus("#act-provider-legalName");
+  await tab.keyboard.press("End");
+  await tab.keyboard.type(" East");
+  const { factId } = await changeTo("Panola");
+  await press(tab, FOUND, "See what this changes");
+  const isSaid = (county) => says(tab, `${FOUND} .next .trouble`, new RegExp(`^Since you opened this form, somebody else has changed what is on record\\. Nothing is recorded\\.[^]*Legal name\\s+${legalName}\\s+Type of facility\\s+Community mental health center\\s+County\\s+${county}\\s+NPI`));
+  await isSaid("Panola");
+  await says(tab, `${FOUND} .about`, /County\s+Panola/);
+  const typedIn = (name) => tab.$eval(`#act-provider-${name}`, (input) => input.value);
+  check((await typedIn("county")) === "Panola" && (await typedIn("legalName")) === `${legalName} East`, "what was not typed is as it is now, and what was typed stays");
+  await press(tab, FOUND, "See what this changes");
+  await says(tab, `${FOUND} .next h2`, /^Change the registration: nothing is recorded yet$/);
+  const again = await changeTo("Tunica");
+  await press(tab, FOUND, "Record this");
+  await isSaid("Tunica");
+  check((await now()).county === "Tunica", "what somebody else recorded stays");
+  await press(tab, FOUND, "See what this changes");
+  await says(tab, `${FOUND} .next .about`, /County\s+Tunica/);
+  await recordIt(tab, FOUND);
+  const after = await now();
+  check(after.county === "Tunica" && after.legalName === `${legalName} East`, JSON.stringify(after));
+  await takeItBack(tab, `${FOUND} .next`);
+  for (const it of [again.factId, factId]) await ask("RecordService/RetractFact", { requestId: crypto.randomUUID(), factId: it, reason: "a test" });
+  check((await now()).county === before.county, "everything is as it was");
   check(refusals.length === 0, `refused: ${refusals}`);
   await sound();
   await tab.close();

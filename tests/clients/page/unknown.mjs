@@ -1,0 +1,96 @@
+// What the page says of a record whose outcome it does not know.
+
+import { call, check, fill, goTo, open, press, says, signIn, typed } from "./browser.mjs";
+
+const HELD = "CPS-28MS-MN2K-Z";
+const OUTCOME = "#report-outcome";
+const UNKNOWN = /Whether it was recorded is not known\. Record it again: it is recorded once\./;
+
+async function proposeAnEnd({ browser, url, tokens }) {
+  const opened = await open(browser, url);
+  const { tab } = opened;
+  await signIn(tab, tokens.provider);
+  await goTo(tab, "report");
+  await tab.click("input[value=ended]");
+  await fill(tab, "report-form", { person: HELD, lastDay: typed(-3), reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+  await tab.click("#report-form .primary");
+  await says(tab, `${OUTCOME} h2`, /^End of a job: nothing is recorded yet$/);
+  const { verification } = await call(tab, tokens.registrar, "VerificationService/VerifyCredential", { item: { credentialNumber: HELD } });
+  const { specialistId } = verification.credential;
+  const facts = async () => (await call(tab, tokens.registrar, "RecordService/ListFacts", { specialistId, pageSize: 1000 })).facts;
+  return { ...opened, facts };
+}
+
+// Sends nothing of the next record, or loses its answer, or answers the next one with a refusal.
+async function spoilTheNext(tab, way) {
+  await tab.evaluate((way) => {
+    const real = fetch;
+    globalThis.fetch = async (path, options) => {
+      if (!/ReportEmploymentEnd/.test(path) || /"validateOnly":true/.test(options.body)) return real(path, options);
+      globalThis.fetch = real;
+      if (way === "deny") return new Response(JSON.stringify({ code: "permission_denied", message: "the caller's role changed during the call" }), { status: 403 });
+      if (way === "lose") await real(path, options);
+      throw new TypeError("network error");
+    };
+  }, way);
+  await press(tab, OUTCOME, "Record this");
+}
+
+async function takeBackTheEnd({ tab, facts }, token) {
+  const { factId } = (await facts()).findLast((it) => it.kind === "FACT_KIND_EMPLOYMENT_ENDED" && !it.retracted);
+  await call(tab, token, "RecordService/RetractFact", { requestId: crypto.randomUUID(), factId, reason: "a test" });
+}
+
+// A repetition that is refused tells what is known of the first try, and no more.
+export async function sayWhatIsKnownOfTheFirstTry(place) {
+  const opened = await proposeAnEnd(place);
+  const { tab, sound } = opened;
+  await spoilTheNext(tab, "hold");
+  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  const day = new Date(Date.now() - 4 * 86_400_000);
+  const lastDay = { year: day.getUTCFullYear(), month: day.getUTCMonth() + 1, day: day.getUTCDate() };
+  await call(tab, place.tokens.provider, "EmploymentService/ReportEmploymentEnd", { requestId: crypto.randomUUID(), credentialNumber: HELD, lastDay, reason: "EMPLOYMENT_END_REASON_RESIGNED" });
+  await press(tab, OUTCOME, "Record this");
+  await says(tab, `${OUTCOME} .trouble`, /^The registry refuses this now\. When it did, it had no record of your first try\. Look at the history before you enter it again\.\s+No such job is on file/);
+  check((await tab.$$eval(`${OUTCOME} .primary`, (all) => all.filter((it) => it.textContent === "Record this").length)) === 0, "it is offered again");
+  await takeBackTheEnd(opened, place.tokens.provider);
+  await sound();
+  await tab.close();
+}
+
+// After a refusal that does not tell whether the first try was recorded, the repetition is recorded once.
+export async function keepTheIdOfARequestThatIsDenied(place) {
+  const opened = await proposeAnEnd(place);
+  const { tab, facts, sound } = opened;
+  const before = (await facts()).length;
+  await spoilTheNext(tab, "lose");
+  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  await spoilTheNext(tab, "deny");
+  await says(tab, `${OUTCOME} .trouble`, /role changed during the call/);
+  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  await press(tab, OUTCOME, "Record this");
+  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
+  check((await facts()).length === before + 1, "it is recorded once");
+  await takeBackTheEnd(opened, place.tokens.provider);
+  await sound();
+  await tab.close();
+}
+
+// Whoever enters the same again is not told that it cannot be, but finds out that it is recorded.
+export async function findOutWhatWasSentBefore(place) {
+  const opened = await proposeAnEnd(place);
+  const { tab, facts, sound } = opened;
+  const before = (await facts()).length;
+  await spoilTheNext(tab, "lose");
+  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  await tab.click("#report-form .primary");
+  await says(tab, `${OUTCOME} h2`, /^End of a job: not known whether it is recorded$/);
+  await says(tab, OUTCOME, /You sent this before, and no answer came\./);
+  check((await facts()).length === before + 1, "nothing more was sent");
+  await press(tab, OUTCOME, "Record this");
+  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
+  check((await facts()).length === before + 1, "it is recorded once");
+  await takeBackTheEnd(opened, place.tokens.provider);
+  await sound();
+  await tab.close();
+}
