@@ -66,7 +66,13 @@ async function lookUp(event) {
   const item = question.item();
   if (!item) return;
   clear();
-  await ask({ item }, () => byId("answer").focus());
+  await ask({ item }, seeAnswer);
+}
+
+// Goes to the answer. Where it is taller than the window, its beginning is shown, and not its middle.
+function seeAnswer() {
+  byId("answer").focus({ preventScroll: true });
+  byId("answer").scrollIntoView({ block: "nearest" });
 }
 
 // Goes to the section, and looks a number up.

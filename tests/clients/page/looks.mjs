@@ -2,7 +2,7 @@
 
 import fs from "node:fs";
 
-import { barriers, fits, lookUp, open, says, shown, signIn } from "./browser.mjs";
+import { barriers, check, fits, lookUp, open, says, shown, signIn } from "./browser.mjs";
 
 const STATES = [
   ["yes", "CPS-28MS-MN2K-Z"],
@@ -67,4 +67,19 @@ export async function lookAtThePhone(place) {
 
 export async function lookInTheDark(place) {
   await look(place, "dark", { dark: true });
+}
+
+// However small the window is, the first that is seen of an answer is the verdict.
+export async function seeTheVerdictOnANarrowPhone({ browser, url, tokens }) {
+  const { tab, sound } = await open(browser, url, { size: "small" });
+  await signIn(tab, tokens.registrar);
+  await shown(tab, "#question");
+  await tab.focus("#number");
+  await tab.keyboard.type("CPS-28MS-MN2K-Z");
+  await tab.keyboard.press("Enter");
+  await shown(tab, "#timeline svg");
+  const { top, bottom, height } = await tab.$eval("#verdict", (it) => ({ ...it.getBoundingClientRect().toJSON(), height: innerHeight }));
+  check(top >= 0 && bottom <= height, `the verdict is at ${top} to ${bottom} of ${height} pixels`);
+  await sound();
+  await tab.close();
 }
