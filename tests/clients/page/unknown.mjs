@@ -21,18 +21,24 @@ async function proposeAnEnd({ browser, url, tokens }) {
   return { ...opened, facts };
 }
 
-// Sends nothing of the next record, or loses its answer, or answers the next one with a refusal.
+const REFUSALS = {
+  deny: [403, { code: "permission_denied", message: "the caller's role changed during the call" }],
+  fill: [429, { code: "resource_exhausted", message: "the disk is too full to record anything; reads still work", details: [{ debug: { reason: "STORE_FULL" } }] }],
+};
+
+// Sends nothing of the next record, or loses its answer, or answers it with a refusal.
 async function spoilTheNext(tab, way) {
-  await tab.evaluate((way) => {
+  const spoil = (way, refusal) => {
     const real = fetch;
     globalThis.fetch = async (path, options) => {
       if (!/ReportEmploymentEnd/.test(path) || /"validateOnly":true/.test(options.body)) return real(path, options);
       globalThis.fetch = real;
-      if (way === "deny") return new Response(JSON.stringify({ code: "permission_denied", message: "the caller's role changed during the call" }), { status: 403 });
+      if (refusal) return new Response(JSON.stringify(refusal[1]), { status: refusal[0] });
       if (way === "lose") await real(path, options);
       throw new TypeError("network error");
     };
-  }, way);
+  };
+  await tab.evaluate(spoil, way, REFUSALS[way]);
   await press(tab, OUTCOME, "Record this");
 }
 
@@ -71,6 +77,19 @@ export async function keepTheIdOfARequestThatIsDenied(place) {
   await press(tab, OUTCOME, "Record this");
   await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
   check((await facts()).length === before + 1, "it is recorded once");
+  await takeBackTheEnd(opened, place.tokens.provider);
+  await sound();
+  await tab.close();
+}
+
+// Where the registry says that it did not begin to record, that is not left open.
+export async function sayThatNothingWasRecorded(place) {
+  const opened = await proposeAnEnd(place);
+  const { tab, sound } = opened;
+  await spoilTheNext(tab, "fill");
+  await says(tab, `${OUTCOME} .trouble`, /^The registry has no room left, so nothing can be recorded\. Looking up still works\. Tell the operator of the registry\.\s+Nothing was recorded\.$/);
+  await press(tab, OUTCOME, "Record this");
+  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
   await takeBackTheEnd(opened, place.tokens.provider);
   await sound();
   await tab.close();
