@@ -20,7 +20,8 @@ async function holdFirst(tab, method) {
   );
   await session.send("Fetch.enable", { patterns: [{ urlPattern: `*${method}`, requestStage: "Response" }] });
   const release = async () => {
-    await session.send("Fetch.continueRequest", { requestId: first });
+    // A call that the page has given up since is gone.
+    await session.send("Fetch.continueRequest", { requestId: first }).catch((error) => check(/Invalid InterceptionId/.test(error.message), error.message));
     await tab.waitForNetworkIdle({ idleTime: 300 });
     await session.detach();
   };
