@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::names;
 use crate::domain::day::Day;
-use crate::domain::fact::{Fact, Recorded, SpecialistFact, Subject};
+use crate::domain::fact::{Fact, SpecialistFact, Subject};
 use crate::domain::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, SpecialistId};
 use crate::domain::prior_number::PriorNumber;
 use crate::domain::record::{Record, RequestKey};
 use crate::store::random::mixed;
-use crate::store::record::{encode_filed, nanos};
+use crate::store::record::{Filing, nanos};
 
 /// Increase it whenever keys or values change, including the folded form of names, or the layout of a base. An index of
 /// another version is rebuilt.
@@ -317,7 +317,8 @@ pub(super) fn subject_of_file(file: &[u8]) -> Option<Subject> {
 /// Calls `put` with each key and value that follow from a record, except its instant.
 pub(super) fn writes(record: &Record, put: &mut dyn FnMut(&[u8], &[u8])) {
     writes_of_request(record, put);
-    record.recorded_facts().for_each(|recorded| writes_of_fact(&recorded, put));
+    let filing = Filing::of(record);
+    record.facts.iter().enumerate().for_each(|(at, fact)| writes_of_fact(record.fact_id(at), fact, &filing, put));
 }
 
 /// Like [`writes`], without those of the facts.
@@ -330,12 +331,12 @@ pub(super) fn writes_of_request(record: &Record, put: &mut dyn FnMut(&[u8], &[u8
     }
 }
 
-/// Calls `put` with each key and value that follow from a fact.
-pub(super) fn writes_of_fact(recorded: &Recorded<&Fact>, put: &mut dyn FnMut(&[u8], &[u8])) {
-    let mut key = file_in_record(&recorded.fact.subject(), recorded.id.revision);
-    key.extend(recorded.id.index.to_be_bytes());
-    put(&key, &encode_filed(recorded));
-    if let Fact::Specialist(id, fact) = recorded.fact {
+/// Calls `put` with each key and value that follow from a fact of the record that is filed.
+pub(super) fn writes_of_fact(id: FactId, fact: &Fact, filing: &Filing, put: &mut dyn FnMut(&[u8], &[u8])) {
+    let mut key = file_in_record(&fact.subject(), id.revision);
+    key.extend(id.index.to_be_bytes());
+    put(&key, &filing.encode(id.index, fact));
+    if let Fact::Specialist(id, fact) = fact {
         specialist_writes(*id, fact, put);
     }
 }

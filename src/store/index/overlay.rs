@@ -10,6 +10,7 @@ use crate::domain::fact::Fact;
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
 use crate::store::in_parts::in_parts;
+use crate::store::record::Filing;
 
 use super::keys::Entry;
 use super::merge::{merge_into, merge_over};
@@ -113,11 +114,12 @@ impl<'a> Overlay<'a> {
         entries.add(entry(key, instants));
         keys::writes_of_request(record, &mut |key, value| entries.add(entry(key, value)));
         let facts: Vec<(usize, &Fact)> = record.facts.iter().enumerate().collect();
+        let filing = Filing::of(record);
         let Ok(parts) = in_parts(&facts, |facts| {
             let mut entries = Entries::default();
             for (at, fact) in facts {
-                let recorded = record.recorded(*at, *fact);
-                keys::writes_of_fact(&recorded, &mut |key, value| entries.add(entry(key, value)));
+                let put = &mut |key: &[u8], value: &[u8]| entries.add(entry(key, value));
+                keys::writes_of_fact(record.fact_id(*at), fact, &filing, put);
             }
             Ok::<_, Infallible>(entries)
         });

@@ -203,18 +203,34 @@ fn read_request(stored: storage::RequestKey) -> Read<RequestKey> {
     })
 }
 
-/// Encodes a fact for the index.
-pub(super) fn encode_filed(recorded: &Recorded<&Fact>) -> Vec<u8> {
-    let (fact, personal) = fact::stored(recorded.id.index, recorded.fact);
-    let filed = storage::FiledFact {
-        fact: Some(fact),
-        personal,
-        recorded_at_nanos: nanos(recorded.recorded_at),
-        reporter: Some((&recorded.reporter).into()),
-        note: recorded.note.clone(),
-        imported: recorded.imported,
-    };
-    filed.encode_to_vec()
+/// Encodes the facts of one record for the index. A message is its fields one after another, so the fields that all of
+/// these facts have in common are encoded once.
+pub(super) struct Filing {
+    /// The time, the reporter, the note, and whether it was imported.
+    common: Vec<u8>,
+}
+
+impl Filing {
+    /// What the facts of a record have in common.
+    pub(super) fn of(record: &Record) -> Filing {
+        let common = storage::FiledFact {
+            recorded_at_nanos: nanos(record.recorded_at),
+            reporter: Some((&record.reporter).into()),
+            note: record.note.clone(),
+            imported: record.is_imported(),
+            ..storage::FiledFact::default()
+        };
+        Filing { common: common.encode_to_vec() }
+    }
+
+    /// Encodes the fact at index `at` of the record.
+    pub(super) fn encode(&self, at: u32, fact: &Fact) -> Vec<u8> {
+        let (fact, personal) = fact::stored(at, fact);
+        let filed = storage::FiledFact { fact: Some(fact), personal, ..storage::FiledFact::default() };
+        let mut bytes = filed.encode_to_vec();
+        bytes.extend_from_slice(&self.common);
+        bytes
+    }
 }
 
 /// Decodes a fact from the index.

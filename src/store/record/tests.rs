@@ -216,11 +216,14 @@ fn every_fact_and_every_change_is_read_as_it_was_written() {
 
 #[test]
 fn every_fact_is_decoded_from_the_index_as_it_was_encoded() {
-    for recorded in record().recorded_facts() {
-        let decoded = decode_filed(recorded.id, &encode_filed(&recorded)).unwrap();
-        assert_eq!(&decoded.fact, recorded.fact);
-        assert_eq!((decoded.id, decoded.recorded_at), (recorded.id, recorded.recorded_at));
-        assert_eq!((decoded.reporter, decoded.note), (recorded.reporter, recorded.note));
+    let method = RequestKey::IMPORT.to_owned();
+    let imported = Record { request: record().request.map(|request| RequestKey { method, ..request }), ..record() };
+    for record in [record(), imported] {
+        let filing = Filing::of(&record);
+        for recorded in record.recorded_facts() {
+            let decoded = decode_filed(recorded.id, &filing.encode(recorded.id.index, recorded.fact)).unwrap();
+            assert_eq!(decoded, recorded.with(recorded.fact.clone()));
+        }
     }
 }
 
