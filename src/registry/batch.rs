@@ -12,11 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::errors::ReadError;
 use super::head::Head;
+use super::prefetch::prefetch_files;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::specialist_cache::SpecialistCache;
 use super::timeline_cache;
-use crate::domain::decide::Staff;
+use crate::domain::decide::{Staff, StaffMember};
 use crate::domain::fact::Identifier;
 use crate::domain::id::{CredentialNumber, ProviderId, SpecialistId};
 use crate::domain::prior_number::PriorNumber;
@@ -112,18 +113,16 @@ impl<'a> Batch<'a> {
 
     /// Returns a person's file, including staged facts.
     pub(super) fn file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
-        let file = self.file_once(id)?;
+        let cached = self.files().get(id);
+        let file = cached.map_or_else(|| self.read_file(id), |file| Ok(Some(file)))?;
         if let Some(file) = &file {
             self.files().put(Arc::clone(file));
         }
         Ok(file)
     }
 
-    /// Like [`Batch::file`], for one of many: it stays out of the cache, unless it is there.
-    pub(super) fn file_once(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
-        if let Some(file) = self.files().get(id) {
-            return Ok(Some(file));
-        }
+    /// Like [`Batch::file`], for a person whose file is not in the cache. It stays out of the cache.
+    pub(super) fn read_file(&self, id: SpecialistId) -> Result<Option<Arc<SpecialistFile>>, ReadError> {
         let mut facts = self.pending.specialist_facts(id)?;
         // The index may be ahead of the pinned head.
         facts.retain(|recorded| recorded.id.revision <= self.head.revision);
@@ -153,15 +152,22 @@ impl<'a> Batch<'a> {
         Ok(None)
     }
 
-    /// Returns the files of everyone who has or had a job with a provider, by id.
+    /// Returns everyone who has or had a job with a provider, by id. Takes their files out of the cache, as the record
+    /// that follows would do.
     pub(super) fn staff(&self, provider: &ProviderId) -> Result<Staff, ReadError> {
-        let file = |id: &SpecialistId| -> Result<_, ReadError> {
-            let file = self.file_once(*id)?;
-            Ok(file.filter(|file| file.known_now().is_staff_of(provider)))
-        };
         let ids = self.pending.staff(provider)?;
         let parts = in_parts(&ids, |ids| {
-            ids.iter().filter_map(|id| file(id).transpose()).collect::<Result<Staff, ReadError>>()
+            let cached: Vec<_> = {
+                let mut cache = self.files();
+                ids.iter().map(|id| cache.remove(*id)).collect()
+            };
+            prefetch_files(cached.iter().flatten());
+            let mut staff = Staff::with_capacity(ids.len());
+            for (id, cached) in ids.iter().zip(cached) {
+                let file = cached.map_or_else(|| self.read_file(*id), |file| Ok(Some(file)))?;
+                staff.extend(file.and_then(|file| StaffMember::of(file, provider)));
+            }
+            Ok::<_, ReadError>(staff)
         })?;
         Ok(parts.into_iter().flatten().collect())
     }
@@ -171,7 +177,8 @@ impl<'a> Batch<'a> {
     pub(super) fn credentials_of_staff(&self, provider: &ProviderId) -> Result<Vec<CredentialNumber>, ReadError> {
         let Some(mut numbers) = self.shared.timeline_cache.credentials_of_staff(provider, self.pinned.revision) else {
             let known = self.staff(provider)?;
-            let credentials = known.iter().flat_map(|file| &file.known_now().credentials);
+            let files: Vec<_> = known.into_iter().map(StaffMember::into_file).collect();
+            let credentials = files.iter().flat_map(|file| &file.known_now().credentials);
             return Ok(credentials.map(|credential| credential.number).collect());
         };
         numbers.extend(self.joined.get(provider).into_iter().flatten());

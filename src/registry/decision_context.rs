@@ -1,7 +1,7 @@
 //! The decision context: the state of the batch that a command is decided against.
 
 use std::collections::HashSet;
-use std::fmt::Display;
+use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -18,6 +18,7 @@ use crate::domain::prior_number::PriorNumber;
 use crate::domain::provider::ProviderFile;
 use crate::domain::record::Record;
 use crate::domain::rule_sets::RuleSets;
+use crate::store::in_parts::in_parts;
 use crate::store::index::View as _;
 use crate::store::random::{mixed, random_number};
 
@@ -52,12 +53,32 @@ pub(super) struct BatchContext<'a, 'b> {
     pub(super) mint: Mint,
 }
 
+/// An id that may become one of something new.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum NewId {
+    Credential(CredentialNumber),
+    Specialist(SpecialistId),
+    Employment(EmploymentId),
+    Provider(ProviderId),
+}
+
+impl fmt::Display for NewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NewId::Credential(number) => number.fmt(f),
+            NewId::Specialist(id) => id.fmt(f),
+            NewId::Employment(id) => id.fmt(f),
+            NewId::Provider(id) => id.fmt(f),
+        }
+    }
+}
+
 /// Makes the new ids of one command. Never returns an id twice, or one that is on record.
 #[derive(Default)]
 pub(super) struct Mint {
     numbers: Numbers,
-    /// The ids returned so far, in text form. None of them is assigned until the record is durable.
-    given: HashSet<String, RandomState>,
+    /// The ids returned so far. None of them is assigned until the record is durable.
+    given: HashSet<NewId, RandomState>,
     /// The first lookup that failed. What it was for must not be used.
     failed: Option<ReadError>,
 }
@@ -68,9 +89,10 @@ impl Mint {
     }
 
     /// Draws a new id, and draws again while the id is on record or was returned before.
-    fn id<I: Display>(
+    fn id<I: Clone>(
         &mut self,
         from_number: impl Fn(u64) -> I,
+        as_new: impl Fn(I) -> NewId,
         is_on_record: impl Fn(&I) -> Result<bool, ReadError>,
     ) -> I {
         loop {
@@ -79,10 +101,35 @@ impl Mint {
                 self.failed.get_or_insert(error);
                 false
             });
-            if !is_on_record && self.given.insert(id.to_string()) {
+            if !is_on_record && self.given.insert(as_new(id.clone())) {
                 return id;
             }
         }
+    }
+
+    /// Returns as many new ids of jobs as one by one, in the same order. Looks them up on all cores.
+    fn employments(
+        &mut self,
+        count: usize,
+        is_on_record: impl Fn(EmploymentId) -> Result<bool, ReadError> + Sync,
+    ) -> Vec<EmploymentId> {
+        let mut ids = Vec::with_capacity(count);
+        while ids.len() < count {
+            let drawn = (ids.len()..count).map(|_| EmploymentId::from_number(self.numbers.draw())).collect::<Vec<_>>();
+            let unused = in_parts(&drawn, |drawn| {
+                let mut unused = Vec::with_capacity(drawn.len());
+                for id in drawn {
+                    unused.extend((!is_on_record(*id)?).then_some(*id));
+                }
+                Ok(unused)
+            });
+            let unused = unused.unwrap_or_else(|error| {
+                self.failed.get_or_insert(error);
+                vec![drawn]
+            });
+            ids.extend(unused.into_iter().flatten().filter(|id| self.given.insert(NewId::Employment(*id))));
+        }
+        ids
     }
 
     /// Takes the result of another lookup. After a failed one the command is not decided.
@@ -94,7 +141,7 @@ impl Mint {
     }
 
     /// Returns the ids drawn, or the error if a lookup failed and an id might not be new.
-    pub(super) fn finish(self) -> Result<HashSet<String, RandomState>, ReadError> {
+    pub(super) fn finish(self) -> Result<HashSet<NewId, RandomState>, ReadError> {
         self.failed.map_or(Ok(self.given), Err)
     }
 }
@@ -132,22 +179,29 @@ impl DecisionContext for BatchContext<'_, '_> {
 
     fn mint_credential(&mut self) -> CredentialNumber {
         let pending = &self.batch.pending;
-        self.mint.id(CredentialNumber::from_number, |number| Ok(pending.specialist_of_credential(*number)?.is_some()))
+        let is_on_record = |number: &CredentialNumber| Ok(pending.specialist_of_credential(*number)?.is_some());
+        self.mint.id(CredentialNumber::from_number, NewId::Credential, is_on_record)
     }
 
     fn mint_specialist(&mut self) -> SpecialistId {
         let batch = self.batch;
-        self.mint.id(SpecialistId::from_number, |id| Ok(batch.file(*id)?.is_some()))
+        self.mint.id(SpecialistId::from_number, NewId::Specialist, |id| Ok(batch.file(*id)?.is_some()))
     }
 
     fn mint_employment(&mut self) -> EmploymentId {
         let pending = &self.batch.pending;
-        self.mint.id(EmploymentId::from_number, |id| Ok(pending.specialist_of_employment(*id)?.is_some()))
+        let is_on_record = |id: &EmploymentId| Ok(pending.specialist_of_employment(*id)?.is_some());
+        self.mint.id(EmploymentId::from_number, NewId::Employment, is_on_record)
+    }
+
+    fn mint_employments(&mut self, count: usize) -> Vec<EmploymentId> {
+        let pending = &self.batch.pending;
+        self.mint.employments(count, |id| Ok(pending.specialist_of_employment(id)?.is_some()))
     }
 
     fn mint_provider(&mut self) -> ProviderId {
         let batch = self.batch;
-        self.mint.id(ProviderId::from_number, |id| Ok(batch.provider(id).is_some()))
+        self.mint.id(ProviderId::from_number, NewId::Provider, |id| Ok(batch.provider(id).is_some()))
     }
 }
 
@@ -234,15 +288,35 @@ mod tests {
     fn new_ids_are_neither_repeated_nor_on_record() {
         let mut mint = Mint::new(Numbers::From(7));
         // A source of numbers that repeats itself: of eight numbers, two are on record.
-        let ids: HashSet<u64> = (0..6).map(|_| mint.id(|number| number % 8, |id| Ok(*id < 2))).collect();
+        let job = |number: u64| EmploymentId::from_number(number % 8);
+        let mut next = || mint.id(job, NewId::Employment, |id| Ok(id.number() < 2));
+        let ids: HashSet<u64> = (0..6).map(|_| next().number()).collect();
         assert_eq!(ids, (2..8).collect());
         assert_eq!(mint.finish().unwrap().len(), 6);
     }
 
     #[test]
+    fn many_ids_of_jobs_are_those_that_are_minted_one_by_one() {
+        const COUNT: usize = 1_000;
+        let is_on_record = |id: EmploymentId| Ok(id.number().is_multiple_of(3));
+        let (mut one, mut other) = (Mint::new(Numbers::From(7)), Mint::new(Numbers::From(7)));
+        let first = EmploymentId::from_number(Numbers::From(7).draw());
+        for mint in [&mut one, &mut other] {
+            mint.given.insert(NewId::Employment(first));
+        }
+        let mut next = || one.id(EmploymentId::from_number, NewId::Employment, |id| is_on_record(*id));
+        let one_by_one: Vec<_> = (0..COUNT).map(|_| next()).collect();
+        assert_eq!(other.employments(COUNT, is_on_record), one_by_one);
+        assert_eq!((one.numbers, one.finish().unwrap()), (other.numbers, other.finish().unwrap()));
+        let mut failing = Mint::new(Numbers::From(7));
+        assert_eq!(failing.employments(COUNT, |_| Err(ReadError::Interrupted)).len(), COUNT);
+        assert!(matches!(failing.finish(), Err(ReadError::Interrupted)));
+    }
+
+    #[test]
     fn an_id_that_could_not_be_looked_up_is_not_used() {
         let mut mint = Mint::new(Numbers::From(7));
-        mint.id(SpecialistId::from_number, |_| Err(ReadError::Interrupted));
+        mint.id(SpecialistId::from_number, NewId::Specialist, |_| Err(ReadError::Interrupted));
         assert!(matches!(mint.finish(), Err(ReadError::Interrupted)));
     }
 

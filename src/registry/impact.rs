@@ -1,14 +1,13 @@
 //! The impact of a record: whose answers it may change, and how their published state differs before and after it.
 
-use std::collections::HashMap;
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use super::batch::Batch;
 use super::errors::ReadError;
+use super::prefetch::prefetch_files;
 use super::receipt::JOBS_KEPT;
 use super::timeline_cache::{Staff, add_to_staff, merge_staff};
 use crate::domain::day::{Day, Period};
@@ -32,20 +31,41 @@ const FILES_KEPT: usize = 64;
 impl Batch<'_> {
     /// Returns what a record changes.
     pub(super) fn impact(&self, cause: &Cause<'_>) -> Result<Impact, ReadError> {
-        let mut people: Vec<SpecialistId> = cause.reported.keys().copied().collect();
-        // In the order in which their files were read, so that they are near each other in memory.
-        people.sort_unstable();
-        let mut parts = in_parts(&people, |people| {
+        let mut parts = in_parts(&cause.reported, |people| {
+            self.take_files_of(people);
+            self.prefetch(people);
             let mut part = ImpactOfPart::new(self, cause);
-            people.iter().try_for_each(|id| part.add_person(*id)).map(|()| part.impact)
+            people.iter().try_for_each(|reported| part.add_person(reported)).map(|()| part.impact)
         })?;
         parts.extend(in_parts(&self.touched(cause)?, |numbers| {
+            self.shared.prefetch_timelines(numbers.iter().copied());
             let mut part = ImpactOfPart::new(self, cause);
             numbers.iter().try_for_each(|number| part.add_touched(*number)).map(|()| part.impact)
         })?);
         let mut impact = parts.into_iter().reduce(Impact::with).unwrap_or_default();
         self.add_impact_on_providers(cause, &mut impact);
         Ok(impact)
+    }
+
+    /// Takes the files of some people out of the cache. Without it a file is not shared, and facts are added without
+    /// copying it.
+    fn take_files_of(&self, people: &[Reported<'_>]) {
+        let mut cache = self.files();
+        for reported in people {
+            let mut file = reported.file();
+            *file = file.take().or_else(|| cache.remove(reported.id));
+        }
+    }
+
+    /// Touches what is in memory of several people.
+    fn prefetch(&self, people: &[Reported<'_>]) {
+        if people.len() < 2 {
+            return;
+        }
+        let files: Vec<_> = people.iter().filter_map(|reported| reported.file().clone()).collect();
+        prefetch_files(files.iter());
+        let credentials = files.iter().flat_map(|file| &file.known_now().credentials);
+        self.shared.prefetch_timelines(credentials.map(|credential| credential.number));
     }
 
     /// Returns the credentials that a record may change although it has no facts about them: everybody's if it changes
@@ -105,14 +125,11 @@ impl<'a, 'b, 'r> ImpactOfPart<'a, 'b, 'r> {
     }
 
     /// Adds the impact on a person of whom the record has facts.
-    fn add_person(&mut self, id: SpecialistId) -> Result<(), ReadError> {
-        let (batch, cause) = (self.batch, self.cause);
-        let Some(reported) = cause.reported.get(&id) else { return Ok(()) };
-        let read = mem::take(&mut *reported.file.lock().unwrap_or_else(PoisonError::into_inner));
-        let file = read.map_or_else(|| batch.file_once(id), |file| Ok(Some(file)))?;
+    fn add_person(&mut self, reported: &Reported<'_>) -> Result<(), ReadError> {
+        let (batch, cause, id) = (self.batch, self.cause, reported.id);
+        let read = reported.file().take();
+        let file = read.map_or_else(|| batch.read_file(id), |file| Ok(Some(file)))?;
         let mut file = file.unwrap_or_else(|| Arc::new(SpecialistFile::new(id, Vec::new())));
-        // Without the cache the file is not shared, and the facts are added without copying it.
-        batch.files().remove(id);
         let facts = reported.facts.iter().copied();
         let recorded = || facts.clone().map(|(at, fact)| cause.record.recorded(at, fact.clone())).collect();
         let is_about_jobs = facts.clone().all(|(_, fact)| matches!(fact.about(), About::Job(_)));
@@ -159,7 +176,7 @@ impl<'a, 'b, 'r> ImpactOfPart<'a, 'b, 'r> {
     /// of the employer changes, or the rule sets change.
     fn add_touched(&mut self, number: CredentialNumber) -> Result<(), ReadError> {
         let Some(earlier) = self.batch.timeline(number)? else { return Ok(()) };
-        if self.cause.reported.contains_key(&earlier.specialist) || !self.cause.concerns(&earlier) {
+        if self.cause.reports_on(earlier.specialist) || !self.cause.concerns(&earlier) {
             return Ok(());
         }
         self.look_up_after(earlier.jobs.iter().map(|(provider, _)| provider));
@@ -195,21 +212,28 @@ impl<'a, 'b, 'r> ImpactOfPart<'a, 'b, 'r> {
 }
 
 /// A person of whom a record has facts.
-#[derive(Default)]
 struct Reported<'r> {
+    id: SpecialistId,
     /// The facts, with their places in the record.
     facts: SmallVec<[(usize, &'r SpecialistFact); 2]>,
-    /// The file, if it was read for the decision. It is taken when it is used.
+    /// The file, if it was read for the decision, or was in the cache. It is taken when it is used.
     file: Mutex<Option<Arc<SpecialistFile>>>,
     /// Whether the receipt may show the person.
     is_shown: bool,
 }
 
+impl Reported<'_> {
+    fn file(&self) -> MutexGuard<'_, Option<Arc<SpecialistFile>>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// A record, and whom it may concern.
 pub(super) struct Cause<'r> {
     record: &'r Record,
-    /// The people of whom it has facts.
-    reported: HashMap<SpecialistId, Reported<'r>, RandomState>,
+    /// The people of whom it has facts, by id: in the order in which their files were read, so that they are near each
+    /// other in memory.
+    reported: Vec<Reported<'r>>,
     /// The files of providers that the record changes, as they are after it. If it changes the rule sets, all of them.
     pub(super) providers: HashMap<ProviderId, Arc<ProviderFile>>,
     /// The providers whose effect on their staff it changes, and the days on which it does.
@@ -232,29 +256,21 @@ impl<'r> Cause<'r> {
         today: Day,
     ) -> Cause<'r> {
         let rule_sets_changed = !Arc::ptr_eq(rule_sets, &batch.head.rule_sets);
-        let mut reported: HashMap<_, Reported<'_>, _> = HashMap::default();
+        let mut of_people: Vec<(SpecialistId, usize, &SpecialistFact)> = Vec::with_capacity(record.facts.len());
         let mut of_providers: HashMap<_, Vec<Recorded<ProviderFact>>> = HashMap::new();
         if rule_sets_changed {
             of_providers.extend(batch.provider_ids().into_iter().map(|id| (id, Vec::new())));
         }
         for (at, fact) in record.facts.iter().enumerate() {
             match fact {
-                Fact::Specialist(id, fact) => {
-                    let is_shown = reported.len() < JOBS_KEPT;
-                    let reported = reported.entry(*id).or_insert_with(|| Reported { is_shown, ..Reported::default() });
-                    reported.facts.push((at, fact));
-                }
+                Fact::Specialist(id, fact) => of_people.push((*id, at, fact)),
                 Fact::Provider(id, fact) => {
                     of_providers.entry(id.clone()).or_default().push(record.recorded(at, fact.clone()));
                 }
                 Fact::Registry(_) => {}
             }
         }
-        for file in files {
-            if let Some(reported) = reported.get_mut(&file.id) {
-                reported.file = Mutex::new(Some(file));
-            }
-        }
+        let reported = reported(of_people, files);
         let (mut providers, mut unlike) = (HashMap::new(), Vec::new());
         for (id, new) in of_providers {
             let before = batch.provider(&id);
@@ -269,6 +285,11 @@ impl<'r> Cause<'r> {
         Cause { record, reported, providers, unlike, rule_sets, rule_sets_changed, today }
     }
 
+    /// True if the record has facts of a person.
+    fn reports_on(&self, id: SpecialistId) -> bool {
+        self.reported.binary_search_by_key(&id, |reported| reported.id).is_ok()
+    }
+
     /// True if the record may change answers about a credential of whose holder it has no facts: the holder has a job
     /// on days on which the effect of the employer changes.
     fn concerns(&self, timeline: &Timeline) -> bool {
@@ -277,6 +298,32 @@ impl<'r> Cause<'r> {
                 self.unlike.iter().any(|(provider, days)| provider == employer && !job.intersect(*days).is_empty())
             })
     }
+}
+
+/// Returns the people of whom a record has facts, by id. The facts are in their order, with their places.
+fn reported<'r>(
+    mut facts: Vec<(SpecialistId, usize, &'r SpecialistFact)>,
+    mut files: Vec<Arc<SpecialistFile>>,
+) -> Vec<Reported<'r>> {
+    let mut shown: BTreeSet<SpecialistId> = BTreeSet::new();
+    for (id, ..) in &facts {
+        if shown.len() == JOBS_KEPT {
+            break;
+        }
+        shown.insert(*id);
+    }
+    // Those of a whole staff are in order already. The sort is stable.
+    facts.sort_by_key(|(id, ..)| *id);
+    files.sort_by_key(|file| file.id);
+    let mut files = files.into_iter().peekable();
+    let people = facts.chunk_by(|(one, ..), (next, ..)| one == next).filter_map(|facts| {
+        let (id, ..) = *facts.first()?;
+        while files.next_if(|file| file.id < id).is_some() {}
+        let file = Mutex::new(files.next_if(|file| file.id == id));
+        let facts = facts.iter().map(|(_, at, fact)| (*at, *fact)).collect();
+        Some(Reported { id, facts, file, is_shown: shown.contains(&id) })
+    });
+    people.collect()
 }
 
 /// What a record changes.

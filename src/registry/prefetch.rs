@@ -1,4 +1,5 @@
-//! Prefetches the timelines of several questions into the cache of the processor.
+//! Prefetches the timelines of several questions into the cache of the processor, and what a cascade reads of some
+//! people.
 //!
 //! Most of the time of an answer is the time of memory accesses: a timeline can be anywhere in memory. So the questions
 //! of a batch or a stream are read up to 16 at a time, and this module touches all of their timelines first. The
@@ -6,14 +7,19 @@
 //! batch (`deploy/docs/performance.md`). No answer depends on it.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::question::Ask;
+use super::shared::Shared;
 use super::snapshot::Snapshot;
-use super::timeline_cache::Looked;
+use super::timeline_cache::{Looked, Seen};
 use crate::domain::day_runs::Runs;
+use crate::domain::id::CredentialNumber;
 use crate::domain::provider::ProviderFile;
+use crate::domain::specialist::Specialist;
+use crate::domain::specialist_file::SpecialistFile;
 use crate::domain::timeline::Timeline;
 
 /// Sized for the questions that are read together.
@@ -23,11 +29,8 @@ impl Snapshot {
     /// Touches what the answers to some questions are computed from, as far as it is in memory.
     pub fn prefetch<'q>(&self, asks: impl Iterator<Item = &'q Ask<'q>> + Clone) {
         let (seen, providers) = (self.shared.timeline_cache.see(), self.shared.providers.pin());
-        let here = |number| match seen.look(number) {
-            Looked::Here(resident) => Some(resident.timeline.as_ref()),
-            Looked::Unknown | Looked::NotHere => None,
-        };
-        let timelines: Several<&Timeline> = asks.clone().filter_map(Ask::number).filter_map(here).collect();
+        let numbers = asks.clone().filter_map(Ask::number);
+        let timelines: Several<&Timeline> = numbers.filter_map(|number| here(&seen, number)).collect();
         let files: Several<&ProviderFile> =
             asks.filter_map(Ask::provider_id).filter_map(|id| Some(providers.get(id)?.file.as_ref())).collect();
         // In this order: where the lists are is known once the structs are in the cache.
@@ -35,6 +38,35 @@ impl Snapshot {
         black_box(files.iter().fold(0, |seen, file| touch_provider(file) ^ seen));
         black_box(timelines.iter().fold(0, |seen, timeline| touch_lists(timeline) ^ seen));
         black_box(files.iter().fold(0, |seen, file| touch_runs(&file.timeline.days) ^ seen));
+    }
+}
+
+impl Shared {
+    /// Touches the timelines of some credentials, as far as they are in memory.
+    pub(super) fn prefetch_timelines(&self, numbers: impl Iterator<Item = CredentialNumber>) {
+        let seen = self.timeline_cache.see();
+        let timelines: Vec<&Timeline> = numbers.filter_map(|number| here(&seen, number)).collect();
+        black_box(timelines.iter().fold(0, |seen, timeline| touch(timeline) ^ seen));
+        black_box(timelines.iter().fold(0, |seen, timeline| touch_lists(timeline) ^ seen));
+    }
+}
+
+/// Touches the people of some files: their credentials and jobs.
+pub(super) fn prefetch_files<'f>(files: impl Iterator<Item = &'f Arc<SpecialistFile>>) {
+    let people: Vec<&Specialist> = files.map(|file| file.known_now().as_ref()).collect();
+    black_box(people.iter().fold(0, |seen, person| person.jobs.len() ^ person.credentials.len() ^ seen));
+    let last_jobs = people.iter().filter_map(|person| person.jobs.last());
+    black_box(last_jobs.clone().fold(0, |seen, job| job.employment.number() ^ seen));
+    let credentials = people.iter().filter_map(|person| person.credentials.last());
+    black_box(credentials.fold(0, |seen, credential| credential.number.number() ^ seen));
+    black_box(last_jobs.fold(0, |seen, job| job.provider.as_str().len() ^ job.position.len() ^ seen));
+}
+
+/// The timeline of a credential, if it is in memory.
+fn here<'s>(seen: &'s Seen<'_>, number: CredentialNumber) -> Option<&'s Timeline> {
+    match seen.look(number) {
+        Looked::Here(resident) => Some(&resident.timeline),
+        Looked::Unknown | Looked::NotHere => None,
     }
 }
 

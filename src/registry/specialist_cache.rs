@@ -50,9 +50,11 @@ impl SpecialistCache {
         }
     }
 
-    /// Removes a file, so that its remaining owner can change it without copying.
-    pub(super) fn remove(&mut self, id: SpecialistId) {
-        self.facts -= self.files.remove(&id).map_or(0, |file| file.facts().len());
+    /// Takes a file out, so that its only owner can change it without copying.
+    pub(super) fn remove(&mut self, id: SpecialistId) -> Option<Arc<SpecialistFile>> {
+        let file = self.files.remove(&id)?;
+        self.facts -= file.facts().len();
+        Some(file)
     }
 }
 

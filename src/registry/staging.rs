@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use jiff::Timestamp;
 
 use super::batch::Batch;
-use super::decision_context::{BatchContext, Mint};
+use super::decision_context::{BatchContext, Mint, NewId};
 use super::errors::{ReadError, SubmitError};
 use super::head::Head;
 use super::impact::{Cause, Impact};
@@ -20,7 +20,7 @@ use super::semantics_upgrade;
 use super::submission::Submission;
 use super::timeline_cache::{Staff, merge_staff};
 use crate::domain::day::Day;
-use crate::domain::decide::{File, decide};
+use crate::domain::decide::{File, StaffMember, decide};
 use crate::domain::diff::PublishedState;
 use crate::domain::fact::{Fact, RegistryFact, Reporter};
 use crate::domain::id::Revision;
@@ -104,7 +104,7 @@ impl Batch<'_> {
         let (draft, unassigned) = self.decide(submission, None)?;
         let effect = self.evaluate(draft, self.next_instant(), kept)?;
         Ok(Receipt::new(&effect.record, &effect.affected)
-            .for_validation(self.head.revision, unassigned.into_iter().collect()))
+            .for_validation(self.head.revision, unassigned.iter().map(NewId::to_string).collect()))
     }
 
     /// Returns all changes that a record foresaw, if it is the record after the head of this batch. The record itself
@@ -119,13 +119,14 @@ impl Batch<'_> {
         &self,
         submission: &Submission,
         request: Option<RequestKey>,
-    ) -> Result<(Draft, HashSet<String, RandomState>), SubmitError> {
+    ) -> Result<(Draft, HashSet<NewId, RandomState>), SubmitError> {
         let Submission { reporter, note, command, numbers, .. } = submission;
         let file = self.file_for(command, reporter)?;
         let mut context = BatchContext { batch: self, reporter, mint: Mint::new(*numbers) };
         let facts = decide(command, &file, &mut context)?;
         let minted = context.mint.finish()?;
-        let files = if let File::Staff(files) = file { files } else { Vec::new() };
+        let staff = if let File::Staff(staff) = file { staff } else { Vec::new() };
+        let files = staff.into_iter().map(StaffMember::into_file).collect();
         Ok((Draft { reporter: reporter.clone(), request, note: note.clone(), facts, files }, minted))
     }
 

@@ -18,6 +18,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -154,6 +155,9 @@ impl TimelineCache {
         let mut staff = self.staff();
         let Ok(_) = in_parts(timelines, |timelines| {
             let credentials = self.credentials.pin();
+            // The earlier ones are anywhere in memory. The processor fetches them at the same time.
+            let earlier = timelines.iter().filter_map(|timeline| credentials.get(&timeline.number));
+            black_box(earlier.fold(0, |seen, resident| resident.timeline.number.number() ^ seen));
             for timeline in timelines {
                 let resident = ResidentCredential { changed_at, timeline: Arc::clone(timeline) };
                 credentials.insert(timeline.number, resident);

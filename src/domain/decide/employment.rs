@@ -160,21 +160,21 @@ pub(super) fn transfer(
         return Err(Rejection::invalid("to_provider_id", "the same provider as from_provider_id"));
     }
     let File::Staff(staff) = file else { return Err(Rejection::not_found("provider", from)) };
-    let mut facts = Vec::with_capacity(2 * staff.len());
-    for person in staff {
-        let open = person.known_now().jobs_with(from).filter(|job| job.days.end == Day::FOREVER);
-        for job in open.filter(|job| job.days.start <= last_day) {
-            let reason = EmploymentEndReason::Transferred;
-            let ended = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
-            let started = SpecialistFact::EmploymentStarted {
-                employment: context.mint_employment(),
-                provider: to.clone(),
-                position: job.position.to_string(),
-                supervised: job.supervised,
-                days: Period::from_inclusive(last_day.next(), None),
-            };
-            facts.extend([Fact::Specialist(person.id, ended), Fact::Specialist(person.id, started)]);
-        }
+    let is_open = |job: &Job| job.days.end == Day::FOREVER && job.days.start <= last_day;
+    let jobs = staff.iter().flat_map(|person| person.jobs.iter().map(|job| (person.id, job)));
+    let open: Vec<_> = jobs.filter(|(_, job)| is_open(job)).collect();
+    let mut facts = Vec::with_capacity(2 * open.len());
+    for ((person, job), employment) in open.iter().zip(context.mint_employments(open.len())) {
+        let reason = EmploymentEndReason::Transferred;
+        let ended = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
+        let started = SpecialistFact::EmploymentStarted {
+            employment,
+            provider: to.clone(),
+            position: job.position.to_string(),
+            supervised: job.supervised,
+            days: Period::from_inclusive(last_day.next(), None),
+        };
+        facts.extend([Fact::Specialist(*person, ended), Fact::Specialist(*person, started)]);
     }
     if facts.is_empty() {
         let description = format!("no job is open at the provider on {last_day}: there is nothing to transfer");

@@ -15,6 +15,8 @@ mod specialist;
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 pub use self::amend::{may_amend, may_amend_providers};
 pub use self::employment::birth_date_required;
 pub use self::issue::evaluate_application;
@@ -26,7 +28,7 @@ use super::id::{CredentialNumber, EmploymentId, FactId, ProviderId, Revision, Sp
 use super::prior_number::PriorNumber;
 use super::provider::ProviderFile;
 use super::rule_sets::RuleSets;
-use super::specialist::{Credential, Specialist};
+use super::specialist::{Credential, Job, Specialist};
 use super::specialist_file::SpecialistFile;
 use super::timeline::{self, Employers};
 
@@ -56,6 +58,10 @@ pub trait DecisionContext: Grounds {
     fn mint_specialist(&mut self) -> SpecialistId;
     /// Returns an unused employment id.
     fn mint_employment(&mut self) -> EmploymentId;
+    /// Returns several unused employment ids: those that one call after another would return.
+    fn mint_employments(&mut self, count: usize) -> Vec<EmploymentId> {
+        (0..count).map(|_| self.mint_employment()).collect()
+    }
     /// Returns an unused provider id.
     fn mint_provider(&mut self) -> ProviderId;
 }
@@ -75,8 +81,31 @@ pub enum File {
     Staff(Staff),
 }
 
-/// The files of people who have or had a job with a provider.
-pub type Staff = Vec<Arc<SpecialistFile>>;
+/// The people who have or had a job with a provider, by id.
+pub type Staff = Vec<StaffMember>;
+
+/// A person who has or had a job with a provider.
+#[derive(Debug)]
+pub struct StaffMember {
+    id: SpecialistId,
+    file: Arc<SpecialistFile>,
+    /// The jobs with the provider that are not retracted. They are read together with the file, which is not near it in
+    /// memory when the command is decided.
+    jobs: SmallVec<[Job; 1]>,
+}
+
+impl StaffMember {
+    /// The person, with the jobs with a provider. `None` if there are none.
+    pub fn of(file: Arc<SpecialistFile>, provider: &ProviderId) -> Option<StaffMember> {
+        let jobs: SmallVec<[Job; 1]> = file.known_now().jobs_with(provider).cloned().collect();
+        (!jobs.is_empty()).then(|| StaffMember { id: file.id, file, jobs })
+    }
+
+    /// The person's file.
+    pub fn into_file(self) -> Arc<SpecialistFile> {
+        self.file
+    }
+}
 
 /// Returns the facts to record, or the first refusal that applies.
 pub fn decide(command: &Command, file: &File, context: &mut dyn DecisionContext) -> Result<Vec<Fact>, Rejection> {
