@@ -271,7 +271,7 @@ fn is_refusal(status: &Status) -> bool {
 
 /// Whether a status says that this request was not judged, and that nothing was recorded for it.
 fn is_turned_away(status: &Status) -> bool {
-    const REASONS: [&str; 11] = [
+    const REASONS: [&str; 12] = [
         "TOO_FAST",
         "TOO_MANY",
         "TOO_LARGE",
@@ -283,6 +283,7 @@ fn is_turned_away(status: &Status) -> bool {
         "LOG_NOT_OPENED",
         "CLOCK_SKEWED",
         "DURABILITY_REDUCED",
+        "DIVERGED",
     ];
     let is_not_allowed = matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated | Code::Unimplemented);
     let details = status.get_error_details();

@@ -5,8 +5,8 @@ import { element, fill, terms } from "./dom.js";
 import { form } from "./form.js";
 import { discard, propose, withdraw } from "./record.js";
 
-// What is said if that which a form began with is not what is on record any more.
-const CHANGED = "Since you opened this form, somebody else has changed what is on record. Nothing is recorded. It is now as follows, and so is your form, except where you typed something else. Check the form, and see again what this changes.";
+// What is said if that which a form began with is not what is on record any more, whoever changed it.
+const CHANGED = "Since you opened this form, what is on record has changed. The form now shows what is on record, except where you typed. Check it. Then choose “See what this changes” again. This is on record now:";
 
 // Asks which of these acts, and then what it takes. `id` is the end of the form's id, and `of` names what the acts are on.
 // `subject` says, for a method, what every message of it is about; `value` what a field has now, of that which `reload`
@@ -30,12 +30,12 @@ export function act(place, acts, { id, of, service, subject = () => ({}), value 
   (acts.length > 1 ? choice : asked.querySelector("input")).focus();
 }
 
-// Says what the fields of a form have now, which `load` says, if that is not what they began with. Then the form has it,
-// too. Undefined if nothing has changed.
+// What the fields of a form have now, which `load` says, as `news`, if that is not what they began with; `renew` gives it
+// to the form. Undefined if nothing has changed.
 async function changed(made, fields, load) {
   const values = await load();
   if (fields.every((field, at) => (field.value ?? "") === (values[at] ?? ""))) return undefined;
-  made.renew(values);
   const inWords = ({ choices = [] }, value) => choices.find(([code]) => code === value)?.[1] ?? value;
-  return [element("p", {}, CHANGED), terms({ class: "about" }, fields.map((field) => [field.label, inWords(field, field.value)]))];
+  const now = fields.map((field, at) => [field.label, inWords(field, values[at]) || (field.value ? "none" : "")]);
+  return { news: [element("p", {}, CHANGED), terms({ class: "about" }, now)], renew: () => made.renew(values) };
 }

@@ -143,6 +143,20 @@ mod tests {
         }
     }
 
+    /// The texts in quotes of a list that begins with `name` and ends with `];`.
+    fn listed<'a>(source: &'a str, name: &str) -> BTreeSet<&'a str> {
+        let (_, list) = source.split_once(name).unwrap();
+        let (list, _) = list.split_once("];").unwrap();
+        list.split('"').skip(1).step_by(2).collect()
+    }
+
+    #[test]
+    fn the_page_and_the_command_line_know_the_same_reasons_for_which_nothing_was_recorded() {
+        let page = listed(include_str!("record.js"), "const NOT_BEGUN = [");
+        let command_line = listed(include_str!("../../cli/recording/mod.rs"), "const REASONS: [&str; 12] = [");
+        assert_eq!(page, command_line);
+    }
+
     #[test]
     fn only_the_mark_differs_for_those_who_are_identified() {
         assert_eq!(PARTS[0].path, DOCUMENT);

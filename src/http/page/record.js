@@ -24,10 +24,13 @@ const receipts = new Map();
 const REFUSALS = ["invalid_argument", "failed_precondition", "not_found", "already_exists", "permission_denied", "unauthenticated"];
 
 // The reasons for which the registry did not begin to record.
-const NOT_BEGUN = ["TOO_FAST", "TOO_MANY", "TOO_LARGE", "WRITER_BUSY", "STORE_FULL", "CALENDAR_HELD", "NOT_WRITTEN"];
+const NOT_BEGUN = ["TOO_FAST", "TOO_MANY", "TOO_LARGE", "WRITER_BUSY", "STORE_FULL", "CALENDAR_HELD", "NOT_WRITTEN", "LOG_UNREACHABLE", "LOG_NOT_OPENED", "CLOCK_SKEWED", "DURABILITY_REDUCED", "DIVERGED"];
 
-// After these the same will be refused again. They come after the registry has looked for a record of the same request.
-const FINAL = ["invalid_argument", "failed_precondition", "not_found", "already_exists"];
+// These come after the registry has looked for a record of the same request.
+const JUDGED = ["failed_precondition", "not_found", "already_exists"];
+
+// After these the same will be refused again. A field may be refused before the registry looks for a record.
+const FINAL = ["invalid_argument", ...JUDGED];
 
 // What to do about a report that was corrected first, and then turns out to be about nobody.
 const BOTH =
@@ -41,14 +44,15 @@ const OVERTAKEN = "Since you saw what this would change, something else was reco
 const JOB_OVERTAKEN = "This job was ended, changed or taken back since you saw what this would change. Nothing was recorded. Look at what was reported about the person.";
 
 // What is said if the repetition of what was sent before is refused.
-const NO_RECORD = "The registry refuses this now. When it did, it had no record of your first try. Look at the history before you enter it again.";
+const NO_RECORD = "The registry refuses this now. At that time the registry had no record of your first try. Look at the history before you enter it again.";
 
 // What is said of the outcome of what was sent.
 const NOTHING = "Nothing was recorded.";
 const UNKNOWN = "Whether it was recorded is not known. Record it again: it is recorded once.";
 
-// What is said of what was sent before, if the registry would refuse it now.
-const SENT_BEFORE = "You sent this before, and no answer came. So it may be recorded already, and that may be why the registry would refuse it now. Record it again to find out: it is recorded once.";
+// What is said of what was sent before, and of the refusal of its dry run.
+const SENT_BEFORE = "You sent this before, and no answer came. So it may be recorded already. Record it again to find out: it is recorded once.";
+const REFUSED_NOW = "The registry would refuse it now. If it is recorded already, that may be why.";
 
 // What is said while the registry records.
 const RECORDING = "Recording…";
@@ -62,7 +66,8 @@ export function forget() {
 // Shows in `place` what a command would change, with a button that records it. A command has its `method`, its
 // `message`, and a `title`; `of` tells it from others with the same title; `said` has what was typed, as pairs of label
 // and text; `refused` shows faults of the form's fields; `beside` adds to what the dry run says, and `explain` to why it
-// is refused; `outdated` says what has changed of that from which its form was made.
+// is refused; `outdated` says as `news` what has changed of that from which its form was made, and has `renew`, which renews
+// the form. What was sent before is not compared with that: it may be what has changed.
 export async function propose(place, command) {
   if (sending.has(place)) return showSending(place);
   const isLatest = latest.begin(place);
@@ -71,14 +76,15 @@ export async function propose(place, command) {
   place.hidden = false;
   fill(place, element("p", { role: "status" }, "The registry works out what this would change."));
   try {
-    if (await isOutdated(place, command, isLatest)) return;
+    if (!wasSent(command) && (await isOutdated(place, command, isLatest))) return;
     await show(place, command, await dryRun(command), isLatest);
   } catch (error) {
     if (!isLatest()) return;
-    if (ids.has(contentOf(command)) && FINAL.includes(error.code)) return showSentBefore(place, command, error);
-    if (command.refused?.(error)) return discard(place);
+    const mayBeRecorded = wasSent(command) && FINAL.includes(error.code);
+    if (!mayBeRecorded && command.refused?.(error)) return discard(place);
     const why = await explanation(command, error);
     if (!isLatest()) return;
+    if (mayBeRecorded) return showSentBefore(place, command, error, why);
     delete place.dataset.proposed;
     trouble.within(place, error, why);
   }
@@ -94,12 +100,13 @@ async function explanation(command, error) {
   }
 }
 
-// Whether something has changed of that from which the form of a command was made. Then that is shown, and nothing is
-// proposed.
-async function isOutdated(place, command, isLatest) {
-  const news = await command.outdated?.();
-  if (!news || !isLatest()) return Boolean(news);
-  const why = element("div", { class: "trouble", role: "alert", tabindex: -1 }, news);
+// Whether something has changed of that from which the form of a command was made. Then that is shown with the `outcome`,
+// and nothing is proposed.
+async function isOutdated(place, command, isLatest, outcome = "") {
+  const changed = await command.outdated?.();
+  if (!changed || !isLatest()) return Boolean(changed);
+  changed.renew();
+  const why = element("div", { class: "trouble", role: "alert", tabindex: -1 }, outcome && element("p", {}, outcome), changed.news);
   delete place.dataset.proposed;
   fill(place, why);
   why.focus();
@@ -112,6 +119,11 @@ function contentOf({ method, message }) {
   return JSON.stringify([method, message]);
 }
 
+// Whether a command was sent with an outcome that is not known.
+function wasSent(command) {
+  return ids.has(contentOf(command));
+}
+
 function dryRun({ method, message }) {
   return call(method, { ...message, requestId: crypto.randomUUID(), validateOnly: true });
 }
@@ -120,10 +132,11 @@ function dryRun({ method, message }) {
 async function show(place, command, response, isLatest, news) {
   const more = [(await command.beside?.(command, response)) ?? "", await affected(command, response)];
   if (!isLatest()) return;
-  const heading = element("h2", { tabindex: -1 }, `${command.title}: nothing is recorded yet`);
+  const heading = headingOf(command);
   fill(
     place,
     heading,
+    wasSent(command) ? element("p", { class: "then", role: "alert" }, SENT_BEFORE) : "",
     news ? element("p", { class: "then", role: "alert" }, news) : "",
     effects(response),
     duplicates(response),
@@ -134,6 +147,10 @@ async function show(place, command, response, isLatest, news) {
   );
   heading.focus();
   bringIntoView(place);
+}
+
+function headingOf(command) {
+  return element("h2", { tabindex: -1 }, `${command.title}: ${wasSent(command) ? "not known whether it is recorded" : "nothing is recorded yet"}`);
 }
 
 // The ways to record a command and to give it up, with what comes of them. `shown` is what its dry run said.
@@ -151,9 +168,10 @@ function nameOf({ title, of }) {
 }
 
 // Shows a command that the registry would refuse, and that may be recorded already, with a button that finds out.
-function showSentBefore(place, command, error) {
-  const heading = element("h2", { tabindex: -1 }, `${command.title}: not known whether it is recorded`);
-  fill(place, heading, element("p", { class: "then" }, SENT_BEFORE), element("p", {}, explained(error)), decision(place, command));
+function showSentBefore(place, command, error, why) {
+  const heading = headingOf(command);
+  const refused = [REFUSED_NOW, reasonOf(error)].filter(Boolean).join(" ");
+  fill(place, heading, element("p", { class: "then" }, SENT_BEFORE), element("p", {}, refused), why, decision(place, command));
   heading.focus();
 }
 
@@ -203,7 +221,7 @@ function showSending(place) {
 // registry has no keys. Once it is sent, its outcome is shown, whatever was chosen since.
 async function record(place, command, shown, { send, cancel, waiting, failed }) {
   const content = contentOf(command);
-  const isRepeated = ids.has(content);
+  const isRepeated = wasSent(command);
   const isLatest = latest.begin(place);
   send.disabled = true;
   failed.hidden = true;
@@ -212,10 +230,10 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
   say(RECORDING);
   try {
     if (!isRepeated) {
-      if (await isOutdated(place, command, isLatest)) return;
+      if (await isOutdated(place, command, isLatest, NOTHING)) return;
       const now = await dryRun(command);
       if (!isLatest()) return;
-      if (!shown || !isSame(now, shown)) return await show(place, command, now, isLatest, NEWS);
+      if (!shown || !isSame(now, shown)) return await show(place, command, now, isLatest, shown && NEWS);
       ids.set(content, crypto.randomUUID());
     }
     const requestId = ids.get(content);
@@ -228,7 +246,7 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
     sending.delete(place);
     recorded(place, around, command, response, requestId);
   } catch (error) {
-    const isRefused = !ids.has(content) || (isRepeated ? FINAL.includes(error.code) : REFUSALS.includes(error.code) || NOT_BEGUN.includes(error.reason));
+    const isRefused = !ids.has(content) || (isRepeated ? JUDGED.includes(error.code) : REFUSALS.includes(error.code) || NOT_BEGUN.includes(error.reason));
     if (isRefused) ids.delete(content);
     if (trouble.isSilent(error)) return void sending.delete(place);
     if (sending.has(place)) showSending(place);
@@ -239,23 +257,27 @@ async function record(place, command, shown, { send, cancel, waiting, failed }) 
     if (isRefused) delete place.dataset.sent;
     const refused = isRepeated ? NO_RECORD : NOTHING;
     const outcome = isRefused ? refused : UNKNOWN;
-    if (FINAL.includes(error.code)) overtaken(place, error, { send, failed, isRepeated });
-    else {
-      trouble.show(failed, error);
-      failed.append(element("p", {}, outcome));
-    }
     sayElsewhere(place, `${command.title}: ${outcome}`);
+    if (isRefused && FINAL.includes(error.code)) return void (await overtaken(place, command, error, { send, failed, isRepeated }));
+    trouble.show(failed, error);
+    failed.append(element("p", {}, outcome));
   }
 }
 
 // Says that a proposal is refused which was none when it was shown, and offers no more to record it.
-function overtaken(place, error, { send, failed, isRepeated }) {
-  const isGone = error.code === "not_found";
-  if (isRepeated) trouble.say(failed, NO_RECORD, explained(error));
-  else trouble.say(failed, isGone && error.kind === "employment" ? JOB_OVERTAKEN : OVERTAKEN, isGone ? "" : explained(error));
+async function overtaken(place, command, error, { send, failed, isRepeated }) {
+  const isJob = !isRepeated && error.code === "not_found" && error.kind === "employment";
+  trouble.say(failed, isRepeated ? NO_RECORD : isJob ? JOB_OVERTAKEN : OVERTAKEN, isJob ? "" : reasonOf(error));
   failed.focus();
   send.remove();
   delete place.dataset.proposed;
+  failed.append(...[await explanation(command, error)].flat());
+}
+
+// Why a command is refused that was not refused before. A job may have been named by the number of a person.
+function reasonOf(error) {
+  if (error.code !== "not_found") return explained(error);
+  return `${error.kind === "employment" ? "No open job is on file for what you entered" : "What you entered is not on file"}, or you may not see it.`;
 }
 
 // Says an outcome above the sections, if something else was opened where it would be seen.

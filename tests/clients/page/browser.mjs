@@ -173,6 +173,28 @@ export function call(tab, token, method, message) {
   return tab.evaluate(send, token, method, message);
 }
 
+// Holds back the answer to the first call of a method. `held` is done when it has come, and `release` gives it to the page,
+// and waits until nothing more is under way. A call that the page has given up since is gone.
+export async function holdFirst(tab, method) {
+  const session = await tab.createCDPSession();
+  let first;
+  const held = new Promise((resolve) =>
+    session.on("Fetch.requestPaused", ({ requestId }) => {
+      if (first) return session.send("Fetch.continueRequest", { requestId });
+      first = requestId;
+      resolve();
+    }),
+  );
+  await session.send("Fetch.enable", { patterns: [{ urlPattern: `*${method}`, requestStage: "Response" }] });
+  const release = async ({ isGivenUp = false } = {}) => {
+    const given = session.send("Fetch.continueRequest", { requestId: first });
+    await (isGivenUp ? given.catch((error) => check(/Invalid InterceptionId/.test(error.message), error.message)) : given);
+    await tab.waitForNetworkIdle({ idleTime: 300 });
+    await session.detach();
+  };
+  return { held, release };
+}
+
 // Everything is within the width of the window.
 export async function fits(tab, what) {
   const beyond = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);

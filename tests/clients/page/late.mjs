@@ -1,32 +1,10 @@
 // Answers that come late, and what others record meanwhile.
 
-import { call, check, fill, goTo, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
+import { call, check, fill, goTo, holdFirst, lookUp, open, press, says, shown, signIn, text, typed } from "./browser.mjs";
 import { act, find, openDesk, recordIt, takeItBack } from "./desk.mjs";
 
 const HELD = "CPS-28MS-MN2K-Z";
 const OTHER = "CPS-MVPW-5AAR-J";
-
-// Holds back the answer to the first call of a method. `held` is done when it has come, and `release` gives it to the page,
-// and waits until nothing more is under way.
-async function holdFirst(tab, method) {
-  const session = await tab.createCDPSession();
-  let first;
-  const held = new Promise((resolve) =>
-    session.on("Fetch.requestPaused", ({ requestId }) => {
-      if (first) return session.send("Fetch.continueRequest", { requestId });
-      first = requestId;
-      resolve();
-    }),
-  );
-  await session.send("Fetch.enable", { patterns: [{ urlPattern: `*${method}`, requestStage: "Response" }] });
-  const release = async () => {
-    // A call that the page has given up since is gone.
-    await session.send("Fetch.continueRequest", { requestId: first }).catch((error) => check(/Invalid InterceptionId/.test(error.message), error.message));
-    await tab.waitForNetworkIdle({ idleTime: 300 });
-    await session.detach();
-  };
-  return { held, release };
-}
 
 // Holds back the answer to a record, and lets dry runs pass. `held` is done when it has come; `release` gives it to the page.
 async function holdRecord(tab, method) {
@@ -94,7 +72,7 @@ export async function sayThatALookUpTakesLong({ browser, url, tokens }) {
     await shown(tab, "#look-up-waiting");
     check((await text(tab, "#said")) === "The registry looks it up.", "it is announced");
     if (end === "clear") await tab.click("#clear");
-    await late.release();
+    await late.release({ isGivenUp: end === "clear" });
     await tab.waitForFunction(() => !document.querySelector("#look-up-waiting").checkVisibility(), { timeout: 15_000 });
     if (end === "release") await says(tab, "#verdict", /^Yes\.$/);
   }
