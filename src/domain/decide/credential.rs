@@ -107,13 +107,17 @@ pub(super) fn act(
         }
         Act::Surrendered | Act::Relinquished | Act::Retired => {
             if !held_the_day_before {
-                let description = format!("the credential is not held on {}", from.previous());
+                let description = format!("the credential is not held on {}, the day before", from.previous());
                 return Err(Rejection::refused(Refusal::NotHeld, number, description));
             }
         }
         Act::Reinstated => {
             if held_the_day_before {
-                let description = format!("the credential is held on {}", from.previous());
+                let description = if from == credential.effective_from {
+                    format!("the credential takes effect on {from}, and is not lost before")
+                } else {
+                    format!("the credential is held on {}, the day before", from.previous())
+                };
                 return Err(Rejection::refused(Refusal::AlreadyHeld, number, description));
             }
             refuse_uncovered(&before, credential, from, context)?;

@@ -5,7 +5,7 @@ import { element, fill, terms } from "./dom.js";
 import { form } from "./form.js";
 import { discard, propose, withdraw } from "./record.js";
 
-// What is said if that which a form began with is not what is on record any more, whoever changed it.
+// What is said if that which a form began with is not what is on record any more, also if this form changed it.
 const CHANGED = "Since you opened this form, what is on record has changed. The form now shows what is on record, except where you typed. Check it. Then choose “See what this changes” again. This is on record now:";
 
 // Asks which of these acts, and then what it takes. `id` is the end of the form's id, and `of` names what the acts are on.

@@ -158,6 +158,40 @@ mod tests {
     }
 
     #[test]
+    fn the_page_tells_messages_apart_by_what_they_contain() {
+        const CREDENTIAL: &str = include_str!("../../domain/decide/credential.rs");
+        const AMEND: &str = include_str!("../../domain/decide/amend.rs");
+        const EMPLOYMENT: &str = include_str!("../../domain/decide/employment.rs");
+        const PROVIDER: &str = include_str!("../../domain/decide/provider.rs");
+        const RETRACT: &str = include_str!("../../domain/decide/retract.rs");
+        const STATUS: &str = include_str!("../../surface/status.rs");
+        let refusals = include_str!("refusals.js");
+        let origins = [
+            ("the day before", CREDENTIAL),
+            ("and is not lost before", CREDENTIAL),
+            ("no term of the credential includes", CREDENTIAL),
+            ("it is revoked on that day", CREDENTIAL),
+            ("a renewal takes effect after", CREDENTIAL),
+            ("the window for reports about", EMPLOYMENT),
+            ("the registrar took away days", AMEND),
+            ("the registrar reported this amendment", AMEND),
+            ("the start of this job was retracted", EMPLOYMENT),
+            ("this fact was retracted", RETRACT),
+            ("by a later registration", RETRACT),
+            ("a provider is on file under this id", PROVIDER),
+            ("the index is damaged", STATUS),
+            ("a part of the log is damaged", STATUS),
+        ];
+        for (part, messages) in origins {
+            assert!(messages.lines().any(|line| line.contains('"') && line.contains(part)), "no message has {part}");
+            assert!(refusals.contains(&format!("\"{part}\"")), "the page does not look for {part}");
+        }
+        let looked_for = refusals.matches("    [\"").count() + refusals.matches("byMessage([[").count();
+        let included = refusals.matches("message.includes(\"").count();
+        assert_eq!(looked_for + included, origins.len());
+    }
+
+    #[test]
     fn only_the_mark_differs_for_those_who_are_identified() {
         assert_eq!(PARTS[0].path, DOCUMENT);
         assert_eq!(PARTS[0].text.matches(ASKED).count(), 1);

@@ -65,7 +65,8 @@ async function toReview(listed) {
 function review({ reason, factId, revision, recordedAt, caller, people = [], specialistCount, retracted }, { under, count }) {
   const more = specialistCount - people.length;
   const why = `${capital(words.reviews[reason] ?? reason)}.`;
-  const of = `${why.slice(0, -1)}, revision ${revision}`;
+  // A record may have several facts to review for the same reason.
+  const of = `${why.slice(0, -1)}, revision ${revision}, fact ${factId.split("-").at(-1)}`;
   const whose = (it) => [it.displayName || it.specialistId, it.credentialNumber].filter(Boolean).join(", ");
   const named = people.map((it) => element("li", {}, button(whose(it), { class: "link", "aria-label": `${whose(it)}: ${of}` }, (event) => openHistory(under(event), it.specialistId))));
   return [

@@ -15,10 +15,26 @@ export async function refuseInPlainWords(place) {
     await act(tab, name, values);
     await says(tab, "#found .trouble", expected);
   };
-  await refused(LOST, "Reinstate", { effectiveFrom: typed(0) }, /^The person has no job on \w+ \d+, \d{4} that counts: one with a provider in the state mental health system that is not suspended\. Without one the credential does not come back\. Have the job reported first, or enter a day on which there is one\.$/);
+  await refused(LOST, "Reinstate", { effectiveFrom: typed(0) }, /^The person has no job on \w+ \d+, \d{4} that counts: one with a provider in the state mental health system that is not suspended\. Without one the credential does not come back\. Have such a job reported first, or enter a day on which there is one and its provider counts\.$/);
   await refused(LOST, "Suspend", { basis: "SUSPENSION_BASIS_CE_AUDIT", firstDay: typed(0) }, /^The credential is not held on \w+ \d+, \d{4}: it is lost, or its term is over\. Enter a day on which it is held\./);
+  await refused(LOST, "Record a retirement", { effectiveFrom: typed(0) }, /^The credential is not held on \w+ \d+, \d{4}, the day before the one you entered: it is lost, or its term is over\. Enter a day after one on which it is held\./);
   await refused(HELD, "Suspend", { basis: "SUSPENSION_BASIS_CE_AUDIT", firstDay: "01012001" }, /^The credential begins on \w+ \d+, \d{4}\. Enter that day or a later one\.$/);
   await refused(HELD, "Renew", { continuingEducationHours: "1" }, /^A renewal takes \d+ hours of continuing education in the whole term that ends, and you entered 1\. Check the hours\./);
+  // A reason may have several messages. One that the page does not know is shown as it is.
+  const answered = async (code, reason, message, expected) => {
+    const answer = (body) => {
+      globalThis.asIs ??= fetch;
+      globalThis.fetch = (path, options) => (/RenewCredential/.test(path) ? Promise.resolve(new Response(body, { status: 400 })) : asIs(path, options));
+    };
+    await tab.evaluate(answer, JSON.stringify({ code, message, details: [{ debug: { reason } }] }));
+    await refused(HELD, "Renew", { continuingEducationHours: "40" }, expected);
+  };
+  await answered("unavailable", "STORE_DAMAGED", "the index is damaged and will be rebuilt when the registry restarts: try again", /^The registry cannot answer this at the moment\. Try again in a moment\.$/);
+  await answered("unavailable", "STORE_DAMAGED", "a part of the log is damaged or unreadable", /^A part of the registry is damaged, so nothing can be recorded at the moment\./);
+  await answered("already_exists", "PROVIDER_EXISTS", "a provider is on file under this id by a later registration", /^A provider was registered under this id again later, /);
+  await answered("failed_precondition", "REGISTRAR_MUST_RECORD", "the registrar reported this amendment: the registrar must retract it", /^The registrar recorded this, so only the registrar can take it back\./);
+  await answered("failed_precondition", "REGISTRAR_MUST_RECORD", "the registrar must see it", /^The registry refused: the registrar must see it\.$/);
+  await answered("failed_precondition", "TERM_NOT_EXTENDED", "the term that follows the last one on record ends on 2029-09-30", /^The registry refused: the term that follows the last one on record ends on September 30, 2029\.$/);
   await sound();
   await tab.close();
 
@@ -96,9 +112,9 @@ export async function tellButtonsApart(place) {
   ]);
   await tab.click("input[value=review]");
   await shown(tab, "#registrar-part .history");
-  await areTold(tab, [/^Take back: [A-Z][^.]+, revision \d+$/]);
+  await areTold(tab, [/^Take back: [A-Z][^.]+, revision \d+, fact \d+$/]);
   const ticks = await tab.$$eval("#registrar-part .tick input", (all) => all.map((it) => it.getAttribute("aria-label")));
-  check(new Set(ticks).size === ticks.length && ticks.every((it) => /^Looked at: .*, revision \d+$/.test(it)), `ticks: ${ticks}`);
+  check(new Set(ticks).size === ticks.length && ticks.every((it) => /^Looked at: .*, revision \d+, fact \d+$/.test(it)), `ticks: ${ticks}`);
   await tab.click("input[value=providers]");
   await fill(tab, "find-provider", { text: "region-1-cmhc" });
   await press(tab, "#registrar-part", "Find");

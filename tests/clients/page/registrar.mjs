@@ -36,7 +36,7 @@ export async function findSuspendAndEndIt(place) {
   await find(tab, { credentialNumber: "cps 28ms mn2k z" });
   await says(tab, "#found", /^1 on file\s+Bernice O'Neal[\s\S]*CPS-28MS-MN2K-Z: suspended, term to /);
   await act(tab, "Reinstate", { effectiveFrom: typed(0) });
-  await says(tab, "#found .trouble", /^The credential is held on \w+ \d+, \d{4}, so there is nothing to reinstate\./);
+  await says(tab, "#found .trouble", /^The credential is held on \w+ \d+, \d{4}, the day before the one you entered\. If it is lost from the day you entered, enter a later day, or take back the record that ends it\. Otherwise there is nothing to reinstate\.$/);
   await says(tab, "#found .trouble ~ .then", /^The credential is suspended on \w+ \d+, \d{4}, and not lost\. Do not reinstate it\. Choose “History” above, and then “End it” beside the record that made it suspended\.$/);
   check(refusals.splice(0).length === 1, "one dry run is refused");
   await tab.$eval("#find", (form) => form.reset());

@@ -264,6 +264,9 @@ fn a_refusal_says_what_the_registrar_can_do() {
     for (history, command, expected) in [
         ("", "reinstate 2019-10-02", "no term of the credential includes 2019-10-02: renew it first"),
         ("surrender 2018-01-01; revoke 2018-03-01", "reinstate 2018-03-01", "it is revoked on that day"),
+        ("surrender 2018-01-01", "retire 2018-03-01", "the credential is not held on 2018-02-28, the day before"),
+        ("", "reinstate 2018-03-01", "the credential is held on 2018-02-28, the day before"),
+        ("", "reinstate 2015-10-01", "the credential takes effect on 2015-10-01, and is not lost before"),
         ("", "renew to 2024-09-30", "the term that follows the last one on record ends on 2023-09-30"),
         ("", "renew from 2015-10-01", "a renewal takes effect after the first day of the last term, 2015-10-01"),
         ("renew", "renew hours 12", "20 hours of continuing education are required over the term being renewed, 12"),
