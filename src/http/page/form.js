@@ -5,9 +5,9 @@ import { element } from "./dom.js";
 import { explained, faultInWords } from "./explain.js";
 
 // Makes a form. `submit` has the text of its button, or a list of the text and what the button is for, which tells it from
-// others with the same text. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text, which is the
-// default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and text, and a
-// first `value`; a number may be `whole`, and a flag has the text that is shown for it without a tick as `no`; `finds`
+// others with the same text. A field has its path in the message as `name`, a `label`, and, as needed: a `type` (text,
+// which is the default, date, number, flag, choice, or several), a `hint`, `required`, `choices` as pairs of value and
+// text, and a first `value`; a number may be `whole`, and a flag has the text that is shown for it without a tick as `no`; `finds`
 // has the kinds of what it names, and `missed` may say why it was not found; the texts of a field with `into` go into
 // that list, as entries of its `kind`; fields with the same `group` stand together under it. `act` gets the message,
 // and what was typed as pairs of label and text, with a third part that is true for those fields that only name

@@ -20,12 +20,11 @@ export async function offer({ providerId } = {}) {
   for (const place of document.querySelectorAll(".provider-hint")) place.textContent = hint;
   byId("roster-provider").defaultValue = own;
   const list = byId("providers");
+  // They are offered as they come: if a page of them is refused, those before it can be chosen.
   fill(list, providerId ? element("option", { value: providerId }) : "");
   if (!may(LIST)) return;
   try {
-    const all = [];
-    await callForEach(LIST, "providers", {}, (it) => all.push(element("option", { value: it.providerId }, it.legalName)));
-    fill(list, all);
+    await callForEach(LIST, "providers", {}, (it) => list.append(element("option", { value: it.providerId }, it.legalName)));
   } catch (error) {
     // An id can be typed as well.
     if (!(error instanceof Refusal) && error.name !== "AbortError") throw error;

@@ -82,8 +82,9 @@ function open(place, provider) {
   const acts = OF_A_PROVIDER.filter(([, method]) => may(`ProviderService/${method}`));
   const load = () => call("ProviderService/GetProvider", { providerId });
   const reload = async () => (now = (await load()).provider);
-  const of = { id: "provider", of: provider.legalName, service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), reload, said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] };
-  const offered = acts.length > 0 ? element("div", { class: "acts" }, button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => refreshed(state, refresh).then(() => act(next, acts, of)))) : "";
+  const of = () => ({ id: "provider", of: now.legalName, service: "ProviderService", subject: () => ({ providerId }), value: (field) => typedNow(field, now), reload, said: (method, message, typed) => [["Provider", `${now.legalName}, ${providerId}`], ...typed] });
+  const opens = button("Act", { class: "quiet", "aria-label": `Act on ${provider.legalName}` }, () => refreshed(state, refresh).then(() => act(next, acts, of())));
+  const offered = acts.length > 0 ? element("div", { class: "acts" }, opens) : "";
   const made = element("article", { class: "card", "data-provider": providerId }, heading, state, offered, next, element("h3", {}, "History"), facts);
   // The last answer about the provider, which the card and the history share.
   let known;
@@ -92,6 +93,7 @@ function open(place, provider) {
     const answer = await known;
     now = answer.provider;
     fill(heading, now.legalName);
+    opens.setAttribute("aria-label", `Act on ${now.legalName}`);
     return about(answer);
   };
   // Before the history hears of it.

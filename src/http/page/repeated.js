@@ -1,4 +1,4 @@
-// Rows of a list that are about the same person.
+// Rows of a list that may be about the same person.
 
 import { toInput } from "./dates.js";
 
@@ -9,11 +9,16 @@ function folded(text = "") {
   return text.normalize("NFKD").toLowerCase().replace(/[^\p{L}\p{N}]/gu, "");
 }
 
+// A number without the signs that the registry ignores in it: dashes, blanks, and what is not seen.
+function numberOf(text) {
+  return text.replace(/[\s\p{Pd}\p{Cf}\u2212\u2043]/gu, "").toUpperCase();
+}
+
 // What rows about the same person have in common: the number that was found or asked for, or the name and the birth date.
 export function keyOf({ credentialNumber, priorNumber, holder }, verification) {
   const number = verification?.credentialNumber || credentialNumber;
-  if (number) return folded(number);
-  if (priorNumber) return `earlier ${folded(priorNumber)}`;
+  if (number) return numberOf(number);
+  if (priorNumber) return `earlier ${numberOf(priorNumber)}`;
   const { name: { givenName, familyName }, birthDate } = holder;
   return [folded(givenName), folded(familyName), toInput(birthDate)].join(" ");
 }

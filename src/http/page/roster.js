@@ -151,9 +151,9 @@ function noteLine(advice, text, line) {
   advice.get(text).push(line);
 }
 
-// Names the lines of rows that are about the same person as other ones.
+// Names the lines of rows that may be about the same person as other ones.
 function sayRepeated(lines) {
-  return lines.length > 0 ? `${linesInWords(lines)}: somebody is in the list more than once. Each of these rows names the others.` : "";
+  return lines.length > 0 ? `${linesInWords(lines)}: these rows have the same credential, number, or name and birth date as other rows. See “Also in” in each row.` : "";
 }
 
 function linesInWords(lines) {
