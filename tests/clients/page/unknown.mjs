@@ -123,6 +123,23 @@ export async function findOutWhatWasSentBefore(place) {
   await tab.close();
 }
 
+// What was sent before is refused now, as it could be about several jobs: one of them can be chosen.
+export async function chooseAJobOfWhatWasSentBefore(place) {
+  const opened = await proposeAnEnd(place);
+  const { tab, sound } = opened;
+  await spoilTheNext(tab, "hold");
+  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  const start = { requestId: crypto.randomUUID(), credentialNumber: HELD, familyName: "O'Neal", providerId: "region-1-cmhc", supervised: true, firstDay: { year: 2026, month: 1, day: 5 } };
+  const { factId } = await call(tab, place.tokens.registrar, "EmploymentService/ReportEmploymentStart", start);
+  await tab.click("#report-form .primary");
+  await says(tab, OUTCOME, /^End of a job: not known whether it is recorded\s+You sent this before, [^]*that may be why\. The person has several open jobs\.[^]*End EM-[^]*End EM-[^]*Record this/);
+  await press(tab, OUTCOME, "Record this");
+  await says(tab, `${OUTCOME} .trouble`, /^The registry refuses this now\.[^]*The person has several open jobs\.[^]*End EM-[^]*End EM-/);
+  await call(tab, place.tokens.registrar, "RecordService/RetractFact", { requestId: crypto.randomUUID(), factId, reason: "a test" });
+  await sound();
+  await tab.close();
+}
+
 // The same holds for what could be recorded twice. It is not compared with what is on record, which it may have changed.
 export async function findOutWhetherANameWasChanged(place) {
   const { tab, sound } = await openDesk(place, place.tokens.registrar);
