@@ -16,7 +16,7 @@ use crate::{ALLOCATED, MOST_MEMORY};
 pub const BOUND: Duration = Duration::from_millis(if cfg!(debug_assertions) { 100 } else { 5 });
 
 /// The number of attempts for a call over the bound: the machine may have been busy.
-const TRIES: usize = 16;
+const TRIES: usize = 4;
 
 /// The maximum number of responses taken from a streaming call.
 const ANSWERS: usize = 2000;
