@@ -19,7 +19,7 @@ async function proposeAnEnd({ browser, url, tokens }) {
   const { verification } = await call(tab, tokens.registrar, "VerificationService/VerifyCredential", { item: { credentialNumber: HELD } });
   const { specialistId } = verification.credential;
   const facts = async () => (await call(tab, tokens.registrar, "RecordService/ListFacts", { specialistId, pageSize: 1000 })).facts;
-  return { ...opened, facts };
+  return { ...opened, facts, before: (await facts()).length };
 }
 
 const REFUSALS = {
@@ -50,6 +50,22 @@ async function takeBackTheEnd({ tab, facts }, token) {
   await call(tab, token, "RecordService/RetractFact", { requestId: crypto.randomUUID(), factId, reason: "a test" });
 }
 
+// Loses the answer to the next record.
+async function loseTheAnswer(tab) {
+  await spoilTheNext(tab, "lose");
+  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+}
+
+// Records the end again, looks that it is on record once, takes it back, and ends the story.
+async function recordTheEndOnce({ tab, facts, sound, before }, token) {
+  await press(tab, OUTCOME, "Record this");
+  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
+  check((await facts()).length === before + 1, "it is recorded once");
+  await takeBackTheEnd({ tab, facts }, token);
+  await sound();
+  await tab.close();
+}
+
 // A repetition that is refused tells what is known of the first try, and no more.
 export async function sayWhatIsKnownOfTheFirstTry(place) {
   const opened = await proposeAnEnd(place);
@@ -70,10 +86,8 @@ export async function sayWhatIsKnownOfTheFirstTry(place) {
 // After a refusal that does not tell whether the first try was recorded, the repetition is recorded once.
 export async function keepTheIdOfARequestThatIsDenied(place) {
   const opened = await proposeAnEnd(place);
-  const { tab, facts, sound } = opened;
-  const before = (await facts()).length;
-  await spoilTheNext(tab, "lose");
-  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  const { tab } = opened;
+  await loseTheAnswer(tab);
   await spoilTheNext(tab, "deny");
   await says(tab, `${OUTCOME} .trouble`, /role changed during the call/);
   await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
@@ -81,46 +95,30 @@ export async function keepTheIdOfARequestThatIsDenied(place) {
   await spoilTheNext(tab, "malform");
   await says(tab, `${OUTCOME} .trouble`, /not a date/);
   await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
-  await press(tab, OUTCOME, "Record this");
-  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
-  check((await facts()).length === before + 1, "it is recorded once");
-  await takeBackTheEnd(opened, place.tokens.provider);
-  await sound();
-  await tab.close();
+  await recordTheEndOnce(opened, place.tokens.provider);
 }
 
 // Where the registry says that it did not begin to record, that is not left open.
 export async function sayThatNothingWasRecorded(place) {
   const opened = await proposeAnEnd(place);
-  const { tab, sound } = opened;
+  const { tab } = opened;
   await spoilTheNext(tab, "unreachable");
   await says(tab, `${OUTCOME} .trouble`, /the shared log cannot be reached[^]*\s+Nothing was recorded\.$/);
   await spoilTheNext(tab, "fill");
   await says(tab, `${OUTCOME} .trouble`, /^The registry has no room left, so nothing can be recorded\. Looking up still works\. Tell the operator of the registry\.\s+Nothing was recorded\.$/);
-  await press(tab, OUTCOME, "Record this");
-  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
-  await takeBackTheEnd(opened, place.tokens.provider);
-  await sound();
-  await tab.close();
+  await recordTheEndOnce(opened, place.tokens.provider);
 }
 
-// Whoever enters the same again is not told that it cannot be, but finds out that it is recorded.
+// A user who enters the same command again learns that it is recorded already.
 export async function findOutWhatWasSentBefore(place) {
   const opened = await proposeAnEnd(place);
-  const { tab, facts, sound } = opened;
-  const before = (await facts()).length;
-  await spoilTheNext(tab, "lose");
-  await says(tab, `${OUTCOME} .trouble`, UNKNOWN);
+  const { tab, facts, before } = opened;
+  await loseTheAnswer(tab);
   await tab.click("#report-form .primary");
   await says(tab, `${OUTCOME} h2`, /^End of a job: not known whether it is recorded$/);
   await says(tab, OUTCOME, /You sent this before, and no answer came\. [^]*\s+The registry would refuse it now\. If it is recorded already, that may be why\. No open job is on file for what you entered, or you may not see it\.\s+Record this/);
   check((await facts()).length === before + 1, "nothing more was sent");
-  await press(tab, OUTCOME, "Record this");
-  await says(tab, `${OUTCOME} h2`, /^Recorded as revision/);
-  check((await facts()).length === before + 1, "it is recorded once");
-  await takeBackTheEnd(opened, place.tokens.provider);
-  await sound();
-  await tab.close();
+  await recordTheEndOnce(opened, place.tokens.provider);
 }
 
 // What was sent before is refused now, as it could be about several jobs: one of them can be chosen.
