@@ -32,6 +32,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use http::{Method as Verb, Request, Response, StatusCode};
+use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
@@ -45,7 +46,8 @@ use self::media::{Accepted, Media};
 use self::open::Open;
 use self::rest::Rest;
 use self::roster::Readers;
-use crate::surface::{HEADERS_BYTES, Surface, headers_bytes};
+use crate::surface::status::transport::{method_not_allowed, unsupported_media_type};
+use crate::surface::{HEADERS_BYTES, Surface, headers_bytes, status};
 
 /// What all HTTP listeners of a process share: the descriptors, which web pages may call, and what anyone may read.
 pub(crate) struct Shared {
@@ -78,16 +80,15 @@ impl HttpListener {
 
     async fn answer(self, request: Request<Body>) -> Response<Body> {
         if headers_bytes(request.headers()) > HEADERS_BYTES {
-            let (status, why) = (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the headers are too large");
-            self.surface.answered(&request, status);
-            return browser::harden(reply::refusal(status, why), None);
+            let why = status::too_large("the headers are too large");
+            return browser::harden(self.refuse(&request, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &why), None);
         }
         let open = open::content(request.uri().path());
         let origin = match self.shared.origins.check(&request, open.is_some()) {
             Ok(origin) => origin,
             Err(why) => {
-                self.surface.answered(&request, StatusCode::FORBIDDEN);
-                return browser::harden(reply::refusal(StatusCode::FORBIDDEN, why), None);
+                let why = status::permission_denied(why);
+                return browser::harden(self.refuse(&request, StatusCode::FORBIDDEN, &why), None);
             }
         };
         let is_head = request.method() == Verb::HEAD;
@@ -108,6 +109,12 @@ impl HttpListener {
         browser::harden(response, origin.as_ref())
     }
 
+    /// Refuses a request that is not a call.
+    fn refuse<B>(&self, request: &Request<B>, http: StatusCode, why: &Status) -> Response<Body> {
+        self.surface.answered(request, http);
+        reply::refusal(http, why, &self.shared.contract)
+    }
+
     /// The call that a request makes, and its body.
     fn exchange(self, method: Arc<Method>, request: Request<Body>) -> (Exchange, Body) {
         let (head, body) = request.into_parts();
@@ -116,35 +123,26 @@ impl HttpListener {
 
     /// Answers a request by its path, its method, and its content type.
     async fn called(self, request: Request<Body>) -> Response<Body> {
-        let refuse = |status, why: &str| {
-            self.surface.answered(&request, status);
-            reply::refusal(status, why)
-        };
+        let wrong_method = |why| self.refuse(&request, StatusCode::METHOD_NOT_ALLOWED, &method_not_allowed(why));
+        let wrong_type =
+            |why: &str| self.refuse(&request, StatusCode::UNSUPPORTED_MEDIA_TYPE, &unsupported_media_type(why));
         let Some(method) = self.shared.contract.method(request.uri().path()).map(Arc::clone) else {
-            return refuse(StatusCode::NOT_FOUND, "the contract has no such method or service");
+            return self.refuse(&request, StatusCode::NOT_FOUND, &status::no_such_method());
         };
         if request.method() == Verb::GET {
             if !method.may_get {
-                return reply::allowing(
-                    "POST",
-                    refuse(
-                        StatusCode::METHOD_NOT_ALLOWED,
-                        "send a POST: what this method asks must not stand in a URL",
-                    ),
-                );
+                let why = "send a POST: what this method asks must not stand in a URL";
+                return reply::allowing("POST", wrong_method(why));
             }
             let Some(media) = connect::media(request.uri()) else {
-                return refuse(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "say in the query: encoding=json, or encoding=proto",
-                );
+                return wrong_type("say in the query: encoding=json, or encoding=proto");
             };
             let (exchange, _) = self.exchange(method, request);
             return connect::get(exchange, media).await;
         }
         if request.method() != Verb::POST {
             let allowed = if method.may_get { "GET, POST" } else { "POST" };
-            return reply::allowing(allowed, refuse(StatusCode::METHOD_NOT_ALLOWED, "send a POST"));
+            return reply::allowing(allowed, wrong_method("send a POST"));
         }
         let sent = Media::of(request.headers());
         let wanted = Accepted::of(request.headers());
@@ -176,7 +174,7 @@ impl HttpListener {
                     }
                     _ => format!("send one of the content types {right}"),
                 };
-                reply::posting(right, refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, &why))
+                reply::posting(right, wrong_type(&why))
             }
         }
     }

@@ -3,9 +3,10 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, RETRY_AFTER, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderValue, Method as Verb, Request, Response, StatusCode};
 use prost::bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -16,16 +17,18 @@ use super::gzip::{self, GZIP};
 use super::media::JSON;
 use super::page::{self, Part};
 use super::reference::{self, Reference};
-use super::{HttpListener, reply};
+use super::{HttpListener, Shared, reply};
 use crate::auth::peer::Peer;
+use crate::surface::status;
+use crate::surface::status::transport::method_not_allowed;
 
 /// The numbers of requests per second that all connections together may send: for the reference, and for the page,
 /// which a browser fetches in some thirty parts.
 const REFERENCE_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).unwrap();
 const PAGE_PER_SECOND: NonZeroU32 = NonZeroU32::new(300).unwrap();
 
-/// After this number of seconds all of these requests may be sent again.
-const RETRY_SECONDS: &str = "1";
+/// After this time all of these requests may be sent again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The same for hash tiles. Who checks the whole log reads one for every 256 records.
 const TILES_PER_SECOND: NonZeroU32 = NonZeroU32::new(200).unwrap();
@@ -143,19 +146,18 @@ pub(super) async fn answer(listener: &HttpListener, content: Content, request: &
 }
 
 async fn read(listener: &HttpListener, content: Content, request: &Request<()>) -> Response<Body> {
+    let Shared { contract, open, .. } = &*listener.shared;
     if request.method() != Verb::GET {
-        return reply::allowing("GET", reply::refusal(StatusCode::METHOD_NOT_ALLOWED, "send a GET"));
+        let why = method_not_allowed("send a GET");
+        return reply::allowing("GET", reply::refusal(StatusCode::METHOD_NOT_ALLOWED, &why, contract));
     }
-    let open = &listener.shared.open;
     let limit = match content {
         Content::Page(_) => &open.page_limit,
         Content::Tile => &open.tiles_limit,
         _ => &open.reference_limit,
     };
     if limit.check().is_err() {
-        let mut response = reply::refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests without an identity");
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
-        return response;
+        return reply::refused(&status::too_fast("too many requests without an identity", RETRY_AFTER), contract);
     }
     let found = match content {
         Content::Page(at) => {
@@ -175,7 +177,7 @@ async fn read(listener: &HttpListener, content: Content, request: &Request<()>) 
     };
     match found {
         Some(found) => found.answer(request),
-        None => reply::refusal(StatusCode::INTERNAL_SERVER_ERROR, "the page could not be made"),
+        None => reply::refused(&status::internal(), contract),
     }
 }
 
@@ -198,7 +200,7 @@ async fn tile(listener: &HttpListener, request: &Request<()>) -> Response<Body> 
             }
             response
         }
-        Ok(None) => reply::refusal(StatusCode::NOT_FOUND, "the latest checkpoint has no such tile"),
+        Ok(None) => reply::refused(&status::not_found("tile", path), &listener.shared.contract),
         Err(status) => reply::refused(&status, &listener.shared.contract),
     }
 }

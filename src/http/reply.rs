@@ -5,7 +5,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::{Full, StreamBody};
 use prost::bytes::Bytes;
-use serde_json::json;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -41,17 +40,10 @@ where
     response
 }
 
-/// The refusal of a request that is not a call. Its code is the one that the protocol infers from the HTTP status, or a
-/// more exact one: the protocol infers too little from 429 and 500.
-pub(super) fn refusal(status: StatusCode, why: &str) -> Response<Body> {
-    let code = match status {
-        StatusCode::NOT_FOUND => "unimplemented",
-        StatusCode::FORBIDDEN => "permission_denied",
-        StatusCode::TOO_MANY_REQUESTS => "resource_exhausted",
-        StatusCode::INTERNAL_SERVER_ERROR => "internal",
-        _ => "unknown",
-    };
-    whole(status, media::JSON, json!({ "code": code, "message": why }).to_string())
+/// The refusal of a request that is not a call, with the HTTP status of what is wrong with it. Its code is the one that
+/// the protocol infers from that status, or a more exact one.
+pub(super) fn refusal(http: StatusCode, why: &Status, contract: &Contract) -> Response<Body> {
+    whole(http, media::JSON, error::text(why, contract.pool()))
 }
 
 /// Adds the HTTP methods that are allowed.

@@ -27,6 +27,7 @@ use tonic::body::Body;
 
 use super::{HttpListener, media, reply};
 use crate::registry::incident::Incident;
+use crate::surface::status::transport::{method_not_allowed, unsupported_media_type};
 use crate::surface::{ListPlace, ListRequest, status};
 
 /// The path.
@@ -125,16 +126,13 @@ impl Drop for Turn {
 
 /// Answers a request.
 pub(super) async fn answer(listener: &HttpListener, request: Request<Body>) -> Response<Body> {
-    let refuse = |request: &Request<Body>, status, why| {
-        listener.surface.answered(request, status);
-        reply::refusal(status, why)
-    };
     if request.method() != Verb::POST {
-        return reply::allowing("POST", refuse(&request, StatusCode::METHOD_NOT_ALLOWED, "send a POST"));
+        let why = method_not_allowed("send a POST");
+        return reply::allowing("POST", listener.refuse(&request, StatusCode::METHOD_NOT_ALLOWED, &why));
     }
     if request.headers().get(CONTENT_TYPE).is_none_or(|sent| sent != SENT) {
-        let refusal = refuse(&request, StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the list as application/octet-stream");
-        return reply::posting(SENT, refusal);
+        let why = unsupported_media_type("send the list as application/octet-stream");
+        return reply::posting(SENT, listener.refuse(&request, StatusCode::UNSUPPORTED_MEDIA_TYPE, &why));
     }
     let (head, body) = request.into_parts();
     let request = Request::from_parts(head, ());

@@ -3,7 +3,7 @@ use std::time::Instant;
 use jiff::SignedDuration;
 
 use super::shared_log::{log_trouble, log_unreachable};
-use super::transport::compressed_without_encoding;
+use super::transport::{compressed_without_encoding, method_not_allowed, unsupported_media_type};
 use super::*;
 use crate::domain::fact::Criterion;
 use crate::registry::{Cause, Trouble};
@@ -138,6 +138,8 @@ fn situations_have_the_codes_of_the_contract() {
         (unauthenticated("no token"), Code::Unauthenticated, "UNAUTHENTICATED", false),
         (permission_denied("payers ask"), Code::PermissionDenied, "PERMISSION_DENIED", false),
         (compressed_without_encoding(), Code::Internal, "MALFORMED", false),
+        (method_not_allowed("send a POST"), Code::Unknown, "METHOD_NOT_ALLOWED", false),
+        (unsupported_media_type("send JSON"), Code::Unknown, "UNSUPPORTED_MEDIA_TYPE", false),
         (unimplemented("not here"), Code::Unimplemented, "UNIMPLEMENTED", false),
     ] {
         assert_eq!((status.code(), reason(&status).as_str()), (code, expected));

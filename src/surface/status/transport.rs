@@ -1,4 +1,4 @@
-//! Refusals of what comes to no service: a request that cannot be decoded, or whose caller has left.
+//! Refusals of what comes to no service: a request that cannot be decoded, that is no call, or whose caller has left.
 
 use tonic::{Code, Status};
 
@@ -17,6 +17,16 @@ pub fn canceled_by_caller() -> Status {
 pub fn compressed_without_encoding() -> Status {
     let message = "a message is marked as compressed, but the call names no compression";
     status(Code::Internal, "MALFORMED", message)
+}
+
+/// The path takes another HTTP method. The Connect protocol demands this code.
+pub fn method_not_allowed(message: impl Into<String>) -> Status {
+    status(Code::Unknown, "METHOD_NOT_ALLOWED", message)
+}
+
+/// The path takes another content type. The Connect protocol demands this code.
+pub fn unsupported_media_type(message: impl Into<String>) -> Status {
+    status(Code::Unknown, "UNSUPPORTED_MEDIA_TYPE", message)
 }
 
 /// Converts a refusal by the transport, before any service, into one with the usual details.

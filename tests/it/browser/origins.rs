@@ -27,7 +27,11 @@ async fn a_page_of_another_site_may_not_call() {
     ] {
         let refused = ask(&server, headers).await;
         assert_eq!(refused.status, 403, "{headers:?}");
-        assert!(refused.body.contains("permission_denied"), "{headers:?}: {}", refused.body);
+        assert!(
+            refused.body.contains("permission_denied") && refused.body.contains("PERMISSION_DENIED"),
+            "{headers:?}: {}",
+            refused.body
+        );
         assert!(refused.header("x-request-id").is_none(), "{headers:?}: it was a call");
         assert!(refused.header("access-control-allow-origin").is_none(), "{headers:?}");
         let refused = send(&server, "GET", RULES, headers, "").await;

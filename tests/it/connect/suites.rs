@@ -191,6 +191,12 @@ async fn unexpected(case: &str, wire: &Wire, world: &World) {
     let raw = call.raw(question).await;
     let error: Value = serde_json::from_slice(&raw.body).unwrap();
     assert_eq!((raw.status, &error["code"]), (status, &json!(code)));
+    let reason = match status {
+        404 => "UNIMPLEMENTED",
+        405 => "METHOD_NOT_ALLOWED",
+        _ => "UNSUPPORTED_MEDIA_TYPE",
+    };
+    assert_eq!(error["details"][0]["debug"]["reason"], reason);
     match status {
         405 => assert_eq!(raw.headers["allow"], "POST"),
         415 => assert_eq!(raw.headers["accept-post"], "application/json, application/proto"),
