@@ -194,6 +194,43 @@ fn days_that_the_registrar_gave_back_are_the_providers_again() {
 }
 
 #[test]
+fn what_a_retracted_amendment_also_took_away_is_still_the_registrars() {
+    let provider = Role::Provider("region-1".parse().unwrap());
+    let from = |employment, days| Command::CorrectEmployment {
+        employment,
+        days: Period::from_inclusive(Day::from_number(FIRST + days), None),
+    };
+    let until = |employment, days| Command::EndEmployment {
+        job: WhichJob::Employment(employment),
+        last_day: Day::from_number(FIRST + days),
+        reason: EmploymentEndReason::Resigned,
+    };
+    // Two amendments of the registrar: the first takes away more, and is retracted.
+    type Amend = fn(EmploymentId, i32) -> Command;
+    let cases: [(Amend, i32, i32, i32); 2] = [(from, 9, 6, 5), (until, 4, 8, 9)];
+    for (amend, first, second, back) in cases {
+        let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
+        let employment = context.start("Peer", FIRST).unwrap();
+        context.submit(Role::Registrar, &amend(employment, first)).unwrap();
+        let retracted = context.0.person.facts().last().unwrap().id;
+        context.submit(Role::Registrar, &amend(employment, second)).unwrap();
+        let second = context.0.person.facts().last().unwrap().id;
+        let retract = Command::RetractFact { fact: retracted, reason: "a mistake".into() };
+        context.submit(Role::Registrar, &retract).unwrap();
+        match context.submit(provider.clone(), &amend(employment, back)) {
+            Err(Rejection::Refused { refusal: Refusal::RegistrarMustRecord, subject, .. }) => {
+                assert_eq!(subject, second.to_string());
+            }
+            other => panic!("{other:?}"),
+        }
+        // Without the second one, too, nothing was taken away.
+        let retract = Command::RetractFact { fact: second, reason: "a mistake".into() };
+        context.submit(Role::Registrar, &retract).unwrap();
+        context.submit(provider.clone(), &amend(employment, back)).unwrap();
+    }
+}
+
+#[test]
 fn only_what_the_registrar_took_from_this_job_is_not_given_back() {
     let mut context = DecisionContext(EvaluationFixture::new(BORN.parse().unwrap()));
     let jobs = [context.start("Peer", FIRST).unwrap(), context.start("Driver", FIRST).unwrap()];

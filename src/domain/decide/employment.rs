@@ -5,7 +5,7 @@ use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provid
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
-use crate::domain::fact::{EmploymentEndReason, Fact, Role, SpecialistFact};
+use crate::domain::fact::{EmploymentEndReason, Fact, Recorded, Role, SpecialistFact};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
 use crate::domain::retraction::{chain_of, retracted_by};
 use crate::domain::specialist::{About, Job, Specialist};
@@ -256,7 +256,8 @@ fn accept(
     refuse_late(known, &after, provider, context)?;
     let days_of = |known: &Specialist| known.job(employment).map(|job| job.days);
     let of_job = chain_of(file.facts(), |recorded| recorded.fact.about() == About::Job(employment));
-    let days_at = |revision| days_of(&Specialist::known_at(file.id, of_job.iter().copied(), revision));
+    let days_at =
+        |facts: &[&Recorded<_>], revision| days_of(&Specialist::known_at(file.id, facts.iter().copied(), revision));
     refuse_to_give_back(&of_job, days_at, days_of(&after), context)?;
     Ok(vec![Fact::Specialist(file.id, fact)])
 }

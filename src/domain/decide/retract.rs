@@ -37,7 +37,7 @@ pub(super) fn end_period(
             let ProviderFact::PeriodOpened { days, .. } = opened.fact else { return Err(not_a_period()) };
             refuse_before(days.start)?;
             let of_period = chain_of(&file.facts, |recorded| recorded.id == target);
-            let days_at = |revision| period_at(target, &of_period, days, revision);
+            let days_at = |facts: &[&Recorded<_>], revision| period_at(target, facts, days, revision);
             refuse_to_give_back(&of_period, days_at, Some(days.ending(Some(last_day))), context)?;
             Ok(vec![Fact::Provider(file.id.clone(), ProviderFact::PeriodEnded(end))])
         }

@@ -150,32 +150,45 @@ impl Case<'_> {
 
     /// "A retraction, correction or end that the registrar recorded (not by import)", while it is in force.
     fn amendments_of_registrar(&self) -> impl Iterator<Item = &Recorded<Fact>> {
-        self.facts.iter().filter(|recorded| {
-            let amends = matches!(
-                &recorded.fact,
-                Fact::Specialist(
-                    _,
-                    SpecialistFact::Retracted(_)
-                        | SpecialistFact::EmploymentCorrected { .. }
-                        | SpecialistFact::EmploymentEnded { .. }
-                )
-            );
-            amends && is_registrar(&recorded.reporter.role) && !recorded.imported && !self.is_retracted(recorded.id)
-        })
+        self.facts.iter().filter(|recorded| self.is_of_registrar(recorded) && !self.is_retracted(recorded.id))
     }
 
-    /// "Given back a day that it took away by a later end or correction": a day that has been missing since.
+    fn is_of_registrar(&self, recorded: &Recorded<Fact>) -> bool {
+        let amends = matches!(
+            &recorded.fact,
+            Fact::Specialist(
+                _,
+                SpecialistFact::Retracted(_)
+                    | SpecialistFact::EmploymentCorrected { .. }
+                    | SpecialistFact::EmploymentEnded { .. }
+            )
+        );
+        amends && is_registrar(&recorded.reporter.role) && !recorded.imported
+    }
+
+    /// "Given back a day that it took away by a later end or correction": a day that has been missing since. "A
+    /// retracted fact is left out of everything, as if never reported."
     fn gives_back(&self, job: EmploymentId, after: Days) -> bool {
         let days = (self.window.start.number()..self.window.end.number()).map(Day::from_number);
         let mut given_back = days.filter(|day| after.include(*day) && !self.has_day(job, Revision::LATEST, *day));
-        given_back.any(|day| {
-            self.amendments_of_registrar().any(|amendment| {
-                let (before, since) = (amendment.id.revision.previous(), amendment.id.revision);
-                let head = self.facts.last().map_or(Revision::ZERO, |last| last.id.revision);
-                let mut since = (since.0..=head.0).map(Revision);
-                self.has_day(job, before, day) && since.all(|at| !self.has_day(job, at, day))
-            })
-        })
+        given_back.any(|day| self.registrar_took(job, day))
+    }
+
+    fn registrar_took(&self, job: EmploymentId, day: Day) -> bool {
+        let head = self.facts.last().map_or(Revision::ZERO, |last| last.id.revision);
+        let taker = self.facts.iter().find(|recorded| {
+            let (before, since) = (recorded.id.revision.previous(), recorded.id.revision);
+            let mut since = (since.0..=head.0).map(Revision);
+            self.has_day(job, before, day) && since.all(|at| !self.has_day(job, at, day))
+        });
+        match taker {
+            Some(taker) if self.is_retracted(taker.id) => {
+                let others: Vec<_> = self.facts.iter().filter(|other| other.id != taker.id).cloned().collect();
+                Case { facts: &others, ..*self }.registrar_took(job, day)
+            }
+            Some(taker) => self.is_of_registrar(taker),
+            None => false,
+        }
     }
 
     fn refusal_of_job(&self, job: EmploymentId, after: impl Fn(Days) -> Days) -> Option<&'static str> {
