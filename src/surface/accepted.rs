@@ -259,7 +259,8 @@ impl Accepted {
             }
             Resource::Provider(file) => outcome.provider_id = assigned(file.id.to_string()),
             Resource::Employments(jobs) => match jobs.as_slice() {
-                [one] => {
+                // A transfer ends a job for each that it begins.
+                [one] if self.fact_count == 1 => {
                     outcome.specialist_id = one.person.id.to_string();
                     outcome.provider_id = one.job.provider.to_string();
                     outcome.employment_id = assigned(one.job.employment.to_string());

@@ -12,7 +12,9 @@ use cpss_registry::proto::v1::import_records_response::Result as Outcome;
 use cpss_registry::proto::v1::import_row::Command;
 use tonic::Code;
 
-use super::harness::requests::{date, new_request_id, qualify, register_provider};
+use super::harness::requests::{
+    date, new_request_id, qualify, register_provider, register_specialist, start_job, transfer,
+};
 use super::harness::{Client, Messages as _, Process, Refusal as _, TODAY, TestServer, log};
 use super::kill::random;
 
@@ -206,6 +208,30 @@ async fn an_endless_import_ends_when_the_server_drains() {
     assert!(process.wait().0.success());
     let (_process, client) = Process::start(data.path(), TODAY);
     assert_eq!(revisions(&received).last(), Some(client.head().await), "what was recorded was answered");
+}
+
+#[tokio::test]
+async fn a_transfer_that_moves_one_job_answers_with_a_list_too() {
+    let server = TestServer::start(TODAY).await;
+    let client = server.client();
+    let [from, to] =
+        ["from", "to"].map(|id| v1::RegisterProviderRequest { provider_id: id.to_owned(), ..register_provider(id) });
+    client.call(from).await.unwrap();
+    client.call(to).await.unwrap();
+    let person =
+        client.call(register_specialist("Mirela", "Example-Stone")).await.unwrap().specialist.unwrap().specialist_id;
+    client.call(start_job(&person, "from", "2026-02-01")).await.unwrap();
+    let moved = v1::TransferEmploymentsRequest { request_id: String::new(), ..transfer("from", "to", "2026-02-10") };
+    let rows = tokio_stream::iter([row(Command::TransferEmployments(moved))]);
+    let mut answers = client.record().import_records(rows).await.unwrap().into_inner();
+    match answers.next_message().await.unwrap().unwrap().result.unwrap() {
+        Outcome::Outcome(outcome) => {
+            assert_eq!((outcome.employment_ids.len(), outcome.employment_count, outcome.fact_count), (1, 1, 2));
+            assert_eq!(outcome.employment_id, "");
+        }
+        Outcome::Error(error) => panic!("{error:?}"),
+    }
+    server.stop().await;
 }
 
 #[tokio::test]
