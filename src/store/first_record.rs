@@ -29,9 +29,15 @@ pub(super) fn refuse_without_log(engine: &dyn LogEngine, root: &Path) -> Result<
     if !engine.holds_no_record().map_err(disk("read", &log))? {
         return Ok(());
     }
-    let published = engine.published_head().ok().flatten().unwrap_or_default();
-    match published.max(clean_shutdown::read(&root.join("index")).unwrap_or_default()) {
+    match acknowledged(engine, root) {
         Revision::ZERO => Err(DataDirError::NoRecord(log)),
         acknowledged => Err(DataDirError::LostLog { log, acknowledged }),
     }
+}
+
+/// The last record of a registry that is known to have been acknowledged: from the head that was published, or from the
+/// index. Zero if neither can be read.
+pub(super) fn acknowledged(engine: &dyn LogEngine, root: &Path) -> Revision {
+    let published = engine.published_head().ok().flatten().unwrap_or_default();
+    published.max(clean_shutdown::read(&root.join("index")).unwrap_or_default())
 }

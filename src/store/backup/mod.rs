@@ -73,6 +73,17 @@ pub enum BackupError {
     /// The log is damaged or unreadable.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The log of a stopped registry ends before records that were acknowledged.
+    #[error(
+        "records were lost: the records up to {acknowledged} were acknowledged, but the log ends with {head}: restore \
+         the registry from a backup; to keep what is left, copy the directory"
+    )]
+    LostRecords {
+        /// The last record known to have been acknowledged.
+        acknowledged: Revision,
+        /// The last record in the log.
+        head: Revision,
+    },
     /// A record of the log cannot be decoded.
     #[error(transparent)]
     Undecodable(#[from] Undecodable),

@@ -21,7 +21,8 @@ use crate::store::data_dir::{
 };
 use crate::store::disk::RealDisk;
 use crate::store::engine::log_engine;
-use crate::store::first_record::open_with_log;
+use crate::store::first_record::{acknowledged, open_with_log};
+use crate::store::home::copied_log;
 use crate::store::log::{Extent, LogEngine, LogOptions, OfflineLog, Part, SegmentDraft, segment_name};
 use crate::store::progress::{OnStep, Step, Unit};
 use crate::store::record::FORMAT_VERSION;
@@ -107,13 +108,30 @@ pub(super) fn take(
 pub struct DataDirGuard(#[expect(dead_code, reason = "held, not read")] DataDir);
 
 /// The log of a data directory, and a lock on the directory. If a registry is running on it, there is no lock, and the
-/// log ends at the published head; the registry only appends after it.
+/// log ends at the published head; the registry only appends after it. A log that ends before a record that was
+/// acknowledged is refused.
 pub fn log_of_data_dir(data_dir: &Path) -> Result<(Box<dyn OfflineLog>, Option<DataDirGuard>), BackupError> {
     let engine = log_engine(data_dir, LogOptions::default());
     match open_with_log(&*engine, data_dir) {
-        Ok(directory) => Ok((engine.offline(Extent::Whole)?, Some(DataDirGuard(directory)))),
+        Ok(directory) => {
+            let log = engine.offline(Extent::Whole)?;
+            refuse_lost_records(&*engine, data_dir, log.head())?;
+            Ok((log, Some(DataDirGuard(directory))))
+        }
         Err(DataDirError::InUse { .. }) => Ok((published_log(&*engine, data_dir)?, None)),
         Err(refused) => Err(refused.into()),
+    }
+}
+
+/// Fails if the log of a stopped registry ends before a record that was acknowledged. A copy of a shared log may: the
+/// database has the rest.
+fn refuse_lost_records(engine: &dyn LogEngine, data_dir: &Path, head: Revision) -> Result<(), BackupError> {
+    if copied_log(data_dir)?.is_some() {
+        return Ok(());
+    }
+    match acknowledged(engine, data_dir) {
+        acknowledged if acknowledged > head => Err(BackupError::LostRecords { acknowledged, head }),
+        _ => Ok(()),
     }
 }
 

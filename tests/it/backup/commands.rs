@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use cpss_registry::domain::day::Day;
 use cpss_registry::store::StoreOptions;
@@ -145,17 +146,15 @@ async fn an_export_is_one_object_for_each_record_and_the_same_each_time() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
-    let scratch = tempfile::tempdir().unwrap();
-    let data = scratch.path().join("data");
-    let (process, client) = Process::start(&data, TODAY);
+/// Writes a registry that has lost its last record, which the index and the published head know. Returns the head
+/// before the loss, and what is left of the segment.
+async fn with_a_loss(data: &Path) -> (u64, Vec<u8>) {
+    let (process, client) = Process::start(data, TODAY);
     for number in 0..5 {
         client.report(register_specialist("Ambrose", &format!("Example-{number}"))).await;
     }
     let head = client.head().await;
     process.stop();
-    // The last record is lost, and the index knows it.
     let segment = data.join("log/00000000000000000001.log");
     let whole = fs::read(&segment).unwrap();
     let mut last = 0;
@@ -165,7 +164,42 @@ async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
         offset += 8 + u32::from_le_bytes(len.try_into().unwrap()) as usize;
     }
     fs::write(&segment, &whole[..last]).unwrap();
+    (head, whole[..last].to_vec())
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_reads_the_log_of_a_stopped_registry_refuses_one_that_lost_records() {
+    let scratch = tempfile::tempdir().unwrap();
+    let [data, target, file] = ["data", "backup", "records.jsonl"].map(|name| scratch.path().join(name));
+    let (head, _) = with_a_loss(&data).await;
+    let why =
+        format!("records were lost: the records up to {head} were acknowledged, but the log ends with {}: ", head - 1);
+    let refuses = |command: &[&str]| {
+        let ended = run(&[command, &["--data-dir", text(&data)]].concat());
+        assert_eq!((ended.code, ended.out.as_str()), (1, ""), "{command:?}");
+        assert!(ended.err.contains(&why) && ended.err.contains("from a backup"), "{command:?}: {}", ended.err);
+    };
+    refuses(&["backup", text(&target)]);
+    refuses(&["backup", "-"]);
+    refuses(&["export", text(&file)]);
+    refuses(&["export", "-"]);
+    refuses(&["redact", "--dry-run", "--why", "order", "--specialist", "SP-GC4W-MBDQ-N"]);
+    assert!(!target.exists() && !file.exists() && !data.join("BACKED_UP").exists());
+    assert_eq!(run(&["check", "--data-dir", text(&data)]).code, 1);
+    // Each of the two is proof enough.
+    let published = fs::read(data.join("log/head")).unwrap();
+    fs::remove_file(data.join("log/head")).unwrap();
+    refuses(&["backup", text(&target)]);
+    fs::write(data.join("log/head"), published).unwrap();
+    fs::remove_dir_all(data.join("index")).unwrap();
+    refuses(&["backup", text(&target)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
+    let scratch = tempfile::tempdir().unwrap();
+    let data = scratch.path().join("data");
+    let (head, left) = with_a_loss(&data).await;
     let (status, said) = Process::spawn(&data, TODAY).wait();
     assert_eq!(status.code(), Some(1), "{said}");
     let readable = head - 1;
@@ -187,7 +221,7 @@ async fn the_operator_accepts_a_loss_by_naming_the_last_revision() {
     assert!(process.log().contains("--accept-loss-after has no effect, remove it"), "{}", process.log());
     process.stop();
     let aside = fs::read_dir(data.join("set-aside")).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), whole[..last]);
+    assert_eq!(fs::read(aside.join("00000000000000000001.log")).unwrap(), left);
     assert_eq!(json_of(&["check", "--data-dir", text(&data)])["fine"], Value::Bool(true));
 }
 
