@@ -14,6 +14,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use tonic::{Request, Status};
 
 use super::failure::Failure;
+use super::presented;
 use super::profile::Profile;
 use crate::server::file_modes::others_may_use;
 
@@ -145,14 +146,23 @@ pub async fn open(endpoint: &str, shown: &Shown, caller: Option<&str>, timeout: 
         let line = format!("cannot reach {endpoint}: this port speaks TLS");
         return Err(Failure::said(vec![line]).with_remedy("use https://…, with --ca and the client's credentials"));
     }
+    let is_https = limited.uri().scheme_str() == Some("https");
     let limited = limited.connect_timeout(timeout).timeout(timeout);
     let channel = limited.connect().await.map_err(|error| {
         // The transport error itself only says that it failed; its source says why.
         let reason = error.source().unwrap_or(&error);
+        let cert = shown.cert.as_deref().filter(|_| is_https);
+        if let Some(refused) = cert.and_then(|cert| presented::refused_at_once(reason, cert)) {
+            return refused;
+        }
         let failure = Failure::of(format!("cannot reach {endpoint}"), reason);
         remedy(reason).into_iter().fold(failure, Failure::with_remedy)
     })?;
-    Ok(InterceptedService::new(channel, headers))
+    let service = InterceptedService::new(channel, headers);
+    if let Some(cert) = shown.cert.as_deref().filter(|_| is_https) {
+        presented::accepted(service.clone(), cert).await?;
+    }
+    Ok(service)
 }
 
 /// The protocol of a port.

@@ -30,6 +30,8 @@ const INTERRUPTED: u8 = 130;
 pub struct Failure {
     lines: Vec<String>,
     exit_code: u8,
+    /// Another attempt would fail in the same way.
+    is_lasting: bool,
 }
 
 impl Failure {
@@ -47,12 +49,12 @@ impl Failure {
             }
             source = reason.source();
         }
-        Failure { lines: vec![line], exit_code: FAILED }
+        Failure::said(vec![line])
     }
 
     /// A usage error: the command was given something invalid.
     pub fn usage(lines: Vec<String>) -> Failure {
-        Failure { lines, exit_code: USAGE }
+        Failure { lines, exit_code: USAGE, is_lasting: true }
     }
 
     /// Marks the failure as a usage error, if `is_usage`.
@@ -62,12 +64,17 @@ impl Failure {
 
     /// A failure with these lines.
     pub fn said(lines: Vec<String>) -> Failure {
-        Failure { lines, exit_code: FAILED }
+        Failure { lines, exit_code: FAILED, is_lasting: false }
+    }
+
+    /// A failure with these lines that another attempt would not change.
+    pub fn lasting(lines: Vec<String>) -> Failure {
+        Failure { is_lasting: true, ..Failure::said(lines) }
     }
 
     /// A person interrupted the command.
     pub fn interrupted(line: &str) -> Failure {
-        Failure { lines: vec![line.to_owned()], exit_code: INTERRUPTED }
+        Failure { exit_code: INTERRUPTED, ..Failure::said(vec![line.to_owned()]) }
     }
 
     /// A person interrupted the command, or the system ended it.
@@ -78,6 +85,11 @@ impl Failure {
     /// Whether this is a usage error.
     pub fn is_usage(&self) -> bool {
         self.exit_code == USAGE
+    }
+
+    /// Whether another attempt would fail in the same way.
+    pub fn is_lasting(&self) -> bool {
+        self.is_lasting || self.is_usage()
     }
 
     /// A failure status from the server: the message, and the reason for programs. INVALID_ARGUMENT counts as a usage
@@ -119,7 +131,7 @@ impl Failure {
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
         }
-        Failure { lines, exit_code: FAILED }.with_usage(status.code() == tonic::Code::InvalidArgument)
+        Failure::said(lines).with_usage(status.code() == tonic::Code::InvalidArgument)
     }
 
     /// A failure status of a call about a provider. One that is not on file is a typing error in the command.

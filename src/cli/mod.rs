@@ -46,6 +46,7 @@ mod new_file;
 mod pages;
 mod people;
 mod personal;
+mod presented;
 mod profile;
 mod progress;
 mod provider_text;

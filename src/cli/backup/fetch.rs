@@ -92,7 +92,7 @@ async fn attempt_to(
 ) -> Result<v1::BackupEnd, Broken> {
     let service = connection.open(TIMEOUT).await;
     let service =
-        service.map_err(|failure| if failure.is_usage() { Broken::ForGood } else { Broken::ForNow }(failure))?;
+        service.map_err(|failure| if failure.is_lasting() { Broken::ForGood } else { Broken::ForNow }(failure))?;
     let kept = since.map(Entry::segments).unwrap_or_default();
     let called = OperationsServiceClient::new(service).stream_backup(v1::StreamBackupRequest { kept }).await;
     let mut messages = called.map_err(|status| broken(&status))?.into_inner();

@@ -4,8 +4,10 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
-use super::tls_server::{TlsServer, set_up};
-use crate::harness::{NOT_ON_FILE, Process};
+use cpss_registry::server::setup::{self, NewClient};
+
+use super::tls_server::{TlsServer, client, set_up};
+use crate::harness::{NOT_ON_FILE, Process, until};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_cpss-registry")).args(arguments).output().unwrap()
@@ -211,4 +213,39 @@ fn a_failed_connection_reports_the_cause_and_the_remedy() {
     }
     let wrong_port = run(&["verify", NOT_ON_FILE, "--endpoint", &format!("http://{}", place.process.ops())]);
     assert!(said(&wrong_port).contains("is this the right port?"), "{}", said(&wrong_port));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_the_server_refuses_is_told_from_a_connection_that_broke() {
+    let place = TlsServer::start();
+    setup::add_client(place.directory(), &NewClient { days: 0, ..client("late", "auditor") }).unwrap();
+    place.hang_up_until("loaded the list of clients").await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    set_up(elsewhere.path());
+    let (url, ca) = (place.url(), place.file("ca.crt"));
+    let scratch = elsewhere.path().join("backups");
+    let called = |command: &[&str], directory: &std::path::Path, name: &str| {
+        let file = |kind: &str| directory.join(format!("{name}.{kind}")).to_str().unwrap().to_owned();
+        let (cert, key) = (file("crt"), file("key"));
+        let shown = ["--endpoint", &url, "--ca", ca.to_str().unwrap(), "--cert", &cert, "--key", &key];
+        run(&[command, &shown].concat())
+    };
+    let backup = ["backup", scratch.to_str().unwrap()];
+    // Until its last second is over, the server answers that the certificate is not admitted.
+    until("the certificate to expire", async || {
+        said(&called(&["verify", NOT_ON_FILE], place.directory(), "late")).contains("it expired at ")
+    })
+    .await;
+    // The transport tells of the same refusal in several ways: each attempt must say the same.
+    for _ in 0..10 {
+        let late = called(&["verify", NOT_ON_FILE], place.directory(), "late");
+        assert!(said(&late).starts_with("error: the server refuses the certificate in "), "{}", said(&late));
+        let foreign = called(&["verify", NOT_ON_FILE], elsewhere.path(), "registrar");
+        let words = "error: the server closed the connection right after the handshake: it ";
+        assert!(said(&foreign).starts_with(words), "{}", said(&foreign));
+        assert!(said(&foreign).contains("`client_certificate_refused` in the server's log"), "{}", said(&foreign));
+        assert_eq!((late.status.code(), foreign.status.code()), (Some(1), Some(1)));
+    }
+    let refused = called(&backup, elsewhere.path(), "registrar");
+    assert!(said(&refused).starts_with("error: the server closed the connection"), "no new start: {}", said(&refused));
 }
