@@ -14,6 +14,9 @@ use crate::proto::google::rpc::Code;
 /// The transport's message for a response that is not from a gRPC server.
 const NOT_GRPC: &str = "grpc-status header missing";
 
+/// The transport's message for a response whose body is JSON: its first byte, `{`, is no compression flag.
+const JSON: &str = "invalid compression flag: 123";
+
 /// The transport's messages for a connection that broke.
 const BROKEN: [&str; 3] = ["h2 protocol error", "error reading a body", "transport error"];
 
@@ -100,7 +103,10 @@ impl Failure {
         // The reason is more specific than the code.
         let reason = details.error_info().map_or(code, |info| info.reason.as_str());
         let is_broken = details.error_info().is_none() && BROKEN.iter().any(|words| status.message().contains(words));
-        let message = if is_broken {
+        let is_json = details.error_info().is_none() && status.message().contains(JSON);
+        let message = if is_json {
+            "the port answers with JSON, not gRPC".to_owned()
+        } else if is_broken {
             "the connection to the server broke before the answer was complete".to_owned()
         } else {
             with_commands(status.message())
@@ -127,6 +133,9 @@ impl Failure {
         }
         if details.error_info().is_none() && message.contains(NOT_GRPC) {
             lines.push("the server there is not a registry: is this the right port?".to_owned());
+        }
+        if is_json {
+            lines.push("is it the HTTP port? Use the gRPC port, or the ops port for `healthcheck`".to_owned());
         }
         if let Some(delay) = details.retry_info().and_then(|info| info.retry_delay) {
             lines.push(format!("try again in {} s", delay.as_secs_f64()));
@@ -217,6 +226,17 @@ mod tests {
     fn a_broken_connection_is_told_in_plain_words() {
         let status = Status::unknown("h2 protocol error: error reading a body from connection");
         let expected = "error: the connection to the server broke before the answer was complete\n";
+        assert_eq!(Failure::answered(&status).to_string(), expected);
+    }
+
+    #[test]
+    fn the_http_port_is_told_from_the_grpc_port() {
+        let status = Status::internal(
+            "protocol error: received message with invalid compression flag: 123 (valid flags are 0 and 1) while \
+             receiving response with status: 200 OK",
+        );
+        let expected = "error: the port answers with JSON, not gRPC (INTERNAL)\n  \
+                        is it the HTTP port? Use the gRPC port, or the ops port for `healthcheck`\n";
         assert_eq!(Failure::answered(&status).to_string(), expected);
     }
 
