@@ -282,8 +282,9 @@ impl Shown {
 }
 
 fn read(flag: &str, path: &Path) -> Result<String, Failure> {
-    let bytes =
-        std::fs::read(path).map_err(|error| Failure::of(format!("{flag}: cannot read {}", path.display()), &error))?;
+    let unreadable =
+        |error: std::io::Error| Failure::of(format!("{flag}: cannot read {}", path.display()), &error).with_usage(true);
+    let bytes = std::fs::read(path).map_err(unreadable)?;
     // Bytes that are not UTF-8 are not PEM and not a token either.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

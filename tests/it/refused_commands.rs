@@ -62,6 +62,16 @@ fn a_path_that_cannot_be_used_is_named_in_one_sentence() {
     ]
     .map(str::to_owned);
     assert_eq!(run(&["config", "--config", nope]), (2, format!("error: {one}\n  {cannot}\n")));
+    let said_of =
+        |flags: &[&str]| run(&[&["verify", NOT_ON_FILE, "--endpoint", "https://localhost:1"], flags].concat());
+    let ca = scratch.path().join("ca.crt");
+    fs::write(&ca, "-----BEGIN CERTIFICATE-----\n").unwrap();
+    for (flag, flags) in
+        [("--ca", vec!["--ca", nope]), ("--cert", vec!["--ca", text(&ca), "--cert", nope, "--key", nope])]
+    {
+        let line = format!("error: {flag}: cannot read {nope}: No such file or directory (os error 2)\n");
+        assert_eq!(said_of(&flags), (2, line));
+    }
     let (code, said) = run(&["serve", "--config", nope]);
     assert_eq!((code, serve_failures(&said)), (2, vec![one, cannot]));
 }
