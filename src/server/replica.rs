@@ -38,7 +38,7 @@ pub enum ReplicaError {
     #[error("the replica {0} has not joined: run `cpss-registry join` with the same configuration, once")]
     NotJoined(String),
     /// Another process has the same name.
-    #[error("another process is the replica {0}: stop it, or give this one a name of its own: --replica-id NAME")]
+    #[error("another process is the replica {0}: stop it, or give this one a name of its own: log.replica_id")]
     InUse(String),
     /// The replica to be forgotten is running.
     #[error("the replica {0} is running: stop it first, or use --even-if-it-runs")]

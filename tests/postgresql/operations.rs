@@ -140,7 +140,10 @@ async fn of_two_processes_with_one_name_the_later_one_ends() {
     let (status, text) = again.wait();
     assert_eq!(status.code(), Some(2), "{text}");
     assert!(text.contains("event=\"replica_id_in_use\""), "{text}");
-    assert!(text.contains("another process is the replica a: stop it, or give this one a name of its own"), "{text}");
+    assert!(
+        text.contains("another process is the replica a: stop it, or give this one a name of its own: log.replica_id"),
+        "{text}"
+    );
     a.registrar().report(register_specialist("Ada", "Example-Stone")).await;
     a.process.stop();
 }
