@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use tokio::signal::unix::SignalKind;
 use tonic::Status;
 use tonic_types::StatusExt;
 
@@ -75,14 +74,9 @@ impl Failure {
         Failure { is_lasting: true, ..Failure::said(lines) }
     }
 
-    /// A person interrupted the command.
+    /// A person interrupted the command, or the system ended it.
     pub fn interrupted(line: &str) -> Failure {
         Failure { exit_code: INTERRUPTED, ..Failure::said(vec![line.to_owned()]) }
-    }
-
-    /// A person interrupted the command, or the system ended it.
-    pub fn stopped(by: SignalKind, line: &str) -> Failure {
-        if by == SignalKind::interrupt() { Failure::interrupted(line) } else { Failure::said(vec![line.to_owned()]) }
     }
 
     /// Whether this is a usage error.

@@ -260,19 +260,19 @@ fn block_on_until_interrupted<T>(future: impl Future<Output = Result<T, Failure>
         let ended = ended_by_signal()?;
         tokio::select! {
             finished = future => finished,
-            by = ended => Err(Failure::stopped(by, "interrupted: nothing was written")),
+            () = ended => Err(Failure::interrupted("interrupted: nothing was written")),
         }
     })
 }
 
 /// Catches SIGTERM and SIGINT from now on. The future ends at the first one.
-fn ended_by_signal() -> Result<impl Future<Output = SignalKind>, Failure> {
+fn ended_by_signal() -> Result<impl Future<Output = ()>, Failure> {
     let caught = |kind| signal(kind).map_err(|error| Failure::of("cannot listen for signals", &error));
     let (mut terminated, mut interrupted) = (caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
-            _ = terminated.recv() => SignalKind::terminate(),
-            _ = interrupted.recv() => SignalKind::interrupt(),
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
         }
     })
 }

@@ -124,7 +124,7 @@ impl Import {
             let caller = caller::through(opened.caller());
             let rehearsed = tokio::select! {
                 rehearsed = self.rehearse_in(source, &caller, progress) => rehearsed,
-                by = ended => Err(Failure::stopped(by, STOPPED)),
+                () = ended => Err(Failure::interrupted(STOPPED)),
             };
             drop(caller);
             opened.end().await.map_err(|error| Failure::of("the rehearsal failed", &error))?;

@@ -51,7 +51,7 @@ impl Ship {
             let ended = ended_by_signal()?;
             tokio::select! {
                 failed = self.ship(ship, &data_dir) => failed,
-                _ = ended => Ok(Outcome::Done),
+                () = ended => Ok(Outcome::Done),
             }
         })
     }

@@ -71,7 +71,7 @@ impl RestoreDrill {
             let ended = ended_by_signal()?;
             tokio::select! {
                 biased;
-                _ = ended => Err(Failure::interrupted("interrupted")),
+                () = ended => Err(Failure::interrupted("interrupted")),
                 report = self.drill() => report,
             }
         })?;

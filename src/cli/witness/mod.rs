@@ -91,7 +91,7 @@ impl WitnessLog {
             let serving = self.serve(&metrics).await?;
             let outcome = tokio::select! {
                 outcome = self.watch(&mut witness, &metrics) => outcome,
-                _ = ended => Ok(Outcome::Done),
+                () = ended => Ok(Outcome::Done),
             };
             drop(serving);
             outcome

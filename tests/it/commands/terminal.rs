@@ -233,7 +233,7 @@ async fn a_list_that_is_interrupted_leaves_no_file_and_can_be_asked_again() {
         };
         let says = "interrupted: nothing was written";
         let code = stopped(&desk, &held_back(), arguments, Terminal::terminate, says);
-        assert_eq!(code, 1, "{arguments:?}");
+        assert_eq!(code, INTERRUPTED, "{arguments:?}");
         let proxy = held_back();
         interrupted(&desk, &proxy, arguments, says);
         desk.run(arguments).exits(0);
