@@ -7,9 +7,7 @@
 mod fact;
 mod fields;
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -18,8 +16,9 @@ use uuid::Uuid;
 use self::fields::{Fields, word};
 use super::data_dir_args::DataDirArgs;
 use super::failure::Failure;
+use super::new_file::NewFile;
 use super::progress::Progress;
-use super::{Outcome, print, print_json};
+use super::{Outcome, block_on, block_on_until_interrupted, print, print_json};
 use crate::domain::fact::{Fact, RegistryFact, Role};
 use crate::domain::id::Revision;
 use crate::domain::record::Record;
@@ -69,15 +68,19 @@ impl Export {
                 .map_err(|error| not_exported(&error).with_usage(error.is_usage()))?,
         };
         if self.file.as_os_str() == "-" {
-            let written = write_all(&*log, &mut BufWriter::new(io::stdout().lock()), &mut progress);
-            return match written {
-                // A closed pipe is not a failure.
-                Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
-                written => written.map(|()| Outcome::Done).map_err(|error| not_exported(&error)),
-            };
+            let mut out = BufWriter::new(io::stdout().lock());
+            return block_on(async {
+                match write_all(&*log, &mut out, &mut progress).await {
+                    // A closed pipe is not a failure.
+                    Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Done),
+                    written => written.map(|()| Outcome::Done).map_err(|error| not_exported(&error)),
+                }
+            });
         }
-        self.write_file(&*log, &mut progress)
-            .map_err(|error| not_exported(&error).with_usage(matches!(error, ExportError::IsThere(_))))?;
+        block_on_until_interrupted(async {
+            let written = self.write_file(&*log, &mut progress).await;
+            written.map_err(|error| not_exported(&error).with_usage(matches!(error, ExportError::IsThere(_))))
+        })?;
         drop(progress);
         let report = Report { file: self.file.display().to_string(), head: log.head().0 };
         if self.json {
@@ -102,17 +105,14 @@ impl Export {
         }
     }
 
-    /// Writes the file, or removes it if writing fails.
-    fn write_file(&self, log: &dyn ReadLog, progress: &mut Progress) -> Result<(), ExportError> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file);
-        let mut out = BufWriter::new(file.map_err(|error| self.not_made(error))?);
-        let written =
-            write_all(log, &mut out, progress).and_then(|()| out.get_ref().sync_all().map_err(ExportError::Write));
-        if written.is_err() {
-            // If removing fails too, only the last line of the file is incomplete.
-            drop(fs::remove_file(&self.file));
-        }
-        written
+    /// Writes the file, which gets its name once it is whole.
+    async fn write_file(&self, log: &dyn ReadLog, progress: &mut Progress) -> Result<(), ExportError> {
+        let mut out = NewFile::begin(&self.file).map_err(|error| self.not_made(error))?;
+        write_all(log, &mut out, progress).await?;
+        out.keep().map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => ExportError::IsThere(self.file.clone()),
+            _ => ExportError::Write(error),
+        })
     }
 }
 
@@ -134,7 +134,10 @@ enum ExportError {
     Undecodable(#[from] record::Undecodable),
 }
 
-fn write_all(log: &dyn ReadLog, out: &mut impl Write, progress: &mut Progress) -> Result<(), ExportError> {
+/// The number of records after which a signal is looked for.
+const RECORDS_AT_ONCE: u64 = 256;
+
+async fn write_all(log: &dyn ReadLog, out: &mut impl Write, progress: &mut Progress) -> Result<(), ExportError> {
     let head = log.head();
     let mut epochs = Epochs::default();
     for read in log.read(Revision(1), head) {
@@ -145,6 +148,9 @@ fn write_all(log: &dyn ReadLog, out: &mut impl Write, progress: &mut Progress) -
         serde_json::to_writer(&mut *out, &line).map_err(io::Error::from).map_err(ExportError::Write)?;
         out.write_all(b"\n").map_err(ExportError::Write)?;
         progress.show(Step { doing: "exporting", unit: Unit::Entries, done: revision.0, total: head.0 });
+        if revision.0.is_multiple_of(RECORDS_AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
     }
     out.flush().map_err(ExportError::Write)
 }
