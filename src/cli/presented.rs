@@ -16,6 +16,7 @@ use tonic_types::StatusExt as _;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use super::failure::Failure;
+use crate::registry::clock;
 
 /// Waits until the server has accepted the certificate in the file. With TLS 1.3 the handshake is over for the client
 /// before the server has looked at it, so only a call shows it. Any answer of the server to that call will do.
@@ -50,7 +51,7 @@ pub fn refused_at_once(reason: &(dyn Error + 'static), cert: &Path) -> Option<Fa
 fn refused(reason: Option<&(dyn Error + 'static)>, cert: &Path) -> Failure {
     let expires = expires(cert);
     let cert = cert.display();
-    if let Some(expired) = expires.filter(|&at| at <= Timestamp::now()) {
+    if let Some(expired) = expires.filter(|&at| at <= clock::now()) {
         let line = format!("the server refuses the certificate in {cert}: it expired at {expired}");
         return Failure::lasting(vec![line, "ask the operator for a new certificate".to_owned()]);
     }
@@ -60,13 +61,18 @@ fn refused(reason: Option<&(dyn Error + 'static)>, cert: &Path) -> Failure {
         Some(reason.split_once("received fatal alert: ")?.1.to_owned())
     });
     let closed = "the server closed the connection right after the handshake";
-    let line = match alert {
-        Some(alert) => format!("{closed}: it refuses the certificate in {cert} ({alert})"),
-        None => format!("{closed}: it probably refuses the certificate in {cert}"),
-    };
     let remedy = "is it of the authority of this registry? `client_certificate_refused` in the server's log says why; \
                   ask the operator for a new certificate";
-    Failure::lasting(vec![line, remedy.to_owned()])
+    match alert {
+        Some(alert) => {
+            let line = format!("{closed}: it refuses the certificate in {cert} ({alert})");
+            Failure::lasting(vec![line, remedy.to_owned()])
+        }
+        // The server may have stopped at this moment: another attempt can succeed.
+        None => {
+            Failure::said(vec![format!("{closed}: it probably refuses the certificate in {cert}"), remedy.to_owned()])
+        }
+    }
 }
 
 /// When the certificate in a file expires, if it can be read.
