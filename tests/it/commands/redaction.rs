@@ -55,6 +55,29 @@ async fn found(registry: &Client, family: &str) -> Vec<v1::FoundSpecialist> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_files_that_a_restore_left_above_are_listed_as_not_reached() {
+    let scratch = tempfile::tempdir().unwrap();
+    let above = scratch.path().canonicalize().unwrap();
+    let [data, backup] = ["data", "backup"].map(|name| above.join(name));
+    let (process, registry) = Process::start(&data, TODAY);
+    let employer = registry.qualified_provider("Calhoun Center").await;
+    let person = registry.credentialed("Quillon", "Hollis", &[&employer]).await;
+    tokio::task::block_in_place(|| process.stop());
+    let restored = data.join("restored");
+    let [data_text, backup_text, restored_text] = [&data, &backup, &restored].map(|path| path.to_str().unwrap());
+    run(&["backup", backup_text, "--data-dir", data_text]).exits(0);
+    run(&["restore", backup_text, "--data-dir", restored_text]).exits(0);
+    // Logs of other programs.
+    fs::create_dir(above.join("log")).unwrap();
+    let redact = ["redact", "--specialist", &person.specialist_id, "--why", "order 26-118", "--dry-run", "--data-dir"];
+    let kept = "data directories that were kept after a restore or an upgrade";
+    run(&[&redact[..], &[data_text]].concat()).exits(0).prints(&format!("{kept}: delete them"));
+    let [log, index] = ["log", "index"].map(|name| data.join(name));
+    let here = format!("{kept} (here: {}, {}): delete them", log.display(), index.display());
+    run(&[&redact[..], &[restored_text]].concat()).exits(0).prints(&here);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redacted_name_is_nowhere_on_disk_and_answers_say_so() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
