@@ -147,11 +147,11 @@ pub async fn open(endpoint: &str, shown: &Shown, caller: Option<&str>, timeout: 
         return Err(Failure::said(vec![line]).with_remedy("use https://…, with --ca and the client's credentials"));
     }
     let is_https = limited.uri().scheme_str() == Some("https");
+    let cert = shown.cert.as_deref().filter(|_| is_https);
     let limited = limited.connect_timeout(timeout).timeout(timeout);
     let channel = limited.connect().await.map_err(|error| {
         // The transport error itself only says that it failed; its source says why.
         let reason = error.source().unwrap_or(&error);
-        let cert = shown.cert.as_deref().filter(|_| is_https);
         if let Some(refused) = cert.and_then(|cert| presented::refused_at_once(reason, cert)) {
             return refused;
         }
@@ -159,7 +159,7 @@ pub async fn open(endpoint: &str, shown: &Shown, caller: Option<&str>, timeout: 
         remedy(reason).into_iter().fold(failure, Failure::with_remedy)
     })?;
     let service = InterceptedService::new(channel, headers);
-    if let Some(cert) = shown.cert.as_deref().filter(|_| is_https) {
+    if let Some(cert) = cert {
         presented::accepted(service.clone(), cert).await?;
     }
     Ok(service)

@@ -96,8 +96,9 @@ impl Failure {
         let code = Code::try_from(status.code() as i32).unwrap_or(Code::Unknown).as_str_name();
         // The reason is more specific than the code.
         let reason = details.error_info().map_or(code, |info| info.reason.as_str());
-        let is_broken = details.error_info().is_none() && BROKEN.iter().any(|words| status.message().contains(words));
-        let is_json = details.error_info().is_none() && status.message().contains(JSON);
+        let is_of_transport = details.error_info().is_none();
+        let is_broken = is_of_transport && BROKEN.iter().any(|words| status.message().contains(words));
+        let is_json = is_of_transport && status.message().contains(JSON);
         let message = if is_json {
             "the port answers with JSON, not gRPC".to_owned()
         } else if is_broken {
@@ -125,7 +126,7 @@ impl Failure {
         if let Some(resource) = details.resource_info().filter(|_| status.code() == tonic::Code::NotFound) {
             lines.extend(mistyped(&resource.resource_type, &resource.resource_name));
         }
-        if details.error_info().is_none() && message.contains(NOT_GRPC) {
+        if is_of_transport && message.contains(NOT_GRPC) {
             lines.push("the server there is not a registry: is this the right port?".to_owned());
         }
         if is_json {

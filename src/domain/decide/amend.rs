@@ -56,9 +56,12 @@ pub(super) fn refuse_to_give_back<'a, F: Filed>(
     context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
     let mut given_back = difference(&union(after), &union(days_at(facts, Revision::LATEST)));
+    if given_back.is_empty() || context.reporter().role.is_registrar() {
+        return Ok(());
+    }
     let retracted = retracted_by(facts.iter().copied(), Revision::LATEST);
     let protects = |recorded: &Recorded<F>| is_registrars(recorded) && !retracted.contains_key(&recorded.id);
-    if context.reporter().role.is_registrar() || !facts.iter().any(|recorded| protects(recorded)) {
+    if !facts.iter().any(|recorded| protects(recorded)) {
         return Ok(());
     }
     let mut facts = facts.to_vec();
