@@ -37,7 +37,7 @@ struct Report {
 
 impl AdoptSemantics {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let cannot = |error: SetupError| Failure::of("cannot adopt", &error).with_usage(error.is_wrong_place());
+        let cannot = |error: SetupError| Failure::of("cannot adopt", &error).with_usage(error.is_usage());
         let Adoption { version, earlier } = adopt_semantics(&self.config).map_err(cannot)?;
         let adopted = earlier.is_empty();
         if self.json {

@@ -171,7 +171,7 @@ impl Init {
             (Some(_), None) => return Err(Failure::usage(vec!["--client: needs --role or --renew".to_owned()])),
             (None, _) => self.set_up(),
         };
-        let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_wrong_place());
+        let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_usage());
         let credentials = credentials.map_err(cannot)?;
         let invitation = self.invited().map(|client| setup::invitation(&self.directory, client));
         let invitation = invitation.transpose().map_err(cannot)?;
@@ -185,7 +185,7 @@ impl Init {
 
     /// Prepares the database for the log of an existing registry.
     fn prepare_move(&self, setup: &SharedLogSetup) -> Result<Outcome, Failure> {
-        let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_wrong_place());
+        let cannot = |error: SetupError| Failure::of("cannot set up", &error).with_usage(error.is_usage());
         let config = setup::prepare_move(&self.directory, setup).map_err(cannot)?;
         if self.json {
             print_json(&Prepared { directory: &self.directory, config: &config })?;
@@ -203,7 +203,8 @@ impl Init {
 
     fn revoke(&self, client: &str) -> Result<Outcome, Failure> {
         let revoked = setup::revoke(&self.directory, client, self.serial.as_ref());
-        let revoked = revoked.map_err(|error| Failure::of("cannot revoke", &error))?.to_string();
+        let revoked =
+            revoked.map_err(|error| Failure::of("cannot revoke", &error).with_usage(error.is_usage()))?.to_string();
         let directory = &self.directory;
         if self.json {
             print_json(&Revoked { directory, client, revoked })?;

@@ -39,7 +39,7 @@ struct Report {
 
 impl Join {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let cannot = |error: SetupError| Failure::of("cannot join", &error).with_usage(error.is_wrong_place());
+        let cannot = |error: SetupError| Failure::of("cannot join", &error).with_usage(error.is_usage());
         let (replica_id, added) = join(&self.config, self.replica_id.as_deref()).map_err(cannot)?;
         if self.json {
             print_json(&Report { replica_id, added })?;

@@ -152,7 +152,7 @@ impl Redact {
         let config = PathBuf::from(self.place.flags().config.unwrap_or_default());
         let owner = OwnerAccess { url: url.to_owned(), password_file: self.log_owner_password_file.clone() };
         let failed =
-            |error: SetupError| Failure::of("not everything was redacted", &error).with_usage(error.is_wrong_place());
+            |error: SetupError| Failure::of("not everything was redacted", &error).with_usage(error.is_usage());
         let (plan, done) = setup::redact(&config, &owner, &self.order(), self.dry_run).map_err(failed)?;
         let database = "old row versions in the database, its write-ahead log, standbys and base backups: VACUUM FULL \
                         cpss_registry.log while no replica runs, and let the archive expire";

@@ -23,7 +23,7 @@ Run it once when a release is installed. A database that a later release has cha
 
 impl Upgrade {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
-        let cannot = |error: SetupError| Failure::of("cannot upgrade", &error).with_usage(error.is_wrong_place());
+        let cannot = |error: SetupError| Failure::of("cannot upgrade", &error).with_usage(error.is_usage());
         let format = upgrade(&self.config).map_err(cannot)?;
         print(&format!("nothing to do: the tables are in format {format}, which this release uses\n"))?;
         Ok(Outcome::Done)

@@ -93,6 +93,12 @@ pub enum SetupError {
         /// The file.
         path: PathBuf,
     },
+    /// The key of the authority is kept elsewhere.
+    #[error("{path} is missing, and only that key signs certificates: copy it there, and remove it again afterwards")]
+    NoAuthorityKey {
+        /// The file.
+        path: PathBuf,
+    },
     /// The key belongs to none of the authorities.
     #[error(
         "{path} is the key of none of the authorities in ca.crt: copy the key of the newest one there; if --rotate-ca \
@@ -183,7 +189,15 @@ pub enum SetupError {
         /// The reason.
         reason: NotChanged,
     },
-    /// The list of clients is invalid, or would be with the new client.
+    /// The new client cannot be on the list.
+    #[error("no client is added: {mistake} (--client, --role and --provider make its row in {path})")]
+    BadClient {
+        /// The list.
+        path: PathBuf,
+        /// The mistake.
+        mistake: String,
+    },
+    /// The list of clients is invalid.
     #[error("{path}:{mistake}")]
     BadList {
         /// The list.
@@ -194,12 +208,13 @@ pub enum SetupError {
 }
 
 impl SetupError {
-    /// True if the operator must name something else: the named data directory holds a registry whose log is
-    /// missing, or the database is not an empty one.
-    pub fn is_wrong_place(&self) -> bool {
+    /// True if the operator must name something else: a data directory that holds a registry whose log is missing, a
+    /// database that is not an empty one, or a client that the list does not have or cannot have.
+    pub fn is_usage(&self) -> bool {
         match self {
             SetupError::Identity(IdentityError::DataDir(refused)) => refused.is_wrong_place(),
             SetupError::BadLog(_) | SetupError::HoldsRegistry { .. } | SetupError::NoOwner => true,
+            SetupError::ReservedName(_) | SetupError::NotOnList { .. } | SetupError::BadClient { .. } => true,
             _ => false,
         }
     }

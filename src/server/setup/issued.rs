@@ -1,5 +1,7 @@
 //! Reads certificates from files: authorities, and what they have signed.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -83,6 +85,11 @@ impl Signer {
             self.key_id.is_none() || issued.authority_key_id.is_none() || self.key_id == issued.authority_key_id;
         self.subject == issued.issuer && is_same_key
     }
+}
+
+/// When the first certificate of a PEM file expires. None if that cannot be read.
+pub fn certificate_expiry(path: &Path) -> Option<Timestamp> {
+    Issued::read(&std::fs::read_to_string(path).ok()?).map(|issued| issued.expires)
 }
 
 impl Issued {

@@ -29,7 +29,7 @@ pub use self::error::SetupError;
 use self::files::Readers;
 pub use self::from_file::prepare_move;
 pub use self::invitation::{FirstCall, Invitation, address_and_pin, invitation, row_of};
-pub use self::issued::Signer;
+pub use self::issued::{Signer, certificate_expiry};
 pub use self::listed::{ClientState, ListedClient, list_clients};
 pub use self::releases::{Adoption, adopt_semantics, upgrade};
 pub use self::replicas::{OwnerAccess, ReplicaRow, forget, redact, replicas};
@@ -228,6 +228,9 @@ fn refuse_reserved(client: &str) -> Result<(), SetupError> {
 /// Loads the authority of a directory.
 fn authority(directory: &Path) -> Result<Authority, SetupError> {
     let key = directory.join(format!("{CA}.key"));
+    if !key.try_exists().map_err(|source| SetupError::Disk { path: key.clone(), source })? {
+        return Err(SetupError::NoAuthorityKey { path: key });
+    }
     let authority = Authority::read(&rotation::authorities(directory)?, &files::read(&key)?)?;
     authority.ok_or(SetupError::KeyOfNoAuthority { path: key })
 }
@@ -306,6 +309,7 @@ fn enter(directory: &Path, list: &str, credentials: Credentials) -> Result<Crede
 fn with_client(directory: &Path, client: &NewClient, shows: &str) -> Result<String, SetupError> {
     let path = directory.join(CLIENTS);
     let mut list = files::read(&path)?;
+    check_list(&path, &list)?;
     let provider = client.provider_id.iter().map(|id| format!("provider_id = {}\n", quoted(id)));
     list.push_str(&format!(
         "\n[[client]]\nname = {}\n{shows}\nrole = {}\n{}",
@@ -313,8 +317,13 @@ fn with_client(directory: &Path, client: &NewClient, shows: &str) -> Result<Stri
         quoted(&client.role),
         provider.collect::<String>()
     ));
-    check_list(&path, &list)?;
-    Ok(list)
+    match Clients::read(&list) {
+        Ok(_) => Ok(list),
+        Err(mistakes) => {
+            let mistake = mistakes.into_iter().next().map(|mistake| mistake.message).unwrap_or_default();
+            Err(SetupError::BadClient { path, mistake })
+        }
+    }
 }
 
 /// Reads the list of clients in a file.

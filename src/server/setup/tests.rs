@@ -97,7 +97,7 @@ fn nothing_is_overwritten_and_a_refusal_leaves_nothing_behind() {
     let names = || std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     let (before, list) = (names(), files::read(&directory.join(CLIENTS)).unwrap());
     for wrong in [client(FIRST_CLIENT, "auditor", false), client("a", "king", true), client("a/b", "auditor", false)] {
-        assert!(matches!(add_client(directory, &wrong), Err(SetupError::BadList { .. })), "{wrong:?}");
+        assert!(matches!(add_client(directory, &wrong), Err(SetupError::BadClient { .. })), "{wrong:?}");
     }
     assert_eq!((names(), files::read(&directory.join(CLIENTS)).unwrap()), (before, list));
 }

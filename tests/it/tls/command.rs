@@ -81,6 +81,36 @@ async fn a_client_removed_from_the_list_is_refused_with_the_reason_once() {
     }
 }
 
+#[test]
+fn a_client_that_cannot_be_added_is_a_usage_error_that_names_the_flags() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = scratch.path().join("registry");
+    let directory = directory.to_str().unwrap();
+    assert!(run(&["init", directory]).status.success());
+    let list = std::fs::read_to_string(format!("{directory}/clients.toml")).unwrap();
+    for (arguments, why) in [
+        (&["a", "--role", "king"][..], "`king` is not a role"),
+        (&["a", "--role", "provider"], "the role provider needs a provider_id"),
+        (&["a", "--role", "payer", "--provider", "north"], "provider_id is only for the role provider"),
+        (&["registrar", "--role", "payer"], "the name `registrar` is already used"),
+        (&["a b", "--role", "payer", "--token"], "a name consists of"),
+        (&["server", "--role", "payer"], "cannot be the name of a client"),
+        (&["nobody", "--renew"], "has no client `nobody`"),
+    ] {
+        let refused = run(&[&["init", directory, "--client"], arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {}", said(&refused));
+        assert!(said(&refused).contains(why), "{}", said(&refused));
+        let names_flags = said(&refused).contains("(--client, --role and --provider make its row in ");
+        assert_eq!(names_flags, said(&refused).contains("no client is added"), "{}", said(&refused));
+    }
+    std::fs::rename(format!("{directory}/ca.key"), scratch.path().join("ca.key")).unwrap();
+    let refused = run(&["init", directory, "--client", "a", "--role", "payer"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let why = format!("{directory}/ca.key is missing, and only that key signs certificates: copy it there");
+    assert!(said(&refused).contains(&why), "{}", said(&refused));
+    assert_eq!(std::fs::read_to_string(format!("{directory}/clients.toml")).unwrap(), list);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_key_is_revoked_and_replaced_by_two_commands() {
     let place = TlsServer::start();
