@@ -13,7 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 
-use super::failure::Failure;
+use super::failure::{Failure, reasons};
 use super::presented;
 use super::profile::Profile;
 use crate::server::file_modes::others_may_use;
@@ -194,8 +194,7 @@ const OTHER_AUTHORITY: &str =
 
 /// The remedy for a known cause of a failed connection.
 fn remedy(reason: &(dyn Error + 'static)) -> Option<&'static str> {
-    let reasons = std::iter::successors(Some(reason), |&reason| reason.source());
-    let said = reasons.map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let said = reasons(reason).map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let known = [
         ("Connection refused", "nothing listens there: is the server running, and is this its port?"),
         ("InvalidContentType", "the port does not speak TLS: is this the right port, or should it be http://…?"),
@@ -240,10 +239,9 @@ impl Shown {
 
     /// The credentials cannot be used.
     fn unusable(&self, error: &(dyn Error + 'static)) -> Failure {
-        let mut reasons = std::iter::successors(Some(error), |&reason| reason.source());
         let mismatch = rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch);
         match (&self.cert, &self.key) {
-            (Some(cert), Some(key)) if reasons.any(|reason| reason.downcast_ref() == Some(&mismatch)) => {
+            (Some(cert), Some(key)) if reasons(error).any(|reason| reason.downcast_ref() == Some(&mismatch)) => {
                 let (cert, key) = (cert.display(), key.display());
                 let line =
                     format!("--key: {key} is not the key of the certificate in {cert}: the two files must be a pair");

@@ -38,18 +38,16 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with its error and the chain of causes.
-    pub fn of(what: impl fmt::Display, error: &dyn Error) -> Failure {
+    pub fn of(what: impl fmt::Display, error: &(dyn Error + 'static)) -> Failure {
         let mut line = format!("{what}: {error}");
         let mut last = error.to_string();
-        let mut source = error.source();
-        while let Some(reason) = source {
+        for reason in reasons(error).skip(1) {
             // Transports repeat the message of their cause.
             if !last.contains(&reason.to_string()) {
                 last = reason.to_string();
                 line.push_str(": ");
                 line.push_str(&last);
             }
-            source = reason.source();
         }
         Failure::said(vec![line])
     }
@@ -168,6 +166,11 @@ impl Failure {
         self.lines.push(remedy.to_owned());
         self
     }
+}
+
+/// An error and the chain of its causes.
+pub fn reasons<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&reason| reason.source())
 }
 
 /// A message of the server with commands in place of RPCs.

@@ -3,9 +3,6 @@
 use std::error::Error;
 use std::path::Path;
 
-use jiff::Timestamp;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
@@ -13,10 +10,10 @@ use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt as _;
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::failure::Failure;
+use super::failure::{Failure, reasons};
 use crate::registry::clock;
+use crate::server::setup::certificate_expiry;
 
 /// Waits until the server has accepted the certificate in the file. With TLS 1.3 the handshake is over for the client
 /// before the server has looked at it, so only a call shows it. Any answer of the server to that call will do.
@@ -42,21 +39,19 @@ fn is_closed(status: &Status) -> bool {
 pub fn refused_at_once(reason: &(dyn Error + 'static), cert: &Path) -> Option<Failure> {
     /// The alert of the server, or what is left of it when the client was still sending.
     const CLOSED: [&str; 3] = ["received fatal alert: ", "Connection reset", "Broken pipe"];
-    let mut reasons = std::iter::successors(Some(reason), |&reason| reason.source()).map(ToString::to_string);
-    let is_closed = reasons.any(|reason| CLOSED.iter().any(|words| reason.contains(words)));
+    let is_closed = reasons(reason).any(|reason| CLOSED.iter().any(|words| reason.to_string().contains(words)));
     is_closed.then(|| refused(Some(reason), cert))
 }
 
 /// The most that is known of why the server closed the connection.
 fn refused(reason: Option<&(dyn Error + 'static)>, cert: &Path) -> Failure {
-    let expires = expires(cert);
+    let expires = certificate_expiry(cert);
     let cert = cert.display();
     if let Some(expired) = expires.filter(|&at| at <= clock::now()) {
         let line = format!("the server refuses the certificate in {cert}: it expired at {expired}");
         return Failure::lasting(vec![line, "ask the operator for a new certificate".to_owned()]);
     }
-    let mut reasons = std::iter::successors(reason, |&reason| reason.source());
-    let alert = reasons.find_map(|reason| {
+    let alert = reason.into_iter().flat_map(reasons).find_map(|reason| {
         let reason = reason.to_string();
         Some(reason.split_once("received fatal alert: ")?.1.to_owned())
     });
@@ -73,11 +68,4 @@ fn refused(reason: Option<&(dyn Error + 'static)>, cert: &Path) -> Failure {
             Failure::said(vec![format!("{closed}: it probably refuses the certificate in {cert}"), remedy.to_owned()])
         }
     }
-}
-
-/// When the certificate in a file expires, if it can be read.
-fn expires(cert: &Path) -> Option<Timestamp> {
-    let der = CertificateDer::from_pem_file(cert).ok()?;
-    let (_, read) = X509Certificate::from_der(&der).ok()?;
-    Timestamp::from_second(read.validity().not_after.timestamp()).ok()
 }

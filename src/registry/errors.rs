@@ -140,7 +140,10 @@ pub enum SubmitError {
     #[error("too many commands are waiting")]
     Busy,
     /// The disk is too full. Retry when it has room.
-    #[error("the store is full: its disk has less left than disk_reserve_bytes and disk_reserve_percent keep free")]
+    #[error(
+        "the store is full: its disk has less room left than a registry keeps free (`disk_reserve_bytes` and \
+         `disk_reserve_percent` of its configuration): free some room, or use another disk"
+    )]
     StoreFull,
     /// The disk refused; nothing was recorded. Retry.
     #[error("nothing could be written")]

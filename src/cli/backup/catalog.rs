@@ -77,7 +77,8 @@ impl Entry {
     /// The description of a backup, if it has one.
     fn find(path: &Path) -> Result<Option<Entry>, Failure> {
         let description = beside(path);
-        let unreadable = |error: &dyn Error| Failure::of(format!("cannot read {}", description.display()), error);
+        let unreadable =
+            |error: &(dyn Error + 'static)| Failure::of(format!("cannot read {}", description.display()), error);
         match fs::read_to_string(&description) {
             Ok(text) => {
                 let entry: Entry = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;

@@ -116,7 +116,7 @@ impl Export {
     }
 }
 
-fn not_exported(error: &dyn std::error::Error) -> Failure {
+fn not_exported(error: &(dyn std::error::Error + 'static)) -> Failure {
     Failure::of("the records were not exported", error)
 }
 

@@ -79,7 +79,8 @@ struct Report<'a> {
 impl WitnessLog {
     pub(super) fn run(self) -> Result<Outcome, Failure> {
         let origin = Origin::new(&self.origin, self.ca.as_deref())?;
-        let unusable = |error: &dyn std::error::Error| Failure::of(format!("--state {}", self.state.display()), error);
+        let unusable =
+            |error: &(dyn std::error::Error + 'static)| Failure::of(format!("--state {}", self.state.display()), error);
         let state = State::open(&self.state).map_err(|error| unusable(&error))?;
         let mut witness = Witness { origin, state, evidence: Ok(()) };
         if let Some(key) = &self.key {

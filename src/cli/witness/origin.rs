@@ -181,7 +181,8 @@ fn connector(ca: Option<&Path>) -> Result<TlsConnector, Failure> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = ca {
-        let unusable = |error: &dyn std::error::Error| Failure::of(format!("--ca {}", path.display()), error);
+        let unusable =
+            |error: &(dyn std::error::Error + 'static)| Failure::of(format!("--ca {}", path.display()), error);
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unusable(&error))?;
         for certificate in certificates {
             roots.add(certificate.map_err(|error| unusable(&error))?).map_err(|error| unusable(&error))?;
