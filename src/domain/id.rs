@@ -4,6 +4,7 @@
 //! for reading: `CPS-7K3M-9QRT-X`. Parsing accepts how people write them: other dashes, spaces, lower case, O, I and L
 //! for digits, and no prefix. A wrong check character is an error. A provider may have an id of the certifier's choice.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -199,8 +200,21 @@ grouped_id!(
 );
 
 /// A provider's id, chosen by the certifier or assigned by the registry (`PR-…`).
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProviderId(Arc<str>);
+
+impl Ord for ProviderId {
+    /// Orders by the text, which is not read if both share it.
+    fn cmp(&self, other: &ProviderId) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl PartialOrd for ProviderId {
+    fn partial_cmp(&self, other: &ProviderId) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl ProviderId {
     /// An id assigned by the registry, from 40 random bits.

@@ -141,6 +141,8 @@ pub struct Job {
     pub supervised: bool,
     /// The days of the job.
     pub days: Period,
+    /// The first day as it was first reported.
+    pub first_reported: Day,
 }
 
 impl Filed for SpecialistFact {
@@ -230,13 +232,18 @@ impl Specialist {
                 });
             }
             SpecialistFact::EmploymentStarted { employment, provider, position, supervised, days } => {
+                // Of many jobs in a row these are the same, and kept once.
+                let last = self.jobs.last();
+                let same_provider = last.map(|job| &job.provider).filter(|last| *last == provider);
+                let same_position = last.map(|job| &job.position).filter(|last| ***last == **position);
                 self.jobs.push(Job {
                     employment: *employment,
                     fact: id,
-                    provider: provider.clone(),
-                    position: position.as_str().into(),
+                    provider: same_provider.unwrap_or(provider).clone(),
+                    position: same_position.map_or_else(|| position.as_str().into(), Arc::clone),
                     supervised: *supervised,
                     days: *days,
+                    first_reported: days.start,
                 });
             }
             SpecialistFact::EmploymentEnded { employment, last_day, .. } => {

@@ -64,7 +64,8 @@ pub type Jobs = SmallVec<[(ProviderId, Period); 2]>;
 
 /// Jobs with the shared allocations of the employers' ids.
 fn shared_jobs<'j>(jobs: impl Iterator<Item = (&'j ProviderId, Period)>, providers: &impl Providers) -> Jobs {
-    jobs.map(|(provider, days)| (providers.shared_id(provider), days)).collect()
+    let mut shared_id = once_in_a_row(|provider| providers.shared_id(provider));
+    jobs.map(|(provider, days)| (shared_id(provider), days)).collect()
 }
 
 /// The days of jobs with the employers that are on file.
@@ -72,7 +73,17 @@ fn employers_in<'p>(
     jobs: &'p Jobs,
     providers: &'p impl Providers,
 ) -> impl Iterator<Item = (Period, &'p ProviderTimeline)> {
-    jobs.iter().filter_map(|(provider, days)| Some((*days, providers.timeline(provider)?)))
+    let mut timeline = once_in_a_row(|provider| providers.timeline(provider));
+    jobs.iter().filter_map(move |(provider, days)| Some((*days, timeline(provider)?)))
+}
+
+/// Looks up an id once in a row of the same: many jobs one after the other are with one provider.
+fn once_in_a_row<'p, T: Clone>(look_up: impl Fn(&ProviderId) -> T) -> impl FnMut(&'p ProviderId) -> T {
+    let mut last: Option<(&ProviderId, T)> = None;
+    move |id| match &last {
+        Some((same, found)) if *same == id => found.clone(),
+        _ => last.insert((id, look_up(id))).1.clone(),
+    }
 }
 
 /// The providers of a person's jobs, compiled under the same rule sets.
@@ -93,8 +104,10 @@ pub fn add_employers<'p>(
     of_jobs: impl Iterator<Item = &'p ProviderId>,
     file: impl Fn(&ProviderId) -> Option<Arc<ProviderFile>>,
 ) {
+    let mut last = None;
     for id in of_jobs {
-        if !employers.contains_key(id)
+        if last.replace(id) != Some(id)
+            && !employers.contains_key(id)
             && let Some(file) = file(id)
         {
             employers.insert(file.id.clone(), Arc::clone(&file.timeline));

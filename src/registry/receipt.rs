@@ -60,13 +60,35 @@ pub enum Resource {
     Registry,
 }
 
-/// A job and its person.
+/// A job, and what is shown of its person. A receipt does not keep the person, so that the next command changes it
+/// without a copy.
 #[derive(Clone, Debug)]
 pub struct ReportedJob {
     /// The job.
     pub job: Job,
     /// The person.
-    pub person: Arc<Specialist>,
+    pub specialist: SpecialistId,
+    /// The person's credential.
+    pub credential: Option<CredentialNumber>,
+    /// The person's employers, each with the revision of the first job with it.
+    pub employers: Vec<(ProviderId, Revision)>,
+}
+
+impl ReportedJob {
+    fn of(employment: EmploymentId, known: &Specialist) -> Option<ReportedJob> {
+        let mut employers: Vec<(ProviderId, Revision)> = Vec::new();
+        for job in &known.jobs {
+            if !employers.iter().any(|(employer, _)| *employer == job.provider) {
+                employers.push((job.provider.clone(), job.fact.revision));
+            }
+        }
+        Some(ReportedJob {
+            job: known.job(employment)?.clone(),
+            specialist: known.id,
+            credential: known.the_credential().map(|credential| credential.number),
+            employers,
+        })
+    }
 }
 
 /// The state after a record, for the subjects it touches.
@@ -143,7 +165,8 @@ fn specialist_resource(
             if jobs.is_empty() {
                 jobs.push((id, *employment));
             }
-            Resource::Employments(jobs.into_iter().filter_map(|(id, job)| reported_job(id, job, affected)).collect())
+            let reported = |(id, job)| ReportedJob::of(job, affected.people.get(&id)?);
+            Resource::Employments(jobs.into_iter().filter_map(reported).collect())
         }
         SpecialistFact::PeriodEnded(_) | SpecialistFact::Retracted(_) => {
             Resource::Fact(Box::new(first.with(first.fact.clone())))
@@ -162,11 +185,6 @@ fn started(record: &Record) -> impl Iterator<Item = (SpecialistId, EmploymentId)
 /// Returns the number of jobs that a record is about: those that it starts, or the one that it ends or corrects.
 fn count_of_jobs(record: &Record) -> u32 {
     u32::try_from(started(record).count().max(1)).unwrap_or(u32::MAX)
-}
-
-fn reported_job(id: SpecialistId, employment: EmploymentId, affected: &Affected) -> Option<ReportedJob> {
-    let known = affected.people.get(&id)?;
-    Some(ReportedJob { job: known.job(employment)?.clone(), person: Arc::clone(known) })
 }
 
 impl Snapshot {

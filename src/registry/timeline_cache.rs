@@ -249,6 +249,7 @@ mod tests {
             position: "peer".into(),
             supervised: true,
             days,
+            first_reported: days.start,
         };
         let person = Specialist {
             id: SpecialistId::from_number(number),

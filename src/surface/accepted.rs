@@ -11,7 +11,7 @@ use crate::domain::record::{Change, Foreseen};
 use crate::proto::v1;
 use crate::proto::v1::change::Change as Of;
 use crate::registry::snapshot::Snapshot;
-use crate::registry::{Receipt, Resource};
+use crate::registry::{Receipt, ReportedJob, Resource};
 
 /// The number of changes, jobs and fact ids that a response lists; it counts the rest.
 pub(super) const FIRST: usize = Foreseen::KEPT;
@@ -191,7 +191,9 @@ impl Accepted {
             Resource::Employments(jobs) => {
                 let tags = self.tags(contract);
                 let jobs = jobs.iter().take(FIRST);
-                let encoded = jobs.map(|reported| encode::employment(&reported.person, &reported.job, &tags));
+                let encoded = jobs.map(|ReportedJob { job, specialist, credential, .. }| {
+                    encode::employment_of(*specialist, *credential, job, &tags)
+                });
                 let with_assigned = |employment: v1::Employment| v1::Employment {
                     employment_id: self.assigned(employment.employment_id),
                     ..employment
@@ -261,7 +263,7 @@ impl Accepted {
             Resource::Employments(jobs) => match jobs.as_slice() {
                 // A transfer ends a job for each that it begins.
                 [one] if self.fact_count == 1 => {
-                    outcome.specialist_id = one.person.id.to_string();
+                    outcome.specialist_id = one.specialist.to_string();
                     outcome.provider_id = one.job.provider.to_string();
                     outcome.employment_id = assigned(one.job.employment.to_string());
                 }

@@ -15,10 +15,9 @@ use super::{encode, status, unreadable};
 use crate::auth::{Caller, Fields, Method, Right, Rows, role_word};
 use crate::domain::day::Day;
 use crate::domain::fact::Reporter;
-use crate::domain::id::{CredentialNumber, ProviderId};
+use crate::domain::id::{CredentialNumber, ProviderId, Revision};
 use crate::domain::record::{Change, Foreseen};
 use crate::domain::sets::Designations;
-use crate::domain::specialist::Job;
 use crate::domain::timeline::Timeline;
 use crate::domain::verdict::Finding;
 use crate::proto::v1;
@@ -365,8 +364,8 @@ impl CallContext {
     /// True if a receipt is about a person who has no job with the caller up to the receipt's revision.
     fn is_about_non_staff(&self, receipt: &Receipt) -> bool {
         let (Resource::Employments(jobs), Some(own)) = (&receipt.resource, self.own()) else { return false };
-        let is_known = |job: &Job| job.provider == *own && job.fact.revision <= receipt.revision;
-        jobs.iter().any(|reported| !reported.person.jobs.iter().any(is_known))
+        let is_known = |(employer, since): &(ProviderId, Revision)| employer == own && *since <= receipt.revision;
+        jobs.iter().any(|reported| !reported.employers.iter().any(is_known))
     }
 }
 

@@ -207,6 +207,7 @@ mod tests {
             position: "".into(),
             supervised: false,
             days,
+            first_reported: days.start,
         };
         (Arc::new(specialist), job)
     }

@@ -1,14 +1,14 @@
 //! Commands about jobs: start, end, correct, transfer to another provider.
 
 use super::amend::refuse_to_give_back;
-use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file, with_fact};
+use super::{DecisionContext, Faults, File, Refusal, Rejection, Violation, provider_on_file};
 use crate::domain::command::{WhichJob, Who};
 use crate::domain::day::{Day, Period};
 use crate::domain::day_runs::{difference, union};
 use crate::domain::fact::{EmploymentEndReason, Fact, Recorded, Role, SpecialistFact};
 use crate::domain::id::{CredentialNumber, EmploymentId, ProviderId, Revision};
 use crate::domain::retraction::{chain_of, retracted_by};
-use crate::domain::specialist::{About, Job, Specialist};
+use crate::domain::specialist::{About, Credential, Job, Specialist};
 use crate::domain::specialist_file::SpecialistFile;
 
 /// The content of a start command.
@@ -32,7 +32,9 @@ pub(super) fn start(
         // Nothing else about the credential is checked: people are hired before they are certified.
         super::Holder::of(file, *number)?;
     }
-    refuse_same_start(file, known, job)?;
+    refuse_same_start(known, job)?;
+    let days = known.jobs_with(job.provider).map(|job| job.days).chain([job.days]);
+    refuse_late(known, days, &known.credentials, job.provider, context)?;
     let employment = context.mint_employment();
     let fact = SpecialistFact::EmploymentStarted {
         employment,
@@ -41,7 +43,7 @@ pub(super) fn start(
         supervised: job.supervised,
         days: job.days,
     };
-    accept(file, known, fact, (employment, job.provider), context)
+    Ok(vec![Fact::Specialist(file.id, fact)])
 }
 
 /// The file of the person in the command, if everything said about the person matches it. Nothing is checked before
@@ -85,16 +87,10 @@ pub fn birth_date_required() -> Violation {
 
 /// Refuses a start that is already on record, under whatever request id. The first day is the same if it equals the day
 /// first reported or the day now on record.
-fn refuse_same_start(file: &SpecialistFile, known: &Specialist, new: &NewJob<'_>) -> Result<(), Rejection> {
-    let first_reported = |job: &Job| {
-        file.fact(job.fact).and_then(|recorded| match &recorded.fact {
-            SpecialistFact::EmploymentStarted { days, .. } => Some(days.start),
-            _ => None,
-        })
-    };
+fn refuse_same_start(known: &Specialist, new: &NewJob<'_>) -> Result<(), Rejection> {
     let is_same = |job: &&Job| {
-        job.provider == *new.provider
-            && (job.days.start == new.days.start || first_reported(job) == Some(new.days.start))
+        (job.days.start == new.days.start || job.first_reported == new.days.start)
+            && job.provider == *new.provider
             && folded(&job.position) == folded(new.position)
     };
     match known.jobs.iter().find(is_same) {
@@ -132,7 +128,7 @@ pub(super) fn end(
         super::Holder::of(file, number)?;
     }
     let fact = SpecialistFact::EmploymentEnded { employment: job.employment, last_day, reason };
-    accept(file, known, fact, (job.employment, &job.provider), context)
+    accept((file, known, &job), fact, job.days.ending(Some(last_day)), context)
 }
 
 pub(super) fn correct(
@@ -143,7 +139,7 @@ pub(super) fn correct(
 ) -> Result<Vec<Fact>, Rejection> {
     let (file, known, job) = job_of(employment, file, context)?;
     let fact = SpecialistFact::EmploymentCorrected { employment, days };
-    accept(file, known, fact, (employment, &job.provider), context)
+    accept((file, known, &job), fact, days, context)
 }
 
 /// Ends all open jobs with one provider and starts them with the other on the next day.
@@ -243,39 +239,39 @@ fn sees_provider_of(fact: &SpecialistFact, context: &dyn DecisionContext) -> boo
     fact.starts_job().is_some_and(|(_, employer)| is_callers(employer, context))
 }
 
-/// Accepts the report, unless the registrar must record it: because it is late, or because it restores days that the
-/// registrar removed.
+/// Accepts a report after which a job has other days, unless the registrar must record it: because it is late, or
+/// because it restores days that the registrar removed.
 fn accept(
-    file: &SpecialistFile,
-    known: &Specialist,
+    (file, known, job): (&SpecialistFile, &Specialist, &Job),
     fact: SpecialistFact,
-    (employment, provider): (EmploymentId, &ProviderId),
+    after: Period,
     context: &dyn DecisionContext,
 ) -> Result<Vec<Fact>, Rejection> {
-    let after = with_fact(file, &fact, context);
-    refuse_late(known, &after, provider, context)?;
-    let days_of = |known: &Specialist| known.job(employment).map(|job| job.days);
-    let of_job = chain_of(file.facts(), |recorded| recorded.fact.about() == About::Job(employment));
-    let days_at =
-        |facts: &[&Recorded<_>], revision| days_of(&Specialist::known_at(file.id, facts.iter().copied(), revision));
-    refuse_to_give_back(&of_job, days_at, days_of(&after), context)?;
+    let others = known.jobs_with(&job.provider).filter(|other| other.employment != job.employment);
+    let days = others.map(|other| other.days).chain([after]);
+    refuse_late(known, days, &known.credentials, &job.provider, context)?;
+    let of_job = chain_of(file.facts(), |recorded| recorded.fact.about() == About::Job(job.employment));
+    let days_at = |facts: &[&Recorded<_>], revision| {
+        Specialist::known_at(file.id, facts.iter().copied(), revision).job(job.employment).map(|job| job.days)
+    };
+    refuse_to_give_back(&of_job, days_at, Some(after), context)?;
     Ok(vec![Fact::Specialist(file.id, fact)])
 }
 
-/// Refuses a provider's report that adds a day of employment whose reporting window has passed.
+/// Refuses a provider's report that adds a day of employment whose reporting window has passed. `after` are the days of
+/// the jobs with the provider, and `credentials` those of the person, as the report would leave them.
 pub(super) fn refuse_late(
     before: &Specialist,
-    after: &Specialist,
+    after: impl Iterator<Item = Period>,
+    credentials: &[Credential],
     provider: &ProviderId,
     context: &dyn DecisionContext,
 ) -> Result<(), Rejection> {
     if !matches!(context.reporter().role, Role::Provider(_)) {
         return Ok(());
     }
-    let jobs =
-        |known: &Specialist| union(known.jobs.iter().filter(|job| job.provider == *provider).map(|job| job.days));
-    let added = difference(&jobs(after), &jobs(before));
-    let credentials = || after.credentials.iter().filter(|credential| !credential.void);
+    let added = difference(&union(after), &union(before.jobs_with(provider).map(|job| job.days)));
+    let credentials = || credentials.iter().filter(|credential| !credential.void);
     for days in added {
         for credential in credentials() {
             let dependent = days.intersect(Period { start: credential.effective_from, end: Day::FOREVER });
@@ -284,7 +280,7 @@ pub(super) fn refuse_late(
                     format!("the window for reports about {day} has passed: the registrar must record it");
                 // Only a provider that already has the person on its staff may see the number.
                 let is_staff = before.is_staff_of(provider);
-                let subject = if is_staff { credential.number.to_string() } else { after.id.to_string() };
+                let subject = if is_staff { credential.number.to_string() } else { before.id.to_string() };
                 return Err(Rejection::refused(Refusal::RegistrarMustRecord, subject, description));
             }
         }

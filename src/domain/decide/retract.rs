@@ -198,7 +198,8 @@ fn refuse_restored_credential(
     let had: HashSet<(EmploymentId, Period)> = before.jobs.iter().map(|job| (job.employment, job.days)).collect();
     let restored = after.jobs.iter().filter(|job| !had.contains(&(job.employment, job.days)));
     for provider in restored.map(|job| &job.provider).collect::<BTreeSet<_>>() {
-        refuse_late(before, &after, provider, context)?;
+        let days = after.jobs_with(provider).map(|job| job.days);
+        refuse_late(before, days, &after.credentials, provider, context)?;
     }
     refuse_restored(before, &after, context)
 }

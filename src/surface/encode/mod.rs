@@ -25,7 +25,7 @@ pub use self::change::change;
 pub use self::credential::{
     Holder, credential, credential_without_holder, found_specialist, person_name, specialist, standing_period,
 };
-pub use self::employment::employment;
+pub use self::employment::{employment, employment_of};
 pub use self::enum_map::{WireEnum, numbers};
 pub use self::fact::{FactRelations, fact, fact_kind};
 pub use self::fact_id::{EpochTags, epoch_tag, fact_id};
