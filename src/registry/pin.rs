@@ -45,7 +45,9 @@ impl Registry {
             KnownAt::Time(epoch, instant) => {
                 let revision = self.revision_at(instant).await?;
                 self.refuse_other_history(epoch, revision)?;
-                Ok(self.pin_revision(revision).await?)
+                let snapshot = self.pin_revision(revision).await?;
+                self.refuse_after_fork(epoch, instant, &snapshot)?;
+                Ok(snapshot)
             }
         }
     }
@@ -222,6 +224,18 @@ impl Registry {
             None if revision > Revision::ZERO => Err(PinError::UnknownEpoch),
             Some(last_shared) if revision > last_shared => Err(PinError::HistoryChanged { last_shared }),
             None | Some(_) => Ok(()),
+        }
+    }
+
+    /// Refuses an instant of an earlier epoch after the last record that this history shares with it: the records that
+    /// followed there are lost, and with them when the first of them was recorded.
+    fn refuse_after_fork(&self, epoch: Option<Uuid>, instant: Timestamp, snapshot: &Snapshot) -> Result<(), PinError> {
+        let last_shared = epoch.and_then(|epoch| self.head().history.last_shared(epoch));
+        match last_shared.filter(|last_shared| *last_shared == snapshot.revision) {
+            Some(last_shared) if snapshot.recorded_at.is_some_and(|recorded_at| recorded_at < instant) => {
+                Err(PinError::HistoryChanged { last_shared })
+            }
+            _ => Ok(()),
         }
     }
 }

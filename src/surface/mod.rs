@@ -159,9 +159,9 @@ fn unpinned(field: &str, error: PinError) -> Status {
         PinError::Log(Some(trouble)) => status::shared_log::log_trouble(&trouble, Duration::from_secs(1)),
         PinError::Log(None) => status::shared_log::log_unreachable(Duration::from_secs(1)),
         PinError::Stale { age } => status::shared_log::replica_stale(age),
-        PinError::HistoryChanged { last_shared } => status::history_changed(last_shared),
+        PinError::HistoryChanged { last_shared } => status::history_changed(field, last_shared),
         PinError::AnotherRecord { at } => status::token_of_another_record(at),
-        PinError::UnknownEpoch => status::unknown_epoch(),
+        PinError::UnknownEpoch => status::unknown_epoch(field),
         PinError::Read(error) => unreadable(&error),
     }
 }

@@ -11,7 +11,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::redaction::CallContext;
-use super::{Contract, LARGEST_ANSWER, decode, status};
+use super::{Contract, LARGEST_ANSWER, decode, status, unpinned};
 use crate::domain::id::{FactId, ProviderId, Revision};
 use crate::proto::v1;
 use crate::registry::Registry;
@@ -176,7 +176,8 @@ impl Contract {
             let (first, place) = tokens
                 .read(request.page_token())
                 .ok_or_else(|| status::invalid_field("page_token", "was not issued to this client for this query"))?;
-            let mut snapshot = self.pin_at(KnownAt::Revision(Some(first.epoch), first.revision)).await?;
+            let pinned = self.registry.pin(KnownAt::Revision(Some(first.epoch), first.revision)).await;
+            let mut snapshot = pinned.map_err(|error| unpinned("page_token", error))?;
             snapshot.token = (known_at == KnownAt::Head).then_some(first);
             (snapshot, Some(place))
         };

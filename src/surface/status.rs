@@ -174,17 +174,25 @@ fn out_of_range(field: &str, description: impl Into<String>) -> Status {
     with_details(Code::OutOfRange, "REVISION_OUT_OF_RANGE", message, details)
 }
 
-/// History forked from the requested epoch before the requested revision.
-pub fn history_changed(last_shared: Revision) -> Status {
-    let message =
-        format!("history forked after revision {last_shared} of this epoch: later revisions are not part of it");
-    other_history("epoch", &message, Some(last_shared))
+/// History forked from the epoch that a field names, before the revision or the instant that it names.
+pub fn history_changed(field: &str, last_shared: Revision) -> Status {
+    let why = format!("history forked after revision {last_shared} of this epoch, and what followed is not part of it");
+    other_history(field, &format!("{field}: {why}: {}", ask_again(field)), Some(last_shared))
 }
 
-/// The requested epoch belongs to another registry, or to a history that was abandoned before this one began.
-pub fn unknown_epoch() -> Status {
-    let message = "this registry has never had that epoch: use one from an answer of this registry, or none";
-    other_history("epoch", message, None)
+/// The epoch that a field names belongs to another registry, or to a history that was abandoned before this one began.
+pub fn unknown_epoch(field: &str) -> Status {
+    let why = "this registry has never had that epoch";
+    other_history(field, &format!("{field}: {why}: {}", ask_again(field)), None)
+}
+
+/// What a client must do if what a field names is not part of this history.
+fn ask_again(field: &str) -> &'static str {
+    match field {
+        "after" => "begin without it, and build the copy again",
+        "page_token" => "begin the list again",
+        _ => "ask from the head, or from what an answer of this history names",
+    }
 }
 
 /// What a client must do if its token belongs to a history that no longer continues here.
@@ -204,8 +212,8 @@ pub fn token_of_another_record(at: Revision) -> Status {
 
 /// The token belongs to another registry, or to a history that was abandoned before this one began.
 pub fn token_of_unknown_epoch() -> Status {
-    let message = "min_token: this registry has never had the token's epoch: send a token of this registry, or none";
-    other_history("min_token", message, None)
+    let why = "this registry has never had the token's epoch";
+    other_history("min_token", &format!("min_token: {why}: {RECOVER}"), None)
 }
 
 /// `last_shared`: the last revision that both histories have, if the other one is known.

@@ -197,14 +197,16 @@ async fn the_refusal_of_an_unknown_epoch_says_so() {
     let recorded_at = registry.verify(NOT_ON_FILE, None, None).await.answer.unwrap().known_at_time.unwrap();
     let question = |known_at| v1::VerifyCredentialRequest { known_at, ..verify(NOT_ON_FILE, TODAY, None) };
     let after = Some(v1::ChangePosition { epoch: epoch.clone(), revision: 1 });
-    for refused in [
-        registry.refusal(question(known_at(v1::known_at::Point::Revision(1)))).await,
-        registry.refusal(question(known_at(v1::known_at::Point::Time(recorded_at)))).await,
-        registry.refusal(v1::ListChangesRequest { after, ..Default::default() }).await,
+    let other_answer = "ask from the head, or from what an answer of this history names";
+    let other_copy = "begin without it, and build the copy again";
+    for (refused, field, remedy) in [
+        (registry.refusal(question(known_at(v1::known_at::Point::Revision(1)))).await, "known_at", other_answer),
+        (registry.refusal(question(known_at(v1::known_at::Point::Time(recorded_at)))).await, "known_at", other_answer),
+        (registry.refusal(v1::ListChangesRequest { after, ..Default::default() }).await, "after", other_copy),
     ] {
         assert_eq!(refused.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
-        let never = "this registry has never had that epoch: use one from an answer of this registry, or none";
-        assert_eq!(refused.message(), never);
+        assert_eq!(refused.message(), format!("{field}: this registry has never had that epoch: {remedy}"));
+        assert_eq!(refused.preconditions(), [("HISTORY_CHANGED".to_owned(), field.to_owned())]);
     }
     server.stop().await;
 }

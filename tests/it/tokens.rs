@@ -124,7 +124,7 @@ async fn a_token_of_another_registry_is_refused() {
     refused(&registry, &beyond, 0, (Code::OutOfRange, "REVISION_OUT_OF_RANGE"), &said).await;
 
     let unknown = Token::new(Uuid::from_u128(7), token.revision, token.chain).to_string();
-    refused(&registry, &unknown, 0, CHANGED, "never had the token's epoch: send a token of this registry").await;
+    refused(&registry, &unknown, 0, CHANGED, "never had the token's epoch: ask without min_token").await;
     let other = TestServer::start(TODAY).await;
     let foreign = token_of_head(&other.client()).await;
     refused(&registry, &foreign, 0, CHANGED, "never had the token's epoch").await;

@@ -100,9 +100,9 @@ fn a_history_that_was_left_differs_from_one_that_is_unknown() {
         let info = status.get_details_error_info().unwrap();
         info.metadata.get("last_shared_revision").cloned()
     };
-    assert_eq!(last_shared(history_changed(Revision(7))), Some("7".to_owned()));
+    assert_eq!(last_shared(history_changed("known_at", Revision(7))), Some("7".to_owned()));
     assert_eq!(last_shared(token_left(Revision(7))), Some("7".to_owned()));
-    assert_eq!([unknown_epoch(), token_of_unknown_epoch()].map(last_shared), [None, None]);
+    assert_eq!([unknown_epoch("after"), token_of_unknown_epoch()].map(last_shared), [None, None]);
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn situations_have_the_codes_of_the_contract() {
         (not_found("credential", "CPS-1"), Code::NotFound, "NOT_FOUND", false),
         (revision_out_of_range("after", Revision(8), Revision(7)), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
         (time_out_of_range("known_at.time"), Code::OutOfRange, "REVISION_OUT_OF_RANGE", false),
-        (history_changed(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
-        (unknown_epoch(), Code::FailedPrecondition, "HISTORY_CHANGED", false),
+        (history_changed("known_at", Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
+        (unknown_epoch("after"), Code::FailedPrecondition, "HISTORY_CHANGED", false),
         (token_left(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
         (token_of_another_record(Revision(7)), Code::FailedPrecondition, "HISTORY_CHANGED", false),
         (token_of_unknown_epoch(), Code::FailedPrecondition, "HISTORY_CHANGED", false),

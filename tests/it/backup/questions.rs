@@ -133,13 +133,27 @@ async fn a_cut_history_is_reported_to_clients_with_later_positions() {
         let known_at = v1::KnownAt { epoch: epoch.clone(), point: Some(v1::known_at::Point::Revision(revision)) };
         v1::VerifyCredentialRequest { known_at: Some(known_at), ..verify("CPS-0000-0000-1", TODAY, None) }
     };
-    client.ask(point(50)).await;
+    let shared = client.ask(point(50)).await.verification.unwrap().answer.unwrap().known_at_time.unwrap();
+    let at = |epoch: &str, time| {
+        let known_at = v1::KnownAt { epoch: epoch.to_owned(), point: Some(v1::known_at::Point::Time(time)) };
+        v1::VerifyCredentialRequest { known_at: Some(known_at), ..verify("CPS-0000-0000-1", TODAY, None) }
+    };
+    let after_it = |nanos| prost_types::Timestamp { nanos: shared.nanos + nanos, ..shared };
+    let known_by = async |request: v1::VerifyCredentialRequest| {
+        client.ask(request).await.verification.unwrap().answer.unwrap().known_at_revision
+    };
+    assert_eq!(known_by(at(&epoch, shared)).await, 50);
+    assert_eq!(known_by(at("", after_it(1_000))).await, 50, "of the current epoch nothing is lost");
+    let refusal = client.refusal(at(&epoch, after_it(1))).await;
+    assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
+    assert!(refusal.message().starts_with("known_at: history forked after revision 50"), "{refusal:?}");
     for refusal in [client.refusal(after(51)).await, client.refusal(point(51)).await] {
         assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
         assert!(refusal.message().contains("50"), "it says where the shared history ends: {refusal:?}");
     }
     let [of_providers, of_changes] = &pages;
     for refusal in [client.refusal(providers(of_providers)).await, client.refusal(changes(of_changes)).await] {
+        assert!(refusal.message().starts_with("page_token: ") && refusal.message().ends_with("begin the list again"));
         assert_eq!(refusal.code_and_reason(), (Code::FailedPrecondition, "HISTORY_CHANGED".to_owned()));
         assert!(refusal.message().contains("after revision 50"), "the fork, not the head: {refusal:?}");
     }

@@ -295,7 +295,7 @@ async fn a_faulty_item_is_refused_by_field_and_the_others_are_reviewed() {
         "InvalidArgument items[2].relied_on.revision: required",
         "InvalidArgument items[3].relied_on.epoch: not a UUID",
         "OutOfRange items[4].relied_on.revision: ",
-        "FailedPrecondition this registry has never had that epoch",
+        "FailedPrecondition items[5].relied_on: this registry has never had that epoch",
         "InvalidArgument items[6].claim.date_of_service: required",
         "a true",
     ];
